@@ -1,0 +1,180 @@
+"""The law's projection on arrays, for any format: exact integer arithmetic, vectorised.
+
+A finite magnitude comes as ``sig * 2**exp`` with ``sig`` an unsigned 64-bit integer.  It is brought to *quarter ulps*
+of the target with everything below jammed into the lowest bit; two bits then tell all that the law asks of the
+discarded part (nothing, below half, half, above half), and the law's own table, tabulated over those four classes,
+decides.  Tables for narrow targets (``tables.py``) are filled from here; wide targets come here directly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spec.codec import pack
+from ..spec.datum import Datum
+from ..spec.formats import Format, NaNs
+from ..spec.projection import Negative, Projection, project
+from ..spec.rounding import ROUNDS_AWAY, Rounding
+from ..spec.status import Tininess
+
+U64 = np.uint64
+Codes = NDArray[np.unsignedinteger]
+Bits = NDArray[np.uint64]
+
+# The four classes of a discarded part, each by one member.
+ETA_CLASSES = (Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
+
+
+def code_dtype(f: Format) -> np.dtype[np.unsignedinteger]:
+    """The smallest unsigned dtype that holds the format's codes."""
+    return np.dtype(next(f"u{size}" for size in (1, 2, 4, 8) if f.k <= 8 * size))
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Codes taken apart: finite magnitudes are ``sig * 2**exp``."""
+
+    negative: NDArray[np.bool_]
+    sig: Bits
+    exp: NDArray[np.int64]
+    infinite: NDArray[np.bool_]
+    nan: NDArray[np.bool_]
+
+
+def unpack_fields(codes: Codes, f: Format) -> Fields:
+    """Vectorised ``spec.unpack`` (NaN payloads stay in the codes)."""
+    c = codes.astype(U64)
+    negative = (c & U64(f.sign_bit)) != 0
+    if f.fixed_point:
+        sig = np.where(negative, (U64(1 << f.k) - c) & U64(f.code_mask), c)
+        never = np.zeros(c.shape, bool)
+        return Fields(negative, sig, np.full(c.shape, -f.t, np.int64), never, never)
+    magnitude = c & U64(f.magnitude_mask)
+    field = (magnitude >> U64(f.t)).astype(np.int64)
+    sig = magnitude & U64((1 << f.t) - 1)
+    normal = field > 0 if f.zero else np.ones(c.shape, bool)
+    sig |= normal.astype(U64) << U64(f.t)
+    exp = np.where(normal, field - f.bias, f.emin) - f.t
+    infinite = magnitude == U64(f.infinity_code) if f.infinities else np.zeros(c.shape, bool)
+    if f.nans is NaNs.NEGATIVE_ZERO:
+        nan = c == U64(f.sign_bit)
+        infinite &= ~nan
+    elif f.nans is NaNs.ALL_ONES:
+        nan = magnitude == U64(f.magnitude_mask)
+    else:
+        nan = magnitude > U64(f.infinity_code) if f.infinities else np.zeros(c.shape, bool)
+    return Fields(negative, sig, exp, infinite, nan)
+
+
+@lru_cache(maxsize=64)
+def away_table(mode: Rounding) -> NDArray[np.bool_]:
+    """The law's table of a mode over (negative, odd, class), flattened to an index negative*8 + odd*4 + class."""
+    law = ROUNDS_AWAY[mode]
+    return np.array([law(eta, bool(odd), bool(neg)) for neg in (0, 1) for odd in (0, 1) for eta in ETA_CLASSES])
+
+
+def floor_log2_u64(sig: Bits) -> NDArray[np.int64]:
+    """floor(log2 sig) for sig > 0 (0 gives -1).  Clearing the second-highest bit keeps float64 from rounding up."""
+    return np.frexp((sig & ~(sig >> U64(1))).astype(np.float64))[1].astype(np.int64) - 1
+
+
+def jam(sig: Bits, shift: NDArray[np.int64]) -> Bits:
+    """sig * 2**-shift, with everything below the lowest bit OR-ed into it (round to odd).
+
+    A left shift (negative ``shift``) must leave the result within 64 bits.
+    """
+    right = np.clip(shift, 0, 63).astype(U64)
+    left = np.clip(-shift, 0, 63).astype(U64)
+    lost = (sig & ((U64(1) << right) - U64(1))) != 0
+    kept = np.where(shift > 63, U64(0), (sig >> right) << left)
+    lost |= (shift > 63) & (sig != 0)
+    jammed: Bits = kept | lost.astype(U64)
+    return jammed
+
+
+def project_codes(fields: Fields, f: Format, rho: Projection) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Codes and status of finite values, infinities and (canonical) NaNs; equals ``spec.project`` on every element.
+
+    NaN choices that look at the payload are the caller's: see ``tables.nan_codes``.
+    """
+    negative, sig, exp = fields.negative, fields.sig, fields.exp
+    if not f.signed and rho.negative is Negative.MAGNITUDE:
+        negative = np.zeros_like(negative)
+    e = floor_log2_u64(sig) + exp
+    binade = np.full_like(e, f.emin) if f.fixed_point else np.maximum(e, f.emin)
+    quarters = jam(sig, np.where(sig == 0, 0, binade - f.t - 2 - exp))
+    code = quarters >> U64(2)
+    base = (np.minimum(binade, f.emax + 1) - f.emin) << f.t
+    code = code + base.astype(U64) - U64(0 if f.zero else 1 << f.t)
+    away = away_table(rho.rounding)
+    lookup = (negative.astype(np.uint8) << 3) | ((code & U64(1)) << U64(2)).astype(np.uint8)
+    code = code + away[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)
+    inexact = (quarters & U64(3)) != 0
+    if not f.zero:  # E8M0
+        below = e < f.emin
+        code = np.where(below, U64(0), code)
+        inexact = inexact | below
+    status = inexact.astype(np.uint8)
+    if not f.fixed_point:
+        status |= _underflow(fields, negative, e, code, inexact, f, rho).astype(np.uint8) << 1
+
+    most_negative = int(-f.lowest * 2**f.t) if f.fixed_point else f.max_code if f.signed else 0
+    over = code > np.where(negative, U64(most_negative), U64(f.max_code))
+    if f.fixed_point:
+        code = np.where(negative, U64(1 << f.k) - code, code) & U64(f.code_mask)
+    elif f.signed:
+        signed = negative if f.has_negative_zero else negative & (code != 0)
+        code |= np.where(signed, U64(f.sign_bit), U64(0))
+    for sign in (False, True):
+        beyond = Datum.finite((abs(f.max) + abs(f.lowest)) * (-4 if sign else 4))
+        for where, datum in ((over, beyond), (fields.infinite, Datum.infinity(int(sign)))):
+            where = where & (negative == sign)
+            if where.any():
+                result, flags = project(datum, f, rho)
+                code[where], status[where] = pack(result, f), flags
+    if not f.signed and not f.zero:
+        _store(negative & (sig != 0), Datum.finite(-1), f, rho, code, status)
+    _store(fields.nan, Datum.nan(), f, rho, code, status)
+    return code, status
+
+
+def _store(
+    where: NDArray[np.bool_], x: Datum, f: Format, rho: Projection, code: Bits, status: NDArray[np.uint8]
+) -> None:
+    if where.any():
+        result, flags = project(x, f, rho)
+        code[where], status[where] = pack(result, f), flags
+
+
+def _underflow(
+    fields: Fields,
+    negative: NDArray[np.bool_],
+    e: NDArray[np.int64],
+    code: Bits,
+    inexact: NDArray[np.bool_],
+    f: Format,
+    rho: Projection,
+) -> NDArray[np.bool_]:
+    delivered = code < U64(1 << f.t)
+    if not f.zero:
+        return inexact & (e < f.emin)
+    if rho.tininess is Tininess.DELIVERED:
+        return inexact & delivered
+    tiny = (e < f.emin) & (fields.sig != 0)
+    if rho.tininess is Tininess.AFTER:
+        # only values of the binade below 2**emin can reach it when rounded in their own binade
+        last = tiny & (e == f.emin - 1)
+        quarters = jam(fields.sig, np.where(last, e - f.t - 2 - fields.exp, 0))
+        ulps = quarters >> U64(2)
+        odd = (ulps & U64(1)) ^ U64((-1 << f.t) & 1)
+        lookup = (
+            (negative.astype(np.uint8) << 3) | (odd << U64(2)).astype(np.uint8) | (quarters & U64(3)).astype(np.uint8)
+        )
+        tiny &= ~(last & (ulps + away_table(rho.rounding)[lookup] >= U64(1 << f.p)))
+    raised: NDArray[np.bool_] = inexact & tiny
+    return raised

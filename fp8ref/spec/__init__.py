@@ -1,0 +1,39 @@
+"""The law: what a number is and what the standards say, over exact rationals.  Slow, readable, stdlib only."""
+
+from .catalog import aliases, formats, get_format
+from .codec import canonical_nan, pack, unpack
+from .datum import Datum, Kind
+from .formats import Format, NaNs
+from .overflow import Overflow, To, get_overflow
+from .projection import NaN, Negative, Projection, decode, encode, get_projection, project
+from .rounding import DETERMINISTIC, RandomBits, Rounding, get_rounding
+from .status import Status, Tininess
+
+__all__ = [
+    "DETERMINISTIC",
+    "Datum",
+    "Format",
+    "Kind",
+    "NaN",
+    "NaNs",
+    "Negative",
+    "Overflow",
+    "Projection",
+    "RandomBits",
+    "Rounding",
+    "Status",
+    "Tininess",
+    "To",
+    "aliases",
+    "canonical_nan",
+    "decode",
+    "encode",
+    "formats",
+    "get_format",
+    "get_overflow",
+    "get_projection",
+    "get_rounding",
+    "pack",
+    "project",
+    "unpack",
+]

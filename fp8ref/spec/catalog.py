@@ -1,0 +1,181 @@
+"""Every named format, one line each, and the grammar of the names that are not listed.
+
+``get_format`` looks a name up in the catalogue first (with every alias under which ml_dtypes, torch, ONNX, LLVM/MLIR,
+PTX and CUDA know it), then in the two grammars::
+
+    [eXmY][bB]          IEEE-like: infinities and NaNs at the top exponent; emin = 1 - B, B = 2**(X-1) - 1
+    [eXmY][bB]fn        no infinities; NaN where all bits below the sign are ones
+    [eXmY][bB]fnuz      no infinities, one NaN at the code of -0, no -0; B = 2**(X-1)
+    [eXmY][bB]fnu       unsigned, no infinities, NaN where all bits are ones (eXm0fnu: powers of two, no zero)
+    binary<k>p<p><s|u><e|f>     P3109: signed or unsigned, extended (with infinities) or finite
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import lru_cache
+
+from .formats import Format, NaNs
+
+OFP8 = "OCP 8-bit Floating Point Specification (OFP8) rev 1.0"
+MX = "OCP Microscaling Formats (MX) v1.0"
+FNUZ = "Noune et al., arXiv 2206.02915; LLVM APFloat"
+LLVM = "LLVM APFloat.h"
+IEEE754 = "IEEE 754-2019"
+CUDA = "CUDA 13 cuda_fp8.h; PTX ISA"
+P3109 = "IEEE P3109 Interim Report v4.0 (unapproved draft)"
+
+_ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?")
+_P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])")
+
+
+def from_grammar(name: str) -> Format | None:
+    """The format that a systematic name spells, or None where the name follows neither grammar.
+
+    Raises ValueError where the name follows a grammar and asks for an impossible format.
+    """
+    if match := _ELEMENT.fullmatch(name):
+        x, y, bias, suffix = int(match[1]), int(match[2]), match[3], match[4] or ""
+        return _element_format(name, x, y, None if bias is None else int(bias), suffix)
+    if match := _P3109.fullmatch(name):
+        return _p3109_format(name, int(match[1]), int(match[2]), match[3] == "s", match[4] == "e")
+    return None
+
+
+def _element_format(name: str, x: int, y: int, bias: int | None, suffix: str) -> Format:
+    signed = suffix != "fnu"
+    k = signed + x + y
+    if x > 8 or y > 10 or not 2 <= k <= 16:
+        raise ValueError(f"{name}: eXmY needs X from 0 to 8, Y from 0 to 10 and 2 to 16 bits in all, not {k}")
+    if x == 0 and suffix in ("", "fnu"):
+        raise ValueError(f"{name}: without an exponent field write {name}fn or {name}fnuz")
+    if bias is None:
+        bias = 1 if x == 0 else 1 << (x - 1) if suffix == "fnuz" else (1 << (x - 1)) - 1
+    nans = {"": NaNs.IEEE, "fn": NaNs.ALL_ONES, "fnuz": NaNs.NEGATIVE_ZERO, "fnu": NaNs.ALL_ONES}[suffix]
+    zero = not (suffix == "fnu" and y == 0)
+    return Format(name, k, y + 1, bias, signed=signed, infinities=suffix == "", nans=nans, zero=zero)
+
+
+def _p3109_format(name: str, k: int, p: int, signed: bool, extended: bool) -> Format:
+    """[P3109 4.1] bias 2**(k-p-1) signed, 2**(k-p) unsigned; one zero, one NaN."""
+    if not 3 <= k <= 16 or not 1 <= p <= k - signed:
+        raise ValueError(f"{name}: P3109 formats have 3 <= k <= 16 and 1 <= p <= {k - signed}")
+    nans = NaNs.NEGATIVE_ZERO if signed else NaNs.ALL_ONES
+    return Format(name, k, p, 1 << (k - p - signed), signed=signed, infinities=extended, nans=nans, source=P3109)
+
+
+def _entry(name: str, source: str, *aliases: str, shape: Format | None = None, canonical: int | None = None) -> None:
+    f = shape or from_grammar(name)
+    assert f is not None, name
+    f = Format(name, f.k, f.p, f.bias, f.signed, f.infinities, f.nans, f.zero, f.fixed_point, canonical, source)
+    CATALOG[name] = f
+    for alias in aliases:
+        ALIASES[_fold(alias)] = name
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name.strip().lower())
+
+
+CATALOG: dict[str, Format] = {}
+ALIASES: dict[str, str] = {}
+
+
+def _finite(k: int, p: int, bias: int) -> Format:
+    """MX element formats: every code is a number."""
+    return Format("", k, p, bias)
+
+
+# fmt: off
+_entry("e4m3fn", OFP8, "float8_e4m3fn", "torch.float8_e4m3fn", "float8e4m3fn", "f8e4m3fn", "ocp.e4m3", "ptx.e4m3",
+       "__nv_fp8_e4m3", "hf8")
+_entry("e5m2", OFP8, "float8_e5m2", "torch.float8_e5m2", "float8e5m2", "f8e5m2", "ocp.e5m2", "ptx.e5m2",
+       "__nv_fp8_e5m2", "bf8", canonical=0x7F)
+_entry("e4m3", LLVM, "float8_e4m3", "float8e4m3", "f8e4m3")
+_entry("e3m4", LLVM, "float8_e3m4", "float8e3m4", "f8e3m4")
+_entry("e4m3fnuz", FNUZ, "float8_e4m3fnuz", "torch.float8_e4m3fnuz", "float8e4m3fnuz", "f8e4m3fnuz")
+_entry("e5m2fnuz", FNUZ, "float8_e5m2fnuz", "torch.float8_e5m2fnuz", "float8e5m2fnuz", "f8e5m2fnuz")
+_entry("e4m3b11fnuz", LLVM, "float8_e4m3b11fnuz", "float8e4m3b11fnuz", "f8e4m3b11fnuz", "float8_e4m3b11")
+_entry("e8m0fnu", MX, "float8_e8m0fnu", "torch.float8_e8m0fnu", "float8e8m0fnu", "float8e8m0", "f8e8m0fnu", "e8m0",
+       "ocp.e8m0", "ptx.ue8m0", "ue8m0", "__nv_fp8_e8m0")
+_entry("ue4m3", CUDA, "ptx.ue4m3", shape=from_grammar("e4m3fnu"))
+_entry("ue5m3", CUDA, "ptx.ue5m3", "__nv_fp8_ue5m3", shape=from_grammar("e5m3fnu"))
+_entry("e3m2fn", MX, "float6_e3m2fn", "f6e3m2fn", "float6e3m2fn", "ocp.e3m2", "ptx.e3m2", "__nv_fp6_e3m2",
+       shape=_finite(6, 3, 3))
+_entry("e2m3fn", MX, "float6_e2m3fn", "f6e2m3fn", "float6e2m3fn", "ocp.e2m3", "ptx.e2m3", "__nv_fp6_e2m3",
+       shape=_finite(6, 4, 1))
+_entry("e2m1fn", MX, "float4_e2m1fn", "torch.float4_e2m1fn_x2", "float4e2m1", "f4e2m1fn", "float4e2m1fn", "ocp.e2m1",
+       "ptx.e2m1", "__nv_fp4_e2m1", shape=_finite(4, 2, 1))
+_entry("mxint8", MX, "ocp.int8", "mx.int8", shape=Format("", 8, 7, 1, fixed_point=True))
+_entry("f16", IEEE754, "float16", "torch.float16", "torch.half", "binary16", "half", "fp16", "e5m10",
+       shape=from_grammar("e5m10"))
+_entry("bf16", "bfloat16: Intel bfloat16 hardware numerics definition", "bfloat16", "torch.bfloat16", "binary16alt",
+       "e8m7", shape=from_grammar("e8m7"))
+_entry("tf32", "NVIDIA A100 whitepaper; PTX ISA .tf32", "tensorfloat32", "ptx.tf32",
+       shape=Format("", 19, 11, 127, infinities=True, nans=NaNs.IEEE))
+_entry("f32", IEEE754, "float32", "torch.float32", "binary32", "float", "single", "fp32",
+       shape=Format("", 32, 24, 127, infinities=True, nans=NaNs.IEEE))
+_entry("f64", IEEE754, "float64", "torch.float64", "binary64", "double", "fp64",
+       shape=Format("", 64, 53, 1023, infinities=True, nans=NaNs.IEEE))
+for _k in range(3, 9):
+    for _s in "su":
+        for _p in range(1, _k + (_s == "u")):
+            for _e in "ef":
+                try:
+                    _entry(f"binary{_k}p{_p}{_s}{_e}", P3109)
+                except ValueError:  # pragma: no cover - a format without a finite number
+                    continue
+# fmt: on
+
+
+@lru_cache(maxsize=4096)
+def _by_name(name: str) -> Format:
+    folded = _fold(name)
+    for key in (name, folded, ALIASES.get(folded, "")):
+        if key in CATALOG:
+            return CATALOG[key]
+    found = from_grammar(folded)
+    if found is not None:
+        for listed in CATALOG.values():  # e4m3b7fn is e4m3fn
+            if listed == found:
+                return listed
+        return found
+    near = difflib.get_close_matches(folded, [*CATALOG, *ALIASES], n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+    raise ValueError(
+        f"unknown format {name!r}{hint} (a name is one of the catalogue, or eXmY[bB] with fn, fnuz, fnu or no suffix, "
+        "or binary<k>p<p><s|u><e|f>)"
+    )
+
+
+def get_format(name: object) -> Format:
+    """The format of a name, an alias, or a dtype of numpy, ml_dtypes or torch.
+
+    >>> get_format("float8_e4m3fn").name, get_format("e3m4b2fn").bias
+    ('e4m3fn', 2)
+
+    Raises ValueError for a name that is in neither the catalogue nor the grammar, with the nearest names; TypeError
+    for anything that has no name.
+    """
+    if isinstance(name, Format):
+        return name
+    if isinstance(name, type):  # np.float16, ml_dtypes.float8_e4m3fn
+        name = name.__name__
+    elif not isinstance(name, str):
+        dtype_name = getattr(name, "name", None)  # numpy dtypes; torch's print as torch.float8_e5m2
+        name = dtype_name if isinstance(dtype_name, str) else str(name) if "torch" in type(name).__module__ else name
+    if not isinstance(name, str):
+        raise TypeError(f"a format is named by a string, a dtype or a Format, not {name!r}")
+    return _by_name(name)
+
+
+def formats() -> tuple[Format, ...]:
+    """Every format of the catalogue, in the catalogue's order."""
+    return tuple(CATALOG.values())
+
+
+def aliases(f: Format | str) -> tuple[str, ...]:
+    """The other names of a catalogued format."""
+    name = get_format(f).name
+    return tuple(alias for alias, target in ALIASES.items() if target == name)
