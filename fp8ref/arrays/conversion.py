@@ -1,4 +1,4 @@
-"""The public array functions: every shape, stride and byte order in, arrays of codes or floats out."""
+"""Conversions of arrays: every shape, stride and byte order in, arrays of codes or floats out."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .fast.decode import decode_codes
-from .fast.encode import convert_codes, convert_integers
-from .fast.kernel import code_dtype
-from .fast.tables import exactly_holds
-from .spec.catalog import CATALOG, get_format
-from .spec.formats import Format
-from .spec.overflow import Overflow
-from .spec.projection import NaN, Negative, Projection, get_projection
-from .spec.rounding import Rounding
-from .spec.status import Tininess
+from ..fast.decode import decode_codes
+from ..fast.encode import convert_codes, convert_integers
+from ..fast.kernel import code_dtype
+from ..fast.tables import exactly_holds
+from ..spec.catalog import CATALOG, get_format
+from ..spec.formats import Format
+from ..spec.overflow import Overflow
+from ..spec.projection import NaN, Negative, Projection, get_projection
+from ..spec.rounding import Rounding
+from ..spec.status import Tininess
 
 Array = NDArray[Any]
 FormatLike = Format | str | type | np.dtype[Any]
@@ -74,7 +74,8 @@ def as_codes(codes: ArrayLike, format: FormatLike | None, what: str = "codes") -
             f"{what} must be integers, not {c.dtype}: codes are bit patterns (encode() makes them from values)"
         )
     wanted = code_dtype(f)
-    if c.size and (int(c.min()) < 0 or int(c.max()) > f.code_mask):
+    every_code_exists = c.dtype.kind == "u" and c.dtype.itemsize * 8 <= f.k
+    if c.size and not every_code_exists and (int(c.min()) < 0 or int(c.max()) > f.code_mask):
         where = tuple(int(i) for i in np.argwhere((c < 0) | (c > f.code_mask))[0])
         raise ValueError(f"{what}{list(where)} = {int(c[where])} is not a code of {f.name}: 0 to {f.code_mask:#x}")
     if c.dtype.newbyteorder("=") != wanted:
@@ -106,8 +107,9 @@ def encode(
     scalar gives a 0-d array); with ``flags`` also the status of each element, uint8: NX 1, UF 2, OF 4, DZ 8, NV 16.
 
     ``rounding``: rne rna rtz rtp rtn rto or the long IEEE names.  ``overflow``: sat, satprop, nonsat, or a pair
-    (finite, infinite) of max, ieee, inf, nan.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.  ``negative``
-    (unsigned formats): lowest or magnitude.  ``tininess``: after, before or delivered, for the underflow flag.
+    (finite, infinite) of max, ieee, inf, nan.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.
+    ``negative`` (unsigned formats): lowest or magnitude.  ``tininess``: after, before or
+    delivered, for the underflow flag.
 
     >>> import numpy as np
     >>> encode(np.float32([0.3, 464, 465, np.inf]), "e4m3fn").tolist()
