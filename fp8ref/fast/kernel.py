@@ -105,11 +105,13 @@ def project_codes(fields: Fields, f: Format, rho: Projection) -> tuple[NDArray[n
     negative, sig, exp = fields.negative, fields.sig, fields.exp
     if not f.signed and rho.negative is Negative.MAGNITUDE:
         negative = np.zeros_like(negative)
-    e = floor_log2_u64(sig) + exp
+    e = np.where(sig == 0, f.emin - 1, floor_log2_u64(sig) + exp)  # zero lies below every binade
+    excess = np.maximum(e - (f.emax + 2), 0)  # from 2**(emax+2) on everything overflows alike; shifts stay short
+    e, exp = e - excess, exp - excess
     binade = np.full_like(e, f.emin) if f.fixed_point else np.maximum(e, f.emin)
     quarters = jam(sig, np.where(sig == 0, 0, binade - f.t - 2 - exp))
     code = quarters >> U64(2)
-    base = (np.minimum(binade, f.emax + 1) - f.emin) << f.t
+    base = (binade - f.emin) << f.t
     code = code + base.astype(U64) - U64(0 if f.zero else 1 << f.t)
     away = away_table(rho.rounding)
     lookup = (negative.astype(np.uint8) << 3) | ((code & U64(1)) << U64(2)).astype(np.uint8)
