@@ -21,6 +21,10 @@ class Unsupported(Exception):
     """Raised by an adapter to decline an operation; the reason is shown."""
 
 
+class Unavailable(Exception):
+    """Raised by an adapter's constructor where the implementation cannot be started; says what would mend it."""
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """An implementation under test."""
