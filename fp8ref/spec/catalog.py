@@ -70,6 +70,7 @@ def _entry(name: str, source: str, *aliases: str, shape: Format | None = None, c
     assert f is not None, name
     f = Format(name, f.k, f.p, f.bias, f.signed, f.infinities, f.nans, f.zero, f.fixed_point, canonical, source)
     CATALOG[name] = f
+    SPELLINGS[name] = aliases
     for alias in aliases:
         ALIASES[_fold(alias)] = name
 
@@ -79,7 +80,8 @@ def _fold(name: str) -> str:
 
 
 CATALOG: dict[str, Format] = {}
-ALIASES: dict[str, str] = {}
+ALIASES: dict[str, str] = {}  # folded: lower case, without separators
+SPELLINGS: dict[str, tuple[str, ...]] = {}  # the same names as their owners write them
 
 
 def _finite(k: int, p: int, bias: int) -> Format:
@@ -122,10 +124,7 @@ for _k in range(3, 9):
     for _s in "su":
         for _p in range(1, _k + (_s == "u")):
             for _e in "ef":
-                try:
-                    _entry(f"binary{_k}p{_p}{_s}{_e}", P3109)
-                except ValueError:  # pragma: no cover - a format without a finite number
-                    continue
+                _entry(f"binary{_k}p{_p}{_s}{_e}", P3109)
 # fmt: on
 
 
@@ -137,8 +136,8 @@ def _by_name(name: str) -> Format:
             return CATALOG[key]
     found = from_grammar(folded)
     if found is not None:
-        for listed in CATALOG.values():  # e4m3b7fn is e4m3fn
-            if listed == found:
+        for listed in CATALOG.values():  # e4m3b7fn is e4m3fn, e5m2b15 is e5m2 with its canonical NaN
+            if listed.shape == found.shape:
                 return listed
         return found
     near = difflib.get_close_matches(folded, [*CATALOG, *ALIASES], n=3, cutoff=0.5)
@@ -176,6 +175,5 @@ def formats() -> tuple[Format, ...]:
 
 
 def aliases(f: Format | str) -> tuple[str, ...]:
-    """The other names of a catalogued format."""
-    name = get_format(f).name
-    return tuple(alias for alias, target in ALIASES.items() if target == name)
+    """The other names of a catalogued format, as their owners write them."""
+    return SPELLINGS.get(get_format(f).name, ())

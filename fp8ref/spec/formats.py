@@ -70,8 +70,8 @@ class Format:
             raise ValueError(f"{self.name}: a NaN at the code of -0 needs a sign bit and a zero")
         if self.fixed_point and (self.infinities or self.nans is not NaNs.NONE or not self.signed):
             raise ValueError(f"{self.name}: a two's-complement format is signed and has neither infinities nor NaNs")
-        if self.max_code < 0:
-            raise ValueError(f"{self.name}: no code is left for a finite value")
+        if self.max_code < self.zero:
+            raise ValueError(f"{self.name}: no code is left for a finite value other than 0")
 
     # -- widths -------------------------------------------------------------------------------------------------
     @property
@@ -222,14 +222,15 @@ class Format:
 
     # -- identity -----------------------------------------------------------------------------------------------
     @property
-    def _key(self) -> tuple[object, ...]:
+    def shape(self) -> tuple[object, ...]:
+        """All that decides which values the codes stand for: everything but the name and the canonical NaN."""
         return (self.k, self.p, self.bias, self.signed, self.infinities, self.nans, self.zero, self.fixed_point)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Format) and (self._key, self.nan_canonical) == (other._key, other.nan_canonical)
+        return isinstance(other, Format) and (self.shape, self.nan_canonical) == (other.shape, other.nan_canonical)
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.shape)
 
     def __str__(self) -> str:
         return self.name
