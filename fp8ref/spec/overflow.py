@@ -61,6 +61,7 @@ def get_overflow(rule: Overflow | tuple[str, str] | str, f: Format) -> Overflow:
     Raises ValueError for an unknown name, and for a rule that the format cannot follow (``inf`` without infinities,
     ``nan`` without NaN).
     """
+    given = rule
     if isinstance(rule, str):
         if rule in NAMED:
             return NAMED[rule](f)
@@ -71,14 +72,14 @@ def get_overflow(rule: Overflow | tuple[str, str] | str, f: Format) -> Overflow:
         found = Overflow(To(finite), To(infinite))
     except (TypeError, ValueError):
         raise ValueError(
-            f"unknown overflow rule {rule!r}; choose sat, satprop, nonsat, or a pair (finite, infinite) of "
+            f"unknown overflow rule {given!r}; choose sat, satprop, nonsat, or a pair (finite, infinite) of "
             f"{', '.join(To)}"
         ) from None
     for which, to in (("finite", found.finite), ("infinite", found.infinite)):
         if to is To.INF and not f.infinities:
-            raise ValueError(f"overflow {rule!r}: {f.name} has no infinity for {which} overflows to become")
+            raise ValueError(f"overflow {given!r}: {f.name} has no infinity for {which} overflows to become")
         if to is To.NAN and not f.has_nan:
-            raise ValueError(f"overflow {rule!r}: {f.name} has no NaN for {which} overflows to become")
+            raise ValueError(f"overflow {given!r}: {f.name} has no NaN for {which} overflows to become")
     return found
 
 
