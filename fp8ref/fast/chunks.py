@@ -55,6 +55,7 @@ class Scratch:
 
 
 Body = Callable[[Array, Sequence[Array], Scratch], None]
+BodyOfMany = Callable[[Sequence[Array], Sequence[Array], Scratch], None]
 
 
 def for_each_chunk(source: Array, outs: Sequence[Array], body: Body) -> None:
@@ -63,13 +64,18 @@ def for_each_chunk(source: Array, outs: Sequence[Array], body: Body) -> None:
     ``source`` has any shape, strides and byte order; chunks are one-dimensional, contiguous and in native order.
     ``outs`` are one-dimensional, contiguous and of the source's size.
     """
-    n = source.size
+    for_each_chunk_of((source,), outs, lambda chunks, parts, scratch: body(chunks[0], parts, scratch))
+
+
+def for_each_chunk_of(sources: Sequence[Array], outs: Sequence[Array], body: BodyOfMany) -> None:
+    """Call ``body(source_chunks, out_chunks, scratch)`` over several arrays of one shape at once, in C order."""
+    n = sources[0].size
     if n == 0:
         return
-    if not (source.flags.c_contiguous and source.dtype.isnative):
-        _strided(source, outs, body)
+    if not all(s.flags.c_contiguous and s.dtype.isnative for s in sources):
+        _strided(sources, outs, body)
         return
-    flat = source.reshape(-1)
+    flat = [s.reshape(-1) for s in sources]
     threads = min(get_threads(), n // THREADED_SPAN)
     if threads <= 1:
         _span(flat, outs, body, 0, n)
@@ -80,30 +86,30 @@ def for_each_chunk(source: Array, outs: Sequence[Array], body: Body) -> None:
             done.result()
 
 
-def _span(flat: Array, outs: Sequence[Array], body: Body, start: int, stop: int) -> None:
+def _span(flat: Sequence[Array], outs: Sequence[Array], body: BodyOfMany, start: int, stop: int) -> None:
     scratch = Scratch(min(CHUNK, stop - start))
     for a in range(start, stop, CHUNK):
         b = min(a + CHUNK, stop)
-        body(flat[a:b], [out[a:b] for out in outs], scratch)
+        body([source[a:b] for source in flat], [out[a:b] for out in outs], scratch)
 
 
-def _strided(source: Array, outs: Sequence[Array], body: Body) -> None:
-    scratch = Scratch(min(CHUNK, source.size))
+def _strided(sources: Sequence[Array], outs: Sequence[Array], body: BodyOfMany) -> None:
+    scratch = Scratch(min(CHUNK, sources[0].size))
     chunks = np.nditer(
-        [source],
+        list(sources),
         flags=["external_loop", "buffered"],
-        op_flags=[["readonly"]],
-        op_dtypes=[source.dtype.newbyteorder("=")],
+        op_flags=[["readonly"]] * len(sources),
+        op_dtypes=[source.dtype.newbyteorder("=") for source in sources],
         order="C",
         casting="equiv",
         buffersize=CHUNK,
     )
     a = 0
     for item in chunks:
-        chunk = cast(Array, item)
-        if not chunk.flags.c_contiguous:  # an unbuffered stretch of a strided axis
-            chunk = chunk.copy()
-        for c in range(0, chunk.size, CHUNK):
-            part = chunk[c : c + CHUNK]
-            body(part, [out[a : a + part.size] for out in outs], scratch)
-            a += part.size
+        # an unbuffered stretch of a strided axis is copied
+        chunk = [np.ascontiguousarray(part) for part in (item if len(sources) > 1 else (cast(Array, item),))]
+        for c in range(0, chunk[0].size, CHUNK):
+            parts = [part[c : c + CHUNK] for part in chunk]
+            n = parts[0].size
+            body(parts, [out[a : a + n] for out in outs], scratch)
+            a += n

@@ -8,7 +8,7 @@ decides.  Tables for narrow targets (``tables.py``) are filled from here; wide t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -19,8 +19,8 @@ from ..spec.codec import pack
 from ..spec.datum import Datum
 from ..spec.formats import Format, NaNs
 from ..spec.projection import Negative, Projection, project
-from ..spec.rounding import ROUNDS_AWAY, Rounding
-from ..spec.status import Tininess
+from ..spec.rounding import ROUNDS_AWAY, RandomBits, Rounding
+from ..spec.status import Status, Tininess
 
 U64 = np.uint64
 Codes = NDArray[np.unsignedinteger]
@@ -71,6 +71,14 @@ def unpack_fields(codes: Codes, f: Format) -> Fields:
     return Fields(negative, sig, exp, infinite, nan)
 
 
+def operand_fields(codes: Codes, f: Format, rho: Projection) -> Fields:
+    """Vectorised ``spec.operand``: unpacked, subnormals flushed where the projection flushes operands."""
+    fields = unpack_fields(codes, f)
+    if rho.subnormal.of_operands and f.has_subnormals and not f.fixed_point:
+        return replace(fields, sig=np.where(fields.sig >> U64(f.t) == 0, U64(0), fields.sig))
+    return fields
+
+
 @lru_cache(maxsize=64)
 def away_table(mode: Rounding) -> NDArray[np.bool_]:
     """The law's table of a mode over (negative, odd, class), flattened to an index negative*8 + odd*4 + class."""
@@ -81,6 +89,41 @@ def away_table(mode: Rounding) -> NDArray[np.bool_]:
 def floor_log2_u64(sig: Bits) -> NDArray[np.int64]:
     """floor(log2 sig) for sig > 0 (0 gives -1).  Clearing the second-highest bit keeps float64 from rounding up."""
     return np.frexp((sig & ~(sig >> U64(1))).astype(np.float64))[1].astype(np.int64) - 1
+
+
+@dataclass(frozen=True)
+class Random:
+    """Random bits for the stochastic modes: a value of ``width`` bits for every element."""
+
+    value: Bits
+    width: int
+
+
+def stochastically_away(
+    mode: Rounding, sig: Bits, shift: NDArray[np.int64], random: Random | None
+) -> NDArray[np.uint64]:
+    """1 where the law's stochastic modes take the ``shift`` lowest bits of ``sig`` away from zero, else 0.
+
+    With F the first N discarded bits, g the next and s "any below", and R the random bits: F + R, plus a carry c, reach
+    2**N.  c is 0 in StochasticA, g in StochasticB, and g rounded to even by s and F in StochasticC.
+    """
+    if random is None:
+        raise ValueError(f"rounding {mode.value!r} needs random bits")
+    drop = np.where(shift > 0, shift - random.width, 0)  # > 0: discarded bits below the first N
+    cut = np.clip(drop, 0, 63).astype(U64)
+    discarded = np.where(shift > 63, sig, sig & ((U64(1) << np.clip(shift, 0, 63).astype(U64)) - U64(1)))
+    leading = np.where(drop > 63, U64(0), discarded >> cut)
+    leading <<= np.clip(-drop, 0, 63).astype(U64)
+    below = np.clip(drop - 1, 0, 63).astype(U64)
+    guard = np.where((drop > 0) & (drop <= 64), (discarded >> below) & U64(1), U64(0))
+    sticky = np.where(drop > 64, discarded, discarded & ((U64(1) << below) - U64(1))) != 0
+    carry = {
+        Rounding.STOCHASTIC_B: guard != 0,
+        Rounding.STOCHASTIC_C: (guard != 0) & (sticky | (leading & U64(1) != 0)),
+    }.get(mode, np.zeros(sig.shape, bool))
+    missing = U64((1 << random.width) - 1) - random.value  # F + R + c >= 2**N, without a 65th bit
+    away: NDArray[np.uint64] = ((leading > missing) | ((leading == missing) & carry)).astype(U64)
+    return away
 
 
 def jam(sig: Bits, shift: NDArray[np.int64]) -> Bits:
@@ -97,7 +140,9 @@ def jam(sig: Bits, shift: NDArray[np.int64]) -> Bits:
     return jammed
 
 
-def project_codes(fields: Fields, f: Format, rho: Projection) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+def project_codes(
+    fields: Fields, f: Format, rho: Projection, random: Random | None = None
+) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """Codes and status of finite values, infinities and (canonical) NaNs; equals ``spec.project`` on every element.
 
     NaN choices that look at the payload are the caller's: see ``tables.nan_codes``.
@@ -109,13 +154,16 @@ def project_codes(fields: Fields, f: Format, rho: Projection) -> tuple[NDArray[n
     excess = np.maximum(e - (f.emax + 2), 0)  # from 2**(emax+2) on everything overflows alike; shifts stay short
     e, exp = e - excess, exp - excess
     binade = np.full_like(e, f.emin) if f.fixed_point else np.maximum(e, f.emin)
-    quarters = jam(sig, np.where(sig == 0, 0, binade - f.t - 2 - exp))
+    shift = np.where(sig == 0, 0, binade - f.t - exp)
+    quarters = jam(sig, shift - 2 * (sig != 0))
     code = quarters >> U64(2)
     base = (binade - f.emin) << f.t
     code = code + base.astype(U64) - U64(0 if f.zero else 1 << f.t)
-    away = away_table(rho.rounding)
-    lookup = (negative.astype(np.uint8) << 3) | ((code & U64(1)) << U64(2)).astype(np.uint8)
-    code = code + away[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)
+    if rho.rounding.is_stochastic:
+        code = code + stochastically_away(rho.rounding, sig, shift, random)
+    else:
+        lookup = (negative.astype(np.uint8) << 3) | ((code & U64(1)) << U64(2)).astype(np.uint8)
+        code = code + away_table(rho.rounding)[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)
     inexact = (quarters & U64(3)) != 0
     if not f.zero:  # E8M0
         below = e < f.emin
@@ -123,10 +171,13 @@ def project_codes(fields: Fields, f: Format, rho: Projection) -> tuple[NDArray[n
         inexact = inexact | below
     status = inexact.astype(np.uint8)
     if not f.fixed_point:
-        status |= _underflow(fields, negative, e, code, inexact, f, rho).astype(np.uint8) << 1
-
+        tiny = _tiny(fields, negative, e, code, f, rho, random)
+        status |= (tiny & inexact).astype(np.uint8) << 1
     most_negative = int(-f.lowest * 2**f.t) if f.fixed_point else f.max_code if f.signed else 0
     over = code > np.where(negative, U64(most_negative), U64(f.max_code))
+    if rho.subnormal.of_results and f.has_subnormals and not f.fixed_point:
+        code = np.where(tiny, U64(0), code)
+        status |= np.where(tiny, np.uint8(Status.UNDERFLOW | Status.INEXACT), np.uint8(0))
     if f.fixed_point:
         code = np.where(negative, U64(1 << f.k) - code, code) & U64(f.code_mask)
     elif f.signed:
@@ -135,10 +186,7 @@ def project_codes(fields: Fields, f: Format, rho: Projection) -> tuple[NDArray[n
     for sign in (False, True):
         beyond = Datum.finite((abs(f.max) + abs(f.lowest)) * (-4 if sign else 4))
         for where, datum in ((over, beyond), (fields.infinite, Datum.infinity(int(sign)))):
-            where = where & (negative == sign)
-            if where.any():
-                result, flags = project(datum, f, rho)
-                code[where], status[where] = pack(result, f), flags
+            _store(where & (negative == sign), datum, f, rho, code, status)
     if not f.signed and not f.zero:
         _store(negative & (sig != 0), Datum.finite(-1), f, rho, code, status)
     _store(fields.nan, Datum.nan(), f, rho, code, status)
@@ -149,34 +197,36 @@ def _store(
     where: NDArray[np.bool_], x: Datum, f: Format, rho: Projection, code: Bits, status: NDArray[np.uint8]
 ) -> None:
     if where.any():
-        result, flags = project(x, f, rho)
+        result, flags = project(x, f, rho, RandomBits(0, 1))  # nothing that is stored here is decided by them
         code[where], status[where] = pack(result, f), flags
 
 
-def _underflow(
+def _tiny(
     fields: Fields,
     negative: NDArray[np.bool_],
     e: NDArray[np.int64],
     code: Bits,
-    inexact: NDArray[np.bool_],
     f: Format,
     rho: Projection,
+    random: Random | None,
 ) -> NDArray[np.bool_]:
-    delivered = code < U64(1 << f.t)
+    tiny: NDArray[np.bool_] = (e < f.emin) & (fields.sig != 0)
     if not f.zero:
-        return inexact & (e < f.emin)
+        return e < f.emin
     if rho.tininess is Tininess.DELIVERED:
-        return inexact & delivered
-    tiny = (e < f.emin) & (fields.sig != 0)
+        delivered: NDArray[np.bool_] = (code < U64(1 << f.t)) & (fields.sig != 0)
+        return delivered
     if rho.tininess is Tininess.AFTER:
         # only values of the binade below 2**emin can reach it when rounded in their own binade
         last = tiny & (e == f.emin - 1)
-        quarters = jam(fields.sig, np.where(last, e - f.t - 2 - fields.exp, 0))
+        shift = np.where(last, e - f.t - fields.exp, 0)
+        quarters = jam(fields.sig, shift - 2 * last)
         ulps = quarters >> U64(2)
-        odd = (ulps & U64(1)) ^ U64((-1 << f.t) & 1)
-        lookup = (
-            (negative.astype(np.uint8) << 3) | (odd << U64(2)).astype(np.uint8) | (quarters & U64(3)).astype(np.uint8)
-        )
-        tiny &= ~(last & (ulps + away_table(rho.rounding)[lookup] >= U64(1 << f.p)))
-    raised: NDArray[np.bool_] = inexact & tiny
-    return raised
+        if rho.rounding.is_stochastic:
+            away = stochastically_away(rho.rounding, fields.sig, shift, random)
+        else:
+            odd = (ulps & U64(1)) ^ U64((-1 << f.t) & 1)
+            lookup = (negative.astype(np.uint8) << 3) | (odd << U64(2)).astype(np.uint8)
+            away = away_table(rho.rounding)[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)
+        tiny &= ~(last & (ulps + away >= U64(1 << f.p)))
+    return tiny

@@ -8,16 +8,16 @@ and takes more bits, or declines, where it does not hold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..spec.codec import pack, unpack
-from ..spec.formats import Format
+from ..spec.formats import Format, NaNs
 from ..spec.projection import NaN, Projection, get_projection, project
-from .kernel import Codes, code_dtype, project_codes, unpack_fields
+from .kernel import Codes, Random, code_dtype, operand_fields, project_codes
 
 MAX_INDEX_BITS = 20
 
@@ -34,6 +34,8 @@ class Table:
 @lru_cache(maxsize=256)
 def conversion_table(source: Format, result: Format, rho: Projection) -> Table | None:
     """The table of a conversion; None where none of a sensible size exists and the kernel must serve."""
+    if rho.rounding.is_stochastic:
+        return None
     if source.k <= 16:
         return Table(0, *convert_by_kernel(np.arange(1 << source.k, dtype=code_dtype(source)), source, result, rho))
     kept = significant_bits(source, result)
@@ -45,7 +47,8 @@ def conversion_table(source: Format, result: Format, rho: Projection) -> Table |
 def significant_bits(source: Format, result: Format) -> int | None:
     """How many trailing significand bits of a wide source decide (the sticky bit included); None: all of them may."""
     finest = result.quantum_exponent(result.emin) - 3  # eighths of the smallest ulp: underflow flags need one more bit
-    kept = max(result.p + 1, source.emin - finest)
+    # two's complement reaches into the binade above max, where a fixed ulp takes one bit more
+    kept = max(result.p + 1 + result.fixed_point, source.emin - finest)
     return kept if kept < source.t else None
 
 
@@ -58,6 +61,8 @@ def _sticky_table(source: Format, result: Format, rho: Projection, shift: int) -
     high = min((result.emax + 3 + source.bias) * per_binade + 1, infinity - 1)
     index = np.arange(count)
     index[1:infinity] = np.clip(index[1:infinity], low, high)
+    if rho.subnormal.of_operands:
+        index[1:per_binade] = 0
     needed = np.concatenate([[0], np.arange(low, high + 1), np.arange(infinity, count)])
     place = np.zeros(count, np.intp)
     place[needed] = np.arange(needed.size)
@@ -67,10 +72,12 @@ def _sticky_table(source: Format, result: Format, rho: Projection, shift: int) -
     return Table(shift, codes[:, where].ravel(), status[:, where].ravel())
 
 
-def convert_by_kernel(codes: Codes, source: Format, result: Format, rho: Projection) -> tuple[Codes, NDArray[np.uint8]]:
+def convert_by_kernel(
+    codes: Codes, source: Format, result: Format, rho: Projection, random: Random | None = None
+) -> tuple[Codes, NDArray[np.uint8]]:
     """Codes of one format to codes of another and their status, by the kernel; NaNs one by one by the law."""
-    fields = unpack_fields(codes, source)
-    out, status = project_codes(fields, result, _without_error(rho))
+    fields = operand_fields(codes, source, rho)
+    out, status = project_codes(fields, result, _without_error(rho), random)
     if fields.nan.any():
         found, back = np.unique(nan_key(codes[fields.nan], source, result, rho), return_inverse=True)
         answers = [nan_answer(int(code), source, result, _without_error(rho)) for code in found]
@@ -81,7 +88,7 @@ def convert_by_kernel(codes: Codes, source: Format, result: Format, rho: Project
 
 def nan_key(codes: Codes, source: Format, result: Format, rho: Projection) -> Codes:
     """NaN codes with the payload bits dropped that the answer cannot depend on."""
-    if source.t <= 1:
+    if source.nans is not NaNs.IEEE or source.t <= 1:
         return codes
     kept = max(1, result.t) if rho.nan is NaN.PAYLOAD else 1
     drop = max(0, source.t - kept)
@@ -100,7 +107,7 @@ def _without_error(rho: Projection) -> Projection:
     """nan='error' is judged before a table is asked; the table itself needs some answer."""
     if rho.nan is not NaN.ERROR:
         return rho
-    return Projection(rho.rounding, rho.overflow, NaN.CANONICAL, rho.negative, rho.tininess)
+    return replace(rho, nan=NaN.CANONICAL)
 
 
 @lru_cache(maxsize=256)

@@ -31,6 +31,30 @@ class NaN(enum.StrEnum):
     ERROR = "error"  # refuse
 
 
+class SNaN(enum.StrEnum):
+    """What a signalling NaN operand raises."""
+
+    IEEE = "ieee"  # invalid [IEEE 754-2019 6.2]
+    QUIET = "quiet"  # nothing: it is taken for a quiet NaN
+
+
+class Subnormal(enum.StrEnum):
+    """Are subnormals numbers?  Flushing departs from IEEE 754 and is what much hardware offers."""
+
+    KEEP = "keep"
+    DAZ = "daz"  # a subnormal operand is a zero of its sign; raises nothing
+    FTZ = "ftz"  # a tiny result, exact or not, becomes a zero of its sign; raises underflow and inexact
+    BOTH = "both"
+
+    @property
+    def of_operands(self) -> bool:
+        return self in (Subnormal.DAZ, Subnormal.BOTH)
+
+    @property
+    def of_results(self) -> bool:
+        return self in (Subnormal.FTZ, Subnormal.BOTH)
+
+
 class Negative(enum.StrEnum):
     """What a negative input becomes in an unsigned format; no standard says."""
 
@@ -50,6 +74,8 @@ class Projection:
     nan: NaN = NaN.CANONICAL
     negative: Negative = Negative.LOWEST
     tininess: Tininess = Tininess.AFTER
+    snan: SNaN = SNaN.IEEE
+    subnormal: Subnormal = Subnormal.KEEP
 
 
 def _choice(what: str, kind: type[E], name: str) -> E:
@@ -66,6 +92,8 @@ def get_projection(
     nan: NaN | str = NaN.CANONICAL,
     negative: Negative | str = Negative.LOWEST,
     tininess: Tininess | str = Tininess.AFTER,
+    snan: SNaN | str = SNaN.IEEE,
+    subnormal: Subnormal | str = Subnormal.KEEP,
 ) -> Projection:
     """The projection of these names onto a format.  Raises ValueError, with the choices, for unknown or unfit names."""
     return Projection(
@@ -74,7 +102,16 @@ def get_projection(
         _choice("nan", NaN, nan),
         _choice("negative", Negative, negative),
         _choice("tininess", Tininess, tininess),
+        _choice("snan", SNaN, snan),
+        _choice("subnormal", Subnormal, subnormal),
     )
+
+
+def operand(code: int, f: Format, rho: Projection) -> Datum:
+    """The datum of an operand's code: unpacked, and a subnormal flushed where the projection flushes operands."""
+    x = unpack(code, f)
+    flushed = rho.subnormal.of_operands and x.is_finite and f.has_subnormals and x.magnitude < f.min_normal
+    return Datum.finite(ZERO, x.sign) if flushed and not f.fixed_point else x
 
 
 def round_to_precision(
@@ -99,12 +136,12 @@ def project(x: Datum, f: Format, rho: Projection, random: RandomBits | None = No
     [OCP OFP8 1.0 5.2.1, table 3; OCP MX 1.0 5.3; IEEE 754-2019 clause 7; P3109 Project]
     """
     if x.is_nan:
-        return _project_nan(x, f, rho.nan)
+        return _project_nan(x, f, rho)
     if x.sign and not f.signed:
         if rho.negative is Negative.MAGNITUDE:
             x = x.with_sign(0)
         elif not f.zero and not x.is_zero:  # E8M0: no value lies on this side at all
-            return _project_nan(Datum.nan(), f, rho.nan)[0], Status.INVALID
+            return _project_nan(Datum.nan(), f, rho)[0], Status.INVALID
     if x.is_infinite:
         return _made(resolve(rho.overflow, f, rho.rounding, bool(x.sign), infinite=True), f, rho.nan), Status.NONE
     if x.is_zero and f.zero:
@@ -116,14 +153,17 @@ def project(x: Datum, f: Format, rho: Projection, random: RandomBits | None = No
     if rounded > (-f.lowest if x.sign else f.max):
         delivered = resolve(rho.overflow, f, rho.rounding, bool(x.sign), infinite=False)
         return _made(delivered, f, rho.nan), Status.OVERFLOW | Status.INEXACT
+    flushes = rho.subnormal.of_results and f.has_subnormals
     status = Status.NONE if exact else Status.INEXACT
-    if not exact and _is_tiny(x, rounded, f, rho, random):
+    if (flushes or not exact) and _is_tiny(x, rounded, f, rho, random):
+        if flushes:
+            return Datum.finite(ZERO, x.sign), Status.UNDERFLOW | Status.INEXACT
         status |= Status.UNDERFLOW
     return Datum.finite(rounded).with_sign(x.sign), status
 
 
 def _is_tiny(x: Datum, rounded: Fraction, f: Format, rho: Projection, random: RandomBits | None) -> bool:
-    """Is an inexact result tiny?  [IEEE 754-2019 7.5]  Fixed point has no underflow."""
+    """Is a result tiny?  [IEEE 754-2019 7.5]  Fixed point has no underflow."""
     if f.fixed_point:
         return False
     if rho.tininess is Tininess.BEFORE:
@@ -145,14 +185,20 @@ def _made(x: Datum, f: Format, nan: NaN) -> Datum:
     return canonical_nan(f, x.sign if nan in (NaN.KEEP_SIGN, NaN.QUIET, NaN.PAYLOAD) else None)
 
 
-def _project_nan(x: Datum, f: Format, nan: NaN) -> tuple[Datum, Status]:
+def is_signalling(x: Datum) -> bool:
+    """Is the datum a signalling NaN, one whose quiet bit is clear?  [IEEE 754-2019 6.2.1]"""
+    return x.is_nan and x.payload < HALF
+
+
+def _project_nan(x: Datum, f: Format, rho: Projection) -> tuple[Datum, Status]:
+    nan = rho.nan
     if nan is NaN.ERROR:
         raise ValueError(f"a NaN is to be converted to {f.name} and nan='error' refuses it")
     if nan is NaN.ZERO:
         return Datum.finite(ZERO if f.zero else f.min_normal), Status.INVALID
     if nan is NaN.MAX or not f.has_nan:
         return Datum.finite(f.max), Status.INVALID
-    status = Status.INVALID if x.payload < HALF else Status.NONE  # signalling [IEEE 754-2019 6.2]
+    status = Status.INVALID if is_signalling(x) and rho.snan is SNaN.IEEE else Status.NONE
     if nan in (NaN.CANONICAL, NaN.KEEP_SIGN):
         return canonical_nan(f, x.sign if nan is NaN.KEEP_SIGN else None), status
     quieted = HALF if nan is NaN.QUIET else x.payload if x.payload >= HALF else x.payload + HALF
@@ -168,6 +214,8 @@ def encode(
     nan: NaN | str = NaN.CANONICAL,
     negative: Negative | str = Negative.LOWEST,
     tininess: Tininess | str = Tininess.AFTER,
+    snan: SNaN | str = SNaN.IEEE,
+    subnormal: Subnormal | str = Subnormal.KEEP,
     random: RandomBits | None = None,
 ) -> tuple[int, Status]:
     """The code of an exact value in a format, and the exceptions raised.  This is the definition.
@@ -178,7 +226,7 @@ def encode(
     Raises ValueError for unknown names and for rules that the format cannot follow, TypeError for other values.
     """
     f = get_format(format)
-    rho = get_projection(f, rounding, overflow, nan, negative, tininess)
+    rho = get_projection(f, rounding, overflow, nan, negative, tininess, snan, subnormal)
     datum, status = project(Datum.of(value), f, rho, random)
     return pack(datum, f), status
 
