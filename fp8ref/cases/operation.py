@@ -23,7 +23,7 @@ from ..spec.projection import Projection, get_projection
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
 WIDE = ("f16", "bf16", "f32", "f64")
-KEYS = ("flags", "tininess", "snan", "subnormal", "nan", "negative", "k")
+KEYS = ("flags", "tininess", "snan", "subnormal", "nan", "negative", "via", "k")
 ANY_MODE = "*"
 
 

@@ -1,0 +1,117 @@
+"""Finding an implementation: ``[kind:]id[,key=value...]``.
+
+``torch``, ``torch,device=cuda``, ``py:my_module:MyKernel``, ``mini:truncates``.  A backslash escapes ``,`` and ``:``.
+Built-in and installed adapters register in the entry-point group ``fp8ref.adapters``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from .base import Adapter, Unavailable
+
+GROUP = "fp8ref.adapters"
+PYTHON = "py"
+
+
+@dataclass(frozen=True)
+class Connectable:
+    """An implementation by name: where it is found, what it is called there, and its options."""
+
+    kind: str
+    id: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        head = f"{self.kind}:{self.id}" if self.id else self.kind
+        return head + "".join(f",{key}={value}" for key, value in self.options)
+
+    @classmethod
+    def parse(cls, text: str) -> Connectable:
+        """The connectable of a command-line text.  Raises ValueError that says which part is wrong."""
+        head, *pairs = _split(text, ",")
+        kind, *rest = _split(head, ":")
+        options = []
+        for pair in pairs:
+            key, equals, value = _plain(pair).partition("=")
+            if not equals or not key.isidentifier():
+                raise ValueError(f"implementation {text!r}: {pair!r} is not key=value")
+            options.append((key, value))
+        kind = _plain(kind)
+        if not kind:
+            raise ValueError(f"implementation {text!r} has no name; see `fp8ref list impls`")
+        if kind not in registered() and kind != PYTHON:
+            near = difflib.get_close_matches(kind, [*registered(), PYTHON], n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join([*registered(), PYTHON + ':'])}"
+            raise ValueError(f"unknown implementation {kind!r}; {hint}")
+        if kind == PYTHON and (len(rest) != 2 or not all(rest)):
+            raise ValueError(f"implementation {text!r}: a Python adapter is named py:module:Class")
+        return cls(kind, ":".join(_plain(part) for part in rest), tuple(options))
+
+
+def _split(text: str, separator: str) -> list[str]:
+    return re.split(rf"(?<!\\){separator}", text)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\([,:\\])", r"\1", text)
+
+
+def registered() -> list[str]:
+    """The names under which adapters are registered here, built in or installed."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def connect(connectable: Connectable | str) -> Adapter:
+    """Start an implementation in this process.
+
+    Raises ValueError for a name or option that does not exist, Unavailable where it cannot run here.
+    """
+    c = Connectable.parse(connectable) if isinstance(connectable, str) else connectable
+    make = _python_class(c.id) if c.kind == PYTHON else _registered_class(c.kind)
+    arguments = (c.id,) if c.id and c.kind != PYTHON else ()
+    try:
+        adapter = make(*arguments, **dict(c.options))
+    except TypeError as error:
+        if "argument" in str(error):
+            raise ValueError(f"implementation {c.text!r}: {error}") from error
+        raise
+    missing = [name for name in ("identify", "capabilities", "run") if not callable(getattr(adapter, name, None))]
+    if missing:
+        raise ValueError(f"implementation {c.text!r} is no adapter: it has no {', '.join(missing)}()")
+    return adapter  # type: ignore[no-any-return]
+
+
+def _registered_class(name: str) -> Callable[..., Any]:
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            try:
+                return point.load()  # type: ignore[no-any-return]
+            except ImportError as error:
+                raise Unavailable(f"{name} cannot be imported here: {error}") from error
+    raise ValueError(f"unknown implementation {name!r}")
+
+
+def _python_class(id_: str) -> Callable[..., Any]:
+    module_name, _, class_name = id_.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and module_name.startswith(error.name):
+            raise ValueError(f"py:{id_}: no module {module_name!r} on sys.path or in the working directory") from error
+        raise Unavailable(f"py:{id_} cannot be imported: {error}") from error
+    found = getattr(module, class_name, None)
+    if not callable(found):
+        raise ValueError(f"py:{id_}: module {module_name} has no class {class_name!r}")
+    return found  # type: ignore[no-any-return]

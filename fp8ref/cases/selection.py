@@ -1,0 +1,164 @@
+"""Which cases an operation is asked at each level.
+
+Level 1 (seconds): all codes of sources up to 16 bits; for wider ones every threshold of the result format and its
+neighbours, the edges of the source, every class of NaN, and seeded random codes.  Level 2: many more random codes.
+Level 3: every code of float32, the deepest affordable sample of float64 and 64-bit integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..fast.decode import decode_codes
+from ..spec.catalog import get_format
+from ..spec.formats import Format
+from .operation import INTEGERS, Operation, carrier_dtype
+
+BLOCK = 1 << 20  # cases in one call of a sweep
+RANDOM = {1: 1 << 14, 2: 1 << 20, 3: 1 << 24}
+SWEEP_64 = 1 << 26  # random 64-bit codes at level 3
+F64 = get_format("f64")
+
+Codes = NDArray[np.generic]
+
+
+def cases(op: Operation, level: int, seed: int) -> Codes:
+    """The distinct operand codes that are asked first, in an order that depends on the seed alone.
+
+    ``level`` 1 to 3.  Returns a one-dimensional array of the operand's carrier dtype.
+    """
+    rng = np.random.default_rng([seed, *op.id.split(";")[0].encode()])
+    source = op.operands[0]
+    dtype = carrier_dtype(source)
+    if source in INTEGERS:
+        found = _integers(dtype, op.result_format, RANDOM[min(level, 2)], rng)
+    else:
+        f = get_format(source)
+        if f.k <= 16:
+            return np.arange(1 << f.k, dtype=dtype)
+        found = np.concatenate([_chosen(f, op.result_format, rng), _random(f, op.result_format, level, rng)])
+    _, first = np.unique(found, return_index=True)
+    return found[np.sort(first)]
+
+
+def sweep(op: Operation, level: int, seed: int) -> Iterator[Codes]:
+    """Blocks of further codes at level 3: every code of a 32-bit source, in order; random ones of a 64-bit source."""
+    dtype = carrier_dtype(op.operands[0])
+    if level < 3 or dtype.itemsize < 4:
+        return
+    unsigned = np.dtype(f"u{dtype.itemsize}")
+    if dtype.itemsize == 4:
+        width = 32 if op.operands[0] in INTEGERS else get_format(op.operands[0]).k
+        template = np.arange(min(BLOCK, 1 << width), dtype=unsigned)
+        for start in range(0, 1 << width, BLOCK):
+            yield (template + unsigned.type(start)).view(dtype)
+        return
+    rng = np.random.default_rng([seed, 3])
+    for _ in range(SWEEP_64 // BLOCK):
+        yield rng.integers(0, 1 << 64, BLOCK, dtype=np.uint64).view(dtype)
+
+
+def sweep_size(op: Operation, level: int) -> int:
+    """How many cases :func:`sweep` will give."""
+    dtype = carrier_dtype(op.operands[0])
+    if level < 3 or dtype.itemsize < 4:
+        return 0
+    if dtype.itemsize == 8:
+        return SWEEP_64
+    return 1 << (32 if op.operands[0] in INTEGERS else get_format(op.operands[0]).k)
+
+
+def thresholds(f: Format) -> NDArray[np.float64]:
+    """The magnitudes at which an answer in a format can change: values, midpoints, quarter points, overflow limits.
+
+    float64, ascending, exact for formats of at most 16 bits within float64's range; a sample of wider formats.
+    """
+    if f.k <= 10:
+        codes = np.arange(f.max_code + 1, dtype=np.uint64)
+    else:
+        step = max(1, f.max_code // 2048)
+        codes = np.unique(np.concatenate([np.arange(0, f.max_code, step), [1, 2, f.max_code - 1, f.max_code]]))
+    here = np.array([float(f.magnitude(int(c))) for c in codes])
+    after = np.array([float(f.magnitude(int(c) + 1)) for c in codes])  # beyond the top: as if codes went on
+    points = [here] + [here + (after - here) * part for part in (0.25, 0.5, 0.75)]
+    top, ulp = here[-1], after[-1] - here[-1]
+    beyond = [top + ulp * half / 2 for half in range(1, 17)] + [top * 2.0**j for j in range(1, 6)]
+    below = [float(f.min_subnormal) * part for part in (2.0**-20, 0.125, 0.25, 0.375, 0.5, 0.75)]
+    found: NDArray[np.float64] = np.unique(np.concatenate([*points, beyond, below]))
+    finite: NDArray[np.float64] = found[np.isfinite(found)]
+    return finite
+
+
+def _chosen(source: Format, result: Format, rng: np.random.Generator) -> Codes:
+    marks = thresholds(result)
+    if source is F64 or source == F64:
+        deep = np.concatenate([marks * (1 + s * 2.0**-j) for s in (1, -1) for j in (24, 25, 30, 40)])
+        marks = np.concatenate([marks, deep])
+    powers = 2.0 ** np.arange(max(-1074, source.emin - source.t), min(1023, source.emax) + 1)
+    magnitudes = np.concatenate([_nearby(np.concatenate([marks, powers]), source), _edges(source)])
+    signs = magnitudes.dtype.type(source.sign_bit)
+    return np.concatenate([magnitudes, magnitudes | signs])
+
+
+def _nearby(marks: NDArray[np.float64], source: Format) -> Codes:
+    """Codes of the values and of their neighbours on both sides, for those that the source can come near."""
+    dtype = carrier_dtype(source.name)
+    marks = marks[marks <= float(source.max)]
+    if source == F64:
+        at = marks.view(np.uint64)
+    else:
+        from ..fast.encode import convert_codes
+        from ..spec.projection import get_projection
+
+        at = convert_codes(marks.view(np.uint64), F64, source, get_projection(source, "rtz", "sat"), False)[0]
+    near = [np.clip(at.astype(np.int64) + d, 0, source.max_code) for d in (-1, 0, 1)]
+    return np.concatenate(near).astype(dtype)
+
+
+def _edges(source: Format) -> Codes:
+    """Zero, the extreme subnormals and normals, infinity, and NaNs of every class: quiet and signalling, each payload
+    bit alone, all ones."""
+    infinity = source.infinity_code
+    quiet = 1 << (source.t - 1)
+    payloads = [1 << i for i in range(source.t)] + [quiet | 1 << i for i in range(source.t - 1)]
+    payloads += [(1 << source.t) - 1, quiet - 1]
+    first_normal = 1 << source.t
+    codes = [0, 1, 2, 3, first_normal - 1, first_normal, source.max_code - 1, source.max_code, infinity]
+    return np.array(codes + [infinity | p for p in payloads], carrier_dtype(source.name))
+
+
+def _random(source: Format, result: Format, level: int, rng: np.random.Generator) -> Codes:
+    """Uniformly random codes, and values whose exponent lies around the result's range."""
+    n = RANDOM[min(level, 2)]
+    uniform = rng.integers(0, 1 << source.k, n, dtype=np.uint64)
+    low = result.quantum_exponent(result.emin) - 3
+    exponent = rng.integers(low, result.emax + 3, n, dtype=np.int64)
+    field = np.clip(exponent + source.bias, 0, (1 << source.w) - 2).astype(np.uint64)
+    trailing = rng.integers(0, 1 << source.t, n, dtype=np.uint64)
+    sign = rng.integers(0, 2, n, dtype=np.uint64) * np.uint64(source.sign_bit)
+    return np.concatenate([uniform, sign | field << np.uint64(source.t) | trailing]).astype(carrier_dtype(source.name))
+
+
+def _integers(dtype: np.dtype[np.generic], result: Format, n: int, rng: np.random.Generator) -> Codes:
+    info = np.iinfo(dtype)  # type: ignore[type-var]
+    if dtype.itemsize <= 2:
+        return np.arange(info.min, info.max + 1).astype(dtype)
+    marks = [int(m) for m in thresholds(result) if 1 <= m <= info.max]
+    marks += [1 << j for j in range(dtype.itemsize * 8)] + [info.max]
+    near = {m * s + d for m in marks for s in (1, -1) for d in range(-3, 4)}
+    near |= {
+        (1 << j) * s + (1 << i) * u for j in range(20, 64) for i in (0, j // 2, j - 8) for s in (1, -1) for u in (1, -1)
+    }
+    near |= set(range(-1100, 1101))
+    chosen = np.array(sorted(v for v in near if info.min <= v <= info.max), dtype)
+    uniform = rng.integers(info.min, info.max, n, dtype=dtype, endpoint=True)
+    shifted = uniform >> rng.integers(0, dtype.itemsize * 8, n).astype(dtype)
+    return np.concatenate([chosen, uniform, shifted])
+
+
+def decode_values(codes: Codes, f: Format) -> NDArray[np.float64]:
+    """Codes as float64 values, for pictures and patterns; rounded where float64 does not hold them."""
+    return decode_codes(codes, f, F64).view(np.float64)

@@ -1,0 +1,1 @@
+"""Judging: ask an implementation, compare with the law, explain."""

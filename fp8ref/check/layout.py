@@ -1,0 +1,74 @@
+"""How operands lie in the memory that an implementation is handed.
+
+Vectorised code takes other paths for tails, strides and odd addresses, so the same cases are asked in each of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ELEMENT = 8  # bytes reserved for an element of any carrier
+OPERANDS = 3  # regions for operands; then one for result codes and one for status
+REGIONS = OPERANDS + 2
+ALIGNED = 512  # elements: slots begin at a page
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One arrangement: where element i lies, in units of elements from the start of the slot."""
+
+    name: str
+    start: int
+    step: int
+    text: str
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout("plain", 0, 1, "contiguous, aligned to a page"),
+        Layout("offset", 1, 1, "contiguous, one element past an aligned address"),
+        Layout("strided", 0, 2, "every second element of a buffer"),
+        Layout("reversed", -1, -1, "a negative stride"),
+    )
+}
+
+
+def span(layout: Layout, n: int) -> int:
+    """How many elements of buffer n elements in a layout take."""
+    return layout.start + n if layout.step == 1 else n * abs(layout.step)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one call's operands lie: n elements in a layout, from an aligned element of each region on."""
+
+    start: int
+    n: int
+    layout: str = "plain"
+
+    def view(self, arena: Any, dtype: np.dtype[Any], region: int, capacity: int) -> NDArray[Any]:
+        """The call's view of a region of ``capacity`` elements."""
+        layout = LAYOUTS[self.layout]
+        offset = (region * capacity + self.start) * ELEMENT
+        whole = np.frombuffer(arena, dtype, span(layout, self.n), offset)
+        return whole[::-1] if layout.step < 0 else whole[layout.start :: layout.step][: self.n]
+
+
+def slots(calls: Sequence[tuple[int, str]]) -> list[Slot]:
+    """Slots for calls of (n, layout), one behind the other."""
+    found, start = [], 0
+    for n, layout in calls:
+        found.append(Slot(start, n, layout))
+        start += -(-span(LAYOUTS[layout], n) // ALIGNED) * ALIGNED
+    return found
+
+
+def extent(found: Sequence[Slot]) -> int:
+    """How many elements of a region the slots take."""
+    return max((slot.start + span(LAYOUTS[slot.layout], slot.n) for slot in found), default=0)

@@ -1,0 +1,163 @@
+"""``fp8ref check``: judge an implementation."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..cases.flags import FLAGS
+from ..check.judge import Options
+from ..check.run import NothingSelected, Request, Run
+from ..check.transport import NotStarted
+from ..check.verdict import Report, Verdict
+from ..fast.chunks import set_threads
+from ..report import record, text
+
+DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
+
+
+@click.command()
+@click.argument("select", nargs=-1)
+@click.option("--impl", default="ml_dtypes", show_default=True, help="The implementation: [kind:]id[,key=value...].")
+@click.option(
+    "--level", type=click.IntRange(1, 3), default=1, show_default=True,
+    help="1: seconds, every threshold and edge. 2: a minute or two, many random cases more. 3: all 2^32 float32.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
+@click.option("--flag", type=click.Choice(list(FLAGS)), default=None, help="Ask only cases that carry this flag.")
+@click.option("--skip", multiple=True, metavar="GLOB", help="Leave these operations out.")
+@click.option(
+    "--nan", type=click.Choice(["class", "bits"]), default="class", show_default=True,
+    help="Compare NaN results as one class, or bit by bit.",
+)  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=None, help="Processes; default: one for each core.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first operation that does not conform.")
+@click.option("--dry-run", is_flag=True, help="List the selected operations and stop.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the run record here.")
+@click.option("--force", is_flag=True, help="Replace an existing record.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON document.")
+@click.option("-v", "--verbose", is_flag=True, help="List the operations that pass, too.")
+def check(
+    select: tuple[str, ...],
+    impl: str,
+    level: int,
+    seed: int,
+    flag: str | None,
+    skip: tuple[str, ...],
+    nan: str,
+    timeout: float,
+    jobs: int | None,
+    fail_fast: bool,
+    dry_run: bool,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Judge an implementation against the reference.
+
+    SELECT is an operation id, a prefix or a glob, such as convert/f32/e4m3fn or 'decode/*'; all that the implementation
+    claims is judged without one.
+
+    \b
+    fp8ref check --impl torch
+    fp8ref check 'convert/f32/*' --impl py:my_module:MyKernel --level 2 -o run.jsonl
+    """
+    set_threads(1)  # the implementation gets the other core
+    workers = jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    request = Request(impl, select, skip, Options(level, seed, nan, flag or ""), workers, timeout, fail_fast)
+    if output is not None and output.exists() and not force:
+        raise click.UsageError(f"{output} exists; --force replaces it")
+    try:
+        run = Run(request)
+    except NotStarted as error:
+        click.echo(f"{impl} would not start: {error}" if not error.usage else f"Error: {error}", err=True)
+        sys.exit(USAGE if error.usage else NOT_STARTED)
+    except NothingSelected as error:
+        click.echo(f"nothing ran: {error}", err=True)
+        sys.exit(NOTHING_RAN)
+    with run:
+        if dry_run:
+            for claim in run.claims:
+                click.echo(claim.id)
+            return
+        reports, finished = _judge(run, output, force)
+    if as_json:
+        click.echo(_document(run, reports, finished))
+    else:
+        text.tell(Console(highlight=False, width=None if sys.stdout.isatty() else 140), run, reports, finished, verbose)
+    sys.exit(_exit_code(reports, finished or fail_fast))
+
+
+def _judge(run: Run, output: Path | None, force: bool) -> tuple[list[Report], bool]:
+    """Judge every claim, writing the record as it goes; an interruption ends it in good order."""
+    started = time.time()
+    reports: list[Report] = []
+    finished = False
+    with ExitStack() as stack:
+        writer = record.RecordWriter(output, force) if output is not None else None
+        if writer is not None:
+            writer.line(record.header(run))
+        advance = _progress(stack, run)
+        try:
+            for report in run.reports(advance):
+                reports.append(report)
+                if writer is not None:
+                    writer.report(report)
+            finished = len(reports) == len(run.claims)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            if writer is not None:
+                writer.line(record.footer(reports, finished))
+                writer.close(record.meta(started, run.request.jobs))
+    return reports, finished
+
+
+def _progress(stack: ExitStack, run: Run) -> Callable[[int], None]:
+    """A progress bar on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        return lambda n: None
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    stack.enter_context(bar)
+    task = bar.add_task("judging", total=sum(run.size(claim) for claim in run.claims))
+    return lambda n: bar.advance(task, n)
+
+
+def _document(run: Run, reports: list[Report], finished: bool) -> str:
+    document = {
+        "header": record.header(run),
+        "operations": [report.as_json() for report in reports],
+        "findings": [record.finding_json(finding) for report in reports for finding in report.findings],
+        "end": record.footer(reports, finished),
+    }
+    return json.dumps(document, indent=1, sort_keys=True)
+
+
+def _exit_code(reports: list[Report], finished: bool) -> int:
+    verdicts = {report.verdict for report in reports}
+    if not finished:
+        return INTERRUPTED
+    if verdicts & {Verdict.CRASH, Verdict.TIMEOUT}:
+        return NOT_STARTED
+    if Verdict.FAIL in verdicts:
+        return DOES_NOT_CONFORM
+    return 0 if verdicts & {Verdict.PASS, Verdict.ALLOWED} else NOTHING_RAN

@@ -1,0 +1,139 @@
+"""Reading codes, values and cases from the command line.  Every refusal is one line that says what would be right."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ..cases.operation import INTEGERS, Operation, type_name
+from ..report.neighbours import code_text
+from ..spec.catalog import get_format
+from ..spec.datum import Datum
+from ..spec.formats import Format
+from .errors import BadInput
+
+CODES = "a code is 0x7E or 7E (hexadecimal), 0b01111110, or d:126 (decimal)"
+VALUES = "a value is 0.3, -2e-5, 5/16, 0x1.8p-3, inf or nan"
+EXPONENT_LIMIT = 5000  # a decimal or hexadecimal exponent beyond this is refused: no format comes near
+
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e([+-]?\d+))?", re.I)
+_RATIO = re.compile(r"[+-]?\d+/\d+")
+_HEX_FLOAT = re.compile(r"([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)p([+-]?\d+)", re.I)
+_SPECIAL = re.compile(r"([+-]?)(inf|infinity|nan)", re.I)
+
+
+def read_format(text: str) -> Format:
+    """The format of a name; BadInput for any other."""
+    try:
+        return get_format(text)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def read_code(text: str, k: int, owner: str, what: str = "CODE") -> int:
+    """A code of k bits in one of the notations of CODES.  ``owner`` names the format in a refusal.
+
+    Binary takes all k digits, so that it cannot be mistaken for a hexadecimal code that begins with 0B.
+
+    >>> read_code("7E", 8, "e4m3fn"), read_code("0b0111_1110", 8, "e4m3fn"), read_code("d:126", 8, "e4m3fn")
+    (126, 126, 126)
+    """
+    text = text.strip()
+    if text[:1] in ("+", "-") or _SPECIAL.fullmatch(text) or "." in text:
+        raise BadInput(f"{what} {text!r} is a value, not a bit pattern: {CODES}; values are given with --from {text}")
+    if text[:2].lower() == "d:":
+        return _in_range(_digits(text, 2, 10, what, CODES), k, owner, text, what)
+    if text[:2].lower() == "0b" and len(text) > 2:
+        digits = text[2:].replace("_", "")
+        if len(digits) != k:
+            raise BadInput(
+                f"{what} {text!r} is binary and has {len(digits)} digits: write all {k} bits of {owner}, "
+                "or put 0x before a hexadecimal code"
+            )
+        return _digits(text, 2, 2, what, CODES)
+    return read_hex(text, k, owner, what, CODES)
+
+
+def read_hex(text: str, k: int, owner: str, what: str, notations: str = "a code is hexadecimal, like 3F8CCCCD") -> int:
+    """A code of k bits in hexadecimal, with or without 0x."""
+    text = text.strip()
+    prefix = 2 if text[:2].lower() == "0x" else 0
+    return _in_range(_digits(text, prefix, 16, what, notations), k, owner, text, what)
+
+
+def _digits(text: str, start: int, base: int, what: str, notations: str) -> int:
+    name, alphabet = {2: ("binary", "01"), 10: ("decimal", "0123456789"), 16: ("hexadecimal", "0123456789abcdef")}[base]
+    for position, digit in enumerate(text[start:], start + 1):
+        if digit.lower() not in alphabet and digit != "_":
+            raise BadInput(f"{what} {text[:40]!r}: {digit!r} at position {position} is no {name} digit; {notations}")
+    plain = text[start:].replace("_", "")
+    if not plain or len(plain) > 80:
+        raise BadInput(f"{what} {text[:40]!r} has {len(plain) or 'no'} digits; {notations}")
+    return int(plain, base)
+
+
+def _in_range(code: int, k: int, owner: str, text: str, what: str) -> int:
+    if code >> k:
+        codes = f"{code_text(0, k)} to {code_text((1 << k) - 1, k)}"
+        raise BadInput(f"{what} {text} is out of range: {owner} has {k} bits, codes {codes}")
+    return code
+
+
+def read_typed_code(text: str, what: str) -> tuple[str, int]:
+    """``f32:3F8CCCCD`` as the type and the code."""
+    name, _, digits = text.partition(":")
+    try:
+        name = type_name(name.strip())
+    except ValueError as error:
+        raise BadInput(f"{what} {text!r}: {error}") from None
+    k = int(name[1:]) if name in INTEGERS else get_format(name).k
+    return name, read_hex(digits, k, name, f"{what} {name}: code")
+
+
+def read_value(text: str, what: str) -> Datum:
+    """The exact datum that a text spells: nothing is rounded on the way."""
+    text = text.strip().replace("_", "")
+    if match := _SPECIAL.fullmatch(text):
+        sign = int(match[1] == "-")
+        return Datum.nan(sign) if match[2].lower() == "nan" else Datum.infinity(sign)
+    sign = int(text.startswith("-"))
+    value: Fraction | None = None
+    if match := _HEX_FLOAT.fullmatch(text):
+        if match[2] or match[3]:
+            _check_exponent(match[4], text, what)
+            value = Fraction(int((match[2] + match[3]) or "0", 16)) * Fraction(2) ** (int(match[4]) - 4 * len(match[3]))
+    elif match := _DECIMAL.fullmatch(text):
+        _check_exponent(match[3] or "0", text, what)
+        value = abs(Fraction(text))
+    elif _RATIO.fullmatch(text):
+        if int(text.partition("/")[2]) == 0:
+            raise BadInput(f"{what} {text!r} divides by zero; {VALUES}")
+        value = abs(Fraction(text))
+    if value is None:
+        hint = f"; a code needs its format, as in f32:{text}" if re.fullmatch(r"0[xb].*|[0-9a-f]+", text, re.I) else ""
+        raise BadInput(f"{what} {text!r} is no number: {VALUES}{hint}")
+    return Datum.finite(value).with_sign(sign)
+
+
+def _check_exponent(exponent: str, text: str, what: str) -> None:
+    if len(text) > 2000 or len(exponent) > 6 or abs(int(exponent)) > EXPONENT_LIMIT:
+        raise BadInput(f"{what} {text[:40]!r}: exponents go from -{EXPONENT_LIMIT} to {EXPONENT_LIMIT}")
+
+
+def read_case(text: str) -> tuple[Operation, int]:
+    """``convert/f32/e4m3fn/rne.sat#43E80001`` as the operation and the operand's code."""
+    name, hash_, digits = text.strip().partition("#")
+    if not hash_:
+        raise BadInput(f"CASE {text!r} has no '#': a case is operation-id#HEXINPUT, like {EXAMPLE}")
+    try:
+        op = Operation.parse(name)
+    except ValueError as error:
+        raise BadInput(f"CASE: {error}") from None
+    if len(op.operands) != 1 or op.family not in ("convert", "decode"):
+        raise BadInput(f"CASE {text!r}: {op.family} is not explained yet; cases of convert and decode are")
+    type_ = op.operands[0]
+    k = int(type_[1:]) if type_ in INTEGERS else get_format(type_).k
+    return op, read_hex(digits, k, type_, "CASE, input")
+
+
+EXAMPLE = "convert/f32/e4m3fn/rne.sat#43E80001"

@@ -1,0 +1,83 @@
+"""``fp8ref``: the command group, and the exit codes that every command keeps.
+
+0 conforms, 1 does not conform, 2 interrupted, 3 internal error, 4 usage or unreadable file, 5 nothing ran, 6 the
+implementation crashed, hung or would not start.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from .. import __version__
+
+# command -> the module that has it; a module is imported only when its command runs
+COMMANDS = {
+    "check": "check:check",
+    "show": "show:show",
+    "explain": "show:explain",
+    "list": "show:list_",
+    "plot": "show:plot",
+}
+
+
+class Lazy(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        target = COMMANDS.get(name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(f"{__package__}.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fp8ref")
+def main() -> None:
+    """The bit-exact reference of 8-bit and narrower floating point, and the conformance suite built on it.
+
+    Exit codes: 0 conforms, 1 does not conform, 2 interrupted, 3 internal error, 4 usage or unreadable file, 5 nothing
+    ran, 6 the implementation crashed, hung or would not start.
+    """
+
+
+USAGE, INTERRUPTED, INTERNAL = 4, 2, 3
+
+
+def run() -> None:
+    """The console script: click's exit codes mapped to ours."""
+    try:
+        code = main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code if error.exit_code != 1 else USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("FP8REF_DEBUG"):
+            raise
+        click.echo(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a fault of fp8ref, not of what was judged; FP8REF_DEBUG=1 shows where.",
+            err=True,
+        )
+        sys.exit(INTERNAL)

@@ -1,0 +1,122 @@
+"""A run told in the terminal: a table of operations, then the smallest counterexample of each finding, then totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..cases.operation import Operation
+from ..check.run import Run
+from ..check.verdict import Finding, Report, Verdict
+from .draw import case_id, draw_case
+
+STYLES = {
+    Verdict.PASS: "green",
+    Verdict.ALLOWED: "yellow",
+    Verdict.FAIL: "bold red",
+    Verdict.CRASH: "bold red",
+    Verdict.TIMEOUT: "bold red",
+    Verdict.UNSUPPORTED: "dim",
+}
+BAD = (Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT)
+
+
+def heading(run: Run) -> str:
+    """Who is judged, and how."""
+    identity = dict(run.hello.identity)
+    name = " ".join(identity.pop(key) for key in ("name", "version") if key in identity)
+    rest = ", ".join(f"{key} {value}" if key != "device" else value for key, value in identity.items())
+    options = run.request.options
+    return f"{name} ({rest})  level {options.level}  seed {options.seed}"
+
+
+def table(reports: Sequence[Report]) -> Table:
+    """One row an operation."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    rows.add_column("operation", no_wrap=True)
+    for name in ("cases", "allowed", "fail"):
+        rows.add_column(name, justify="right", no_wrap=True)
+    rows.add_column("verdict", no_wrap=True)
+    rows.add_column("", overflow="fold")
+    for report in reports:
+        verdict = Text(report.verdict.value, STYLES[report.verdict])
+        allowed = sum(report.allowed.values())
+        counts = (f"{report.cases}", f"{allowed}" if allowed else "", f"{report.failed}" if report.failed else "")
+        rows.add_row(report.op, *counts, verdict, escape(remark(report)))
+    return rows
+
+
+def remark(report: Report) -> str:
+    """The last column: the diagnosis, the variation, the reason, or the profiles that the behaviour meets."""
+    if report.reason:
+        return report.reason
+    if report.findings:
+        d = report.findings[0].diagnosis
+        return d.rule if d.rule == "unexplained" else str(d)
+    told = []
+    if report.claim != report.op:
+        told.append("found")
+    if report.allowed:
+        told.append(", ".join(sorted(report.allowed)))
+    if report.profiles:
+        told.append("meets " + ", ".join(report.profiles))
+    return "; ".join(told)
+
+
+def drawing(finding: Finding, connectable: str) -> str:
+    """The counterexample of a finding, bit by bit, with why and how to see it again."""
+    op = Operation.parse(finding.op)
+    block = draw_case(op, finding.inputs, finding.want, finding.got, str(finding.diagnosis))
+    where = ""
+    if finding.length != 1 or finding.layout != "plain":
+        where = f"\n  seen   element {finding.position} of {finding.length}, {finding.layout} layout; alone it is right"
+    status = ""
+    if finding.want_status != finding.got_status:
+        status = f"\n  status want {finding.want_status}, got {finding.got_status}"
+    again = f"\n  again  fp8ref check '{finding.op}' --impl {connectable}"
+    flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
+    title = f"FAIL {case_id(op, finding.inputs)}{flags}  {finding.count} of {finding.of} cases"
+    return f"{title}\n{block}{where}{status}{again}"
+
+
+def summary(reports: Sequence[Report], finished: bool = True) -> str:
+    """The totals, last."""
+    bad = [r for r in reports if r.verdict in BAD]
+    unsupported = sum(r.verdict is Verdict.UNSUPPORTED for r in reports)
+    cases, failed = sum(r.cases for r in reports), sum(r.failed for r in reports)
+    judged = len(reports) - unsupported
+    rest = f" ({unsupported} unsupported)" if unsupported else ""
+    if not finished:
+        rest += "; the run did not finish"
+    if not judged:
+        return f"nothing ran{rest}"
+    if bad:
+        wrong = sum(r.verdict is Verdict.FAIL for r in reports)
+        ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
+        told = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
+        return f"does not conform: {', '.join([*told, *ended])}{rest}"
+    allowed = sum(sum(r.allowed.values()) for r in reports)
+    with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
+    return f"conforms: {cases} cases of {judged} operations{with_allowed}{rest}"
+
+
+def tell(console: Console, run: Run, reports: Sequence[Report], finished: bool, verbose: bool) -> None:
+    """Print the whole report."""
+    console.print(heading(run), highlight=False, markup=False)
+    console.print()
+    shown = reports if verbose or len(reports) <= 40 else [r for r in reports if r.verdict is not Verdict.PASS]
+    if shown:
+        console.print(table(shown))
+    if len(shown) < len(reports):
+        console.print(f"and {len(reports) - len(shown)} operations that pass (--verbose lists them)", style="dim")
+    for report in reports:
+        for finding in report.findings:
+            console.print()
+            console.print(drawing(finding, run.request.connectable), highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    style = "bold red" if any(r.verdict in BAD for r in reports) else "bold green"
+    console.print(summary(reports, finished), style=style, highlight=False, markup=False)
