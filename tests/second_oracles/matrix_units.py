@@ -19,6 +19,7 @@ FIELDS = {  # name: exponent width, significand width, bias
     "f16": (5, 10, 15),
     "bf16": (8, 7, 127),
     "f32": (8, 23, 127),
+    "f64": (11, 52, 1023),
 }
 
 

@@ -1,0 +1,231 @@
+"""Exact dot products against integer sums written here, for every pair of formats, on data meant to be hard."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from second_oracles import matrix_units as second
+
+import fp8ref
+from fp8ref.spec import get_format
+from fp8ref.spec.products import dot as law
+
+FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+NAMES = (
+    "e4m3fn",
+    "e5m2",
+    "e4m3fnuz",
+    "e5m2fnuz",
+    "e3m4",
+    "e4m3b11fnuz",
+    "e3m2fn",
+    "e2m3fn",
+    "e2m1fn",
+    "mxint8",
+    "e8m0fnu",
+    "ue5m3",
+    "e7m0fnuz",
+    "binary8p1uf",
+    "binary8p3se",
+)
+
+
+def integers(name: str) -> tuple[dict[int, int], int]:
+    """Every finite code as an integer in units of 2**lsb, and lsb."""
+    f = get_format(name)
+    lsb = f.quantum_exponent(f.emin)
+    data = {code: fp8ref.spec.decode(code, f) for code in range(1 << f.k)}
+    return {code: int(x.value / Fraction(2) ** lsb) for code, x in data.items() if x.is_finite}, lsb
+
+
+def adversarial(
+    rng: random.Random, known: dict[int, int], other: dict[int, int], k: int
+) -> tuple[list[int], list[int]]:
+    """Full spread, few distinct codes, tiny codes, or a cancelling half with a remainder."""
+    codes, others = list(known), list(other)
+    kind = rng.randrange(5)
+    if kind == 1:
+        codes = rng.sample(codes, 3)
+    if kind == 2:
+        codes = [*sorted(codes, key=lambda c: abs(known[c]))[:6], rng.choice(codes)]
+    a, b = [rng.choice(codes) for _ in range(k)], [rng.choice(others) for _ in range(k)]
+    if kind >= 3:
+        negative = {v: c for c, v in known.items()}
+        order = rng.sample(range(k // 2), k // 2)
+        for i, j in enumerate(order):  # the second half cancels the first
+            if -known[a[i]] in negative:
+                a[k // 2 + j], b[k // 2 + j] = negative[-known[a[i]]], b[i]
+        if kind == 4 and k > 1:
+            a[-1] = rng.choice(codes)
+    return a, b
+
+
+def check(seed: int, pairs: list[tuple[str, str]], count: int, ks: tuple[int, ...]) -> int:
+    done = 0
+    for fa, fb in pairs:
+        rng = random.Random(f"{seed} {fa} {fb}")
+        (ia, la), (ib, lb) = integers(fa), integers(fb)
+        unit = Fraction(2) ** (la + lb)
+        for k in ks:
+            rows = [adversarial(rng, ia, ib, k) for _ in range(count)]
+            a, b = np.array([r[0] for r in rows], np.uint8), np.array([r[1] for r in rows], np.uint8)
+            sums = [sum(ia[x] * ib[y] for x, y in zip(*row)) * unit for row in rows]
+            result = rng.choice(list(FLOATS))
+            got = fp8ref.dot(a, b, fa, fb, result=result, overflow="nonsat")
+            want = [second.to_nearest(s, result) for s in sums]
+            assert got.view(f"u{got.itemsize}").tolist() == want, (fa, fb, k, result)
+            done += count
+    return done
+
+
+def test_every_pair_of_formats() -> None:
+    pairs = [(x, y) for x in NAMES for y in NAMES]
+    assert check(1, pairs, 22, (2, 33)) >= 9_000
+
+
+@pytest.mark.full
+def test_every_pair_of_formats_at_length() -> None:
+    pairs = [(x, y) for x in NAMES for y in NAMES]
+    assert check(2, pairs, 120, (1, 2, 31, 64)) >= 100_000
+
+
+def test_with_c_and_every_rounding() -> None:
+    """One sum more: c close to, far from and cancelling the sum; all modes by the law's own rounding of exact sums."""
+    rng = random.Random(5)
+    for fa, fb in (("e4m3fn", "e4m3fn"), ("e5m2", "e5m2"), ("e8m0fnu", "e5m2")):
+        (ia, la), (ib, lb) = integers(fa), integers(fb)
+        unit = Fraction(2) ** (la + lb)
+        for result in ("f32", "f64", "bf16", "e4m3fn", "e5m2"):
+            rows = [adversarial(rng, ia, ib, 16) for _ in range(40)]
+            a, b = np.array([r[0] for r in rows], np.uint8), np.array([r[1] for r in rows], np.uint8)
+            sums = [sum(ia[x] * ib[y] for x, y in zip(*row)) * unit for row in rows]
+            near = [float(s) if abs(s) < 2**1000 else 1.0 for s in sums]
+            c = np.array([rng.choice((-x, x, -x * (1 + 2**-50), 1e-300, 2.0**-900, 5e-324, 1.0)) for x in near])
+            for rounding in ("rne", "rna", "rtz", "rtp", "rtn", "rto"):
+                got = fp8ref.dot(a, b, fa, fb, c=c, result=result, rounding=rounding, overflow="nonsat")
+                want = [
+                    fp8ref.spec.encode(s + Fraction(x), result, rounding, "nonsat")[0] for s, x in zip(sums, c.tolist())
+                ]
+                assert got.view(f"u{got.itemsize}").tolist() == want, (fa, fb, result, rounding)
+
+
+@pytest.mark.parametrize(
+    ("fa", "fb"), [("e4m3fn", "e4m3fn"), ("e5m2", "e5m2"), ("e4m3fn", "e5m2"), ("mxint8", "e2m1fn")]
+)
+def test_matmul_is_dot_of_rows_and_columns(fa: str, fb: str) -> None:
+    rng = np.random.default_rng(1)
+    a = rng.integers(0, 1 << get_format(fa).k, (37, 70)).astype(np.uint8)
+    b = rng.integers(0, 1 << get_format(fb).k, (70, 41)).astype(np.uint8)
+    c = rng.standard_normal((37, 41)).astype(np.float32)
+    got = fp8ref.matmul(a, b, fa, fb, c=c, overflow="nonsat")
+    want = fp8ref.dot(a[:, None, :], b.T[None], fa, fb, c=c, overflow="nonsat")
+    assert np.array_equal(got.view(np.uint32), want.view(np.uint32))
+    for i, j in ((0, 0), (3, 7), (36, 40)):
+        x = law(a[i].tolist(), b[:, j].tolist(), fa, fb, c=fp8ref.spec.Datum.of(float(c[i, j])), overflow="nonsat")
+        assert x == int(got.view(np.uint32)[i, j])
+
+
+@pytest.mark.parametrize("k", [(1 << 17) + 5, 1 << 20])
+@pytest.mark.parametrize("f", ["e4m3fn", "e5m2"])
+def test_long_sums(k: int, f: str) -> None:
+    """All products alike, and one small one more: beyond 53 bits."""
+    top, tiny = {"e4m3fn": (0x7E, 0x01), "e5m2": (0x7B, 0x01)}[f]
+    a = np.full((1, k), top, np.uint8)
+    a[0, 0] = tiny
+    b = a.copy()
+    value = second.real(top, f) ** 2 * (k - 1) + second.real(tiny, f) ** 2
+    for result in ("f64", "f32"):
+        assert int(fp8ref.dot(a, b, f, result=result).view("u8" if result == "f64" else "u4")[0]) == second.to_nearest(
+            value, result
+        )
+    got = fp8ref.matmul(a, b.T, f, result="f64", rounding="rtp")
+    assert Fraction(float(got[0, 0])) >= value > Fraction(float(np.nextafter(got[0, 0], 0)))
+
+
+def test_specials_everywhere() -> None:
+    """Random codes, NaNs and infinities among them, against the law element by element."""
+    rng = np.random.default_rng(3)
+    a, b = (rng.choice(np.array([0, 0x80, 0x3C, 0xBC, 0x7C, 0xFC, 0x7F, 0x01], np.uint8), (12, 3)) for _ in "ab")
+    c = rng.choice(np.array([0, -0.0, 1, np.inf, -np.inf, np.nan], np.float32), (12, 12))
+    scale = rng.choice(np.array([1, -2, 0, np.inf, np.nan, 1, 1, 1], np.float32), (12, 1))
+    for overflow in ("sat", "nonsat"):
+        for s in (None, scale):
+            got = fp8ref.matmul(a, b.T, "e5m2", c=c, overflow=overflow, scale_a=s)
+            for i in range(12):
+                for j in range(12):
+                    one, x = fp8ref.spec.Datum.finite(1), fp8ref.spec.Datum.of(float(c[i, j]))
+                    scales = [] if s is None else [(fp8ref.spec.Datum.of(float(s[i, 0])), one)]
+                    want = law(a[i].tolist(), b[j].tolist(), "e5m2", c=x, overflow=overflow, scales=scales)
+                    assert int(got.view(np.uint32)[i, j]) == want, (a[i], b[j], c[i, j], s if s is None else s[i])
+
+
+def test_scales() -> None:
+    """Tensor, row, column and block scales, powers of two and not, against Fractions."""
+    rng = np.random.default_rng(4)
+    a, b = (rng.integers(0, 0x7E, shape).astype(np.uint8) for shape in ((5, 70), (70, 4)))
+    value = [second.real(c, "e4m3fn") for c in range(0x7F)]
+    wide = np.float32(2.0) ** rng.integers(-140, 100, (5, 3)).astype(np.float32)
+    for sa, sb, block in (
+        (np.float32(0.3), None, None),
+        (rng.standard_normal((5, 1)).astype(np.float32), rng.standard_normal((1, 4)).astype(np.float32), None),
+        (rng.standard_normal((5, 3)).astype(np.float32), rng.standard_normal((3, 4)).astype(np.float32), 32),
+        (wide, None, 32),
+        (np.float64(1e-200), np.float64(1e-90), None),  # beyond float64's range together: by the law
+    ):
+        got = fp8ref.matmul(a, b, "e4m3fn", scale_a=sa, scale_b=sb, block=block, tensor_scale=0.7, result="f64")
+        width = block or 70
+        full_a = np.broadcast_to(1.0 if sa is None else sa, (5, -(-70 // width)) if block else (5, 1))
+        full_b = np.broadcast_to(1.0 if sb is None else sb, (-(-70 // width), 4) if block else (1, 4))
+        for i in range(5):
+            for j in range(4):
+                want = sum(
+                    value[a[i, k]]
+                    * value[b[k, j]]
+                    * Fraction(float(full_a[i, k // width]))
+                    * Fraction(float(full_b[k // width, j]))
+                    for k in range(70)
+                ) * Fraction(0.7)
+                assert int(got.view(np.uint64)[i, j]) == second.to_nearest(want, "f64")
+
+
+def test_e8m0_scale_codes_and_nan() -> None:
+    a = np.full((2, 64), 0x38, np.uint8)
+    codes = np.array([[127, 129], [127, 255]], np.uint8)
+    got = fp8ref.dot(a, a, "e4m3fn", scale_a=codes, scale_format="e8m0fnu", block=32, overflow="nonsat")
+    assert got[0] == 32 + 128
+    assert np.isnan(got[1])
+
+
+def test_empty_and_scalar() -> None:
+    assert fp8ref.dot(np.zeros((3, 0), np.uint8), np.zeros((3, 0), np.uint8), "e4m3fn").tolist() == [0, 0, 0]
+    assert fp8ref.matmul(np.zeros((0, 4), np.uint8), np.zeros((4, 2), np.uint8), "e4m3fn").shape == (0, 2)
+    assert fp8ref.dot([0x38], [0x38], "e4m3fn").shape == ()
+
+
+BAD = [
+    (lambda: fp8ref.dot([1, 2], [1], "e4m3fn"), ValueError, "last axes"),
+    (lambda: fp8ref.matmul([[1]], [[1], [2]], "e4m3fn"), ValueError, r"\(M, K\)"),
+    (lambda: fp8ref.dot([300], [1], "e4m3fn"), ValueError, "300"),
+    (lambda: fp8ref.dot([1.0], [1.0], "e4m3fn"), TypeError, "codes"),
+    (lambda: fp8ref.dot([1], [1], "f16"), ValueError, "8 bits"),
+    (lambda: fp8ref.dot([1], [1], "e4m3fn", accumulator="exakt"), ValueError, "exact"),
+    (lambda: fp8ref.dot([1], [1], "e4m3fn", c=np.zeros(1, np.int8)), TypeError, "float array"),
+    (lambda: fp8ref.matmul([[1]], [[1]], "e4m3fn", c=np.zeros(3)), ValueError, "outputs"),
+    (lambda: fp8ref.matmul([[1, 1]], [[1], [1]], "e4m3fn", scale_a=np.ones((1, 2))), ValueError, "block="),
+    (lambda: fp8ref.matmul([[1, 1]], [[1], [1]], "e4m3fn", scale_a=np.ones((1, 2)), block=2), ValueError, "fit"),
+    (lambda: fp8ref.matmul([[1]], [[1]], "e4m3fn", scale_a=np.ones((3, 1))), ValueError, "scale_a"),
+    (lambda: fp8ref.matmul([[1]], [[1]], "e4m3fn", scale_a=np.ones((1, 1), int)), TypeError, "scale_format"),
+    (lambda: fp8ref.dot([1], [1], "e4m3fn", tensor_scale=[1, 2]), ValueError, "one number"),
+    (lambda: fp8ref.dot([1], [1], "e4m3fn", rounding="sr-a"), ValueError, "deterministic"),
+    (lambda: fp8ref.dot([1], [1], "e4m3fn", block=0), ValueError, "block"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BAD)))
+def test_bad_input(case: int) -> None:
+    call, error, text = BAD[case]
+    with pytest.raises(error, match=text):
+        call()
