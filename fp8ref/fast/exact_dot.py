@@ -29,6 +29,7 @@ K_RUN = 1 << 17  # products that one float64 sum may take together
 K_TILE = 1 << 11
 ROWS = 1 << 10  # outputs of a tile: ROWS x ROWS
 CHUNK = 1 << 14  # outputs finished at a time
+NEVER = 1 << 30
 MANY = 12  # terms held before they are summed into as few as they need
 
 Contract = Callable[[Floats, Floats], Floats]
@@ -125,8 +126,8 @@ def exact_products(
     if wa + wb <= room:
         return [contract(a, b)]
     both = next(n for n in range(2, 64) if max(wa, wb) <= n * ((room - (n - 1).bit_length()) // 2))
-    cut_b = -(-wb // (room - wa)) if wa < room else 99
-    cut_a = -(-wa // (room - wb)) if wb < room else 99
+    cut_b = -(-wb // (room - wa)) if wa < room else NEVER
+    cut_a = -(-wa // (room - wb)) if wb < room else NEVER
     if min(cut_a, cut_b) >= both * both:
         width = (room - (both - 1).bit_length()) // 2  # sums of up to `both` products of equal weight
         return _equal_slices(slices(a, la, width, both), slices(b, lb, width, both), contract)

@@ -92,6 +92,41 @@ def test_every_pair_of_formats_at_length() -> None:
     assert check(2, pairs, 120, (1, 2, 31, 64)) >= 100_000
 
 
+def test_wide_sums_in_every_tile() -> None:
+    """The widest pairs and every length class, few rows each, so that every way of slicing is taken."""
+    wide = ("e8m0fnu", "e7m0fnuz", "binary8p1uf", "e5m2")
+    assert check(3, [(x, y) for x in wide for y in wide], 60, (31, 64)) > 1_000
+
+
+def test_the_bound_of_one_float64_product_is_tight() -> None:
+    """Largest products and one unit: 53 bits and more, where one float64 sum would lose the unit."""
+    for fa, fb, ks in (("e4m3fn", "e4m3fn", (1 << 16, 1 << 17, 1 << 18)), ("e5m2", "e4m3fn", (7, 8, 9, 15, 16, 32))):
+        largest = [{"e4m3fn": 0x7E, "e5m2": 0x7B}[f] for f in (fa, fb)]
+        for k in ks:
+            a, b = (np.full((1, k), code, np.uint8) for code in largest)
+            a[0, -1] = b[0, -1] = 1
+            value = second.real(largest[0], fa) * second.real(largest[1], fb) * (k - 1)
+            value += second.real(1, fa) * second.real(1, fb)
+            for rounding, want in (("rne", second.to_nearest(value, "f64")), ("rtp", None)):
+                got = fp8ref.dot(a, b, fa, fb, result="f64", rounding=rounding)
+                assert want is None or int(got.view(np.uint64)[0]) == want
+                assert rounding == "rne" or Fraction(float(got[0])) >= value
+
+
+def test_ties_that_a_third_component_breaks() -> None:
+    """A double's half ulp, less or more by far less than another double's: C, a product and a product."""
+    one, half, tiny = 0x7F, 0x7F - 53, 0x00  # e8m0: 2**0, 2**-53, 2**-127
+    c = np.array([1.0, -1.0, 1 + 2.0**-52, -(1 + 2.0**-52)] * 2)
+    a, b = np.tile(np.uint8([half, tiny]), (8, 1)), np.full((8, 2), one, np.uint8)
+    signs = np.where(np.arange(8) < 4, 1.0, -1.0)[:, None]
+    for first, second_scale in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)):
+        scale = signs * np.array([[first, second_scale]])
+        got = fp8ref.dot(a, b, "e8m0fnu", c=c, result="f64", scale_a=scale, block=1)
+        for i in range(8):
+            exact = Fraction(c[i]) + Fraction(scale[i, 0]) / 2**53 + Fraction(scale[i, 1]) / 2**127
+            assert int(got.view(np.uint64)[i]) == second.to_nearest(exact, "f64")
+
+
 def test_with_c_and_every_rounding() -> None:
     """One sum more: c close to, far from and cancelling the sum; all modes by the law's own rounding of exact sums."""
     rng = random.Random(5)
