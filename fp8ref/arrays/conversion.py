@@ -15,9 +15,10 @@ from ..fast.tables import exactly_holds
 from ..spec.catalog import CATALOG, get_format
 from ..spec.formats import Format
 from ..spec.overflow import Overflow
-from ..spec.projection import NaN, Negative, Projection, get_projection
+from ..spec.projection import NaN, Negative, Projection, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
 from ..spec.status import Tininess
+from .randomness import random_words
 
 Array = NDArray[Any]
 FormatLike = Format | str | type | np.dtype[Any]
@@ -83,12 +84,6 @@ def as_codes(codes: ArrayLike, format: FormatLike | None, what: str = "codes") -
     return c, f
 
 
-def _refuse_random(**given: object) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise ValueError(f"{name} is for stochastic rounding only")
-
-
 def encode(
     x: ArrayLike,
     format: FormatLike,
@@ -98,6 +93,11 @@ def encode(
     nan: NaN | str = "canonical",
     negative: Negative | str = "lowest",
     tininess: Tininess | str = "after",
+    snan: SNaN | str = "ieee",
+    subnormal: Subnormal | str = "keep",
+    random_bits: ArrayLike | None = None,
+    random_width: int | None = None,
+    rng: np.random.Generator | None = None,
     flags: bool = False,
 ) -> Any:
     """Codes of values in a format: one correct rounding, then saturation.  [OCP OFP8 1.0 5.2; IEEE 754-2019 4.3, 7]
@@ -106,10 +106,13 @@ def encode(
     shape, strides and byte order.  Returns codes of x's shape in the smallest unsigned dtype that holds k bits (a
     scalar gives a 0-d array); with ``flags`` also the status of each element, uint8: NX 1, UF 2, OF 4, DZ 8, NV 16.
 
-    ``rounding``: rne rna rtz rtp rtn rto or the long IEEE names.  ``overflow``: sat, satprop, nonsat, or a pair
+    ``rounding``: rne rna rtz rtp rtn rto or the long IEEE names; stochastic sr-a sr-b sr-c (P3109), sr-ptx, sr-bias
+    (Intel), sr-hip, which take ``random_bits`` (unsigned, x's shape) of ``random_width`` bits (default: all that the
+    dtype has), or draw them from ``rng``.  ``overflow``: sat, satprop, nonsat, or a pair
     (finite, infinite) of max, ieee, inf, nan.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.
-    ``negative`` (unsigned formats): lowest or magnitude.  ``tininess``: after, before or
-    delivered, for the underflow flag.
+    ``negative`` (unsigned formats): lowest or magnitude.  ``tininess``: after, before or delivered, for the underflow
+    flag.  ``snan``: ieee, or quiet (a signalling NaN raises nothing).  ``subnormal``: keep, daz (subnormal operands are
+    zeros), ftz (tiny results become zeros, raising UF and NX), both.
 
     >>> import numpy as np
     >>> encode(np.float32([0.3, 464, 465, np.inf]), "e4m3fn").tolist()
@@ -118,21 +121,25 @@ def encode(
     (array([127], dtype=uint8), array([5], dtype=uint8))
 
     Raises TypeError for long double, bool, complex, object and text; ValueError for unknown names, with the choices,
-    and for a NaN where ``nan="error"``.
+    for a NaN where ``nan="error"``, and for random bits of another shape or width.
     """
     f = get_format(format)
-    rho = get_projection(f, rounding, overflow, nan, negative, tininess)
-    codes, status = _encode(np.asarray(x), f, rho, flags)
+    rho = get_projection(f, rounding, overflow, nan, negative, tininess, snan, subnormal)
+    values = np.asarray(x)
+    random = random_words(rho.rounding, values.shape, random_bits, random_width, rng)
+    codes, status = _encode(values, f, rho, flags, random)
     return codes if status is None else (codes, status)
 
 
-def _encode(x: Array, f: Format, rho: Projection, flags: bool) -> tuple[Array, Array | None]:
+def _encode(
+    x: Array, f: Format, rho: Projection, flags: bool, random: tuple[Array, int] | None
+) -> tuple[Array, Array | None]:
     dtype = x.dtype.newbyteorder("=")
     source = _BY_DTYPE.get(dtype) or _OWN_FORMAT.get(dtype)
     if source is not None:
-        return convert_codes(_as_bits(x, source), source, f, rho, flags)
+        return convert_codes(_as_bits(x, source), source, f, rho, flags, random)
     if dtype.kind in "iu" and dtype.itemsize <= 8:
-        return convert_integers(x, f, rho, flags)
+        return convert_integers(x, f, rho, flags, random)
     raise TypeError(
         f"cannot encode dtype {x.dtype}: values are float16, bfloat16, float32, float64 or (u)int8 to (u)int64"
     )
@@ -207,6 +214,11 @@ def convert(
     nan: NaN | str = "canonical",
     negative: Negative | str = "lowest",
     tininess: Tininess | str = "after",
+    snan: SNaN | str = "ieee",
+    subnormal: Subnormal | str = "keep",
+    random_bits: ArrayLike | None = None,
+    random_width: int | None = None,
+    rng: np.random.Generator | None = None,
     flags: bool = False,
 ) -> Any:
     """Codes of one format to codes of another, with one rounding.
@@ -221,5 +233,7 @@ def convert(
     """
     c, f = as_codes(codes, source)
     to = get_format(result)
-    out, status = convert_codes(c, f, to, get_projection(to, rounding, overflow, nan, negative, tininess), flags)
+    rho = get_projection(to, rounding, overflow, nan, negative, tininess, snan, subnormal)
+    random = random_words(rho.rounding, c.shape, random_bits, random_width, rng)
+    out, status = convert_codes(c, f, to, rho, flags, random)
     return out if status is None else (out, status)

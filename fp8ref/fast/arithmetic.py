@@ -20,7 +20,7 @@ from ..spec.arithmetic import Semantics, compute_codes, require_defined
 from ..spec.catalog import CATALOG
 from ..spec.formats import Format, NaNs
 from ..spec.projection import NaN, Projection, SNaN
-from ..spec.rounding import RandomBits
+from ..spec.rounding import OF_CONVERSIONS, RandomBits
 from ..spec.status import Status
 from .chunks import Array, BodyOfMany, Scratch, for_each_chunk_of
 from .encode import KERNEL_CHUNK, converter
@@ -54,6 +54,8 @@ def compute_arrays(
     ``random``: an array of random bits of that shape and their width, for the stochastic modes.
     """
     require_defined(task.op, task.result)
+    if task.rho.rounding in OF_CONVERSIONS:
+        raise ValueError(f"rounding {task.rho.rounding.value!r} adds to the bits of a source: it is for conversions")
     out = np.empty(arrays[0].size, code_dtype(task.result))
     status: Flags | None = np.empty(arrays[0].size, np.uint8) if flags else None
     linear = None if random is not None or _has_table(task) else _linear(task)

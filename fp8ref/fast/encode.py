@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,23 +12,49 @@ from numpy.typing import NDArray
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.projection import NaN, Projection
-from .chunks import Array, Body, Scratch, for_each_chunk
-from .kernel import Fields, code_dtype, project_codes, unpack_fields
+from ..spec.rounding import OF_CONVERSIONS, random_field
+from .chunks import Array, Body, Scratch, for_each_chunk, for_each_chunk_of
+from .kernel import Fields, Random, code_dtype, project_codes, unpack_fields
 from .tables import Table, conversion_table, convert_by_kernel
 
 Answer = tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.uint8] | None]
 KERNEL_CHUNK = 1 << 13  # the kernel keeps a dozen 64-bit temporaries
 
 
-def convert_codes(codes: Array, source: Format, result: Format, rho: Projection, flags: bool) -> Answer:
+RandomArray = tuple[Array, int]  # random words, one per element, and how many bits each has
+
+
+def convert_codes(
+    codes: Array, source: Format, result: Format, rho: Projection, flags: bool, random: RandomArray | None = None
+) -> Answer:
     """Codes of ``source`` (any shape, strides, byte order) to codes of ``result``, and their status where asked."""
     if rho.nan is NaN.ERROR:
         _refuse_nan(codes, source, result)
+    if random is not None:
+        low, width = random_field(rho.rounding, random[1], source.t - result.t)
+
+        def answer(part: Array, bits: Array) -> tuple[Array, Array]:
+            return convert_by_kernel(part, source, result, rho, _field(bits, low, width))
+
+        return _run_randomly([codes, random[0]], result, answer, flags)
     return _run(codes, result, converter(source, result, rho), flags)
 
 
-def convert_integers(values: Array, result: Format, rho: Projection, flags: bool) -> Answer:
+def convert_integers(
+    values: Array, result: Format, rho: Projection, flags: bool, random: RandomArray | None = None
+) -> Answer:
     """Integer values to codes of ``result``."""
+    if random is not None:
+        if rho.rounding in OF_CONVERSIONS:
+            raise ValueError(
+                f"rounding {rho.rounding.value!r} adds to the bits of a floating-point source, not integers"
+            )
+        width = random[1]
+
+        def answer(part: Array, bits: Array) -> tuple[Array, Array]:
+            return project_codes(_integer_fields(part), result, rho, _field(bits, 0, width))
+
+        return _run_randomly([values, random[0]], result, answer, flags)
     if result.p > 40:  # float64 results: no float carries 64-bit integers with bits to spare
         return _run(values, result, partial(_integers_by_kernel, result, rho), flags)
     return _run(values, result, partial(_through_f64, converter(get_format("f64"), result, rho)), flags)
@@ -47,6 +73,28 @@ def _run(source: Array, result: Format, body: Body, flags: bool) -> Answer:
     outs = [out, np.empty(source.size, np.uint8)] if flags else [out]
     for_each_chunk(source, outs, body)
     shaped = [o.reshape(source.shape) for o in outs]
+    return shaped[0], shaped[1] if flags else None
+
+
+def _field(words: Array, low: int, width: int) -> Random:
+    bits = (words.astype(np.uint64) >> np.uint64(low)) & np.uint64((1 << width) - 1)
+    return Random(bits, width)
+
+
+def _run_randomly(
+    sources: Sequence[Array], result: Format, answer: Callable[[Array, Array], tuple[Array, Array]], flags: bool
+) -> Answer:
+    out = np.empty(sources[0].size, code_dtype(result))
+    outs = [out, np.empty(sources[0].size, np.uint8)] if flags else [out]
+
+    def body(chunks: Sequence[Array], parts: Sequence[Array], scratch: Scratch) -> None:
+        for a in range(0, chunks[0].size, KERNEL_CHUNK):
+            piece = slice(a, a + KERNEL_CHUNK)
+            for part, found in zip(parts, answer(chunks[0][piece], chunks[1][piece])):
+                part[piece] = found
+
+    for_each_chunk_of(sources, outs, body)
+    shaped = [o.reshape(sources[0].shape) for o in outs]
     return shaped[0], shaped[1] if flags else None
 
 
@@ -108,11 +156,14 @@ def _integers_by_kernel(
 ) -> None:
     for a in range(0, values.size, KERNEL_CHUNK):
         part = slice(a, a + KERNEL_CHUNK)
-        negative, magnitude = _magnitudes(values[part])
-        never = np.zeros(negative.shape, bool)
-        fields = Fields(negative, magnitude, np.zeros(negative.shape, np.int64), never, never)
-        for out, answer in zip(outs, project_codes(fields, result, rho)):
+        for out, answer in zip(outs, project_codes(_integer_fields(values[part]), result, rho)):
             out[part] = answer
+
+
+def _integer_fields(values: Array) -> Fields:
+    negative, magnitude = _magnitudes(values)
+    never = np.zeros(negative.shape, bool)
+    return Fields(negative, magnitude, np.zeros(negative.shape, np.int64), never, never)
 
 
 def _refuse_nan(codes: Array, source: Format, result: Format) -> None:

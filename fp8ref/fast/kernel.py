@@ -100,16 +100,19 @@ class Random:
 
 
 def stochastically_away(
-    mode: Rounding, sig: Bits, shift: NDArray[np.int64], random: Random | None
+    mode: Rounding, sig: Bits, shift: NDArray[np.int64], random: Random | None, gap: NDArray[np.int64] | int = 0
 ) -> NDArray[np.uint64]:
     """1 where the law's stochastic modes take the ``shift`` lowest bits of ``sig`` away from zero, else 0.
 
     With F the first N discarded bits, g the next and s "any below", and R the random bits: F + R, plus a carry c, reach
-    2**N.  c is 0 in StochasticA, g in StochasticB, and g rounded to even by s and F in StochasticC.
+    2**N.  c is 0 in StochasticA, g in StochasticB, and g rounded to even by s and F in StochasticC.  The Intel form
+    adds R ``gap`` binades lower.
     """
     if random is None:
         raise ValueError(f"rounding {mode.value!r} needs random bits")
-    drop = np.where(shift > 0, shift - random.width, 0)  # > 0: discarded bits below the first N
+    lower = np.clip(gap, 0, 64 - random.width) if mode is Rounding.STOCHASTIC_BIAS else 0
+    width = random.width + lower
+    drop = np.where(shift > 0, shift - width, 0)  # > 0: discarded bits below the first N
     cut = np.clip(drop, 0, 63).astype(U64)
     discarded = np.where(shift > 63, sig, sig & ((U64(1) << np.clip(shift, 0, 63).astype(U64)) - U64(1)))
     leading = np.where(drop > 63, U64(0), discarded >> cut)
@@ -121,7 +124,8 @@ def stochastically_away(
         Rounding.STOCHASTIC_B: guard != 0,
         Rounding.STOCHASTIC_C: (guard != 0) & (sticky | (leading & U64(1) != 0)),
     }.get(mode, np.zeros(sig.shape, bool))
-    missing = U64((1 << random.width) - 1) - random.value  # F + R + c >= 2**N, without a 65th bit
+    top = U64(2) * ((U64(1) << (width - 1 + np.zeros_like(shift)).astype(U64)) - U64(1)) + U64(1)
+    missing = top - random.value  # F + R + c >= 2**N, without a 65th bit
     away: NDArray[np.uint64] = ((leading > missing) | ((leading == missing) & carry)).astype(U64)
     return away
 
@@ -160,7 +164,8 @@ def project_codes(
     base = (binade - f.emin) << f.t
     code = code + base.astype(U64) - U64(0 if f.zero else 1 << f.t)
     if rho.rounding.is_stochastic:
-        code = code + stochastically_away(rho.rounding, sig, shift, random)
+        gap = 0 if f.fixed_point else binade - e
+        code = code + stochastically_away(rho.rounding, sig, shift, random, gap)
     else:
         lookup = (negative.astype(np.uint8) << 3) | ((code & U64(1)) << U64(2)).astype(np.uint8)
         code = code + away_table(rho.rounding)[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)

@@ -18,7 +18,7 @@ from .codec import pack
 from .datum import HALF, ZERO, Datum, floor_log2, power_of_two
 from .formats import Format
 from .projection import Projection, SNaN, is_signalling, operand, project
-from .rounding import RandomBits, Rounding, rounds_away
+from .rounding import OF_CONVERSIONS, RandomBits, Rounding, rounds_away
 from .status import Status
 
 
@@ -255,6 +255,8 @@ def compute(
     Raises ValueError for unknown operations, wrong arities and results that are undefined.
     """
     law = require_defined(op, result)
+    if rho.rounding in OF_CONVERSIONS:
+        raise ValueError(f"rounding {rho.rounding.value!r} adds to the bits of a source: it belongs to conversions")
     if len(operands) != law.arity:
         raise ValueError(f"{op} takes {law.arity} operand(s), not {len(operands)}")
     if semantics is Semantics.P3109:  # external formats: -0 is 0, every NaN is the NaN

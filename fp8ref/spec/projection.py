@@ -126,7 +126,8 @@ def round_to_precision(
     kept = int(x / ulp)  # the ulps kept
     eta = x / ulp - kept  # the ulps discarded, 0 <= eta < 1
     odd = code_of_ulps(kept, e, f) % 2 == 1
-    away = rounds_away(rounding, eta, odd, negative, random)
+    gap = 0 if f.fixed_point else max(0, f.emin - e)
+    away = rounds_away(rounding, eta, odd, negative, random, gap)
     return (kept + away) * ulp, eta == 0
 
 

@@ -2,7 +2,9 @@
 
 ``eta`` is the discarded part in ulps, 0 <= eta < 1; ``odd`` tells whether the code below is odd; ``negative`` is the
 sign.  The table is the whole definition of the deterministic modes [IEEE 754-2019 4.3; P3109 RoundToPrecision].  The
-stochastic modes are pure functions of eta and given random bits, so that they can be checked like any other.
+stochastic modes are pure functions of eta and given random bits, so that they can be checked like any other: in every
+one a number is added to the discarded bits, and a carry goes away from zero.  They differ in where it is added and in
+which bits of a random word are taken (:func:`random_field`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ class Rounding(enum.StrEnum):
     STOCHASTIC_A = "sr-a"
     STOCHASTIC_B = "sr-b"
     STOCHASTIC_C = "sr-c"
+    STOCHASTIC_PTX = "sr-ptx"
+    STOCHASTIC_BIAS = "sr-bias"
+    STOCHASTIC_HIP = "sr-hip"
 
     @property
     def is_stochastic(self) -> bool:
@@ -47,6 +52,9 @@ LONG_NAMES = {
     Rounding.STOCHASTIC_A: "StochasticA",
     Rounding.STOCHASTIC_B: "StochasticB",
     Rounding.STOCHASTIC_C: "StochasticC",
+    Rounding.STOCHASTIC_PTX: "StochasticPTX",
+    Rounding.STOCHASTIC_BIAS: "StochasticBias",
+    Rounding.STOCHASTIC_HIP: "StochasticHIP",
 }
 
 ROUNDS_AWAY: dict[Rounding, Callable[[Fraction, bool, bool], bool]] = {
@@ -82,16 +90,51 @@ def _ties_to_even(x: Fraction) -> int:
     return below + ROUNDS_AWAY[Rounding.TIES_TO_EVEN](x - below, below % 2 == 1, False)
 
 
-# [P3109 4.6.2 RoundToPrecision] N random bits, R their value
+def _carries(eta: Fraction, R: int, N: int) -> bool:
+    return bool(_floor(eta * 2**N) + R >= 2**N)
+
+
+# N random bits, R their value.  The first three are P3109's [4.6.2 RoundToPrecision].  PTX cvt.rs adds the bits below
+# the kept significand and truncates [LLVM NVPTXUsage]; HIP does so after shifting a subnormal into place; both are
+# StochasticA.  Intel's bias is added to the normalised significand, before the shift into the subnormals drops bits, so
+# that it weighs 2**-gap there, ``gap`` binades below emin (see rounds_away) [as bochs-emu/Bochs cpu/avx/fp8.cc has it].
 STOCHASTIC: dict[Rounding, Callable[[Fraction, int, int], bool]] = {
-    Rounding.STOCHASTIC_A: lambda eta, R, N: _floor(eta * 2**N) + R >= 2**N,
-    Rounding.STOCHASTIC_B: lambda eta, R, N: _floor(eta * 2 ** (N + 1)) + (2 * R + 1) >= 2 ** (N + 1),
+    Rounding.STOCHASTIC_A: _carries,
+    Rounding.STOCHASTIC_B: lambda eta, R, N: _carries(eta, 2 * R + 1, N + 1),
     Rounding.STOCHASTIC_C: lambda eta, R, N: _ties_to_even(eta * 2**N) + R >= 2**N,
+    Rounding.STOCHASTIC_PTX: _carries,
+    Rounding.STOCHASTIC_BIAS: _carries,
+    Rounding.STOCHASTIC_HIP: _carries,
 }
 
+# Modes that add to the discarded bits of a source significand, and so belong to conversions alone.
+OF_CONVERSIONS = (Rounding.STOCHASTIC_BIAS, Rounding.STOCHASTIC_HIP)
 
-def rounds_away(mode: Rounding, eta: Fraction, odd: bool, negative: bool, random: RandomBits | None = None) -> bool:
-    """Does a magnitude with ``eta`` ulps to discard go to the next larger one?
+
+def random_field(mode: Rounding, width: int, discarded: int) -> tuple[int, int]:
+    """Which bits of a random word of ``width`` bits a mode takes: (lowest bit, number of bits).
+
+    ``discarded`` is how many trailing significand bits the source has more than the result.  Intel's 8-bit bias keeps
+    its upper bits (VCVTBIASPH2HF8 shifts it right by one), its 32-bit bias the lower; HIP masks the lower bits of a
+    32-bit word.  Every other mode takes the whole word.
+
+    Raises ValueError where the word is shorter than the field.
+    """
+    if mode not in OF_CONVERSIONS:
+        return 0, width
+    if not 1 <= discarded <= min(width, 48):
+        raise ValueError(
+            f"rounding {mode.value!r} takes as many random bits as significand bits are discarded, here {discarded}; "
+            f"{width} were given and 1 to 48 are possible"
+        )
+    upper = mode is Rounding.STOCHASTIC_BIAS and width == 8
+    return (width - discarded if upper else 0), discarded
+
+
+def rounds_away(
+    mode: Rounding, eta: Fraction, odd: bool, negative: bool, random: RandomBits | None = None, gap: int = 0
+) -> bool:
+    """Does a magnitude with ``eta`` ulps to discard, ``gap`` binades below emin, go to the next larger one?
 
     Raises ValueError where a stochastic mode is given no random bits.
     """
@@ -99,7 +142,7 @@ def rounds_away(mode: Rounding, eta: Fraction, odd: bool, negative: bool, random
         return bool(ROUNDS_AWAY[mode](eta, odd, negative))
     if random is None:
         raise ValueError(f"rounding {mode.value!r} needs random bits")
-    return STOCHASTIC[mode](eta, random.value, random.width)
+    return STOCHASTIC[mode](eta, random.value, random.width + (gap if mode is Rounding.STOCHASTIC_BIAS else 0))
 
 
 def get_rounding(name: Rounding | str) -> Rounding:
