@@ -1,0 +1,61 @@
+"""What an adapter claims: one operation per conversion, with the mode that the documentation promises."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation
+from ..fast.tables import exactly_holds
+from ..spec.catalog import get_format
+from ..spec.profiles import Profile
+from .base import Unavailable, Unsupported
+
+
+class Claims:
+    """The operations of an adapter, found again by what is asked; ``*`` as a mode answers for every mode."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._by_head = {_head(op, op.mode): op for op in operations}
+
+    @property
+    def ids(self) -> list[str]:
+        return [op.id for op in self._by_head.values()]
+
+    def covering(self, op: Operation) -> Operation:
+        """The claim under which an operation falls.  Raises Unsupported where there is none."""
+        claim = self._by_head.get(_head(op, op.mode)) or self._by_head.get(_head(op, ANY_MODE))
+        if claim is None:
+            raise Unsupported(f"it has no {op.id}")
+        if op.flags:
+            raise Unsupported("it reports no status")
+        return claim
+
+
+def _head(op: Operation, mode: str | None) -> tuple[str, tuple[str, ...], str, str | None]:
+    return op.family, op.operands, op.result, mode
+
+
+def cast_claim(source: str, result: str, profile: Profile | None = None) -> Operation:
+    """The operation of a library's one cast from a type to another.
+
+    A wide result that holds every value of the source is a decoding.  Where the library's documentation promises a
+    behaviour, that is the mode; else ``*``, "find out".  The observed choice of NaN code is claimed in either case,
+    what becomes of negative values in an unsigned format is not.
+    """
+    if result in WIDE and source not in (*WIDE, *INTEGERS) and exactly_holds(get_format(result), get_format(source)):
+        return Operation.decode(source, result)
+    rule = profile.rule(source, result) if profile else None
+    if rule is None:
+        return Operation.convert(source, result, ANY_MODE)
+    keys = {key: value for key, value in rule.keys.items() if key == "nan"}
+    return Operation.convert(source, result, rule.mode if rule.promised else ANY_MODE, **keys)
+
+
+def require(module: str, mend: str) -> Any:
+    """An optional module.  Raises Unavailable, saying what would mend it, where it cannot be imported."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise Unavailable(f"{module} cannot be imported ({error}): {mend}") from error

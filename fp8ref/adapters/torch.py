@@ -1,0 +1,92 @@
+"""PyTorch: eager ``tensor.to(dtype)``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
+from ..spec.profiles import get_profile
+from .base import Codes, Unavailable
+from .claims import Claims, cast_claim, require
+
+NARROW = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")  # float4_e2m1fn_x2 is for storage: no cast exists
+DTYPES = {
+    **{name: f"float8_{name}" for name in NARROW},
+    "f16": "float16",
+    "bf16": "bfloat16",
+    "f32": "float32",
+    "f64": "float64",
+    **{name: f"{'u' if name[0] == 'u' else ''}int{name[1:]}" for name in INTEGERS},
+}
+
+
+class Torch:
+    """PyTorch's eager casts on a device.
+
+    ``device``: as torch names it, ``cpu`` or ``cuda``.  Raises Unavailable without torch or without the device.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.torch = require("torch", "pip install torch")
+        try:
+            self.device = self.torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise Unavailable(f"torch has no device {device!r} here ({reason}): try device=cpu") from error
+        # E4M3 saturates since 2.13, everywhere from the same header [pytorch/pytorch pull request 178817]
+        release = tuple(int(part) for part in self.torch.__version__.split(".")[:2])
+        self.profile = get_profile("torch-since-2.13" if release >= (2, 13) else "torch-until-2.12")
+        here = [name for name, dtype in DTYPES.items() if hasattr(self.torch, dtype)]
+        self._claims = Claims(
+            cast_claim(source, result, self.profile)
+            for source in here
+            for result in here
+            if source != result and (result in NARROW or (source in NARROW and result in WIDE))
+        )
+
+    def identify(self) -> Mapping[str, str]:
+        found = {"name": "torch", "version": self.torch.__version__, "device": str(self.device)}
+        if self.device.type == "cpu":
+            return {**found, "simd": self.torch.backends.cpu.get_cpu_capability()}
+        return (
+            {**found, "model": self.torch.cuda.get_device_name(self.device)}
+            if self.torch.cuda.is_available()
+            else found
+        )
+
+    def capabilities(self) -> Sequence[str]:
+        return self._claims.ids
+
+    def source(self, op: Operation) -> str:
+        rule = self.profile.rule(op.operands[0], op.result)
+        if op.family == "decode":
+            return "torch.dtype documentation: the format"
+        return (rule.promised if rule else "") or "the documentation says nothing of rounding or overflow here"
+
+    def run(self, op: Operation, *operands: Codes) -> Codes:
+        self._claims.covering(op)
+        source, result = self._dtype(op.operands[0]), self._dtype(op.result)
+        codes = carrier_dtype(op.result)
+        z = self._tensor(operands[0]).view(source).to(self.device).to(result)
+        return z.view(getattr(self.torch, f"int{8 * codes.itemsize}")).cpu().numpy().view(codes)  # type: ignore[no-any-return]
+
+    def _dtype(self, name: str) -> Any:
+        return getattr(self.torch, DTYPES[name])
+
+    def _tensor(self, x: Codes) -> Any:
+        """The same memory as a tensor of signed integers; a copy only where torch cannot represent the layout."""
+        if not (x.dtype.isnative and x.flags.aligned) or any(step < 0 or step % x.itemsize for step in x.strides):
+            x = np.array(x, x.dtype.newbyteorder("="), order="C")
+        return self.torch.from_numpy(_writable(x).view(f"i{x.itemsize}"))
+
+
+def _writable(x: Codes) -> Codes:
+    """The same memory, marked writable: torch warns of read-only arrays, and nothing here writes."""
+    if x.flags.writeable:
+        return x
+    interface = {**x.__array_interface__, "data": (x.__array_interface__["data"][0], False)}
+    return np.asarray(SimpleNamespace(__array_interface__=interface, owner=x))
