@@ -1,6 +1,53 @@
 """The public array functions."""
 
+from .arithmetic import add, divide, faa, fma, log_b, multiply, remainder, round_to_integral, scale_b, sqrt, subtract
 from .conversion import convert, decode, encode, quantize
 from .products import dot, matmul
+from .randomness import ptx_random_bits
+from .selection import (
+    abs_,
+    classify,
+    compare,
+    copysign,
+    is_class,
+    maximum,
+    minimum,
+    negate,
+    next_down,
+    next_up,
+    to_integer,
+    total_order,
+)
 
-__all__ = ["convert", "decode", "dot", "encode", "matmul", "quantize"]
+__all__ = [
+    "abs_",
+    "add",
+    "classify",
+    "compare",
+    "convert",
+    "copysign",
+    "decode",
+    "divide",
+    "dot",
+    "encode",
+    "faa",
+    "fma",
+    "is_class",
+    "log_b",
+    "matmul",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negate",
+    "next_down",
+    "next_up",
+    "ptx_random_bits",
+    "quantize",
+    "remainder",
+    "round_to_integral",
+    "scale_b",
+    "sqrt",
+    "subtract",
+    "to_integer",
+    "total_order",
+]

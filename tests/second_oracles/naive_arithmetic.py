@@ -20,7 +20,7 @@ NX, UF, OF, DZ, NV = 1, 2, 4, 8, 16
 IEEE_NAMED = ("e5m2", "e4m3", "e3m4", "f16")  # the formats whose NaNs have a quiet bit, the top trailing one
 TRAILING = {"e5m2": 2, "e4m3": 3, "e3m4": 4}
 Exact = tuple[Any, ...]
-BY_NAME = {table.name: table for table in TABLES} if not isinstance(TABLES, dict) else TABLES
+BY_NAME = TABLES
 
 
 def signals(table: Table, code: int) -> bool:
