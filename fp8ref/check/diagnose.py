@@ -79,7 +79,12 @@ def _circumstances(op: Operation, seen: Observations, x: Codes, want: Codes) -> 
     yield "", everywhere
     fields = fields_of(op, x)
     finite = ~(fields.nan | fields.infinite)
+    source = op.source_format
+    small = np.zeros(seen.size, bool)
+    if source is not None and source.has_subnormals:
+        small = finite & (fields.sig < np.uint64(1 << source.t))
     for text, where in (
+        ("for subnormal inputs", small),
         ("for negative inputs", fields.negative),
         ("for positive inputs", ~fields.negative),
         ("for finite inputs", finite),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.operation import Operation
-from .layout import LAYOUTS, extent, slots
+from .layout import ALIGNED, LAYOUTS, extent, slots
 from .plan import Call, calls
 from .transport import Session
 
@@ -42,20 +42,6 @@ class Observations:
         return [codes[self.case] for codes in self.operands]
 
 
-@dataclass
-class _Parts:
-    """Arrays gathered call by call."""
-
-    columns: dict[str, list[Codes]] = field(default_factory=dict)
-
-    def add(self, **arrays: Codes) -> None:
-        for name, array in arrays.items():
-            self.columns.setdefault(name, []).append(array)
-
-    def joined(self) -> dict[str, Codes]:
-        return {name: np.concatenate(parts) for name, parts in self.columns.items()}
-
-
 def observe(
     session: Session,
     op: Operation,
@@ -68,41 +54,40 @@ def observe(
 
     Raises Declined, Crashed or TimedOut as the session does.
     """
-    parts = _Parts()
-    number = 0
-    for group in _groups(calls(operands[0].size, level, seed)):
+    planned = list(calls(operands[0].size, level, seed))
+    got: list[Codes] = []
+    status: list[Codes] = []
+    for group in _groups(planned):
         answers = session.ask(op, [([o[call.cases] for o in operands], call.layout) for call in group])
-        for call, (codes, status) in zip(group, answers):
-            parts.add(**_columns(number, call, codes, status))
-            advance(call.cases.size)
-            number += 1
-    columns = parts.joined()
-    return Observations(list(operands), status=columns.pop("status", None), **columns)
+        for codes, flags in answers:
+            got.append(codes.copy())
+            if flags is not None:
+                status.append(flags.copy())
+        advance(sum(call.cases.size for call in group))
+    lengths = np.array([call.cases.size for call in planned], np.int32)
+    ends = np.cumsum(lengths, dtype=np.int32)
+    return Observations(
+        operands=list(operands),
+        case=np.concatenate([call.cases for call in planned]),
+        got=np.concatenate(got),
+        status=np.concatenate(status) if op.flags else None,
+        call=np.repeat(np.arange(lengths.size, dtype=np.int32), lengths),
+        length=np.repeat(lengths, lengths),
+        position=np.arange(lengths.sum(), dtype=np.int32) - np.repeat(ends - lengths, lengths),
+        layout=np.repeat(np.array([LAYOUT_NAMES.index(call.layout) for call in planned], np.int8), lengths),
+        again=np.repeat(np.array([call.again for call in planned], bool), lengths),
+    )
 
 
 def _groups(planned: Iterable[Call]) -> Iterator[list[Call]]:
     """Calls that go together into one question: large ones alone, small ones many at a time."""
     group: list[Call] = []
+    size = 0
     for call in planned:
         group.append(call)
-        if extent(slots([(c.cases.size, c.layout) for c in group])) > GROUP:
+        size += extent(slots([(call.cases.size, call.layout)])) + ALIGNED
+        if size > GROUP:
             yield group
-            group = []
+            group, size = [], 0
     if group:
         yield group
-
-
-def _columns(number: int, call: Call, codes: Codes, status: Codes | None) -> dict[str, Codes]:
-    n = call.cases.size
-    columns: dict[str, Codes] = {
-        "case": call.cases,
-        "got": codes.copy(),
-        "call": np.full(n, number, np.int32),
-        "length": np.full(n, n, np.int32),
-        "position": np.arange(n, dtype=np.int32),
-        "layout": np.full(n, LAYOUT_NAMES.index(call.layout), np.int8),
-        "again": np.full(n, call.again),
-    }
-    if status is not None:
-        columns["status"] = status.copy()
-    return columns

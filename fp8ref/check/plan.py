@@ -28,7 +28,7 @@ class Call:
 def calls(count: int, level: int, seed: int) -> Iterator[Call]:
     """The calls for ``count`` cases at a level; the first ones ask every case once, in order."""
     everything = np.arange(count)
-    for start in range(0, count, BLOCK):
+    for start in range(0, max(count, 1), BLOCK):
         yield Call(everything[start : start + BLOCK])
     if count == 0:
         return

@@ -141,7 +141,7 @@ def select(claims: Sequence[Operation], wanted: Sequence[str], skip: Sequence[st
 
 def _match(claim: Operation, pattern: str) -> Operation | None:
     pattern = from_testfloat(pattern) or pattern
-    if claim.id == pattern or claim.id.startswith(pattern) or fnmatch.fnmatchcase(claim.id, pattern):
+    if claim.id.startswith(pattern) or any(fnmatch.fnmatchcase(claim.id, p) for p in (pattern, pattern + "/*")):
         return claim
     if claim.mode == ANY_MODE and not any(c in pattern for c in "*?["):
         try:

@@ -59,7 +59,7 @@ def remark(report: Report) -> str:
         return d.rule if d.rule == "unexplained" else str(d)
     told = []
     if report.claim != report.op:
-        told.append("found")
+        told.append("mode found")
     if report.allowed:
         told.append(", ".join(sorted(report.allowed)))
     if report.profiles:

@@ -1,0 +1,92 @@
+"""The verdicts on real libraries: each known finding is still found, and nothing else is accused.
+
+The findings were verified by hand against exact arithmetic; ``test_findings_are_true`` does it again, in Fractions.
+"""
+
+import struct
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+from fp8ref.cases.operation import INTEGERS, Operation
+from fp8ref.check.run import Request, Run
+from fp8ref.check.verdict import Report, Verdict
+
+SIGNATURES = Path(__file__).parent / "signatures"
+
+
+def run(name: str) -> list[Report]:
+    try:
+        found = version(name).split("+")[0]
+    except PackageNotFoundError:
+        pytest.skip(f"{name} is not installed")
+    if not (SIGNATURES / f"{name}-{found}.txt").exists():
+        pytest.skip(f"the findings of {name} {found} are not known; known are {[p.stem for p in SIGNATURES.iterdir()]}")
+    with Run(Request(name)) as opened:
+        return list(opened.reports())
+
+
+@pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
+def test_the_findings_are_the_known_ones(name: str) -> None:
+    found = sorted(finding.signature for report in run(name) for finding in report.findings)
+    known = (SIGNATURES / f"{name}-{version(name).split('+')[0]}.txt").read_text().splitlines()
+    assert found == known
+
+
+def test_cuda_host_conforms() -> None:
+    from fp8ref.check.transport import NotStarted
+
+    try:
+        with Run(Request("cuda_host")) as opened:
+            reports = list(opened.reports())
+    except NotStarted as reason:
+        pytest.skip(str(reason))
+    assert {report.verdict for report in reports} <= {Verdict.PASS, Verdict.ALLOWED}
+    assert len(reports) > 40
+
+
+def e4m3(code: int) -> Fraction:
+    e, m = code >> 3 & 15, code & 7
+    return (-1) ** (code >> 7) * Fraction(m if e == 0 else 8 + m, 8) * Fraction(2) ** (max(e, 1) - 7)
+
+
+def e5m2(code: int) -> Fraction:
+    e, m = code >> 2 & 31, code & 3
+    return (-1) ** (code >> 7) * Fraction(m if e == 0 else 4 + m, 4) * Fraction(2) ** (max(e, 1) - 15)
+
+
+E4M3 = {e4m3(code) for code in range(256) if code & 0x7F != 0x7F}
+E5M2 = {e5m2(code) for code in range(256) if code & 0x7F < 0x7C}
+E8M0 = {Fraction(2) ** (e - 127) for e in range(255)}
+
+
+def exact(op: Operation, code: int) -> Fraction:
+    """The operand's value, read by struct or as an integer: no code of fp8ref is asked."""
+    source = op.operands[0]
+    if source in INTEGERS:
+        bits = int(source[1:])
+        return Fraction(code - (1 << bits) if source[0] == "i" and code >> (bits - 1) else code)
+    if source == "bf16":
+        return Fraction(struct.unpack(">f", (code << 16).to_bytes(4, "big"))[0])
+    size, letter = {"f16": (2, "e"), "f32": (4, "f"), "f64": (8, "d")}[source]
+    return Fraction(struct.unpack(">" + letter, code.to_bytes(size, "big"))[0])
+
+
+@pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
+def test_findings_are_true(name: str) -> None:
+    """Every counterexample of a plain format returns a value that is farther from the operand than another one is."""
+    checked = 0
+    for report in run(name):
+        for finding in report.findings:
+            op = Operation.parse(finding.op)
+            values = {"e4m3fn": E4M3, "e5m2": E5M2, "e8m0fnu": E8M0}.get(op.result)
+            if values is None or not (op.mode or "").startswith(("rne", "rna")):
+                continue
+            x = exact(op, finding.inputs[0])
+            got = {"e4m3fn": e4m3, "e5m2": e5m2, "e8m0fnu": lambda c: Fraction(2) ** (c - 127)}[op.result](finding.got)
+            nearest = min(abs(x - v) for v in values)
+            assert abs(x - got) > nearest, finding.signature
+            checked += 1
+    assert checked >= 6
