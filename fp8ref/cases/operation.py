@@ -24,6 +24,7 @@ INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
 WIDE = ("f16", "bf16", "f32", "f64")
 KEYS = ("flags", "tininess", "snan", "subnormal", "nan", "negative", "via", "k")
+PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"
 
 
@@ -127,7 +128,7 @@ class Operation:
         rounding, dot, overflow = (self.mode or "").partition(".")
         if not dot:
             raise ValueError(f"operation {self.id!r}: the mode is rounding.overflow, like rne.sat, not {self.mode!r}")
-        options = {name: value for name, value in self.keys if name in ("nan", "negative", "tininess")}
+        options = {name: value for name, value in self.keys if name in PROJECTION_KEYS}
         return get_projection(self.result_format, rounding, overflow, **options)
 
     @property
