@@ -20,6 +20,7 @@ from .clauses import citation, clause_for
 from .neighbours import code_text, neighbours
 from .numbers import decimal_text, hex_text, scaled_text
 
+WIDTH = 100
 BITS_DRAWN = 32  # wider codes show sign and exponent only; their hexadecimal float tells the rest
 
 
@@ -136,25 +137,34 @@ def draw_code(code: int, format: Format | str) -> str:
 
 
 def draw_rows(rows: Iterable[tuple[str, Drawn | str]]) -> str:
-    """Labelled lines with codes aligned in columns; a text stands where the columns would."""
+    """Labelled lines with codes in columns; a text stands where the columns would.
+
+    Columns are aligned as long as no line gets longer than WIDTH: the fields of a wide code may have the line alone.
+    """
     rows = list(rows)
-    codes = [row for _, row in rows if isinstance(row, Drawn)]
+    for aligned in (("type", "code", "fields"), ("type", "code"), ()):
+        lines = _lines(rows, aligned)
+        if max(map(len, lines), default=0) <= WIDTH:
+            break
+    return "\n".join(lines)
+
+
+def _lines(rows: Sequence[tuple[str, Drawn | str]], aligned: tuple[str, ...]) -> list[str]:
     label_width = max((len(label) for label, _ in rows), default=0)
-
-    def width(column: str) -> int:
-        return max(len(getattr(row, column)) for row in codes)
-
+    codes = [row for _, row in rows if isinstance(row, Drawn)]
+    widths = {column: max((len(getattr(row, column)) for row in codes), default=0) for column in aligned}
     lines = []
     for label, row in rows:
-        head = f"  {label:<{label_width}}  "
+        line = f"  {label:<{label_width}}  "
         if isinstance(row, Drawn):
             for column, space in (("type", 1), ("code", 2), ("fields", 3)):
-                head += f"{getattr(row, column):<{width(column)}}{' ' * space}" if width(column) else ""
-            head += row.meaning
+                cell = f"{getattr(row, column):<{widths.get(column, 0)}}"
+                line += cell + " " * space if cell else ""
+            line += row.meaning
         else:
-            head += row
-        lines.append(head.rstrip())
-    return "\n".join(lines)
+            line += row
+        lines.append(line.rstrip())
+    return lines
 
 
 def case_id(op: Operation, inputs: Sequence[int]) -> str:

@@ -210,7 +210,7 @@ def stochastic_text(c: Conversion) -> str:
         return ""
     chance = ulps_text(n.eta).removesuffix(" ulp").strip("()")
     away = named(n.outer, n.outer_code, c.f)
-    return f"stochastic rounding: {away} with probability {chance}, as near as the random bits allow"
+    return f"stochastic: {away} with probability {chance}, given enough random bits"
 
 
 def _answer_text(code: int, f: Format) -> str:

@@ -10,12 +10,11 @@ from ..spec.catalog import aliases
 from ..spec.codec import pack, unpack
 from ..spec.datum import Datum
 from ..spec.formats import Format, NaNs
-from .draw import Drawn, bit_fields, class_name, draw_rows, drawn, value_text
+from .draw import WIDTH, Drawn, bit_fields, class_name, draw_rows, drawn, value_text
 from .neighbours import code_text
-from .numbers import decimal_text, scaled_text
+from .numbers import fitted_text, scaled_text
 from .scale import log_scale
 
-WIDTH = 100
 CELL = 13  # the most columns that a value in the table takes
 PLURALS = {"zero": "zeros", "infinity": "infinities"}
 
@@ -203,12 +202,9 @@ def _cell(code: int, f: Format, width: int) -> str:
     x = unpack(code, f)
     if not x.is_finite:
         return "NaN" if x.is_nan else "Inf"
-    text = scaled_text(x.value).removeprefix("1 x ") if f.p == 1 and not x.is_zero else decimal_text(x.value)
-    digits = width
-    while len(text) > width and digits > 1:
-        digits -= 1
-        text = decimal_text(x.value, short=digits, rounded=digits)
-    return text
+    if f.p == 1 and not x.is_zero:
+        return scaled_text(x.value).removeprefix("1 x ")
+    return fitted_text(x.value, width)
 
 
 def _negatives(f: Format) -> str:

@@ -34,6 +34,10 @@ class Neighbours:
         return (self.x.value - self.inner) / (self.outer - self.inner)
 
     @property
+    def ulp(self) -> Fraction:
+        return abs(self.outer - self.inner)
+
+    @property
     def is_exact(self) -> bool:
         return self.x.value == self.inner and self.inner_code is not None
 

@@ -19,13 +19,26 @@ def decimal_text(x: Fraction, short: int = SHORT, rounded: int = ROUNDED) -> str
     ('0.001953125', '~-0.333333333', '~1.70141e+38')
     """
     sign = "-" if x < 0 else ""
-    digits, exponent = _exact_digits(abs(x), short) or ("", 0)
-    if digits:
-        return sign + _layout(digits, exponent, short)
-    text = _layout(*_rounded_digits(abs(x), rounded), short)
-    if "e" in text:
-        text = _layout(*_rounded_digits(abs(x), min(rounded, MAGNITUDE)), short)
-    return f"~{sign}{text}"
+    if found := _exact_digits(abs(x), short):
+        return sign + _layout(*found, _is_everyday(*found, short))
+    found = _rounded_digits(abs(x), rounded)
+    if not _is_everyday(*found, short):
+        return f"~{sign}{_layout(*_rounded_digits(abs(x), min(rounded, MAGNITUDE)), False)}"
+    return f"~{sign}{_layout(*found, True)}"
+
+
+def fitted_text(x: Fraction, width: int) -> str:
+    """A decimal of at most ``width`` columns (5 or more): exact where it fits, else ``~`` and all digits that do."""
+    exact = decimal_text(x)
+    if not exact.startswith("~") and len(exact) <= width:
+        return exact
+    sign = "-" if x < 0 else ""
+    for digits in range(width, 0, -1):
+        for positional in (True, False):  # with an exponent only where that holds more digits
+            text = f"~{sign}{_layout(*_rounded_digits(abs(x), digits), positional)}"
+            if len(text) <= width:
+                return text
+    raise ValueError(f"no decimal of {exact} fits {width} columns")
 
 
 def is_short(x: Fraction, short: int = SHORT) -> bool:
@@ -125,10 +138,15 @@ def _rounded_digits(x: Fraction, n: int) -> tuple[str, int]:
     return str(units), exponent
 
 
-def _layout(digits: str, exponent: int, short: int) -> str:
-    """Positional for everyday sizes, d.ddde+x beyond them."""
+def _is_everyday(digits: str, exponent: int, short: int) -> bool:
+    """Is the number of a size that people read without an exponent?"""
+    return -5 < exponent + len(digits) - 1 < short
+
+
+def _layout(digits: str, exponent: int, positional: bool) -> str:
+    """123.4 or 1.234e+2."""
     top = exponent + len(digits) - 1
-    if not -5 < top < short:
+    if not positional:
         return f"{digits[0]}{'.' + digits[1:] if digits[1:] else ''}e{top:+d}"
     if exponent >= 0:
         return digits + "0" * exponent
