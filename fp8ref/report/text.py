@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..cases.operation import Operation
+from ..check.diagnose import UNEXPLAINED
 from ..check.run import Run
 from ..check.verdict import Finding, Report, Verdict
 from .draw import case_id, draw_case
@@ -56,7 +57,7 @@ def remark(report: Report) -> str:
         return report.reason
     if report.findings:
         d = report.findings[0].diagnosis
-        return d.rule if d.rule == "unexplained" else str(d)
+        return d.rule if d.rule == UNEXPLAINED else str(d)
     told = []
     if report.claim != report.op:
         told.append("mode found")
@@ -105,18 +106,46 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
 
 
 def tell(console: Console, run: Run, reports: Sequence[Report], finished: bool, verbose: bool) -> None:
-    """Print the whole report."""
+    """Print the whole report: what departs first, one drawing for each cause, the totals last."""
     console.print(heading(run), highlight=False, markup=False)
     console.print()
-    shown = reports if verbose or len(reports) <= 40 else [r for r in reports if r.verdict is not Verdict.PASS]
+    everything = verbose or len(reports) <= 24
+    quiet = (Verdict.PASS, Verdict.ALLOWED)
+    shown = reports if everything else [r for r in reports if r.verdict not in quiet]
     if shown:
         console.print(table(shown))
-    if len(shown) < len(reports):
-        console.print(f"and {len(reports) - len(shown)} operations that pass (--verbose lists them)", style="dim")
-    for report in reports:
-        for finding in report.findings:
-            console.print()
-            console.print(drawing(finding, run.request.connectable), highlight=False, markup=False, soft_wrap=True)
+    if not everything:
+        for line in _gathered(reports):
+            console.print(line, highlight=False, markup=False)
+    for findings in _by_cause(reports, each=verbose):
+        console.print()
+        block = drawing(findings[0], run.request.connectable)
+        console.print(block, highlight=False, markup=False, soft_wrap=True)
+        if len(findings) > 1:
+            others = ", ".join(f.op.split(";")[0] for f in findings[1:])
+            console.print(f"  also   {others}", highlight=False, markup=False, soft_wrap=True)
     console.print()
     style = "bold red" if any(r.verdict in BAD for r in reports) else "bold green"
     console.print(summary(reports, finished), style=style, highlight=False, markup=False)
+
+
+def _gathered(reports: Sequence[Report]) -> list[str]:
+    """The operations that are not in the table, one line for each way of conforming."""
+    lines = []
+    for name in sorted({name for r in reports for name in r.allowed}):
+        departing = [r.allowed[name] for r in reports if name in r.allowed]
+        lines.append(f"allowed  {name}: {sum(departing)} cases in {len(departing)} operations")
+    passing = sum(r.verdict is Verdict.PASS for r in reports)
+    lines.append(f"pass     {passing} operations (--verbose lists them all)")
+    return lines
+
+
+def _by_cause(reports: Sequence[Report], each: bool) -> list[list[Finding]]:
+    """Findings with the same diagnosis together; those without one, and all of them for ``each``, stand alone."""
+    groups: dict[object, list[Finding]] = {}
+    for report in reports:
+        for finding in report.findings:
+            d = finding.diagnosis
+            alone = each or d.rule == UNEXPLAINED
+            groups.setdefault(finding.op if alone else (d.rule, d.where), []).append(finding)
+    return list(groups.values())

@@ -1,0 +1,151 @@
+"""``fp8ref check`` as a person and as a script meet it: output, records, exit codes, interruptions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fp8ref.report import record
+
+FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
+
+
+def fp8ref(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*FP8REF, *arguments], capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}, timeout=300
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["check", "--impl", "mini:correct", "convert/bf16"], 0),
+        (["check", "--impl", "mini:truncates"], 1),
+        (["check", "--impl", "mini:raises"], 6),
+        (["check", "--impl", "mini:hangs", "--timeout", "0.5"], 6),
+        (["check", "--impl", "mini:correct", "add/e4m3fn"], 5),
+        (["check", "--impl", "mini:nonesuch"], 4),
+        (["check", "--impl", "nonesuch"], 4),
+        (["check", "--level", "4"], 4),
+        (["check", "--nonesuch"], 4),
+        (["chekc"], 4),
+        (["check", "--help"], 0),
+        (["--version"], 0),
+        ([], 4),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: int) -> None:
+    done = fp8ref(*arguments)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_one_clear_line() -> None:
+    assert "did you mean torch" in fp8ref("check", "--impl", "torhc").stderr
+    assert "nothing claimed matches 'add'" in fp8ref("check", "--impl", "mini:correct", "add").stderr
+
+
+def test_a_record_is_the_same_bytes_every_time_and_however_many_processes(tmp_path: Path) -> None:
+    for name, jobs in (("a", "1"), ("b", "2"), ("c", "2")):
+        path = tmp_path / f"{name}.jsonl"
+        done = fp8ref("check", "--impl", "mini:ties-away", "--jobs", jobs, "-o", str(path))
+        assert done.returncode == 1, done.stderr
+    records = {(tmp_path / f"{name}.jsonl").read_bytes() for name in "abc"}
+    assert len(records) == 1
+    assert json.loads((tmp_path / "a.meta.json").read_text())["jobs"] == 1
+    found = record.read(tmp_path / "a.jsonl")
+    assert found["header"]["impl"] == "mini:ties-away"
+    assert [o["verdict"] for o in found["operations"]] == ["fail", "fail"]
+    assert {f["rule"] for f in found["findings"]} == {"rounding-rna"}
+    assert found["end"]["finished"] is True
+
+
+def test_json_output_is_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    printed = json.loads(fp8ref("check", "--impl", "mini:truncates", "--json", "-o", str(path)).stdout)
+    assert printed == record.read(path)
+
+
+def test_an_existing_record_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text("precious\n")
+    done = fp8ref("check", "--impl", "mini:correct", "convert/bf16", "-o", str(path))
+    assert done.returncode == 4
+    assert "--force" in done.stderr
+    assert path.read_text() == "precious\n"
+    assert fp8ref("check", "--impl", "mini:correct", "convert/bf16", "-o", str(path), "--force").returncode == 0
+    assert record.read(path)["end"]["finished"] is True
+
+
+def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    process = subprocess.Popen(
+        [*FP8REF, "check", "--impl", "mini:correct", "--jobs", "1", "-o", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    part = path.with_name(path.name + ".part")
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.read_text().count("\n") > 3) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert "Traceback" not in errors
+    found = record.read(path)
+    assert found["end"]["finished"] is False
+    assert 2 <= len(found["operations"]) < 233
+    assert not part.exists()
+
+
+def test_the_drawing_tells_the_case_the_cause_and_how_to_see_it_again() -> None:
+    text = fp8ref("check", "--impl", "mini:ties-away", "convert/f32/e4m3fn").stdout
+    assert "why    ties go away from zero" in text
+    assert "repro  fp8ref show e4m3fn --from f32:" in text
+    assert "does not conform" in text.strip().splitlines()[-1]
+
+
+def test_dry_run_lists_and_asks_nothing() -> None:
+    done = fp8ref("check", "--impl", "mini:raises", "--dry-run")
+    assert done.returncode == 0
+    assert done.stdout.split() == ["convert/f32/e4m3fn/rne.sat", "convert/f32/e5m2/rne.nonsat"]
+
+
+def test_no_color_and_pipes_give_plain_text() -> None:
+    assert "\x1b" not in fp8ref("check", "--impl", "mini:truncates", NO_COLOR="1").stdout
+
+
+def test_fail_fast_stops_after_the_first_failure() -> None:
+    done = fp8ref("check", "--impl", "mini:truncates", "--fail-fast", "--jobs", "1", "--json")
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["operations"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "empty"),
+        ("nonsense\n", "1: not a run record"),
+        ('{"kind":"operation"}\n', "1: a run record begins"),
+        ('{"kind":"run","schema":"fp8ref/run/99"}\n', "schema 'fp8ref/run/99'"),
+        ('{"kind":"run","schema":"fp8ref/run/1"}\n{"kind":"surprise"}\n', "2: unknown kind"),
+        ('{"kind":"run","schema":"fp8ref/run/1"}\nnonsense\n{"kind":"end"}\n', "2: not a line"),
+    ],
+)
+def test_bad_records_are_refused_with_the_place(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=said):
+        record.read(path)
+
+
+def test_a_torn_tail_is_dropped_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"kind":"run","schema":"fp8ref/run/1"}\n{"kind":"operation","op"')
+    assert record.read(path)["end"] is None
