@@ -141,7 +141,8 @@ def select(claims: Sequence[Operation], wanted: Sequence[str], skip: Sequence[st
 
 def _match(claim: Operation, pattern: str) -> Operation | None:
     pattern = from_testfloat(pattern) or pattern
-    if claim.id.startswith(pattern) or any(fnmatch.fnmatchcase(claim.id, p) for p in (pattern, pattern + "/*")):
+    # a prefix ends where a part of the id ends: e4m3fn is not a prefix of e4m3fnuz
+    if any(fnmatch.fnmatchcase(claim.id, pattern.rstrip("/") + rest) for rest in ("", "/*", ";*")):
         return claim
     if claim.mode == ANY_MODE and not any(c in pattern for c in "*?["):
         try:

@@ -171,6 +171,8 @@ def test_selection_by_id_prefix_glob_and_testfloat_name() -> None:
     assert ids("f32_to_e4m3fn") == ["convert/f32/e4m3fn/rne.sat"]
     assert ids("convert/f16/e5m2/rtz.sat") == ["convert/f16/e5m2/rtz.sat"]
     assert ids(skip=("decode/*",)) == [c.id for c in claims[:2]]
+    with pytest.raises(NothingSelected):  # no prefix of e4m3fn
+        ids("convert/f32/e4m3")
     with pytest.raises(NothingSelected, match="nothing claimed matches 'add'"):
         select(claims, ("add",))
     with pytest.raises(NothingSelected, match="skipped"):
