@@ -53,8 +53,8 @@ def operand(x: ArrayLike, format: FormatLike | None, what: str) -> tuple[Array, 
     Raises what :func:`as_codes` raises, and TypeError for a float array that is said to be of another format.
     """
     array = np.asarray(x)
-    own = _BY_DTYPE.get(array.dtype.newbyteorder("="))
-    if own is None:
+    own = _BY_DTYPE.get(array.dtype.newbyteorder("=")) if isinstance(x, (np.ndarray, np.generic)) else None
+    if own is None:  # Python floats are values, which a place for codes refuses
         return as_codes(x, format, what)
     if format is not None and get_format(format) != own:
         raise TypeError(f"{what} has dtype {array.dtype} and cannot be codes of {get_format(format).name}")
@@ -66,7 +66,7 @@ def operands(xs: Sequence[ArrayLike], formats: Sequence[FormatLike | None]) -> t
     arrays: list[Array] = []
     found: list[Format] = []
     for name, x, format in zip("abc", xs, formats):
-        knows = np.asarray(x).dtype.kind not in "iu"
+        knows = isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "iu"
         wanted = format if format is not None or knows or not found else found[0]
         array, f = operand(x, wanted, name)
         arrays.append(array)

@@ -87,7 +87,7 @@ def _total_key(codes: Codes, f: Format, semantics: Semantics) -> NDArray[np.int6
     magnitude = (codes & codes.dtype.type(f.magnitude_mask)).astype(np.int64)
     negative = (codes & codes.dtype.type(f.sign_bit)) != 0 if f.signed else np.zeros(codes.shape, bool)
     if f.fixed_point:
-        return np.where(negative, magnitude - (1 << f.t), magnitude)
+        return np.where(negative, magnitude - (1 << (f.k - 1)), magnitude)
     minus = -magnitude if semantics is Semantics.P3109 else ~magnitude
     key = np.where(negative, minus, magnitude)
     nan = unpack_fields(codes, f).nan

@@ -17,8 +17,7 @@ from typing import Any
 from second_oracles.exact import TABLES, Place, Table, goes_up
 
 NX, UF, OF, DZ, NV = 1, 2, 4, 8, 16
-IEEE_NAMED = ("e5m2", "e4m3", "e3m4", "f16")  # the formats whose NaNs have a quiet bit, the top trailing one
-TRAILING = {"e5m2": 2, "e4m3": 3, "e3m4": 4}
+TRAILING = {"e5m2": 2, "e4m3": 3, "e3m4": 4, "f16": 10}  # formats whose NaNs have a quiet bit, the top trailing one
 Exact = tuple[Any, ...]
 BY_NAME = TABLES
 

@@ -1,0 +1,290 @@
+"""The array forms of arithmetic equal the law, in every combination of formats, modes and options, drawn at random."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fp8ref import get_format, spec
+from fp8ref.fast import compare as fast_compare
+from fp8ref.fast.arithmetic import Task, compute_arrays, evaluate, operation_table
+from fp8ref.fast.encode import convert_codes
+from fp8ref.fast.exact import serves
+from fp8ref.fast.kernel import Random, code_dtype
+from fp8ref.fast.linear import plan
+from fp8ref.spec import Format, RandomBits, Rounding, pack, project, unpack
+from fp8ref.spec.arithmetic import LAWS, Semantics, compute_codes, require_defined
+from fp8ref.spec.compare import PREDICATES, classify, compare, relation, total_order
+from fp8ref.spec.integers import INTEGERS, OutOfRange, to_integer
+from fp8ref.spec.projection import NaN, Negative, Projection, SNaN, Subnormal, get_projection, operand
+from fp8ref.spec.quiet import absolute, copysign, negate, next_down, next_up
+from fp8ref.spec.rounding import OF_CONVERSIONS, random_field
+from fp8ref.spec.status import Tininess
+
+NARROW = [
+    *("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e4m3", "e3m4", "e3m2fn", "e2m3fn", "e2m1fn", "mxint8"),
+    *("e8m0fnu", "ue5m3", "ue4m3", "binary8p3se", "binary8p4se", "binary8p1ue", "binary8p1se", "binary6p3uf"),
+    *("binary5p2sf", "e0m7fn", "e7m0fn", "e5m2b30"),
+]
+WIDE = ["f16", "bf16", "tf32", "f32", "e8m7"]
+WIDTHS = (1, 3, 8, 13, 16, 32)
+
+
+def any_projection(rng: random.Random, f: Format, modes: list[Rounding]) -> Projection:
+    return get_projection(
+        f,
+        rng.choice(modes),
+        rng.choice(["sat", "satprop", "nonsat"]),
+        rng.choice([n for n in NaN if n is not NaN.ERROR]),
+        rng.choice(list(Negative)),
+        rng.choice(list(Tininess)),
+        rng.choice(list(SNaN)),
+        rng.choice(list(Subnormal)),
+    )
+
+
+def any_codes(rng: random.Random, f: Format, n: int, like: list[int] | None) -> list[int]:
+    """Codes, many of them special, many equal or opposite to those of another operand."""
+    special = [0, f.sign_bit, 1, f.max_code, f.max_code | f.sign_bit, f.nan_canonical or 0]
+    special += [f.infinity_code, f.infinity_code | f.sign_bit] if f.infinities else []
+    out = []
+    for i in range(n):
+        code = rng.getrandbits(f.k)
+        kind = rng.random()
+        if kind < 0.1:
+            code = rng.choice(special)
+        elif kind < 0.4 and like is not None:
+            code = (like[i] ^ rng.choice([0, f.sign_bit, 1, f.sign_bit | 1])) & f.code_mask
+        out.append(code)
+    return out
+
+
+def any_task(rng: random.Random) -> Task:
+    while True:
+        op = rng.choice(list(LAWS))
+        operands = tuple(get_format(rng.choice(NARROW + WIDE)) for _ in range(1 if op == "scale_b" else LAWS[op].arity))
+        result = operands[0] if rng.random() < 0.5 else get_format(rng.choice(NARROW + WIDE))
+        modes = [mode for mode in Rounding if mode not in OF_CONVERSIONS]
+        try:
+            require_defined(op, result)
+            rho = any_projection(rng, result, modes)
+        except ValueError:
+            continue
+        return Task(op, operands, result, rho, rng.choice(list(Semantics)))
+
+
+def check_task(task: Task, rng: random.Random, n: int) -> None:
+    codes: list[list[int]] = []
+    for f in task.operands:
+        codes.append(any_codes(rng, f, n, codes[0] if codes and task.operands[0].k == f.k else None))
+    arrays = [np.array(c, code_dtype(f)) for c, f in zip(codes, task.operands)]
+    if task.op == "scale_b":
+        codes.append([rng.choice([0, 1, -1, 5, -7, 100, -100, 10**9, -(10**12)]) for _ in range(n)])
+        arrays.append(np.array(codes[-1], np.int64))
+    words, width = None, rng.choice(WIDTHS)
+    if task.rho.rounding.is_stochastic:
+        words = np.array([rng.getrandbits(width) for _ in range(n)], np.uint64)
+    bits = None if words is None else (words, width)
+    got, status = compute_arrays(task, arrays, True, bits)
+    alone, none = compute_arrays(task, arrays, False, bits)
+    assert status is not None
+    assert none is None
+    assert (got == alone).all()
+    for i in range(n):
+        one = None if words is None else RandomBits(int(words[i]), width)
+        triple = [c[i] for c in codes]
+        want = compute_codes(task.op, triple, task.operands, task.result, task.rho, task.semantics, one)
+        assert (int(got[i]), int(status[i])) == want, (task, [hex(c) for c in triple], one)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_operation(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(110):
+        check_task(any_task(rng), rng, 24)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_any_operation_at_length(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(1000):
+        check_task(any_task(rng), rng, 60)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("op", [op for op in LAWS if LAWS[op].arity == 2 and op != "scale_b"])
+@pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e4m3fnuz", "binary8p3se"])
+def test_every_pair(name: str, op: str) -> None:
+    f = get_format(name)
+    for rounding, overflow in (("rne", "sat"), ("rtn", "nonsat")):
+        task = Task(op, (f, f), f, get_projection(f, rounding, overflow, "payload"))
+        codes, status = operation_table(task)
+        for index in range(1 << 16):
+            want = compute_codes(op, divmod(index, 256), (f, f), f, task.rho)
+            assert (int(codes[index]), int(status[index])) == want, (name, op, rounding, hex(index))
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "result", "through"),
+    [
+        ("add", "f16 f16", "f16", True),
+        ("multiply", "f32 f32", "f32", True),
+        ("fma", "e4m3fn e4m3fn e4m3fn", "e4m3fn", True),
+        ("fma", "e5m2 e5m2 f32", "f32", True),
+        ("fma", "f32 f32 f32", "f16", True),
+        ("multiply", "f64 f64", "e4m3fn", False),
+        ("fma", "tf32 e5m2 e5m2", "e5m2", False),
+        ("divide", "f32 f32", "f32", False),
+    ],
+)
+def test_float64_and_integers_agree(op: str, operands: str, result: str, through: bool) -> None:
+    formats, to = tuple(get_format(name) for name in operands.split()), get_format(result)
+    rng = np.random.default_rng(11)
+    for rounding in spec.DETERMINISTIC:
+        task = Task(op, formats, to, get_projection(to, rounding, "nonsat"))
+        assert (plan(op, formats, to, task.rho, Semantics.IEEE) is not None) == through
+        arrays = [rng.integers(0, 1 << f.k, 20_000, np.uint64).astype(code_dtype(f)) for f in formats]
+        if formats[-1].k > 16 and not serves(op, formats, to):
+            arrays = [a[:50] for a in arrays]
+        got, status = compute_arrays(task, arrays, True)
+        codes, flags = evaluate(task, arrays)
+        assert (got == codes).all()
+        assert status is not None
+        assert (status == flags).all()
+
+
+def test_law_serves_where_integers_lack_bits() -> None:
+    f64 = get_format("f64")
+    task = Task("divide", (f64, f64), f64, get_projection(f64, "rne", "nonsat"))
+    assert not serves("divide", task.operands, f64)
+    x, y = np.array([1.0, -2.0, 5e-324, 0.0, 1.0]), np.array([3.0, 7.0, 3.0, 0.0, 0.0])
+    with np.errstate(all="ignore"):
+        want = x / y
+    got, status = compute_arrays(task, [x.view(np.uint64), y.view(np.uint64)], True)
+    assert np.array_equal(got.view(np.float64), want, equal_nan=True)
+    assert status is not None
+    assert status.tolist() == [1, 1, 3, 16, 8]
+
+
+# -- stochastic conversions ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Rounding if mode.is_stochastic])
+def test_stochastic_conversions(mode: Rounding) -> None:
+    rng = random.Random(f"conversions {mode}")
+    tried = 0
+    while tried < 1500:
+        source, result = (
+            get_format(rng.choice(["f16", "f32", "f64", "bf16"])),
+            get_format(rng.choice([*NARROW, "bf16"])),
+        )
+        rho = any_projection(rng, result, [mode])
+        width = rng.choice((*WIDTHS, 53, 64))
+        try:
+            low, count = random_field(mode, width, source.t - result.t)
+        except ValueError:
+            continue
+        codes = any_codes(rng, source, 40, None)
+        for i in range(0, 40, 2):  # near the result's range
+            e = rng.randint(result.emin - result.t - 4, result.emax + 3) + source.bias
+            if 0 <= e < 1 << source.w:
+                codes[i] = rng.getrandbits(1) << (source.k - 1) | e << source.t | rng.getrandbits(source.t)
+        words = [rng.getrandbits(width) for _ in codes]
+        got, status = convert_codes(
+            np.array(codes, code_dtype(source)), source, result, rho, True, (np.array(words, np.uint64), width)
+        )
+        assert status is not None
+        for i, (code, word) in enumerate(zip(codes, words)):
+            bits = RandomBits((word >> low) & ((1 << count) - 1), count)
+            datum, flags = project(operand(code, source, rho), result, rho, bits)
+            assert (int(got[i]), int(status[i])) == (pack(datum, result), flags), (rho, hex(code), bits)
+        tried += len(codes)
+
+
+# -- comparisons, classes, signs, neighbours, integers --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", ["e5m2 e5m2", "e4m3fn e5m2fnuz", "e4m3 mxint8", "binary8p3se ue5m3", "e8m0fnu e2m1fn"])
+def test_comparisons(pair: str) -> None:
+    f, g = (get_format(name) for name in pair.split())
+    a = np.repeat(np.arange(1 << f.k, dtype=np.uint8), 1 << g.k)
+    b = np.tile(np.arange(1 << g.k, dtype=np.uint8), 1 << f.k)
+    left, right = [unpack(x, f) for x in range(1 << f.k)], [unpack(y, g) for y in range(1 << g.k)]
+    related = np.array([relation(x, y) for x in left for y in right])
+    for predicate, true_for in PREDICATES.items():
+        got, _ = fast_compare.compare_arrays(predicate, [a, b], (f, g), None, True, False)
+        assert (got == np.isin(related, [int(r) for r in true_for])).all(), predicate
+    rng = random.Random(3)
+    for predicate in PREDICATES:
+        for loud in (None, True, False):
+            for snan in SNaN:
+                some = np.array(rng.sample(range(a.size), 15))
+                holds, status = fast_compare.compare_arrays(
+                    predicate, [a[some], b[some]], (f, g), loud, snan is SNaN.IEEE, True
+                )
+                assert status is not None
+                for n, i in enumerate(some):
+                    law = compare(predicate, left[a[i]], right[b[i]], loud, snan)
+                    assert (bool(holds[n]), int(status[n])) == law, (predicate, loud, hex(a[i]), hex(b[i]))
+
+
+@pytest.mark.parametrize("name", ["e5m2", "e4m3fn", "e4m3fnuz", "binary6p3se", "binary6p3uf", "mxint8", "e2m1fn"])
+@pytest.mark.parametrize("semantics", Semantics)
+def test_total_order(name: str, semantics: Semantics) -> None:
+    f = get_format(name)
+    data = [unpack(code, f) for code in range(1 << f.k)]
+    a, b = np.meshgrid(np.arange(len(data), dtype=np.uint8), np.arange(len(data), dtype=np.uint8), indexing="ij")
+    got = fast_compare.total_order_arrays([a, b], f, semantics)
+    some = range(0, len(data), 3)
+    assert [[bool(got[i, j]) for j in some] for i in some] == [
+        [total_order(data[i], data[j], semantics) for j in some] for i in some
+    ]
+
+
+UNARY: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
+    (lambda c, f: fast_compare.with_sign(c, f, np.zeros(c.shape, bool)), absolute),
+    (lambda c, f: fast_compare.with_sign(c, f, c & c.dtype.type(f.sign_bit) == 0), negate),
+]
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_signs_classes_and_neighbours(name: str) -> None:
+    f = get_format(name)
+    codes = np.arange(1 << f.k, dtype=np.uint8)
+    assert fast_compare.classes(codes, f).tolist() == [classify(unpack(c, f), f) for c in range(1 << f.k)]
+    for fast, law in UNARY[: 1 + f.signed]:
+        assert fast(codes, f).tolist() == [law(c, f) for c in range(1 << f.k)]
+    for other in (0, f.max_code | f.sign_bit, f.sign_bit):
+        signs = fast_compare.has_sign(np.full(codes.shape, other, np.uint8), f)
+        assert fast_compare.with_sign(codes, f, signs).tolist() == [copysign(c, other, f) for c in range(1 << f.k)]
+    for semantics in Semantics:
+        for step, neighbour in ((1, next_up), (-1, next_down)):
+            moved, status = fast_compare.neighbours(codes, f, step, semantics)
+            assert list(zip(moved.tolist(), status.tolist())) == [neighbour(c, f, semantics) for c in range(1 << f.k)]
+
+
+@pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e4m3fnuz", "mxint8", "binary8p1se", "f16", "f32", "f64"])
+def test_integers(name: str) -> None:
+    f, rng = get_format(name), random.Random(name)
+    codes = list(range(256)) if f.k == 8 else any_codes(rng, f, 300, None)
+    if f.w > 8 or f.k == 32:  # exponents about those of the integer types
+        codes += [
+            (rng.randint(-3, 66) + f.bias) << f.t | rng.getrandbits(f.t) | rng.getrandbits(1) << (f.k - 1)
+            for _ in range(300)
+        ]
+    array = np.array(codes, code_dtype(f))
+    for integer, to in INTEGERS.items():
+        for rule in OutOfRange:
+            mode = rng.choice([mode for mode in Rounding if mode not in OF_CONVERSIONS])
+            words = [rng.getrandbits(8) for _ in codes]
+            bits = Random(np.array(words, np.uint64), 8) if mode.is_stochastic else None
+            got, status = fast_compare.to_integers(array, f, to, get_projection(f, mode), True, rule, bits)
+            for i, code in enumerate(codes):
+                one = RandomBits(words[i], 8) if mode.is_stochastic else None
+                law = to_integer(unpack(code, f), integer, mode, out_of_range=rule, random=one)
+                assert (int(got[i]), int(status[i])) == law, (name, integer, mode, hex(code))
