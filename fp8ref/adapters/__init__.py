@@ -1,5 +1,5 @@
 """Asking others: the adapter protocol, one small file per implementation."""
 
-from .base import Adapter, Unsupported
+from .base import Adapter, Unavailable, Unsupported
 
-__all__ = ["Adapter", "Unsupported"]
+__all__ = ["Adapter", "Unavailable", "Unsupported"]
