@@ -7,7 +7,8 @@ from itertools import cycle
 
 import numpy as np
 
-from ..spec.accumulate import Model
+from ..spec.accumulate import Chain, Composed, Model, Tree
+from ..spec.catalog import get_format
 from ..spec.datum import Datum
 from ..spec.formats import Format
 from ..spec.products import dot as law_dot
@@ -16,8 +17,10 @@ from .chunks import Array
 from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, format_range
 from .expansion import F64, Floats
 from .kernel import code_dtype
+from .model_dot import by_model
 from .tables import exactly_holds
 
+F32 = get_format("f32")
 LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 multiplies without loss
 LARGEST_C = 2.0**1000
 
@@ -52,7 +55,7 @@ def solve(p: Problem) -> Array:
     """Codes of the outputs."""
     if not _float64_serves(p):
         return _by_law(p)
-    return _exact(p)
+    return _exact(p) if p.model is None else by_model(p, p.model)
 
 
 def _exact(p: Problem) -> Array:
@@ -80,7 +83,12 @@ def _as_factor(scale: Floats, row: bool, outer: bool) -> Floats:
 
 def _float64_serves(p: Problem) -> bool:
     """Do float64's range and precision carry every intermediate of the fast engines without loss?"""
+    leaf = p.model
+    while isinstance(leaf, Composed):
+        leaf = leaf.inner
     for f in (p.fa, p.fb):
+        if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):
+            return False
         lsb, top = format_range(f)
         if lsb < -300 or top > 300 or not exactly_holds(F64, f):
             return False

@@ -341,6 +341,8 @@ def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
             return c
         case Tree() if model.k == 1:
             return rounded_sum(_tree(model, v.products), c, model.format) if v.a else c
+    if isinstance(model, Tree):
+        c = _flushed(model, c, sign=False)
     step = {Fused: _fused, FusedLate: _fused_late, GroupDot: _group_dot, Tree: _small_tree}[type(model)]
     for start in range(0, len(v.a), model.k):
         c = step(model, v.part(start, start + model.k), c)  # type: ignore[operator]
@@ -355,8 +357,9 @@ def scaled(model: Model, v: Vectors, c: Datum | None, tensor_scale: Datum | None
     s = None
     if v.scales and model.scales is Scales.EPILOGUE:
         s = factor(v.scales[0])
+        v = Vectors(v.a, v.b, v.format_a, v.format_b)
     if tensor_scale is not None:
-        s = tensor_scale if s is None else rounded(product(s, tensor_scale), F32)
+        s = rounded(product(Datum.finite(1) if s is None else s, tensor_scale), F32)
     if s is None:
         return accumulate(model, v, NOTHING if c is None else c)
     p = product(accumulate(model, v), s)
@@ -489,7 +492,7 @@ def _small_tree(model: Tree, v: Vectors, c: Datum) -> Datum:
     a = [_flushed(model, x, v.format_a, sign=False) for x in v.a]
     b = [_flushed(model, x, v.format_b, sign=False) for x in v.b]
     total = _tree(model, [product(x, y) for x, y in zip(a, b)])
-    return _flushed(model, rounded_sum(total, _flushed(model, c, sign=False), model.format))
+    return _flushed(model, rounded_sum(total, c, model.format))
 
 
 def unpack_all(codes: Sequence[int], f: Format) -> tuple[Datum, ...]:

@@ -129,7 +129,7 @@ _declare(
     ),
     "sm120.mxf8f6f4",
 )
-for _name, _block, _scale in (("mxf4", 32, ("e8m0fnu",)), ("mxf4nvf4", 16, ("ue4m3", "e4m3fn", "e8m0fnu"))):
+for _name, _block, _scale in (("mxf4", 32, ("e8m0fnu",)), ("mxf4nvf4", 16, ("ue4m3", "e4m3fn"))):
     _declare(
         GroupDot(
             name=f"blackwell.{_name}",
