@@ -1,0 +1,96 @@
+"""What the documentation shows is so: its doctests, its transcripts, its generated tables, and the docstrings."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+sys.path.insert(0, str(ROOT / "tools" / "docs"))
+
+import md  # noqa: E402
+import transcripts  # noqa: E402
+
+PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated"} & set(p.relative_to(DOCS).parts))
+TRANSCRIBED = [p for p in PAGES if "```console" in p.read_text(encoding="utf-8")]
+DOCUMENTED = ("fp8ref.spec", "fp8ref.arrays", "fp8ref.cases", "fp8ref.report", "fp8ref.cli", "fp8ref.fast")
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def modules() -> Iterator[str]:
+    for package in DOCUMENTED:
+        yield package
+        path = importlib.import_module(package).__path__
+        yield from (m.name for m in pkgutil.iter_modules(path, f"{package}."))
+
+
+def failures(found: doctest.DocTest) -> str:
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=OPTIONS).run(found, out=said.append, clear_globs=False)
+    return "".join(said)
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_examples_in_docstrings_hold(name: str) -> None:
+    module = importlib.import_module(name)
+    said = [failures(found) for found in doctest.DocTestFinder().find(module) if found.examples]
+    assert not "".join(said)
+
+
+def examples(page: Path) -> list[doctest.DocTest]:
+    """The Python blocks of a page with prompts, as tests that share their names."""
+    parser, names, found = doctest.DocTestParser(), {"__name__": "__main__"}, []
+    for block in md.blocks(page.read_text(encoding="utf-8")):
+        if block.language == "python" and ">>>" in block.text:
+            test = parser.get_doctest(block.text, names, page.name, str(page), block.start)
+            test.globs = names
+            found.append(test)
+    return found
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_examples_of_the_pages_hold(page: Path) -> None:
+    assert not "".join(failures(test) for test in examples(page))
+
+
+def test_there_are_examples_to_hold() -> None:
+    assert sum(len(test.examples) for page in PAGES for test in examples(page)) >= 20
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if "```console" in p.read_text(encoding="utf-8")], ids=lambda p: p.stem
+)
+def test_transcripts_are_what_the_commands_print(page: Path) -> None:
+    assert "internal error:" not in page.read_text(encoding="utf-8")
+    different = [shown for shown in transcripts.replay(page) if not shown.agrees]
+    assert not [shown.difference() for shown in different if not shown.missing]
+
+
+@pytest.mark.parametrize("page", TRANSCRIBED, ids=lambda p: p.stem)
+def test_every_console_fence_is_seen(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert sum(block.language == "console" for block in md.blocks(text)) == text.count("```console\n")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "printed", "agrees"),
+    [
+        ("$ a\nx\ny", "$ a\nx\ny", True),
+        ("$ a\nx", "$ a\nz", False),
+        ("$ a\n...\ny", "$ a\n1\n2\ny", True),
+        ("$ a\n...\ny", "$ a\n1\n2\nz", False),
+        ("$ a\n1\n...\n3\n...\n5", "$ a\n1\n2\n3\n4\n5", True),
+        ("$ a\n1\n...\n6\n...\n5", "$ a\n1\n2\n3\n4\n5", False),
+        ("$ a\n...\n1\n2", "$ a\n2\n1", False),
+        ("$ a\n...\n$ b\n...", "$ a\n1\n$ b", True),
+    ],
+)
+def test_three_dots_stand_for_any_lines(recorded: str, printed: str, agrees: bool) -> None:
+    assert transcripts.matches(recorded, printed) is agrees

@@ -1,0 +1,86 @@
+"""Runs every miniature once through the checker and keeps the results: ``python tools/docs/faults.py``.
+
+Writes docs/data/faults.json, from which the page of planted faults is made; takes a few minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fp8ref import __version__, set_threads
+from fp8ref.adapters.mini import FAULTY, MINIS, MISBEHAVING, UNEXPLAINED
+from fp8ref.check.judge import Options
+from fp8ref.check.run import Request, Run
+from fp8ref.check.verdict import Report, Verdict
+
+DATA = Path(__file__).parents[2] / "docs" / "data" / "faults.json"
+OPTIONS = Options(level=1, seed=0)
+
+
+def reports(name: str, timeout: float = 60.0) -> list[Report]:
+    with Run(Request(f"mini:{name}", options=OPTIONS, timeout=timeout)) as run:
+        return list(run.reports())
+
+
+def faulty(name: str) -> dict[str, Any]:
+    mini = MINIS[name]
+    found = reports(name)
+    told = [finding.diagnosis for report in found for finding in report.findings]
+    right = [d for d in told if d.rule == mini.diagnosis and mini.where in d.where]
+    failing = [report for report in found if report.verdict is Verdict.FAIL]
+    return {
+        "name": name,
+        "claims": list(mini.claims),
+        "planted": mini.diagnosis,
+        "where": mini.where,
+        "caught": bool(failing),
+        "as_expected": bool(right),
+        "said": sorted({d.rule if d.rule == UNEXPLAINED else str(d) for d in right or told}),
+        "cases": sum(report.cases for report in failing),
+        "failed": sum(report.failed for report in failing),
+    }
+
+
+def misbehaving(name: str) -> dict[str, Any]:
+    found = reports(name, timeout=2.0)
+    expected = Verdict.TIMEOUT if name == "hangs" else Verdict.CRASH
+    return {
+        "name": name,
+        "verdict": found[0].verdict.value,
+        "reason": found[0].reason,
+        "as_expected": all(report.verdict is expected for report in found),
+    }
+
+
+def correct(name: str) -> dict[str, Any]:
+    found = reports(name)
+    innocent = (Verdict.PASS, Verdict.ALLOWED)
+    return {
+        "name": name,
+        "operations": len(found),
+        "failing": sum(report.verdict not in innocent for report in found),
+    }
+
+
+def main() -> None:
+    set_threads(1)
+    results: dict[str, Any] = {"fp8ref": __version__, "level": OPTIONS.level, "seed": OPTIONS.seed}
+    innocent = [name for name in MINIS if name not in (*FAULTY, *MISBEHAVING)]
+    for kind, names, measure in (
+        ("faulty", FAULTY, faulty),
+        ("misbehaving", MISBEHAVING, misbehaving),
+        ("correct", innocent, correct),
+    ):
+        results[kind] = []
+        for name in names:
+            print(f"mini:{name}", file=sys.stderr, flush=True)
+            results[kind].append(measure(name))
+    DATA.parent.mkdir(parents=True, exist_ok=True)
+    DATA.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

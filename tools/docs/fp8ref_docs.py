@@ -1,0 +1,38 @@
+"""Sphinx extension: writes docs/generated before a build, from the code itself and from docs/data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import checker_tables
+import gallery
+import md
+import reference_pages
+import result_tables
+import rule_tables
+
+PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
+    gallery.pages,
+    rule_tables.pages,
+    checker_tables.pages,
+    result_tables.pages,
+    reference_pages.pages,
+)
+
+
+def generate(docs: Path) -> None:
+    """Write every generated page under ``docs/generated``; each generator gives {path: Markdown}."""
+    generated = docs / "generated"
+    for pages in PAGES:
+        for path, text in pages(docs).items():
+            md.write(generated / path, text)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    app.connect("builder-inited", lambda app: generate(Path(app.srcdir)))
+    app.connect("autodoc-process-docstring", reference_pages.tame)
+    app.connect("autodoc-process-signature", reference_pages.signature)
+    app.connect("autodoc-skip-member", reference_pages.skip)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

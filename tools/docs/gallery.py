@@ -1,0 +1,110 @@
+"""The formats gallery: parameters, codes, names, pictures and value tables, computed from ``fp8ref.spec``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import md
+import pictures
+
+from fp8ref.cli.listing import DOCUMENTS
+from fp8ref.report.format_page import census, format_page, infinity_codes, nan_ranges
+from fp8ref.report.neighbours import code_text
+from fp8ref.report.numbers import decimal_text
+from fp8ref.spec import Format, aliases, formats
+from fp8ref.spec.catalog import P3109
+from fp8ref.spec.datum import floor_log2, power_of_two
+
+COLUMNS = ("format", "k", "p", "t", "w", "bias", "emin", "emax", "max", "min normal", "smallest", "inf", "NaN", "-0")
+NUMBERS = range(1, 11)
+
+
+def pages(docs: Path) -> dict[str, str]:
+    listed = [f for f in formats() if f.source != P3109]
+    family = [f for f in formats() if f.source == P3109]
+    drawn = pictures.draw([f for f in (*listed, *family) if f.k <= 8], docs / "generated" / "pictures")
+    return {
+        "formats/overview.md": md.table(COLUMNS, [row(f, link=True) for f in listed], NUMBERS),
+        "formats/sections.md": "\n".join(section(f, drawn.get(f.name, ())) for f in listed),
+        "formats/p3109.md": "\n".join(by_width(family, k, drawn) for k in sorted({f.k for f in family}, reverse=True)),
+    }
+
+
+def row(f: Format, link: bool = False) -> list[str]:
+    fields = [str(f.bias), str(f.emin), str(f.emax)] if not f.fixed_point else ["", "", str(f.emax)]
+    return [
+        f"[{f.name}](#{f.name})" if link else md.code(f.name),
+        *map(str, (f.k, f.p, f.t, f.w)),
+        *fields,
+        size(f.max),
+        "" if f.fixed_point else size(f.min_normal),
+        size(f.min_subnormal),
+        "yes" if f.infinities else "",
+        f"{n}" if (n := census(f).get("NaN", 0)) and n <= 1024 else "many" if n else "",
+        "yes" if f.has_negative_zero else "",
+    ]
+
+
+def size(x: object) -> str:
+    """A value in decimal where that is short, else as a power of two or rounded."""
+    from fractions import Fraction
+
+    assert isinstance(x, Fraction)
+    e = floor_log2(x)
+    return f"2^{e}" if x == power_of_two(e) and not -4 < e < 10 else decimal_text(x, 7, 5)
+
+
+def section(f: Format, drawn: tuple[str, ...]) -> str:
+    """One format: its definition, its parameters, its special codes, its names, its pictures, its values."""
+    parts = [
+        f"({f.name})=\n## {f.name}\n",
+        f"{DOCUMENTS.get(f.source, '')} {'(' if f.source in DOCUMENTS else ''}{f.source}"
+        f"{')' if f.source in DOCUMENTS else ''}\n",
+        md.table(["", ""], parameters(f)),
+        "".join(f"![{caption(f, path)}]({path})\n\n" for path in drawn),
+        md.folded(f"fp8ref show {f.name}", format_page(f)),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def parameters(f: Format) -> list[list[str]]:
+    """The parameters of a format as rows of two cells."""
+    rows = [("code width k", f"{f.k} bits"), ("precision p, trailing significand t", f"{f.p}, {f.t} bits")]
+    if not f.fixed_point:
+        rows += [
+            ("exponent field w, bias", f"{f.w} bits, {f.bias}"),
+            ("emin, emax", f"{f.emin}, {f.emax}"),
+        ]
+    rows.append(("largest finite value", f"{decimal_text(f.max)} at `{code_text(f.max_code, f.k)}`"))
+    if not f.fixed_point and f.zero:
+        rows.append(("smallest normal", f"{decimal_text(f.min_normal)} = 2^{f.emin}"))
+    if f.has_subnormals:
+        rows.append(("smallest subnormal", f"{decimal_text(f.min_subnormal)} = 2^{f.emin - f.t}"))
+    if not f.zero:
+        rows.append(("smallest value", f"{decimal_text(f.min_subnormal)} = 2^{f.emin} at `{code_text(0, f.k)}`"))
+    zeros = ([0] if f.zero else []) + ([f.sign_bit] if f.has_negative_zero else [])
+    rows.append(("zeros", codes(zeros, f)))
+    rows.append(("infinities", codes(infinity_codes(f), f)))
+    spans = [code_text(a, f.k) if a == b else f"{code_text(a, f.k)} to {code_text(b, f.k)}" for a, b in nan_ranges(f)]
+    canonical = "" if f.nan_canonical is None else f"; canonical `{code_text(f.nan_canonical, f.k)}`"
+    rows.append(("NaN", (", ".join(map(md.code, spans)) or "none") + (canonical if spans else "")))
+    names = aliases(f)
+    if names:
+        rows.append(("other names", ", ".join(map(md.code, names))))
+    return [[what, text] for what, text in rows]
+
+
+def codes(found: list[int], f: Format) -> str:
+    return ", ".join(md.code(code_text(c, f.k)) for c in found) or "none"
+
+
+def caption(f: Format, path: str) -> str:
+    kind = Path(path).stem.removeprefix(f.name).strip("-").replace("-", " ")
+    return f"{kind} of {f.name}"
+
+
+def by_width(family: list[Format], k: int, drawn: dict[str, tuple[str, ...]]) -> str:
+    """The P3109 formats of one width: their table, then their pictures."""
+    these = [f for f in family if f.k == k]
+    shown = "".join(f"![{caption(f, drawn[f.name][0])}]({drawn[f.name][0]})\n" for f in these if f.name in drawn)
+    return f"## {k} bits\n\n" + md.table(COLUMNS, [row(f) for f in these], NUMBERS) + "\n" + shown

@@ -1,0 +1,122 @@
+"""Tables of results that were measured once and kept in docs/data: planted faults, benchmarks, runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import md
+
+from fp8ref.report import record
+
+
+def pages(docs: Path) -> dict[str, str]:
+    data = docs / "data"
+    return {
+        "results/faults.md": faults(_read(data / "faults.json")),
+        "results/bench.md": bench(_read(data / "bench.json")),
+        "results/runs.md": "\n".join(run(path) for path in sorted((data / "runs").glob("*.jsonl")))
+        or "No run is recorded here yet.\n",
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+# -- planted faults ---------------------------------------------------------------------------------------------------
+def faults(found: dict[str, Any]) -> str:
+    """Counts, then a row for each miniature."""
+    if not found:
+        return "Not measured yet: `python tools/docs/faults.py`.\n"
+    faulty, correct, misbehaving = (found[kind] for kind in ("faulty", "correct", "misbehaving"))
+    named = [m for m in faulty if m["planted"] != "unexplained"]
+    open_ = [m for m in faulty if m["planted"] == "unexplained"]
+    caught = sum(m["caught"] for m in faulty)
+    right = sum(m["as_expected"] for m in named)
+    left = sum(m["as_expected"] for m in open_)
+    accused = sum(m["failing"] for m in correct)
+    ended = sum(m["as_expected"] for m in misbehaving)
+    counts = [
+        ["faults planted", str(len(faulty))],
+        ["caught at level 1", str(caught)],
+        ["of them: a single rule is planted", str(len(named))],
+        ["... and named", str(right)],
+        ["of them: no single rule fits", str(len(open_))],
+        ["... and called unexplained", str(left)],
+        ["implementations that misbehave, turned into a verdict", f"{ended} of {len(misbehaving)}"],
+        ["operations of correct implementations judged", str(sum(m["operations"] for m in correct))],
+        ["... accused", str(accused)],
+    ]
+    head = f"fp8ref {found['fp8ref']}, level {found['level']}, seed {found['seed']}:\n\n"
+    rows = [
+        [
+            md.code(m["name"]),
+            "<br>".join(md.code(claim) for claim in m["claims"]),
+            m["planted"] + (f", {m['where']}" if m["where"] else ""),
+            "yes" if m["caught"] else "**no**",
+            "; ".join(m["said"]) if m["planted"] != "unexplained" else "unexplained" if m["as_expected"] else "?",
+            f"{m['failed']} of {m['cases']}",
+        ]
+        for m in faulty
+    ]
+    headings = ["mini:", "claims", "planted", "caught", "said", "cases that fail"]
+    others = [[md.code(m["name"]), m["verdict"], m["reason"]] for m in misbehaving]
+    right_ones = [[md.code(m["name"]), str(m["operations"]), str(m["failing"])] for m in correct]
+    return "\n".join(
+        [
+            head,
+            md.table(["", ""], counts, [1]),
+            "## Planted faults\n",
+            md.table(headings, rows, [5]),
+            "## Misbehaviour\n",
+            md.table(["mini:", "verdict", "reason given"], others),
+            "## Correct implementations\n",
+            md.table(["mini:", "operations", "accused"], right_ones, [1, 2]),
+        ]
+    )
+
+
+# -- benchmarks -------------------------------------------------------------------------------------------------------
+def bench(found: dict[str, Any]) -> str:
+    if not found:
+        return "Not measured yet: `python tools/bench/conversions.py --json docs/data/bench.json`.\n"
+    rows = [[r["name"], r["fp8ref"], r["other"], r["measured"], r["target"], r["met"]] for r in found["rows"]]
+    about = (
+        f"fp8ref {found['fp8ref']}, ml_dtypes {found['ml_dtypes']}, numpy {found['numpy']}, Python {found['python']}; "
+        f"{found['machine']}, {found['cores']} cores; arrays of 2^{found['log2_elements']} elements, best of "
+        f"{found['repeats']}.\n\n"
+    )
+    return about + md.table(["what", "fp8ref", "ml_dtypes", "measured", "target", "met"], rows, [1, 2, 3, 4])
+
+
+# -- runs -------------------------------------------------------------------------------------------------------------
+def run(path: Path) -> str:
+    """One run record: who, how, the totals, and each finding."""
+    document = record.read(path)
+    header, end = document["header"], document["end"]
+    identity = dict(header["implementation"])
+    title = " ".join(identity.pop(key, "") for key in ("name", "version"))
+    rest = ", ".join(f"{key} {value}" if key != "device" else value for key, value in identity.items())
+    verdicts = ", ".join(f"{count} {name}" for name, count in (end or {"verdicts": {}})["verdicts"].items())
+    head = f"## {title}, level {header['level']}\n\n{rest}; seed {header['seed']}, fp8ref {header['fp8ref']}.\n\n"
+    if end is None or not end["finished"]:
+        return head + "This run did not finish.\n"
+    allowed = ", ".join(f"{count} {name}" for name, count in end["allowed"].items())
+    total = f"{len(document['operations'])} operations: {verdicts}. {end['cases']:,} cases, {end['failed']:,} fail"
+    parts = [head + total + (f", allowed: {allowed}" if allowed else "") + ".\n"]
+    if document["findings"]:
+        rows = [
+            [md.code(f["op"]), f"{f['count']:,} of {f['of']:,}", md.code("#" + ".".join(f["inputs"])),
+             md.code(f["want"]), md.code(f["got"]), f["diagnosis"]]
+            for f in document["findings"]
+        ]  # fmt: skip
+        headings = ["operation", "cases", "smallest", "want", "got", "diagnosis"]
+        parts.append(md.table(headings, rows, [1]))
+    else:
+        rows = [[md.code(o["op"]), f"{o['cases']:,}", o["verdict"], ", ".join(o["profiles"])]
+                for o in document["operations"]]  # fmt: skip
+        if len(rows) <= 20:
+            parts.append(md.table(["operation", "cases", "verdict", "meets"], rows, [1]))
+    return "\n".join(parts)
