@@ -38,7 +38,8 @@ def thresholds(name: str, count: int) -> list[float]:
     ulp, top_ulp = f.min_subnormal, spec.Datum.of(f.max - spec.decode(f.max_code - 1, f).value).magnitude
     exact = [ulp * n / 4 for n in range(1, 7)]
     exact += [f.min_normal + d * ulp / 8 for d in range(-8, 5)]
-    exact += [f.max + d * top_ulp / 4 for d in range(-2, 7)]
+    for top in {f.max, abs(f.lowest) or f.max}:
+        exact += [top + d * top_ulp / 4 for d in range(-2, 7)]
     found = [float(x) for x in exact if 0 < x < 2**1000]
     low, high = float(np.log2(found[0])), float(np.log2(found[-1]))
     found += [2.0 ** draw.uniform(low - 2, high + 1) for _ in range(count)]

@@ -117,16 +117,17 @@ class Table:
 
 def goes_up(place: Place, rounding: str, negative: bool) -> bool:
     """Does a magnitude at this place go to the upper of its two neighbours?"""
-    if place.part == EXACT:
-        return False
-    return {
-        "rne": place.part == ABOVE_HALF or (place.part == TIE and place.rung % 2 == 1),
-        "rna": place.part in (TIE, ABOVE_HALF),
-        "rtz": False,
-        "rtp": not negative,
-        "rtn": negative,
-        "rto": place.rung % 2 == 0,
-    }[rounding]
+    return place.part != EXACT and GOES_UP[rounding](place.part, place.rung % 2 == 1, negative)
+
+
+GOES_UP: dict[str, Callable[[int, bool, bool], bool]] = {
+    "rne": lambda part, odd, negative: part == ABOVE_HALF or (part == TIE and odd),
+    "rna": lambda part, odd, negative: part in (TIE, ABOVE_HALF),
+    "rtz": lambda part, odd, negative: False,
+    "rtp": lambda part, odd, negative: not negative,
+    "rtn": lambda part, odd, negative: negative,
+    "rto": lambda part, odd, negative: not odd,
+}
 
 
 # -- the tables ---------------------------------------------------------------------------------------------------

@@ -63,8 +63,8 @@ def interesting(table: Table) -> list[Fraction]:
     found: set[Fraction] = set()
     for rung in sorted(r for r in rungs if r >= 0):
         low, gap = ladder[rung], ladder[rung + 1] - ladder[rung]
-        for eighths in range(9):
-            point = low + gap * eighths / 8
+        for quarters in range(5):
+            point = low + gap * quarters / 4
             found |= {point, point + gap / 10**6, point - gap / 10**6}
     return sorted(x for x in found if x > 0)
 
