@@ -116,8 +116,8 @@ def plan(op: str, operands: tuple[Format, ...], result: Format, rho: Projection,
     mirrored = addend is not None and rho.rounding is Rounding.TOWARD_NEGATIVE
     if addend is None:
         return Linear(factors, None, False, False, mirrored, daz)
-    bound = (4 if any(f.fixed_point for f in operands) else 1) * largest + 2 * addend.max
-    exact = bound < power_of_two(min(finest, _finest(addend)) + 53)
+    # x is a multiple of 2**-precision of itself, or of the other's finest step where that is the smaller of the two
+    exact = largest * 4 < power_of_two(_finest(addend) + 53) and addend.max * 4 < power_of_two(finest + 53)
     return Linear(factors, addend, op == "subtract", not exact, mirrored, daz)
 
 

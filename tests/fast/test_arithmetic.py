@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fp8ref
 from fp8ref import get_format, spec
 from fp8ref.fast import compare as fast_compare
 from fp8ref.fast.arithmetic import Task, compute_arrays, evaluate, operation_table
@@ -156,6 +157,50 @@ def test_float64_and_integers_agree(op: str, operands: str, result: str, through
         assert (got == codes).all()
         assert status is not None
         assert (status == flags).all()
+
+
+def bits(*values: float) -> list[np.ndarray[Any, Any]]:
+    return [np.array([value], np.float32).view(np.uint32) for value in values]
+
+
+@pytest.mark.parametrize(("tail", "code"), [(1.0, 0x39), (-1.0, 0x38), (0.0, 0x38)])
+def test_a_sum_longer_than_float64_is_rounded_once(tail: float, code: int) -> None:
+    """1.0625 is a tie of e4m3fn; a product of 2**-70 beside it decides, and does not fit into a float64 with it."""
+    f32, to = get_format("f32"), get_format("e4m3fn")
+    fma = Task("fma", (f32, f32, f32), to, get_projection(to))
+    assert compute_arrays(fma, bits(2.0**-30, tail * 2.0**-40, 1.0625), False)[0].tolist() == [code]
+    assert compute_arrays(fma, bits(-(2.0**-30), tail * 2.0**-40, -1.0625), False)[0].tolist() == [code | 0x80]
+    add = Task("add", (f32, f32), to, get_projection(to))
+    assert compute_arrays(add, bits(tail * 2.0**-70, 1.0625), False)[0].tolist() == [code]
+    faa = Task("faa", (f32, f32, f32), get_format("f16"), get_projection(get_format("f16")))
+    tied = np.float16(1).view(np.uint16) + (tail > 0)
+    assert compute_arrays(faa, bits(1.0, 2.0**-11, tail * 2.0**-70), False)[0].tolist() == [tied]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_what_two_that_cancel_leave(order: tuple[int, ...]) -> None:
+    f = get_format("bf16")
+    terms = [c.astype(np.uint32) for c in bits(2.0**100, -(2.0**100), 2.0**-100)]
+    codes = [(terms[i] >> np.uint32(16)).astype(np.uint16) for i in order]
+    task = Task("faa", (f, f, f), f, get_projection(f))
+    assert serves("faa", task.operands, f)
+    got, status = compute_arrays(task, codes, True)
+    assert got.tolist() == [int(bits(2.0**-100)[0][0]) >> 16]
+    assert status is not None
+    assert status.tolist() == [0]
+
+
+def test_every_tie_of_the_random_bits() -> None:
+    """StochasticC rounds eta 2**N to nearest even; with f16's 7 discarded bits and N of 1 to 6, ties abound."""
+    x = (1 + np.arange(128) / 1024).astype(np.float16)
+    for mode, scaled in (("sr-a", np.floor), ("sr-b", lambda v: np.floor(v + 0.5)), ("sr-c", np.rint)):
+        for width in range(1, 7):
+            away = np.zeros(128)
+            for R in range(1 << width):
+                words = np.full(128, R, np.uint8)
+                codes = fp8ref.encode(x, "e4m3fn", rounding=mode, random_bits=words, random_width=width)
+                away += codes - 0x38
+            assert (away == scaled(np.arange(128) / 128 * 2**width)).all(), (mode, width)
 
 
 def test_law_serves_where_integers_lack_bits() -> None:

@@ -126,6 +126,13 @@ def test_one_rounding_only() -> None:
     assert got == (int(np.float16(1.25 * 1.125).view(np.uint16)), 0)
 
 
+def test_roots_next_to_a_number() -> None:
+    """The root of 1 + 2**-200 is not 1, however many digits agree."""
+    for rounding, code in (("rtp", 0x3D), ("rtz", ONE), ("rto", 0x3D), ("rne", ONE)):
+        got = compute("sqrt", [Datum.finite(1 + Fraction(1, 2**200))], E5M2, get_projection(E5M2, rounding))
+        assert got == (fp8ref.spec.decode(code, E5M2), 1)
+
+
 def test_subnormals_flushed() -> None:
     tiny = 0x01
     assert e5m2("add", tiny, 0x00, subnormal="daz") == (0x00, 0)
