@@ -168,13 +168,20 @@ def test_a_sum_longer_than_float64_is_rounded_once(tail: float, code: int) -> No
     """1.0625 is a tie of e4m3fn; a product of 2**-70 beside it decides, and does not fit into a float64 with it."""
     f32, to = get_format("f32"), get_format("e4m3fn")
     fma = Task("fma", (f32, f32, f32), to, get_projection(to))
-    assert compute_arrays(fma, bits(2.0**-30, tail * 2.0**-40, 1.0625), False)[0].tolist() == [code]
-    assert compute_arrays(fma, bits(-(2.0**-30), tail * 2.0**-40, -1.0625), False)[0].tolist() == [code | 0x80]
-    add = Task("add", (f32, f32), to, get_projection(to))
-    assert compute_arrays(add, bits(tail * 2.0**-70, 1.0625), False)[0].tolist() == [code]
-    faa = Task("faa", (f32, f32, f32), get_format("f16"), get_projection(get_format("f16")))
+    for way in (
+        lambda task, arrays: compute_arrays(task, arrays, False)[0],
+        lambda task, arrays: evaluate(task, arrays)[0],
+    ):
+        assert way(fma, bits(2.0**-30, tail * 2.0**-40, 1.0625)).tolist() == [code]
+        assert way(fma, bits(-(2.0**-30), tail * 2.0**-40, -1.0625)).tolist() == [code | 0x80]
+        add = Task("add", (f32, f32), to, get_projection(to))
+        assert way(add, bits(tail * 2.0**-70, 1.0625)).tolist() == [code]
+    bf16, f16 = get_format("bf16"), get_format("f16")
+    faa = Task("faa", (bf16, bf16, bf16), f16, get_projection(f16))
+    assert serves("faa", faa.operands, f16)
     tied = np.float16(1).view(np.uint16) + (tail > 0)
-    assert compute_arrays(faa, bits(1.0, 2.0**-11, tail * 2.0**-70), False)[0].tolist() == [tied]
+    terms = [(c >> np.uint32(16)).astype(np.uint16) for c in bits(1.0, 2.0**-11, tail * 2.0**-70)]
+    assert compute_arrays(faa, terms, False)[0].tolist() == [tied]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
