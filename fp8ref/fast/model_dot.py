@@ -71,13 +71,15 @@ def by_model(p: Problem, model: Model) -> Array:
     how = layout(leaf, p.fa, p.fb)
     own = np.empty(p.shape, code_dtype(model.format))
     k = p.a.shape[1]
+    held: tuple[slice, Side] | None = None  # tiles of the same columns follow each other
     for rows, columns in _places(p, max(k, 1)):
         place = (rows, columns) if p.outer else (rows,)
         c = np.zeros(_extent(place), np.float32) if p.c is None else p.c[place].astype(np.float32)
         factor = _epilogue_factor(p, model, place)
         a = _side(p, model, leaf, how, rows, first=True)
-        b = _side(p, model, leaf, how, columns, first=False)
-        tile = Tile(a, b, k, p.outer, how.present)
+        if held is None or held[0] != columns:
+            held = columns, _side(p, model, leaf, how, columns, first=False)
+        tile = Tile(a, held[1], k, p.outer, how.present)
         with np.errstate(all="ignore"):
             d = accumulate(model, tile, c if factor is None else np.zeros_like(c))
             if factor is not None:

@@ -69,6 +69,18 @@ def fma(product: Floats, c: Array, f: Format) -> F32s:
     return to_format(np.where(finite & (rest != 0), to_odd(head, np.where(finite, rest, 0.0)), head), f)
 
 
+def fma32(product: F32s, c: F32s, f: Format) -> F32s:
+    """An exact product in float32, plus c, rounded once to f16 or bf16: the sum rounded to odd first."""
+    total = product + c
+    z = total - product
+    lost = (product - (total - z)) + (c - z)
+    bits = total.view(np.int32)
+    step = ((bits ^ lost.view(np.int32)) >> 31) | 1  # toward what was lost
+    step *= (np.abs(lost) > 0) & (bits & 1 == 0)  # NaN where the sum is infinite: nothing moves
+    bits += step
+    return to_format(total, f)
+
+
 # -- the interpreter ---------------------------------------------------------------------------------------------------
 
 
@@ -323,7 +335,7 @@ def _chain(model: Chain, tile: Tile, c: F32s) -> F32s:
         if f.name == "f32":
             np.add(c, product, out=c)
         elif model.fused:
-            c = fma(product.astype(np.float64), c, f)
+            c = fma32(product, c, f)
         else:
             c = add(to_format(product, f), c, f)
     return c
