@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..adapters.base import Unavailable
 from ..adapters.connect import connect, registered
-from ..cases.operation import FAMILIES
+from ..cases.families import FAMILIES
 from ..report.documents import Document, format_document
 from ..report.numbers import decimal_text
 from ..spec import catalog
@@ -34,7 +34,7 @@ DOCUMENTS = {
     catalog.IEEE754: "IEEE 754-2019",
 }
 NANS = {NaNs.NONE: "-", NaNs.IEEE: "IEEE", NaNs.ALL_ONES: "all ones", NaNs.NEGATIVE_ZERO: "at -0"}
-EXAMPLES = {"convert": "convert/f32/e4m3fn/rne.sat", "decode": "decode/e4m3fn/f32"}
+EXAMPLES = {f.name: f.example for f in FAMILIES.values()}
 
 
 def _formats(everything: bool) -> None:
@@ -46,7 +46,7 @@ def _formats(everything: bool) -> None:
     click.echo()
     if not everything:
         click.echo(f"and {len(family)} formats binary<k>p<p><s|u><e|f> of IEEE P3109, k from 3 to 8 (--all)")
-    click.echo("Up to 16 bits, any eXmY[bB] with fn, fnuz, fnu or no suffix and any binary<k>p<p><s|u><e|f> is known.")
+    click.echo("Any eXmY[bB] with fn, fnuz, fnu or no suffix and any binary<k>p<p><s|u><e|f> up to 16 bits works.")
 
 
 def _format_row(f: Format) -> list[str]:
@@ -138,9 +138,7 @@ def _profiles(everything: bool) -> None:
         [("profile", "left"), ("", "left"), ("what", "left")],
         ((p.name, "specification" if p.specification else "observed", p.title) for p in PROFILES.values()),
     )
-    click.echo(
-        "\nOnly specifications can be met; the others describe an implementation.  --json tells rules and notes."
-    )
+    click.echo("\nOnly specifications can be met; the others describe what somebody does.  --json tells the rules.")
 
 
 def _profiles_document() -> list[Document]:
