@@ -223,6 +223,30 @@ def test_law_serves_where_integers_lack_bits() -> None:
     assert status.tolist() == [1, 1, 3, 16, 8]
 
 
+def test_threads_strides_and_broadcasting() -> None:
+    rng = np.random.default_rng(13)
+    a, b, c = (rng.integers(0, 256, (300, 1000), dtype=np.uint8) for _ in range(3))
+    words = rng.integers(0, 256, a.shape, dtype=np.uint8)
+    calls: list[Callable[..., Any]] = [
+        lambda x, y, z, r: fp8ref.add(x, y, "e5m2", flags=True),
+        lambda x, y, z, r: fp8ref.fma(x, y, z, "e5m2", flags=True),
+        lambda x, y, z, r: fp8ref.faa(x, y, z, "e4m3fn", flags=True),
+        lambda x, y, z, r: fp8ref.add(x, y, "e4m3fn", rounding="sr-b", random_bits=r, flags=True),
+        lambda x, y, z, r: fp8ref.compare(x, y, "lt", "e5m2", flags=True),
+    ]
+    for call in calls:
+        want = call(a, b, c, words)
+        fp8ref.set_threads(2)
+        both = call(a, b, c, words)
+        fp8ref.set_threads(1)
+        turned = call(a.T[::-1], b.T[::-1], c.T[::-1], words.T[::-1])
+        for one, two, three in zip(want, both, turned):
+            assert (one == two).all()
+            assert (one == three[::-1].T).all()
+    row = fp8ref.multiply(a, b[3], "e4m3fn")
+    assert (row == fp8ref.multiply(a, np.ascontiguousarray(np.broadcast_to(b[3], a.shape)), "e4m3fn")).all()
+
+
 # -- stochastic conversions ---------------------------------------------------------------------------------------
 
 
