@@ -2,6 +2,7 @@
 
 from .adapters.base import Unsupported
 from .arrays import (
+    ScaledArray,
     abs_,
     add,
     classify,
@@ -28,10 +29,12 @@ from .arrays import (
     remainder,
     round_to_integral,
     scale_b,
+    scale_blocks,
     sqrt,
     subtract,
     to_integer,
     total_order,
+    unpack,
 )
 from .fast.chunks import get_threads, set_threads
 from .spec import Format, formats, get_format
@@ -40,6 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Format",
+    "ScaledArray",
     "Unsupported",
     "abs_",
     "add",
@@ -70,9 +74,11 @@ __all__ = [
     "remainder",
     "round_to_integral",
     "scale_b",
+    "scale_blocks",
     "set_threads",
     "sqrt",
     "subtract",
     "to_integer",
     "total_order",
+    "unpack",
 ]

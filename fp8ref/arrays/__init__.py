@@ -4,6 +4,7 @@ from .arithmetic import add, divide, faa, fma, log_b, multiply, remainder, round
 from .conversion import convert, decode, encode, quantize
 from .products import dot, matmul
 from .randomness import ptx_random_bits
+from .scaling import ScaledArray, scale_blocks, unpack
 from .selection import (
     abs_,
     classify,
@@ -20,6 +21,7 @@ from .selection import (
 )
 
 __all__ = [
+    "ScaledArray",
     "abs_",
     "add",
     "classify",
@@ -46,8 +48,10 @@ __all__ = [
     "remainder",
     "round_to_integral",
     "scale_b",
+    "scale_blocks",
     "sqrt",
     "subtract",
     "to_integer",
     "total_order",
+    "unpack",
 ]

@@ -1,0 +1,172 @@
+"""Scaled arrays: blocks of codes that share scales, made by a recipe; packed storage of formats below 8 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from ..fast import blocks
+from ..spec.catalog import get_format
+from ..spec.scaling import Scheme, get_rule, get_scheme
+from .conversion import Array, FormatLike, as_codes, decode
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledArray:
+    """Codes with their scales.
+
+    ``codes``: uint8, of the source's shape.  ``scales``: along ``axis`` one for every ``block`` elements (the last may
+    be shorter), codes of ``scheme.scale`` (uint8) or float32 decode multipliers.  ``tensor_scale``: a float32 decode
+    multiplier of everything, or None.
+    """
+
+    codes: Array
+    scales: Array
+    scheme: Scheme
+    rule: str
+    block: int
+    axis: int
+    tensor_scale: np.float32 | None = None
+
+    @property
+    def multipliers(self) -> Array:
+        """The scales as float32 decode multipliers, without the tensor's: ``scale_a`` and ``scale_b`` of ``dot``."""
+        return self.scales if self.scales.dtype == np.float32 else decode(self.scales, self.scheme.scale)
+
+    def dequantize(self, dtype: DTypeLike = np.float32) -> Array:
+        """The values: (element * scale) * tensor scale, each product rounded to binary32 [OCP MX 1.0 5.1].
+
+        An infinite or NaN element stays what it is; a NaN scale makes NaN of its whole block.
+        """
+        values = decode(self.codes, self.scheme.element)
+        scale = self.multipliers
+        with np.errstate(invalid="ignore", over="ignore"):
+            out = values * _spread(scale, self, values.shape)
+            if self.tensor_scale is not None:
+                out = out * self.tensor_scale
+        return out.astype(dtype, copy=False)
+
+    def pack(self) -> Array:
+        """The codes in dense storage along the last axis: see :func:`unpack`."""
+        return pack(self.codes, self.scheme.element)
+
+
+def scale_blocks(x: ArrayLike, scheme: str, *, rule: str | None = None, axis: int = -1) -> ScaledArray:
+    """Quantise an array in blocks along an axis, each with a scale from its largest magnitude.
+
+    ``x``: float32 (float16 and bfloat16 are widened exactly; other dtypes are refused, since every recipe is defined in
+    binary32).  ``scheme``: mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4 mxint8 (blocks of 32, rules floor ceil
+    even rceil te), nvfp4 (blocks of 16 and a tensor scale, rules te torchao), or tensor_F, row_F, block128_F,
+    block128x128_F (binary32 scales, rules te te-pow2 torchao).  A last block that is shorter is taken as it is, which
+    is the same as padding with zeros.  What zero, infinite, NaN and subnormal largest magnitudes do is tabulated in
+    ``fp8ref.spec.scaling``.
+
+    >>> s = scale_blocks(np.float32([3.0, -6.5]), "mxfp4")
+    >>> s.scales.tolist(), s.codes.tolist(), s.dequantize().tolist()
+    ([127], [5, 15], [3.0, -6.0])
+
+    Raises ValueError for unknown schemes and rules and for arrays without the axis, TypeError for other dtypes.
+    """
+    found = get_scheme(scheme)
+    how = get_rule(found, rule)
+    source = np.asarray(x)
+    if source.dtype.name not in ("float32", "float16", "bfloat16"):
+        raise TypeError(f"recipes work in binary32: x must be float32, float16 or bfloat16, not {source.dtype}")
+    if not -source.ndim <= axis < source.ndim:
+        raise ValueError(f"axis {axis} is out of range for an array of shape {source.shape}")
+    if found.across not in (0, 1) and source.ndim < 2:
+        raise ValueError(f"{found.name} needs at least two axes, not the shape {source.shape}")
+    moved = np.moveaxis(source, axis, -1).astype(np.float32, copy=False)
+    block = found.block or max(moved.shape[-1], 1)
+    if found.across == 0:
+        scales, codes, tensor = blocks.quantize(moved.reshape(1, -1), found, how)
+        codes, scales = codes.reshape(moved.shape), scales.reshape((1,) * moved.ndim)
+    else:
+        rows = found.across
+        groups, shape = _to_groups(moved, rows, block)
+        scales, codes, tensor = blocks.quantize(groups, found, how)
+        codes, scales = _from_groups(codes, shape, rows, block, moved.shape), scales.reshape(shape)
+    back = [np.ascontiguousarray(np.moveaxis(y, -1, axis)) for y in (codes, scales)]
+    return ScaledArray(back[0], back[1], found, how, block, axis % source.ndim, tensor)
+
+
+def _to_groups(x: Array, rows: int, block: int) -> tuple[Array, tuple[int, ...]]:
+    """(groups, rows * block) and the shape of the scales; short blocks are padded with zeros."""
+    n = -(-x.shape[-1] // block)
+    pad = [(0, 0)] * (x.ndim - 1) + [(0, n * block - x.shape[-1])]
+    if rows == 1:
+        padded = x if pad[-1][1] == 0 else np.pad(x, pad)
+        return padded.reshape(-1, block), (*x.shape[:-1], n)
+    m = -(-x.shape[-2] // rows)
+    pad[-2] = (0, m * rows - x.shape[-2])
+    tiled = np.pad(x, pad).reshape(*x.shape[:-2], m, rows, n, block)
+    return np.moveaxis(tiled, -3, -2).reshape(-1, rows * block), (*x.shape[:-2], m, n)
+
+
+def _from_groups(codes: Array, shape: tuple[int, ...], rows: int, block: int, source: tuple[int, ...]) -> Array:
+    if rows == 1:
+        return codes.reshape(*shape[:-1], shape[-1] * block)[..., : source[-1]]
+    tiled = np.moveaxis(codes.reshape(*shape, rows, block), -2, -3)
+    whole = tiled.reshape(*shape[:-2], shape[-2] * rows, shape[-1] * block)
+    return whole[..., : source[-2], : source[-1]]
+
+
+def _spread(scale: Array, s: ScaledArray, shape: tuple[int, ...]) -> Array:
+    """Scales broadcast to the elements."""
+    if s.scheme.across == 0:
+        return scale
+    scale = np.repeat(np.moveaxis(scale, s.axis, -1), s.block, axis=-1)
+    moved = tuple(np.moveaxis(np.empty(shape, np.bool_), s.axis, -1).shape)
+    scale = scale[..., : moved[-1]]
+    if s.scheme.across > 1:
+        scale = np.repeat(scale, s.scheme.across, axis=-2)[..., : moved[-2], :]
+    return np.moveaxis(scale, -1, s.axis)
+
+
+def pack(codes: ArrayLike, format: FormatLike) -> Array:
+    """Codes of k = 4 or 6 bits in dense storage along the last axis, element 0 in the lowest bits of byte 0.
+
+    4 bits: two elements a byte; 6 bits: four elements in three bytes; the last axis is padded with zeros.  Codes of
+    8 bits are returned as they are.  Raises ValueError for other widths.
+    """
+    c, f = as_codes(codes, format)
+    if f.k == 8:
+        return c
+    per, size = _dense(f.k)
+    padded = np.pad(c, [(0, 0)] * (c.ndim - 1) + [(0, -c.shape[-1] % per)]).reshape(*c.shape[:-1], -1, per)
+    word = sum((padded[..., i].astype(np.uint32) << np.uint32(f.k * i) for i in range(per)), np.uint32(0))
+    out = np.stack([(word >> np.uint32(8 * i)).astype(np.uint8) for i in range(size)], axis=-1)
+    return out.reshape(*c.shape[:-1], -1)
+
+
+def unpack(packed: ArrayLike, format: FormatLike, count: int | None = None) -> Array:
+    """Codes from dense storage: the inverse of :meth:`ScaledArray.pack`.
+
+    ``packed``: uint8 of shape (..., bytes); ``count``: elements along the last axis (all that fit, by default).
+    float4_e2m1fn_x2 of PyTorch is this layout for 4 bits.
+
+    Raises ValueError for widths other than 4, 6 and 8 bits and for bytes that make no whole group or too few elements.
+    """
+    f = get_format(format)
+    p = np.asarray(packed)
+    if p.dtype != np.uint8 or p.ndim < 1:
+        raise TypeError(f"packed codes are a uint8 array of at least one axis, not {p.dtype} of shape {p.shape}")
+    per, size = (1, 1) if f.k == 8 else _dense(f.k)
+    if p.shape[-1] % size:
+        raise ValueError(f"{p.shape[-1]} bytes make no whole groups of {size} bytes for {per} codes of {f.name}")
+    groups = p.reshape(*p.shape[:-1], -1, size).astype(np.uint32)
+    word: Any = sum((groups[..., i] << np.uint32(8 * i) for i in range(size)), np.uint32(0))
+    codes = np.stack([(word >> np.uint32(f.k * i)) & np.uint32(f.code_mask) for i in range(per)], axis=-1)
+    codes = codes.astype(np.uint8).reshape(*p.shape[:-1], -1)
+    if count is not None and not 0 <= count <= codes.shape[-1]:
+        raise ValueError(f"count = {count}, but {p.shape[-1]} bytes hold {codes.shape[-1]} codes of {f.name}")
+    return codes if count is None else codes[..., :count]
+
+
+def _dense(k: int) -> tuple[int, int]:
+    if k not in (4, 6):
+        raise ValueError(f"dense storage is defined for codes of 4, 6 and 8 bits, not {k}")
+    return (2, 1) if k == 4 else (4, 3)
