@@ -1,0 +1,53 @@
+"""``fp8ref plot``: figures of formats as files."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import click
+
+from ..plots import PLOTS, MissingMatplotlib, save, staircase
+from .errors import BadInput, OneLine
+from .inputs import read_format
+
+DEFAULTS = {"relative-error": ("e4m3fn", "e5m2"), "density": ("e4m3fn", "e5m2", "e3m2fn", "e2m1fn")}
+
+
+@click.command(cls=OneLine)
+@click.argument("name")
+@click.argument("formats", metavar="[FORMAT]...", nargs=-1)
+@click.option("-o", "--output", metavar="FILE", required=True, help="The file to write: .png, .svg or .pdf.")
+@click.option("--rounding", metavar="MODE", help="staircase: the rounding mode.  [default: rne]")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None, force: bool) -> None:
+    """A figure of one or more formats.
+
+    NAME is number-line (every value of a format), staircase (how inputs near 1 and near the largest value are rounded),
+    relative-error (the largest one of rounding to nearest), or density (values in each binade).
+
+    \b
+    fp8ref plot number-line e4m3fn -o e4m3fn.svg
+    fp8ref plot staircase e5m2 --rounding rtz -o staircase.png
+    fp8ref plot density e4m3fn e5m2 e2m1fn -o density.png
+    """
+    if name not in PLOTS:
+        near = difflib.get_close_matches(name, PLOTS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise BadInput(f"unknown plot {name!r}; {hint}choose from {', '.join(PLOTS)}")
+    draw, several = PLOTS[name]
+    if rounding is not None and draw is not staircase:
+        raise BadInput(f"--rounding is for staircase; {name} has no such choice")
+    found = [read_format(text) for text in formats or DEFAULTS.get(name, ("e4m3fn",))]
+    if not several and len(found) != 1:
+        raise BadInput(f"{name} draws one format, not {len(found)}")
+    if Path(output).exists() and not force:
+        raise BadInput(f"{output} exists; --force replaces it")
+    try:
+        fig = draw(found) if several else draw(found[0], **({} if rounding is None else {"rounding": rounding}))
+        save(fig, output)
+    except (MissingMatplotlib, ValueError) as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(f"cannot write {output}: {error.strerror or error}") from None
+    click.echo(output)
