@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fast.arithmetic import Task, evaluate
 from ..fast.encode import convert_codes, convert_integers
-from ..fast.kernel import Fields, floor_log2_u64, jam, unpack_fields
+from ..fast.exact import EXACT, Context, choose, scale
+from ..fast.kernel import Fields, floor_log2_u64, jam, operand_fields, unpack_fields
+from ..spec.arithmetic import get_semantics
+from ..spec.catalog import get_format
 from ..spec.formats import Format
-from .operation import Operation
+from ..spec.projection import Projection
+from .operation import ANY_MODE, INTEGERS, Operation
+
+Codes = NDArray[np.generic]
+Mask = NDArray[np.bool_]
 
 FLAGS = {
     "exact": "the value has a code of its own",
@@ -17,56 +27,137 @@ FLAGS = {
     "overflow": "the rounded value lies beyond the largest finite one",
     "underflow": "tiny and inexact",
     "subnormal": "the result is subnormal",
-    "zero": "the input is a zero",
-    "neg-zero": "the input is -0",
+    "zero": "an operand is a zero",
+    "neg-zero": "an operand is -0",
     "to-zero": "a nonzero value becomes zero",
-    "inf": "the input is an infinity",
-    "nan": "the input is a NaN",
-    "source-subnormal": "the input is subnormal in its own format",
-    "negative": "the input has its sign bit set",
+    "inf": "an operand is an infinity",
+    "nan": "an operand is a NaN",
+    "source-subnormal": "an operand is subnormal in its own format",
+    "negative": "an operand has its sign bit set",
+    "cancellation": "terms of unlike sign leave less than a quarter of the larger one",
+    "divide-by-zero": "an infinity of finite operands: x/0, the exponent of 0",
+    "invalid": "there is no result: 0/0, infinity less infinity, the root of -1",
 }
 
 
-def flags_of(op: Operation, codes: NDArray[np.generic]) -> dict[str, NDArray[np.bool_]]:
-    """For each flag name, which of the cases carry it; for conversions and decodes of one operand.
+def task_of(op: Operation, rho: Projection | None = None) -> Task:
+    """The operation of the law that an arithmetic one asks for; ``rho`` in place of its own projection."""
+    formats = tuple(get_format(name) for name in op.operands if name not in INTEGERS)
+    semantics = get_semantics(op.key("semantics", "ieee"))
+    return Task(op.asked.law, formats, op.result_format, rho or op.projection, semantics)
 
-    ``codes``: one-dimensional operand codes.  A free mode ``*`` is judged as rne.sat.
-    """
-    f = op.result_format
-    source = op.source_format
-    rho = (op if op.family == "convert" and op.mode != "*" else Operation.convert(op.operands[0], op.result)).projection
-    if source is None:
-        out, status = convert_integers(codes, f, rho, True)
-        negative = codes < 0  # type: ignore[operator]
-        never = np.zeros(codes.shape, bool)
-        magnitude = codes.astype(np.uint64)
-        np.negative(magnitude, out=magnitude, where=negative)
-        fields = Fields(negative, magnitude, np.zeros(codes.shape, np.int64), never, never)
-        small = never
+
+def operand_parts(op: Operation, operands: Sequence[Codes]) -> list[Fields]:
+    """Operand codes of any types taken apart."""
+    return [parts_of(codes, name) for codes, name in zip(operands, op.operands)]
+
+
+def parts_of(codes: Codes, type_name: str) -> Fields:
+    """Codes of a format, or integers, taken apart."""
+    if type_name not in INTEGERS:
+        return unpack_fields(codes, get_format(type_name))  # type: ignore[arg-type]
+    negative = codes < 0  # type: ignore[operator]
+    magnitude = codes.astype(np.uint64)
+    np.negative(magnitude, out=magnitude, where=negative)
+    never = np.zeros(codes.shape, bool)
+    return Fields(negative, magnitude, np.zeros(codes.shape, np.int64), never, never)
+
+
+def exact_parts(op: Operation, operands: Sequence[Codes]) -> Fields:
+    """The exact results of an arithmetic operation taken apart, far below jammed into the last bit; NaN for none."""
+    task = task_of(op)
+    parts = [operand_fields(c, f, task.rho) for c, f in zip(operands, task.operands)]  # type: ignore[arg-type]
+    nans = [x.nan for x in parts]
+    if task.op.endswith("_number"):
+        x, y = parts
+        parts, lost = [choose(x.nan, y, x), choose(y.nan, x, y)], nans[0] & nans[1]
     else:
-        out, status = convert_codes(codes, source, f, rho, True)
-        fields = unpack_fields(codes, source)  # type: ignore[arg-type]
-        small = (fields.sig != 0) & (fields.sig < np.uint64(1 << source.t)) & source.zero & (not source.fixed_point)
-    assert status is not None
-    finite = ~(fields.infinite | fields.nan)
-    eta = quarter_class(fields, f)
-    magnitude_code = out.astype(np.uint64) & np.uint64(f.magnitude_mask)
-    zero = finite & (fields.sig == 0)
+        lost = np.logical_or.reduce(nans)
+    if task.op == "scale_b":
+        exact = scale(parts[0], operands[1].astype(np.int64))
+    else:
+        exact = EXACT[task.op](*parts, Context(task.rho.rounding, task.semantics, None))[0]
+    return Fields(exact.negative, exact.sig, exact.exp, exact.infinite & ~lost, exact.nan | lost)
+
+
+def flags_of(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
+    """For each flag name, which of the cases carry it.
+
+    ``operands``: one-dimensional arrays of operand codes, one for each operand.  A free mode ``*`` is judged as its
+    family's default.
+    """
+    kind = op.asked.kind
+    found = dict.fromkeys(FLAGS, np.zeros(operands[0].shape, bool)) | _of_operands(op, operands)
+    if kind == "arithmetic":
+        op = op if op.mode != ANY_MODE else op.with_mode("rne.sat")
+        out, status = evaluate(task_of(op), operands)
+        exact = exact_parts(op, operands)
+        found |= _of_result(exact, out, status, op.result_format)
+        found["cancellation"] = _cancels(op, operands, exact)
+    elif kind in ("convert", "decode"):
+        free = kind == "decode" or op.mode == ANY_MODE
+        rho = (Operation.convert(op.operands[0], op.result) if free else op).projection
+        f, source = op.result_format, op.source_format
+        if source is None:
+            out, flags = convert_integers(operands[0], f, rho, True)
+        else:
+            out, flags = convert_codes(operands[0], source, f, rho, True)
+        assert flags is not None
+        found |= _of_result(parts_of(operands[0], op.operands[0]), out, flags, f)
+    return found
+
+
+def _of_operands(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
+    never = np.zeros(operands[0].shape, bool)
+    carried = dict.fromkeys(("zero", "neg-zero", "inf", "nan", "source-subnormal", "negative"), never)
+    for x, name in zip(operand_parts(op, operands), op.operands):
+        finite = ~(x.infinite | x.nan)
+        zero = finite & (x.sig == 0)
+        small = never
+        if name not in INTEGERS and not get_format(name).fixed_point and get_format(name).zero:
+            small = finite & (x.sig != 0) & (x.sig < np.uint64(1 << get_format(name).t))
+        for flag, mask in (
+            ("zero", zero), ("neg-zero", zero & x.negative), ("inf", x.infinite), ("nan", x.nan),
+            ("source-subnormal", small), ("negative", x.negative),
+        ):  # fmt: skip
+            carried[flag] = carried[flag] | mask
+    return carried
+
+
+def _of_result(x: Fields, out: Codes, status: NDArray[np.uint8], f: Format) -> dict[str, Mask]:
+    finite = ~(x.infinite | x.nan)
+    eta = quarter_class(x, f)
+    magnitude = out.astype(np.uint64) & np.uint64(f.magnitude_mask)
     return {
         "exact": finite & (status & 1 == 0),
         "tie": finite & (eta == 2),
         "near-tie": finite & ((eta == 1) | (eta == 3)),
         "overflow": status & 4 != 0,
         "underflow": status & 2 != 0,
-        "subnormal": finite & (magnitude_code > 0) & (magnitude_code < np.uint64(1 << f.t)) & f.has_subnormals,
-        "zero": zero,
-        "neg-zero": zero & fields.negative,
-        "to-zero": finite & ~zero & (magnitude_code == 0) & f.zero,
-        "inf": fields.infinite,
-        "nan": fields.nan,
-        "source-subnormal": small & finite,
-        "negative": fields.negative,
+        "subnormal": finite & (magnitude > 0) & (magnitude < np.uint64(1 << f.t)) & f.has_subnormals,
+        "to-zero": finite & (x.sig != 0) & (magnitude == 0) & f.zero,
+        "divide-by-zero": status & 8 != 0,
+        "invalid": x.nan & (status & 16 != 0),
     }
+
+
+def _cancels(op: Operation, operands: Sequence[Codes], exact: Fields) -> Mask:
+    """Is the exact sum below a quarter of its largest term, which is not zero?"""
+    parts = operand_parts(op, operands)
+    terms = {"add": [[0], [1]], "sub": [[0], [1]], "fma": [[0, 1], [2]], "faa": [[0], [1], [2]]}.get(op.family)
+    never = np.zeros(exact.nan.shape, bool)
+    if terms is None:
+        return never
+    lowest = np.int64(-(1 << 40))
+    finite = ~exact.nan & ~exact.infinite
+    largest = np.full(never.shape, 2 * lowest)
+    for term in terms:
+        there = np.logical_and.reduce([parts[i].sig != 0 for i in term])
+        e = np.add.reduce([floor_log2_u64(parts[i].sig) + parts[i].exp for i in term])
+        largest = np.maximum(largest, np.where(there, e, 2 * lowest))
+    result = np.where(exact.sig == 0, lowest, floor_log2_u64(exact.sig) + exact.exp)
+    cancels: Mask = finite & (largest > lowest) & (result < largest - 1)
+    return cancels
 
 
 def quarter_class(fields: Fields, f: Format) -> NDArray[np.uint8]:

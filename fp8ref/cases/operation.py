@@ -12,39 +12,29 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from ..fast.kernel import code_dtype
+from ..spec.arithmetic import require_defined
 from ..spec.catalog import get_format
 from ..spec.formats import Format
+from ..spec.integers import OutOfRange
 from ..spec.projection import Projection, get_projection
+from ..spec.rounding import Rounding, get_rounding
+from .families import BY_TESTFLOAT, FAMILIES, INTEGER_MODE, PROJECTION, Family
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
 WIDE = ("f16", "bf16", "f32", "f64")
-KEYS = ("flags", "tininess", "snan", "subnormal", "nan", "negative", "via", "k")
+UNITS = ("bool", "class")  # results that are no numbers: 0 or 1, and the classes 0 to 9; both travel as uint8
+KEYS = (
+    "flags", "tininess", "snan", "subnormal", "nan", "negative", "semantics", "signalling", "exact", "via", "k"
+)  # fmt: skip
 PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"
-
-
-@dataclass(frozen=True)
-class Family:
-    """A kind of question: how many operands, and what its mode is."""
-
-    name: str
-    arity: int
-    mode: str | None  # "projection", "accumulator", "scheme", or None where nothing is rounded
-    asks: str
-
-
-FAMILIES = {
-    f.name: f
-    for f in (
-        Family("convert", 1, "projection", "codes of one format to codes of another; operand x (n) -> z (n)"),
-        Family("decode", 1, None, "codes of a narrow format to a wide float; operand x (n) -> z (n)"),
-    )
-}
+DEFAULT_MODES = {PROJECTION: "rne.sat", INTEGER_MODE: "rtz.riscv"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,11 @@ class Operation:
     def parse(cls, text: str) -> Operation:
         """The operation of an id or of a TestFloat name.  Raises ValueError that says which part is wrong."""
         head, *pairs = text.strip().split(";")
-        parts = (from_testfloat(head) or head).split("/")
+        named = from_testfloat(head)
+        if named is not None:
+            head, *more = named.split(";")
+            pairs = [*more, *pairs]
+        parts = head.split("/")
         family = FAMILIES.get(parts[0])
         if family is None:
             raise ValueError(f"operation {text!r}: unknown family {parts[0]!r}{_nearest(parts[0], FAMILIES)}")
@@ -83,13 +77,36 @@ class Operation:
         op = cls(
             family.name,
             tuple(map(type_name, operands)),
-            type_name(parts[2]),
-            parts[3] if len(parts) == 4 else "rne.sat" if family.mode == "projection" else None,
+            parts[2] if parts[2] == family.result else type_name(parts[2]),
+            parts[3] if len(parts) == 4 else DEFAULT_MODES.get(family.mode or ""),
             tuple(_key(text, pair) for pair in pairs),
         )
-        if op.family == "convert" and op.mode != ANY_MODE:
-            op.projection  # noqa: B018 - an unknown mode is an error here, not later
+        op._check(text)
         return op
+
+    def _check(self, text: str) -> None:
+        """Raises ValueError where the types do not fit the family, or the mode is none."""
+        kind = self.asked.kind
+        wanted = self.asked.result
+        if wanted and self.result != wanted:
+            raise ValueError(f"operation {text!r}: the result of {self.family} is {wanted}, not {self.result}")
+        if kind == "int" and self.result not in INTEGERS:
+            raise ValueError(f"operation {text!r}: the result of int is one of {', '.join(INTEGERS)}")
+        if kind not in ("int", "convert") and not wanted and self.result in INTEGERS:
+            raise ValueError(f"operation {text!r}: the result of {self.family} is a format, not {self.result}")
+        integers = [name for name in self.operands if name in INTEGERS]
+        if integers and kind != "convert" and not (self.family == "scaleb" and self.operands[0] not in INTEGERS):
+            raise ValueError(f"operation {text!r}: {self.family} takes codes of formats, not {integers[0]}")
+        if self.family == "scaleb" and not integers:
+            raise ValueError(f"operation {text!r}: the second operand of scaleb is an integer type")
+        if kind == "codes" and len({*self.operands, self.result} - set(UNITS)) > 1:
+            raise ValueError(f"operation {text!r}: {self.family} is an operation of one format")
+        if kind == "arithmetic":
+            require_defined(self.asked.law, self.result_format)
+        if kind == "codes" and self.family == "neg" and not self.result_format.signed:
+            raise ValueError(f"operation {text!r}: {self.result} is unsigned and has no negative of any value but 0")
+        if self.mode is not None and self.mode != ANY_MODE:  # an unknown mode is an error here, not later
+            self.integer_mode if kind == "int" else self.projection  # noqa: B018
 
     @classmethod
     def convert(cls, source: str, result: str, mode: str = "rne.sat", **keys: str) -> Operation:
@@ -106,6 +123,20 @@ class Operation:
         return dict(self.keys).get(name, default)
 
     @property
+    def asked(self) -> Family:
+        """The kind of question."""
+        return FAMILIES[self.family]
+
+    @property
+    def is_defined(self) -> bool:
+        """Is it an operation that the law defines for these types?"""
+        try:
+            self._check(self.id)
+        except ValueError:
+            return False
+        return True
+
+    @property
     def flags(self) -> bool:
         """Is the status asked for too?"""
         return self.key("flags", "0") == "1"
@@ -117,6 +148,7 @@ class Operation:
 
     @property
     def result_format(self) -> Format:
+        """Raises ValueError for integers, bool and class."""
         return get_format(self.result)
 
     @property
@@ -132,18 +164,40 @@ class Operation:
         return get_projection(self.result_format, rounding, overflow, **options)
 
     @property
+    def integer_mode(self) -> tuple[Rounding, OutOfRange]:
+        """The rounding and the rule out of range that a mode of int names.  Raises ValueError for any other."""
+        rounding, _, rule = (self.mode or "").partition(".")
+        try:
+            return get_rounding(rounding), OutOfRange(rule)
+        except ValueError:
+            choices = ", ".join(OutOfRange)
+            raise ValueError(f"operation {self.id!r}: the mode is rounding.range, range one of {choices}") from None
+
+    @property
     def testfloat(self) -> str:
-        """The TestFloat name, which tells no mode."""
-        return f"{self.operands[0]}_to_{self.result}" if self.family in ("convert", "decode") else self.id
+        """The TestFloat name, which tells no mode; the id where TestFloat has none."""
+        if self.asked.kind in ("convert", "decode", "int"):
+            return f"{self.operands[0]}_to_{self.result}"
+        word = self.asked.testfloat
+        if self.asked.kind == "compare" and word and self.key("signalling"):
+            word += "_signaling" if self.key("signalling") == "1" else "_quiet"
+        alike = len({*self.operands, self.result} - set(UNITS)) == 1
+        return f"{self.operands[0]}_{word}" if word and alike else self.id
 
 
 def from_testfloat(name: str) -> str | None:
-    """``f32_to_e4m3fn`` as an id, or None for a name of another form."""
+    """``f32_to_e4m3fn`` and ``e5m2_mulAdd`` as ids, or None for a name of another form."""
     match = re.fullmatch(r"(\w+?)_to_(\w+)", name)
-    if match is None:
+    if match is not None:
+        integer = match[2] in INTEGERS and match[1] not in INTEGERS
+        decode = match[2] in WIDE and match[1] not in (*WIDE, *INTEGERS)
+        return f"{'int' if integer else 'decode' if decode else 'convert'}/{match[1]}/{match[2]}"
+    match = re.fullmatch(r"([A-Za-z0-9]+)_([A-Za-z]+?)(_signaling|_quiet)?", name)
+    family = BY_TESTFLOAT.get(match[2]) if match else None
+    if match is None or family is None or (match[3] and family.kind != "compare"):
         return None
-    decode = match[2] in WIDE and match[1] not in (*WIDE, *INTEGERS)
-    return f"{'decode' if decode else 'convert'}/{match[1]}/{match[2]}"
+    key = {"_signaling": ";signalling=1", "_quiet": ";signalling=0"}.get(match[3] or "", "")
+    return f"{family.name}/{'.'.join([match[1]] * family.arity)}/{family.result or match[1]}{key}"
 
 
 def type_name(name: str) -> str:
@@ -151,8 +205,11 @@ def type_name(name: str) -> str:
     return name if name in INTEGERS else get_format(name).name
 
 
+@lru_cache(maxsize=256)
 def carrier_dtype(name: str) -> np.dtype[np.generic]:
     """The dtype in which codes of a type travel: unsigned for formats, the integer itself for integers."""
+    if name in UNITS:
+        return np.dtype(np.uint8)
     return np.dtype(_NUMPY_INTEGERS[name]) if name in INTEGERS else code_dtype(get_format(name))
 
 

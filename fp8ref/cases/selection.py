@@ -1,8 +1,9 @@
 """Which cases an operation is asked at each level.
 
-Level 1 (seconds): all codes of sources up to 16 bits; for wider ones every threshold of the result format and its
-neighbours, the edges of the source, every class of NaN, and seeded random codes.  Level 2: many more random codes.
-Level 3: every code of float32, the deepest affordable sample of float64 and 64-bit integers.
+Level 1 (seconds): every case where the operands have at most 16 bits together.  Wider sources of conversions: every
+threshold of the result format and its neighbours, the edges of the source, every class of NaN, and seeded random codes;
+other operations: the sample of ``tuples.py``.  Level 2: many more random codes.  Level 3: every case of 32 bits
+together, the deepest affordable sample of wider ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..fast.decode import decode_codes
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from .operation import INTEGERS, Operation, carrier_dtype
+from .tuples import EVERY, every, random_tuples, sample, total_width
 
 BLOCK = 1 << 20  # cases in one call of a sweep
 RANDOM = {1: 1 << 14, 2: 1 << 20, 3: 1 << 24}
@@ -25,50 +27,54 @@ F64 = get_format("f64")
 Codes = NDArray[np.generic]
 
 
-def cases(op: Operation, level: int, seed: int) -> Codes:
-    """The distinct operand codes that are asked first, in an order that depends on the seed alone.
+def cases(op: Operation, level: int, seed: int) -> list[Codes]:
+    """The distinct cases that are asked first, in an order that depends on the seed alone.
 
-    ``level`` 1 to 3.  Returns a one-dimensional array of the operand's carrier dtype.
+    ``level`` 1 to 3.  Returns one array for each operand, one-dimensional, all of one length, each of its operand's
+    carrier dtype.
     """
+    if total_width(op) <= EVERY and op.operands[0] not in INTEGERS:
+        return every(op)
     rng = np.random.default_rng([seed, *op.id.split(";")[0].encode()])
     source = op.operands[0]
     dtype = carrier_dtype(source)
+    if op.asked.kind not in ("convert", "decode"):
+        marks = thresholds(op.result_format) if op.asked.kind == "arithmetic" else thresholds(get_format(source))
+        return sample(op, level, rng, marks)
     if source in INTEGERS:
         found = _integers(dtype, op.result_format, RANDOM[min(level, 2)], rng)
     else:
         f = get_format(source)
-        if f.k <= 16:
-            return np.arange(1 << f.k, dtype=dtype)
         found = np.concatenate([_chosen(f, op.result_format, rng), _random(f, op.result_format, level, rng)])
     _, first = np.unique(found, return_index=True)
-    return found[np.sort(first)]
+    return [found[np.sort(first)]]
 
 
-def sweep(op: Operation, level: int, seed: int) -> Iterator[Codes]:
-    """Blocks of further codes at level 3: every code of a 32-bit source, in order; random ones of a 64-bit source."""
-    dtype = carrier_dtype(op.operands[0])
-    if level < 3 or dtype.itemsize < 4:
+def sweep(op: Operation, level: int, seed: int) -> Iterator[list[Codes]]:
+    """Blocks of further cases at level 3: every case of up to 32 bits together, in order; random ones beyond."""
+    bits = total_width(op)
+    if not sweep_size(op, level):
         return
-    unsigned = np.dtype(f"u{dtype.itemsize}")
-    if dtype.itemsize == 4:
-        width = 32 if op.operands[0] in INTEGERS else get_format(op.operands[0]).k
-        template = np.arange(min(BLOCK, 1 << width), dtype=unsigned)
-        for start in range(0, 1 << width, BLOCK):
-            yield (template + unsigned.type(start)).view(dtype)
+    if bits <= 32:
+        size = min(BLOCK, 1 << bits)
+        for start in range(0, 1 << bits, size):
+            yield every(op, start, start + size)
         return
     rng = np.random.default_rng([seed, 3])
     for _ in range(SWEEP_64 // BLOCK):
-        yield rng.integers(0, 1 << 64, BLOCK, dtype=np.uint64).view(dtype)
+        if len(op.operands) == 1:
+            dtype = carrier_dtype(op.operands[0])
+            yield [rng.integers(0, 1 << 64, BLOCK, dtype=np.uint64).view(dtype)]
+        else:
+            yield random_tuples(op, BLOCK, rng)
 
 
 def sweep_size(op: Operation, level: int) -> int:
     """How many cases :func:`sweep` will give."""
-    dtype = carrier_dtype(op.operands[0])
-    if level < 3 or dtype.itemsize < 4:
+    bits = total_width(op)
+    if level < 3 or bits <= EVERY:
         return 0
-    if dtype.itemsize == 8:
-        return SWEEP_64
-    return 1 << (32 if op.operands[0] in INTEGERS else get_format(op.operands[0]).k)
+    return 1 << bits if bits <= 32 else SWEEP_64
 
 
 def thresholds(f: Format) -> NDArray[np.float64]:

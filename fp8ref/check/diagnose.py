@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..cases.operation import Operation
 from ..fast.kernel import floor_log2_u64
-from .expect import differs
+from .expect import Expected, differs
 from .observe import LAYOUT_NAMES, Observations
 from .rules import Rule, fields_of, rules_for
 
@@ -39,9 +39,10 @@ class Diagnosis:
         return self.sentence + (f", but only {self.where}" if self.where else "")
 
 
-def diagnose(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis:
+def diagnose(op: Operation, seen: Observations, expected: Expected, wrong: Mask) -> Diagnosis:
     """The diagnosis of the wrong answers among the observed ones; at least one must be wrong."""
-    if len(op.operands) != 1:
+    want = expected.codes
+    if op.asked.kind not in ("convert", "decode"):
         return Diagnosis(UNEXPLAINED, "", pattern=pattern(op, seen, want, wrong))
     x = seen.inputs()[0]
     pardoned = differs(op, seen.got, want) & ~wrong  # departures that a variation allows need no explanation

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.operation import INTEGERS, Operation
+from ..arrays.selection import abs_, classify, compare, copysign, is_class, negate, next_down, next_up, to_integer
+from ..arrays.selection import total_order as total_order_of
+from ..cases.flags import task_of
+from ..cases.operation import ANY_MODE, DEFAULT_MODES, INTEGERS, UNITS, Operation
+from ..fast.arithmetic import compute_arrays, evaluate
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
 from ..fast.kernel import unpack_fields
 from ..spec.catalog import get_format
 from ..spec.formats import Format
+from ..spec.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow
 from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
@@ -30,6 +35,10 @@ class Expected:
     codes: Codes
     status: NDArray[np.uint8] | None = None
 
+    def taken(self, which: NDArray[np.intp]) -> Expected:
+        """The answers to some of the cases."""
+        return Expected(self.codes[which], None if self.status is None else self.status[which])
+
 
 def _convert(op: Operation, operands: Sequence[Codes]) -> Expected:
     return Expected(*project_into_with_status(op.operands[0], operands[0], op.projection, op.result, op.flags))
@@ -39,12 +48,92 @@ def _decode(op: Operation, operands: Sequence[Codes]) -> Expected:
     return Expected(decode_codes(operands[0], get_format(op.operands[0]), op.result_format))
 
 
-ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {"convert": _convert, "decode": _decode}
+FEW = 1 << 13  # cases below which an answer for each is cheaper than a table of all
+
+
+def _arithmetic(op: Operation, operands: Sequence[Codes]) -> Expected:
+    task = task_of(op)
+    if operands[0].size < FEW:
+        codes, status = evaluate(task, [_native(x) for x in operands])
+        return Expected(codes, status if op.flags else None)
+    return Expected(*compute_arrays(task, operands, op.flags))
+
+
+def _int(op: Operation, operands: Sequence[Codes]) -> Expected:
+    rounding, rule = op.integer_mode
+    options: dict[str, Any] = {name: op.key(name) for name in ("subnormal",) if op.key(name)}
+    codes, status = to_integer(
+        operands[0], op.result, op.operands[0], rounding=rounding, out_of_range=rule,
+        exact=op.key("exact", "1") == "1", flags=True, **options,
+    )  # fmt: skip
+    return Expected(codes, status if op.flags else None)
+
+
+def _compare(op: Operation, operands: Sequence[Codes]) -> Expected:
+    signalling = None if not op.key("signalling") else op.key("signalling") == "1"
+    snan = op.key("snan", "ieee")
+    (a, b), (format_a, format_b) = operands, op.operands
+    holds, status = compare(a, b, op.asked.law, format_a, format_b, signalling=signalling, snan=snan, flags=True)
+    return Expected(holds.astype(np.uint8), status if op.flags else None)
+
+
+def _test(op: Operation, operands: Sequence[Codes]) -> Expected:
+    return _quietly(op, is_class(operands[0], op.asked.law, op.operands[0]).astype(np.uint8))
+
+
+def _next_after(a: Codes, b: Codes, f: str) -> Codes:
+    """The neighbour of a on the side of b; b itself where they are equal, NaN where either is one  [C23 F.10.8.3]."""
+    up, down = next_up(a, f), next_down(a, f)
+    moved = np.where(compare(a, b, "lt", f), up, np.where(compare(a, b, "eq", f), b, down))
+    return np.where(is_nan(b, f), b, np.where(is_nan(a, f), a, moved)).astype(a.dtype)
+
+
+CODES: dict[str, Callable[..., Codes]] = {
+    "neg": negate,
+    "abs": abs_,
+    "copysign": copysign,
+    "nextup": next_up,
+    "nextdown": next_down,
+    "nextafter": _next_after,
+    "totalorder": lambda a, b, f: total_order_of(a, b, f).astype(np.uint8),
+    "classify": classify,
+}
+
+
+def _codes(op: Operation, operands: Sequence[Codes]) -> Expected:
+    if op.flags and op.family in ("nextup", "nextdown"):
+        return Expected(*(next_up if op.family == "nextup" else next_down)(operands[0], op.operands[0], flags=True))
+    return _quietly(op, CODES[op.family](*operands, op.operands[0]))
+
+
+def _quietly(op: Operation, codes: Codes) -> Expected:
+    """An operation that raises nothing."""
+    return Expected(codes, np.zeros(codes.shape, np.uint8) if op.flags else None)
+
+
+def _native(x: Codes) -> Codes:
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
+    "convert": _convert,
+    "decode": _decode,
+    "arithmetic": _arithmetic,
+    "int": _int,
+    "compare": _compare,
+    "test": _test,
+    "codes": _codes,
+}
 
 
 def expect(op: Operation, operands: Sequence[Codes]) -> Expected:
-    """What the law answers to an operation with a definite mode."""
-    return ANSWERS[op.family](op, operands)
+    """What the law answers to an operation with a definite mode.
+
+    >>> op = Operation.parse("add/e4m3fn.e4m3fn/e4m3fn/rne.sat")
+    >>> expect(op, [np.array([0x38], np.uint8), np.array([0x38], np.uint8)]).codes
+    array([64], dtype=uint8)
+    """
+    return ANSWERS[op.asked.kind](op, operands)
 
 
 def project_into_with_status(
@@ -63,7 +152,7 @@ def project_into(source: str | Format, codes: Codes, rho: Projection, result: st
 
 def is_nan(codes: Codes, type_name: str) -> Mask:
     """Which codes of a type are NaNs."""
-    if type_name in INTEGERS:
+    if type_name in (*INTEGERS, *UNITS):
         return np.zeros(codes.shape, bool)
     return unpack_fields(codes, get_format(type_name)).nan
 
@@ -76,6 +165,19 @@ def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
         both = is_nan(got[where], op.result) & is_nan(want[where], op.result)
         found[where[both]] = False
     return found
+
+
+def modes(op: Operation) -> Iterator[str]:
+    """Every deterministic mode that answers to an operation can follow; none where its family has no mode."""
+    if op.asked.kind == "int":
+        yield from (f"{rounding.value}.{rule.value}" for rule in OutOfRange for rounding in DETERMINISTIC)
+    elif op.asked.mode is not None:
+        yield from behaviours(op.result_format)
+
+
+def default_mode(op: Operation) -> Operation:
+    """The operation itself, or for a free mode the one under its first mode."""
+    return op if op.mode != ANY_MODE else op.with_mode(DEFAULT_MODES[op.asked.mode or ""])
 
 
 def behaviours(f: Format) -> Iterator[str]:

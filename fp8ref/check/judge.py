@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.flags import flags_of
+from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.selection import cases, sweep
 from ..spec.profiles import profiles_meeting
 from .diagnose import diagnose
-from .expect import Expected, behaviours, differs, expect
+from .expect import Expected, default_mode, differs, expect, modes
 from .observe import LAYOUT_NAMES, Observations, observe
-from .rules import fields_of
 from .transport import Crashed, Declined, Session, TimedOut
-from .variations import excused
+from .variations import excused, excused_status
 from .verdict import Finding, Report, Verdict
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 SAMPLE = 1 << 13  # cases on which behaviours are sorted out first
+FEW_TUPLES = 1021  # the same for several operands; a prime, so that neighbours differ in every operand
 KEPT_FROM_SWEEP = 1 << 12  # wrong answers of a sweep kept for the diagnosis, per block; all are counted
 
 
@@ -56,10 +57,10 @@ def judge(sessions: Sequence[Session], claim: Operation, options: Options, advan
 
 
 def _judge(sessions: Sequence[Session], claim: Operation, options: Options, advance: Advance, report: Report) -> None:
-    definite = claim if claim.mode != ANY_MODE else claim.with_mode("rne.sat")
-    asked = [cases(definite, options.level, options.seed)]
+    definite = default_mode(claim)
+    asked = cases(definite, options.level, options.seed)
     if options.flag:
-        kept = flags_of(definite, asked[0])[options.flag]
+        kept = flags_of(definite, asked)[options.flag]
         asked = [codes[kept] for codes in asked]
     seen = observe(sessions[0], claim, asked, options.level, options.seed, advance)
     op = claim if claim.mode != ANY_MODE else _find_mode(claim, seen, options.nan)
@@ -73,13 +74,13 @@ def _judge(sessions: Sequence[Session], claim: Operation, options: Options, adva
         if not wrong.any():  # only the sweep found it
             assert sweep_seen is not None
             seen = sweep_seen
-            want = expect(op, seen.inputs()).codes
-            wrong = differs(op, seen.got, want, options.nan)
+            want = expect(op, seen.inputs())
+            wrong = _wrong(op, seen.inputs(), seen.got, seen.status, want, options.nan)[0]
         report.findings.append(_finding(sessions[0], claim, op, seen, want, wrong, options.nan, report))
         return
     if report.allowed:
         report.verdict = Verdict.ALLOWED
-    if op.family == "convert":
+    if op.asked.kind == "convert":
         report.profiles = profiles_meeting(op.operands[0], op.result, op.projection)
 
 
@@ -87,35 +88,38 @@ def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
     """The behaviour that all first answers equal; failing that, the one with the fewest departures."""
     count = seen.operands[0].size
     got = seen.got[:count]  # the first calls ask every case once, in order
-    simple = np.flatnonzero(_few_bits(claim, seen.operands[0]))
-    simple = simple[:: max(1, simple.size // SAMPLE)]
+    told = _telling(claim, seen.operands)
 
     def departures(op: Operation, some: Any) -> int:
         operands = [codes[some] for codes in seen.operands]
-        return int(_wrong(op, operands, got[some], None, expect(op, operands), nan)[0].sum())
+        want = expect(replace(op, keys=quiet), operands)
+        return int(_wrong(op, operands, got[some], None, want, nan)[0].sum())
 
-    best: tuple[tuple[int, int], Operation] | None = None
-    for mode in behaviours(claim.result_format):
+    quiet = tuple(pair for pair in claim.keys if pair[0] != "flags")
+    scored: list[tuple[int, Operation]] = []
+    for mode in modes(claim):
         op = claim.with_mode(mode)
-        first = departures(op, simple)
-        if best is not None and first > best[0][0]:
-            continue
-        found = first, departures(op, slice(None))
-        if best is None or found < best[0]:
-            best = found, op
-        if not any(found):
-            break
-    assert best is not None
-    return best[1]
+        first = departures(op, told)
+        if first == 0 and departures(op, slice(None)) == 0:
+            return op
+        scored.append((first, op))
+    least = min(first for first, _ in scored)
+    return min((op for first, op in scored if first == least), key=lambda op: departures(op, slice(None)))
 
 
-def _few_bits(op: Operation, x: Codes) -> Mask:
-    """Infinities, NaNs, and values so short that no detour through another format changes them: they tell the mode."""
-    fields = fields_of(op, x)
-    lowest = fields.sig & (~fields.sig + np.uint64(1))
-    short = fields.sig < lowest << np.uint64(op.result_format.p + 2)
-    told: Mask = short | (fields.sig == 0) | fields.nan | fields.infinite
-    return told
+def _telling(op: Operation, operands: Sequence[Codes]) -> NDArray[np.intp]:
+    """Cases that tell the mode.
+
+    Of one operand: infinities, NaNs, and values so short that no detour through another format changes them.  Of
+    several: some, far apart.
+    """
+    if len(operands) > 1 or op.asked.kind != "convert":
+        return np.unique(np.linspace(0, operands[0].size - 1, FEW_TUPLES).astype(np.intp))
+    (x,) = operand_parts(op, operands)
+    lowest = x.sig & (~x.sig + np.uint64(1))
+    short = x.sig < lowest << np.uint64(op.result_format.p + 2)
+    simple = np.flatnonzero(short | (x.sig == 0) | x.nan | x.infinite)
+    return simple[:: max(1, simple.size // SAMPLE)]
 
 
 def _wrong(
@@ -130,16 +134,21 @@ def _wrong(
         pardoned, allowed = excused(op, [codes[bad] for codes in operands], got[bad], want.codes[bad])
         wrong[bad[pardoned]] = False
     if status is not None and want.status is not None:
-        wrong |= status != want.status
+        off = status != want.status
+        if off.any():
+            bad = np.flatnonzero(off)
+            pardoned, names = excused_status(op, [codes[bad] for codes in operands], status[bad] ^ want.status[bad])
+            off[bad[pardoned]] = False
+            allowed = {**allowed, **names}
+        wrong |= off
     return wrong, allowed
 
 
-def _compare(op: Operation, seen: Observations, nan: str, report: Report) -> tuple[Codes, Mask]:
+def _compare(op: Operation, seen: Observations, nan: str, report: Report) -> tuple[Expected, Mask]:
     """Compare all observations; counts go into the report, each case once (the first calls ask each once)."""
     expected = expect(op, seen.operands)
-    want = expected.codes[seen.case]
-    status = None if expected.status is None else expected.status[seen.case]
-    wrong, _ = _wrong(op, seen.inputs(), seen.got, seen.status, Expected(want, status), nan)
+    want = expected.taken(seen.case)
+    wrong, _ = _wrong(op, seen.inputs(), seen.got, seen.status, want, nan)
     first = slice(0, seen.operands[0].size)
     first_status = None if seen.status is None else seen.status[first]
     _, report.allowed = _wrong(op, seen.operands, seen.got[first], first_status, expected, nan)
@@ -153,13 +162,14 @@ def _compare(op: Operation, seen: Observations, nan: str, report: Report) -> tup
 # -- the sweep of level 3 -------------------------------------------------------------------------------------------
 @dataclass
 class _Swept:
-    """One session's share of a sweep."""
+    """One session's share of a sweep; of the wrong answers the first of each block are kept."""
 
     cases: int = 0
     failed: int = 0
-    inputs: list[Codes] | None = None
-    got: list[Codes] | None = None
-    allowed: dict[str, int] | None = None
+    allowed: Counter[str] = field(default_factory=Counter)
+    inputs: list[list[Codes]] = field(default_factory=list)
+    got: list[Codes] = field(default_factory=list)
+    status: list[Codes] = field(default_factory=list)
 
 
 def _sweep(
@@ -169,49 +179,52 @@ def _sweep(
     with ThreadPoolExecutor(shares) as pool:
         jobs = [pool.submit(_sweep_share, s, i, shares, claim, op, options, advance) for i, s in enumerate(sessions)]
         done = [job.result() for job in jobs]
-    inputs: list[Codes] = []
-    got: list[Codes] = []
     for share in done:
         report.cases += share.cases
         report.failed += share.failed
-        for name, count in (share.allowed or {}).items():
+        for name, count in share.allowed.items():
             report.allowed[name] = report.allowed.get(name, 0) + count
-        inputs += share.inputs or []
-        got += share.got or []
+    inputs = [block for share in done for block in share.inputs]
     if not inputs:
         return None
-    x, z = np.concatenate(inputs), np.concatenate(got)
-    order = np.argsort(x, kind="stable")
-    n = x.size
-    zeros = np.zeros(n, np.int32)
+    operands = [np.concatenate(parts) for parts in zip(*inputs)]
+    order = np.lexsort(operands[::-1])
+    zeros = np.zeros(order.size, np.int32)
     return Observations(
-        [x[order]], np.arange(n), z[order], None, zeros, zeros + n, zeros, zeros.astype(np.int8), np.zeros(n, bool)
+        operands=[codes[order] for codes in operands],
+        case=np.arange(order.size),
+        got=np.concatenate([block for share in done for block in share.got])[order],
+        status=np.concatenate([block for share in done for block in share.status])[order] if op.flags else None,
+        call=zeros,
+        length=zeros + order.size,
+        position=zeros,
+        layout=zeros.astype(np.int8),
+        again=np.zeros(order.size, bool),
     )
 
 
 def _sweep_share(
     session: Session, share: int, shares: int, claim: Operation, op: Operation, options: Options, advance: Advance
 ) -> _Swept:
-    swept = _Swept(inputs=[], got=[], allowed={})
+    swept = _Swept()
     for number, block in enumerate(sweep(op, options.level, options.seed)):
         if number % shares != share:
             continue
-        session.send(claim, [([block], "plain")])
-        want = expect(op, [block])  # while the implementation works
+        session.send(claim, [(block, "plain")])
+        want = expect(op, block)  # while the implementation works
         ((got, status),) = session.receive()
-        wrong, allowed = _wrong(op, [block], got, status, want, options.nan)
+        wrong, allowed = _wrong(op, block, got, status, want, options.nan)
         bad = np.flatnonzero(wrong)
-        swept.cases += block.size
+        swept.cases += got.size
         swept.failed += bad.size
-        assert swept.inputs is not None
-        assert swept.got is not None
-        assert swept.allowed is not None
-        for name, count in allowed.items():
-            swept.allowed[name] = swept.allowed.get(name, 0) + count
+        swept.allowed.update(allowed)
         if bad.size:
-            swept.inputs.append(block[bad[:KEPT_FROM_SWEEP]])
-            swept.got.append(got[bad[:KEPT_FROM_SWEEP]].copy())
-        advance(block.size)
+            kept = bad[:KEPT_FROM_SWEEP]
+            swept.inputs.append([codes[kept] for codes in block])
+            swept.got.append(got[kept].copy())
+            if status is not None:
+                swept.status.append(status[kept].copy())
+        advance(got.size)
     return swept
 
 
@@ -221,7 +234,7 @@ def _finding(
     claim: Operation,
     op: Operation,
     seen: Observations,
-    want: Codes,
+    want: Expected,
     wrong: Mask,
     nan: str,
     report: Report,
@@ -231,13 +244,13 @@ def _finding(
     x = [codes[seen.case[chosen]] for codes in seen.operands]
     alone = _alone(session, claim, op, x, nan)
     one = [np.array([code]) for code in x]
-    carried = sorted(name for name, there in flags_of(op, one[0]).items() if there[0])
+    carried = sorted(name for name, there in flags_of(op, one).items() if there[0])
     expected = expect(op, one)
     return Finding(
         op=op.id,
-        inputs=tuple(int(code.view(f"u{code.dtype.itemsize}")) for code in x),
-        want=int(want[chosen]),
-        got=int(seen.got[chosen]),
+        inputs=tuple(_bits(code) for code in x),
+        want=_bits(want.codes[chosen]),
+        got=_bits(seen.got[chosen]),
         count=report.failed,
         of=report.cases,
         flags=tuple(carried),
@@ -250,14 +263,20 @@ def _finding(
     )
 
 
+def _bits(code: Any) -> int:
+    """A code as an unsigned number; an integer as its two's complement."""
+    return int(code.view(f"u{code.dtype.itemsize}"))
+
+
 def _smallest(op: Operation, seen: Observations, wrong: Mask) -> int:
     """The wrong answer that a person reads most easily: finite, few significand bits, near 1, positive."""
     bad = np.flatnonzero(wrong)
-    fields = fields_of(op, seen.operands[0][seen.case[bad]])
-    special = fields.nan.astype(int) + fields.infinite
-    bits = np.bitwise_count(fields.sig)
-    exponent = np.abs(fields.exp)
-    order = np.lexsort((seen.case[bad], seen.length[bad], fields.negative, exponent, bits, seen.layout[bad], special))
+    parts = operand_parts(op, [codes[seen.case[bad]] for codes in seen.operands])
+    special = np.add.reduce([x.nan.astype(int) + x.infinite for x in parts])
+    bits = np.add.reduce([np.bitwise_count(x.sig).astype(int) for x in parts])
+    exponent = np.add.reduce([np.abs(x.exp) for x in parts])
+    negative = np.add.reduce([x.negative.astype(int) for x in parts])
+    order = np.lexsort((seen.case[bad], seen.length[bad], negative, exponent, bits, seen.layout[bad], special))
     return int(bad[order[0]])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,23 +55,51 @@ def observe(
 
     Raises Declined, Crashed or TimedOut as the session does.
     """
-    planned = list(calls(operands[0].size, level, seed))
+    plan = _plan(operands[0].size, level, seed)
     got: list[Codes] = []
     status: list[Codes] = []
-    for group in _groups(planned):
+    for group in plan.groups:
         answers = session.ask(op, [([o[call.cases] for o in operands], call.layout) for call in group])
         for codes, flags in answers:
             got.append(codes.copy())
             if flags is not None:
                 status.append(flags.copy())
         advance(sum(call.cases.size for call in group))
-    lengths = np.array([call.cases.size for call in planned], np.int32)
-    ends = np.cumsum(lengths, dtype=np.int32)
     return Observations(
         operands=list(operands),
-        case=np.concatenate([call.cases for call in planned]),
+        case=plan.case,
         got=np.concatenate(got),
         status=np.concatenate(status) if op.flags else None,
+        call=plan.call,
+        length=plan.length,
+        position=plan.position,
+        layout=plan.layout,
+        again=plan.again,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The calls for a number of cases, in groups that go together, and where each answer will stand."""
+
+    groups: list[list[Call]]
+    case: NDArray[np.intp]
+    call: NDArray[np.int32]
+    length: NDArray[np.int32]
+    position: NDArray[np.int32]
+    layout: NDArray[np.int8]
+    again: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=4)
+def _plan(count: int, level: int, seed: int) -> _Plan:
+    """Many operations have the same number of cases, and so the same plan."""
+    planned = list(calls(count, level, seed))
+    lengths = np.array([call.cases.size for call in planned], np.int32)
+    ends = np.cumsum(lengths, dtype=np.int32)
+    return _Plan(
+        groups=list(_groups(planned)),
+        case=np.concatenate([call.cases for call in planned]),
         call=np.repeat(np.arange(lengths.size, dtype=np.int32), lengths),
         length=np.repeat(lengths, lengths),
         position=np.arange(lengths.sum(), dtype=np.int32) - np.repeat(ends - lengths, lengths),
@@ -85,7 +114,7 @@ def _groups(planned: Iterable[Call]) -> Iterator[list[Call]]:
     size = 0
     for call in planned:
         group.append(call)
-        size += extent(slots([(call.cases.size, call.layout)])) + ALIGNED
+        size += extent(slots(((call.cases.size, call.layout),))) + ALIGNED
         if size > GROUP:
             yield group
             group, size = [], 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..cases.selection import cases, sweep_size
+from .expect import default_mode
 from .judge import Options, judge
 from .plan import calls
 from .transport import Hello, NotStarted, Session
@@ -68,8 +69,7 @@ class Run:
     def size(self, claim: Operation) -> int:
         """How many answers judging a claim will ask for."""
         options = self.request.options
-        definite = claim if claim.mode != ANY_MODE else claim.with_mode("rne.sat")
-        count = cases(definite, options.level, options.seed).size
+        count = cases(default_mode(claim), options.level, options.seed)[0].size
         return sum(c.cases.size for c in calls(count, options.level, options.seed)) + sweep_size(claim, options.level)
 
     def reports(self, advance: Callable[[int], None] = lambda n: None) -> Iterator[Report]:

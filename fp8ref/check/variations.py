@@ -8,33 +8,89 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.operation import INTEGERS, Operation
-from ..fast.kernel import Fields, unpack_fields
+from ..cases.flags import exact_parts, operand_parts
+from ..cases.operation import Operation
+from ..fast.exact import is_zero
+from ..fast.kernel import Fields
 from ..spec.catalog import get_format
-from .expect import differs, project_into
+from ..spec.formats import NaNs
+from ..spec.status import Status
+from .expect import differs, is_nan, project_into
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Departures:
+    """Answers that depart, with what was asked."""
+
+    op: Operation
+    operands: Sequence[Codes]
+    got: Codes
+    want: Codes
+
+    @cached_property
+    def parts(self) -> list[Fields]:
+        """The operands taken apart."""
+        return operand_parts(self.op, self.operands)
+
+    @property
+    def x(self) -> Fields:
+        return self.parts[0]
+
+    @property
+    def no_result(self) -> Mask:
+        """Where the exact result is a NaN."""
+        return exact_parts(self.op, self.operands).nan if self.op.asked.kind == "arithmetic" else self.x.nan
+
+
+@dataclass(frozen=True)
 class Variation:
-    """``open_to`` tells whether an operation leaves the question open, ``covers`` which cases ask it."""
+    """``open_to`` tells whether an operation leaves the question open, ``covers`` which departures lie there.
+
+    ``status``: the flags that are left open; where it is 0 the codes are.
+    """
 
     name: str
     text: str
     clause: str
     open_to: Callable[[Operation], bool]
-    covers: Callable[[Fields, Codes, Codes], Mask]
+    covers: Callable[[Departures], Mask]
+    status: int = 0
 
 
 def _no_zero(op: Operation) -> bool:
     return op.family == "convert" and not op.result_format.zero
+
+
+def _other_zero(d: Departures) -> Mask:
+    """Is the answer the other one of two zeros of unlike sign?"""
+    a, b = d.parts
+    magnitude = (d.got | d.want) & d.got.dtype.type(d.op.result_format.magnitude_mask)
+    other: Mask = is_zero(a) & is_zero(b) & (a.negative != b.negative) & (magnitude == 0)
+    return other
+
+
+def _nan_beats_number(d: Departures) -> Mask:
+    """Is the answer a NaN where one operand is a signalling NaN and the other a number?"""
+    a, b = d.parts
+    quiet = np.uint64(1 << (get_format(d.op.operands[0]).t - 1))
+    signals = (a.nan & (a.sig & quiet == 0)) | (b.nan & (b.sig & quiet == 0))
+    beaten: Mask = signals & (a.nan != b.nan) & is_nan(d.got, d.op.result)
+    return beaten
+
+
+def _undefined_plus_nan(d: Departures) -> Mask:
+    a, b, c = d.parts
+    undefined: Mask = ((is_zero(a) & b.infinite) | (a.infinite & is_zero(b))) & c.nan
+    return undefined
 
 
 VARIATIONS = (
@@ -42,36 +98,58 @@ VARIATIONS = (
         "nan-without-nan",
         "what a NaN becomes in a format that has none",
         "OCP MX 1.0 5.3: a NaN source is implementation-defined",
-        lambda op: op.family == "convert" and not op.result_format.has_nan and not op.key("nan"),
-        lambda x, got, want: x.nan,
+        lambda op: op.asked.kind in ("convert", "arithmetic") and not op.result_format.has_nan and not op.key("nan"),
+        lambda d: d.no_result,
     ),
     Variation(
         "e8m0-zero",
         "what zero becomes in a format without zero",
         "OCP MX 1.0 5.4.1 has no zero; no standard defines the conversion",
         _no_zero,
-        lambda x, got, want: ~x.nan & ~x.infinite & (x.sig == 0),
+        lambda d: is_zero(d.x),
     ),
     Variation(
         "e8m0-infinity",
         "what +infinity becomes in a format of scales",
         "OCP MX 1.0 5.4.1 has no infinity; no standard defines the conversion",
         _no_zero,
-        lambda x, got, want: x.infinite & ~x.negative,
+        lambda d: d.x.infinite & ~d.x.negative,
     ),
     Variation(
         "unsigned-negative",
         "what a negative value becomes in an unsigned format",
         "no standard defines the conversion",
         lambda op: op.family == "convert" and not op.result_format.signed and not op.key("negative"),
-        lambda x, got, want: x.negative & ~x.nan & (x.infinite | (x.sig != 0)),
+        lambda d: d.x.negative & ~d.x.nan & (d.x.infinite | (d.x.sig != 0)),
     ),
     Variation(
         "mxint8-symmetric",
         "the code -128 is left unused",
         "OCP MX 1.0 5.3.4: the code of -2 may be left unused for symmetry",
         lambda op: op.result == "mxint8",
-        lambda x, got, want: (want == 0x80) & (got == 0x81),
+        lambda d: (d.want == 0x80) & (d.got == 0x81),
+    ),
+    Variation(
+        "min-max-zeros",
+        "which zero the minimum or maximum of +0 and -0 is",
+        "IEEE 754-2008 5.3.1 minNum, maxNum: either one; IEEE 754-2019 9.6 orders them, as a recommendation",
+        lambda op: op.family in ("min", "max", "minnum", "maxnum") and op.result_format.has_negative_zero,
+        _other_zero,
+    ),
+    Variation(
+        "min-max-signalling",
+        "whether the minimum of a number and a signalling NaN is the number",
+        "IEEE 754-2008 6.2: minNum gives a NaN; IEEE 754-2019 9.6: minimumNumber gives the number",
+        lambda op: op.family in ("minnum", "maxnum") and get_format(op.operands[0]).nans is NaNs.IEEE,
+        _nan_beats_number,
+    ),
+    Variation(
+        "fma-invalid-nan",
+        "whether 0 times infinity plus a quiet NaN raises invalid",
+        "IEEE 754-2019 7.2 c: implementation-defined",
+        lambda op: op.family == "fma" and op.flags,
+        _undefined_plus_nan,
+        status=int(Status.INVALID),
     ),
 )
 
@@ -80,25 +158,32 @@ def excused(op: Operation, operands: Sequence[Codes], got: Codes, want: Codes) -
     """Which of these departing answers a variation allows, and how many each one does."""
     allowed = np.zeros(got.shape, bool)
     counts: dict[str, int] = {}
-    open_to_us = [v for v in VARIATIONS if v.open_to(op)]
-    if open_to_us and op.operands[0] not in INTEGERS:
-        fields = unpack_fields(operands[0], get_format(op.operands[0]))
-    elif open_to_us:
-        x = operands[0]
-        never = np.zeros(x.shape, bool)
-        fields = Fields(x < 0, (x != 0).astype(np.uint64), np.zeros(x.shape, np.int64), never, never)
+    departures = Departures(op, operands, got, want)
     if op.key("via"):  # the implementation documents that it rounds to this format first
         documented = _through(op, operands[0], op.key("via"))
-        covered = ~differs(op, got, documented)
-        if covered.any():
-            counts[f"documented-via-{op.key('via')}"] = int(covered.sum())
-            allowed |= covered
-    for variation in open_to_us:
-        covered = variation.covers(fields, got, want) & ~allowed
-        if covered.any():
-            counts[variation.name] = int(covered.sum())
-            allowed |= covered
+        _count(f"documented-via-{op.key('via')}", ~differs(op, got, documented), allowed, counts)
+    for v in VARIATIONS:
+        if v.open_to(op) and not v.status:
+            _count(v.name, v.covers(departures), allowed, counts)
     return allowed, counts
+
+
+def excused_status(op: Operation, operands: Sequence[Codes], off: Codes) -> tuple[Mask, dict[str, int]]:
+    """The same for departing flags; ``off`` holds the bits that depart."""
+    allowed = np.zeros(off.shape, bool)
+    counts: dict[str, int] = {}
+    departures = Departures(op, operands, off, off)
+    for v in VARIATIONS:
+        if v.open_to(op) and v.status:
+            _count(v.name, v.covers(departures) & (off & ~np.uint8(v.status) == 0), allowed, counts)
+    return allowed, counts
+
+
+def _count(name: str, covered: Mask, allowed: Mask, counts: dict[str, int]) -> None:
+    fresh = covered & ~allowed
+    if fresh.any():
+        counts[name] = int(fresh.sum())
+        allowed |= fresh
 
 
 def _through(op: Operation, x: Codes, between: str) -> Codes:

@@ -120,8 +120,8 @@ def _check_exponent(exponent: str, text: str, what: str) -> None:
         raise BadInput(f"{what} {text[:40]!r}: exponents go from -{EXPONENT_LIMIT} to {EXPONENT_LIMIT}")
 
 
-def read_case(text: str) -> tuple[Operation, int]:
-    """``convert/f32/e4m3fn/rne.sat#43E80001`` as the operation and the operand's code."""
+def read_case(text: str) -> tuple[Operation, list[int]]:
+    """``convert/f32/e4m3fn/rne.sat#43E80001`` as the operation and the operands' codes, joined by points."""
     name, hash_, digits = text.strip().partition("#")
     if not hash_:
         raise BadInput(f"CASE {text!r} has no '#': a case is operation-id#HEXINPUT, like {EXAMPLE}")
@@ -129,11 +129,16 @@ def read_case(text: str) -> tuple[Operation, int]:
         op = Operation.parse(name)
     except ValueError as error:
         raise BadInput(f"CASE: {error}") from None
-    if len(op.operands) != 1 or op.family not in ("convert", "decode"):
-        raise BadInput(f"CASE {text!r}: {op.family} is not explained yet; cases of convert and decode are")
-    type_ = op.operands[0]
-    k = int(type_[1:]) if type_ in INTEGERS else get_format(type_).k
-    return op, read_hex(digits, k, type_, "CASE, input")
+    codes = digits.split(".")
+    if len(codes) != len(op.operands):
+        raise BadInput(
+            f"CASE {text!r}: {op.family} takes {len(op.operands)} code(s) joined by points, not {len(codes)}"
+        )
+    return op, [read_hex(code, _width(type_), type_, "CASE, input") for code, type_ in zip(codes, op.operands)]
+
+
+def _width(type_: str) -> int:
+    return int(type_[1:]) if type_ in INTEGERS else get_format(type_).k
 
 
 EXAMPLE = "convert/f32/e4m3fn/rne.sat#43E80001"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from ..cases.families import PROJECTION
 from ..cases.operation import Operation
 from ..report.code_page import code_page
 from ..report.documents import code_document, conversion_document, format_document
 from ..report.draw import case_id
-from ..report.explain import Conversion, conversion_block, explanation
+from ..report.explain import Conversion, answer_block, conversion_block, explanation
 from ..report.format_page import format_page
 from .console import draws_unicode, tell, tell_json
 from .errors import BadInput, OneLine
@@ -75,20 +76,26 @@ def _conversion(value: str, result: str, mode: str) -> Conversion:
 def explain(case: str, as_json: bool) -> None:
     """Why a case has its answer: neighbours, clause, flags, and what every other mode would answer.
 
-    CASE is an operation id and the operand's code in hexadecimal, as findings print it; `*` leaves the mode open.
+    CASE is an operation id and the operands' codes in hexadecimal, as findings print it; `*` leaves the mode open.
 
     \b
     fp8ref explain convert/f32/e4m3fn/rne.sat#43E80001
     fp8ref explain 'convert/f16/e5m2/*#7BFF'
+    fp8ref explain add/e4m3fn.e4m3fn/e4m3fn/rne.sat#38.01
     """
-    op, code = read_case(case)
+    op, codes = read_case(case)
+    name = case_id(op, codes)
+    if op.asked.mode != PROJECTION and op.family != "decode":
+        if as_json:
+            raise BadInput(f"CASE {case!r}: {op.family} rounds nothing and is explained as text only")
+        tell(f"{name}\n\n{answer_block(op, codes)}")
+        return
     try:
-        conversion = Conversion.of_case(op, code)
+        conversion = Conversion.of_case(op, *codes)
         if not conversion.is_open:
             conversion.answer()
     except ValueError as error:
         raise BadInput(f"CASE: {error}") from None
-    name = case_id(op, [code])
     if as_json:
         tell_json(conversion_document(conversion, name))
     else:

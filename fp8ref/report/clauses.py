@@ -24,6 +24,20 @@ CLAUSES = {
     "ieee754-2019/6.1": "IEEE 754-2019 6.1: infinities are kept exactly",
     "ieee754-2019/6.2": "IEEE 754-2019 6.2: a NaN becomes a quiet NaN",
     "ieee754-2019/7.4": "IEEE 754-2019 7.4: overflow, judged on the rounded value",
+    "ieee754-2019/5.3.1": "IEEE 754-2019 5.3.1: the integral value, the remainder, the next value",
+    "ieee754-2019/5.3.3": "IEEE 754-2019 5.3.3: logB and scaleB",
+    "ieee754-2019/5.4.1": "IEEE 754-2019 5.1, 5.4.1: the exact result, rounded once",
+    "ieee754-2019/5.5.1": "IEEE 754-2019 5.5.1: sign-bit operations",
+    "ieee754-2019/5.7.2": "IEEE 754-2019 5.7.2: the classes of data",
+    "ieee754-2019/5.8": "IEEE 754-2019 5.8, 7.2 j: conversion to integers",
+    "ieee754-2019/5.10": "IEEE 754-2019 5.10: totalOrder",
+    "ieee754-2019/5.11": "IEEE 754-2019 5.11: comparison; a NaN is unordered, the zeros are equal",
+    "ieee754-2019/6.3": "IEEE 754-2019 6.3: the sign of a zero",
+    "ieee754-2019/7.2": "IEEE 754-2019 7.2: an invalid operation delivers a quiet NaN",
+    "ieee754-2019/7.3": "IEEE 754-2019 7.3: an exact infinity of finite operands",
+    "ieee754-2019/9.6": "IEEE 754-2019 9.6: minimum and maximum",
+    "p3109/operations": "P3109 v4.0: the operation's own table of special values",
+    "c23/nextafter": "C23 F.10.4.3: nextafter",
     "ofp8/table1": "OCP OFP8 1.0 table 1: the value of a code",
     "ofp8/5.2.1": "OCP OFP8 1.0 5.2.1: a value in range keeps its sign; subnormals are kept",
     "ofp8/overflow": "OCP OFP8 1.0 5.2.1 and table 3: rounded first, then compared with the largest value",
@@ -96,16 +110,42 @@ _DOCUMENTS = {
 }
 
 
+# families, or kinds of them, whose answers one clause decides
+_OPERATIONS = {
+    "min": "ieee754-2019/9.6", "max": "ieee754-2019/9.6", "minnum": "ieee754-2019/9.6", "maxnum": "ieee754-2019/9.6",
+    "minmag": "ieee754-2019/9.6", "maxmag": "ieee754-2019/9.6", "minmagnum": "ieee754-2019/9.6",
+    "maxmagnum": "ieee754-2019/9.6", "rem": "ieee754-2019/5.3.1", "rint": "ieee754-2019/5.3.1",
+    "rintx": "ieee754-2019/5.3.1", "neg": "ieee754-2019/5.5.1", "abs": "ieee754-2019/5.5.1",
+    "copysign": "ieee754-2019/5.5.1", "nextup": "ieee754-2019/5.3.1", "nextdown": "ieee754-2019/5.3.1",
+    "nextafter": "c23/nextafter", "totalorder": "ieee754-2019/5.10", "classify": "ieee754-2019/5.7.2",
+    "test": "ieee754-2019/5.7.2", "compare": "ieee754-2019/5.11", "int": "ieee754-2019/5.8",
+}  # fmt: skip
+
+
 def citation(clause: str) -> str:
     """The citation of a clause id; any other text is a citation already."""
     return CLAUSES.get(clause, clause)
 
 
-def clause_for(op: Operation, datum: Datum) -> str:
+def clause_for(op: Operation, datum: Datum | None) -> str:
     """The id of the clause that decides what ``datum``, the exact value before rounding, becomes under an operation.
 
-    Raises ValueError where the operation's mode is not ``rounding.overflow``.
+    ``datum``: None for operations that round nothing.  Raises ValueError where the operation's mode is not
+    ``rounding.overflow``.
     """
+    ruling = _OPERATIONS.get(op.family) or _OPERATIONS.get(op.asked.kind)
+    if ruling:
+        return ruling
+    assert datum is not None
+    if op.asked.kind == "arithmetic" and (datum.is_nan or datum.is_infinite or datum.is_zero):
+        if op.key("semantics") == "p3109":
+            return "p3109/operations"
+        if datum.is_nan:
+            return "ieee754-2019/7.2"
+        if datum.is_zero:
+            return "ieee754-2019/6.3"
+        if op.family in ("div", "logb"):
+            return "ieee754-2019/7.3"
     if op.family == "decode":
         source = op.source_format
         return _SILENT.value if source is None else value_clause(source)

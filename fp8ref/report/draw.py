@@ -11,11 +11,14 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..cases.operation import INTEGERS, Operation
+from ..cases.operation import INTEGERS, UNITS, Operation
+from ..spec.arithmetic import LAWS, Context, get_semantics
 from ..spec.catalog import get_format
 from ..spec.codec import unpack
+from ..spec.compare import Class
 from ..spec.datum import HALF, Datum
 from ..spec.formats import Format, NaNs
+from ..spec.projection import operand
 from .clauses import citation, clause_for
 from .neighbours import code_text, neighbours
 from .numbers import decimal_text, hex_text, scaled_text
@@ -110,7 +113,15 @@ def value_text(x: Datum, f: Format | None = None) -> str:
 
 
 def drawn(code: int, type_: Format | str) -> Drawn:
-    """The columns of a code of a format or integer type.  Raises ValueError for a code that it does not have."""
+    """The columns of a code of a format, an integer type, bool or class.
+
+    Raises ValueError for a code that the type does not have.
+    """
+    if isinstance(type_, str) and type_ in UNITS:
+        names = ("false", "true") if type_ == "bool" else [c.name.lower().replace("_", " ") for c in Class]
+        if not 0 <= code < len(names):
+            raise ValueError(f"{code} is no {type_}: 0 to {len(names) - 1}")
+        return Drawn(type_, f"{code}", "", names[code])
     x = datum_of(code, type_)
     if isinstance(type_, str) and type_ in INTEGERS:
         k = int(type_[1:])
@@ -179,8 +190,24 @@ def _width(type_: str) -> int:
 
 
 def exact_result(op: Operation, inputs: Sequence[int]) -> Datum | None:
-    """The datum before it is rounded to the result format; None for families whose exact value is not one datum."""
-    return datum_of(inputs[0], op.operands[0]) if op.family in ("convert", "decode") else None
+    """The datum before it is rounded to the result; None for families that round nothing.
+
+    An irrational root is told by a number that no projection tells from it.
+    """
+    if op.asked.kind in ("convert", "decode", "int"):
+        return datum_of(inputs[0], op.operands[0])
+    if op.asked.kind != "arithmetic":
+        return None
+    law, rho = LAWS[op.asked.law], op.projection
+    data = [
+        datum_of(code, name) if name in INTEGERS else operand(code, get_format(name), rho)
+        for code, name in zip(inputs, op.operands)
+    ]
+    numbers = [x for x in data if not x.is_nan]
+    if len(numbers) < len(data):
+        return numbers[0] if law.prefers_numbers and numbers else Datum.nan()
+    semantics = get_semantics(op.key("semantics", "ieee"))
+    return law.exact(*data, Context(op.result_format, rho.rounding, semantics))[0]
 
 
 def exact_line(x: Datum, f: Format) -> str:
@@ -222,14 +249,14 @@ def draw_case(
     result = op.result
     rows: list[tuple[str, Drawn | str]] = [("input", drawn(code, type_)) for code, type_ in zip(inputs, op.operands)]
     exact = exact_result(op, inputs)
-    if exact is not None and op.family != "decode":
+    if exact is not None and op.asked.kind in ("convert", "arithmetic"):
         rows.append(("exact", exact_line(exact, op.result_format)))
     rows.append(("want", drawn(want, result)))
     if got is not None:
         rows.append(("got", _drawn_or_foreign(got, result)))
     if why:
         rows.append(("why", why))
-    if clause is None and exact is not None:
+    if clause is None:
         clause = clause_for(op, exact)
     if clause:
         rows.append(("spec", citation(clause)))

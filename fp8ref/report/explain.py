@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..cases.operation import ANY_MODE, Operation
+import numpy as np
+
+from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
+from ..check.expect import expect
+from ..spec.arithmetic import compute_codes
+from ..spec.catalog import get_format
 from ..spec.codec import pack, unpack
 from ..spec.datum import HALF, Datum
 from ..spec.formats import Format
@@ -15,7 +21,7 @@ from ..spec.projection import NaN, Negative, Projection, get_projection, operand
 from ..spec.rounding import DETERMINISTIC, Rounding
 from ..spec.status import LETTERS, Status
 from .clauses import citation, clause_for
-from .draw import Drawn, datum_of, draw_rows, drawn, exact_line
+from .draw import Drawn, datum_of, draw_rows, drawn, exact_line, exact_result
 from .neighbours import named, neighbours, short_value
 from .numbers import ulps_text
 from .scale import value_line
@@ -34,13 +40,27 @@ class Conversion:
     op: Operation
     x: Datum
     input: Drawn | str
+    codes: tuple[int, ...] = ()  # the operands of arithmetic, of which x is the exact result
 
     @classmethod
-    def of_case(cls, op: Operation, code: int) -> Conversion:
-        """The conversion of an operand code.  Raises ValueError for a code that the operand's type does not have."""
+    def of_case(cls, op: Operation, code: int, *codes: int) -> Conversion:
+        """The conversion of an operand code, or of the exact result of arithmetic on several.
+
+        Raises ValueError for a code that the operand's type does not have.
+        """
+        if op.asked.kind == "arithmetic":
+            definite = op.with_mode("rne.sat") if op.mode == ANY_MODE else op
+            exact = exact_result(definite, [code, *codes])
+            assert exact is not None
+            return cls(op, exact, drawn(code, op.operands[0]), (code, *codes))
         found = cls(op, datum_of(code, op.operands[0]), drawn(code, op.operands[0]))
         source = op.source_format
         return found if source is None else replace(found, x=operand(code, source, found.rho))
+
+    @property
+    def others(self) -> list[Drawn]:
+        """The operands after the first, drawn."""
+        return [drawn(code, name) for code, name in zip(self.codes[1:], self.op.operands[1:])]
 
     @property
     def f(self) -> Format:
@@ -68,6 +88,10 @@ class Conversion:
                 f"{rho.rounding.value} answers by random bits; the modes that one value explains are "
                 f"{', '.join(DETERMINISTIC)}"
             )
+        if self.codes:
+            formats = [self.f if name in INTEGERS else get_format(name) for name in self.op.operands]
+            semantics = self.op.key("semantics", "ieee")
+            return compute_codes(self.op.asked.law, self.codes, formats, self.f, rho, semantics)
         datum, status = project(self.x, self.f, rho)
         return pack(datum, self.f), status
 
@@ -84,7 +108,7 @@ class Conversion:
 
 def conversion_block(c: Conversion, unicode: bool = True) -> str:
     """Input, place among the neighbours, answer, flags, reason and clause; and the value on a line."""
-    rows: list[tuple[str, Drawn | str]] = [("input", c.input)]
+    rows: list[tuple[str, Drawn | str]] = [("input", c.input), *(("input", other) for other in c.others)]
     if c.op.family != "decode":
         rows.append(("exact", exact_line(c.x, c.f)))
     if not c.is_open:
@@ -103,11 +127,24 @@ def conversion_block(c: Conversion, unicode: bool = True) -> str:
 def explanation(c: Conversion, unicode: bool = True) -> str:
     """The block of :func:`conversion_block` and what every other mode would answer."""
     parts = [conversion_block(c, unicode)]
-    if c.op.family == "convert":
+    if c.op.asked.mode is not None:
         parts.append("  what the other modes answer\n" + draw_alternatives(alternatives(c), c.f))
         if c.x.is_finite and (chance := stochastic_text(c)):
             parts.append("  " + chance)
     return "\n\n".join(parts)
+
+
+def answer_block(op: Operation, codes: Sequence[int]) -> str:
+    """Operands, answer, flags and clause of an operation that rounds nothing, or to an integer."""
+    rows: list[tuple[str, Drawn | str]] = [("input", drawn(code, name)) for code, name in zip(codes, op.operands)]
+    asked = replace(op if op.mode != ANY_MODE else op.with_mode("rtz.riscv"), keys=(*op.keys, ("flags", "1")))
+    found = expect(asked, [np.array([code]).astype(carrier_dtype(name)) for code, name in zip(codes, op.operands)])
+    bits = found.codes.view(f"u{found.codes.dtype.itemsize}")
+    rows.append(("answer", drawn(int(bits[0]), op.result)))
+    if found.status is not None:
+        rows.append(("raised", status_text(Status(int(found.status[0])))))
+    rows.append(("spec", citation(clause_for(op, None if op.asked.kind != "int" else exact_result(op, codes)))))
+    return draw_rows(rows)
 
 
 def status_text(status: Status) -> str:

@@ -61,8 +61,7 @@ def footer(reports: Sequence[Report], finished: bool) -> dict[str, Any]:
 def finding_json(finding: Finding) -> dict[str, Any]:
     """A finding with the clause that decides its case."""
     op = Operation.parse(finding.op)
-    exact = exact_result(op, finding.inputs)
-    clause = "" if exact is None else citation(clause_for(op, exact))
+    clause = citation(clause_for(op, exact_result(op, finding.inputs)))
     return {**finding.as_json(), "clause": clause}
 
 

@@ -1,0 +1,104 @@
+"""The kinds of question: one row each, with the law that answers it and the TestFloat word for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..spec.compare import CLASS_PREDICATES, PREDICATES
+
+PROJECTION, INTEGER_MODE = "projection", "rounding.range"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of question: how many operands, what its mode is, and how it is answered.
+
+    ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, None where nothing
+    is rounded.  ``law``: the name of the operation in the law.  ``kind``: which of the
+    checker's answers serves it.
+    ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
+    """
+
+    name: str
+    arity: int
+    mode: str | None
+    asks: str
+    kind: str = ""
+    law: str = ""
+    result: str = ""
+    testfloat: str = ""
+    example: str = ""
+
+
+def _arithmetic(name: str, arity: int, law: str, asks: str, testfloat: str = "") -> Family:
+    operands = ".".join(["e4m3fn"] * arity) if name != "scaleb" else "e4m3fn.i32"
+    return Family(
+        name, arity, PROJECTION, asks, "arithmetic", law, "", testfloat, f"{name}/{operands}/e4m3fn/rne.nonsat"
+    )
+
+
+def _codes(name: str, arity: int, asks: str) -> Family:
+    return Family(name, arity, None, asks, "codes", example=f"{name}/{'.'.join(['e5m2'] * arity)}/e5m2")
+
+
+RELATIONS = {
+    "eq": "a = b", "ne": "not a = b", "lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b",
+    "lg": "a < b or a > b", "un": "a or b is a NaN", "ord": "neither is a NaN", "nlt": "not a < b",
+    "nle": "not a <= b", "ngt": "not a > b", "nge": "not a >= b", "nlg": "a = b or unordered",
+}  # fmt: skip
+TESTS = (*CLASS_PREDICATES, "issignminus")
+_TESTFLOAT_RELATIONS = {"eq": "eq", "le": "le", "lt": "lt"}
+
+FAMILIES = {
+    f.name: f
+    for f in (
+        Family("convert", 1, PROJECTION, "codes of one format to codes of another; operand x (n) -> z (n)", "convert",
+               example="convert/f32/e4m3fn/rne.sat"),
+        Family("decode", 1, None, "codes of a narrow format to a wide float; operand x (n) -> z (n)", "decode",
+               example="decode/e4m3fn/f32"),
+        Family("int", 1, INTEGER_MODE, "codes to integers; out of range: riscv, arm or x86; exact=0 raises no NX",
+               "int", example="int/e4m3fn/i32/rtz.riscv"),
+        _arithmetic("add", 2, "add", "a + b; a, b (n) -> z (n)", "add"),
+        _arithmetic("sub", 2, "subtract", "a - b", "sub"),
+        _arithmetic("mul", 2, "multiply", "a b", "mul"),
+        _arithmetic("div", 2, "divide", "a / b", "div"),
+        _arithmetic("rem", 2, "remainder", "a - n b, n the integer nearest a/b", "rem"),
+        _arithmetic("sqrt", 1, "sqrt", "the square root of x", "sqrt"),
+        _arithmetic("fma", 3, "fma", "a b + c, rounded once; a, b, c (n) -> z (n)", "mulAdd"),
+        _arithmetic("faa", 3, "faa", "a + b + c, rounded once"),
+        _arithmetic("rint", 1, "round_to_integral", "the integral value next to x in the mode's direction"),
+        _arithmetic("rintx", 1, "round_to_integral_exact", "the same, raising NX", "roundToInt"),
+        _arithmetic("logb", 1, "log_b", "the exponent of the leading bit, as a number"),
+        _arithmetic("scaleb", 2, "scale_b", "x times 2^n; x codes, n integers"),
+        _arithmetic("min", 2, "minimum", "the smaller; a NaN where there is one"),
+        _arithmetic("max", 2, "maximum", "the larger; a NaN where there is one"),
+        _arithmetic("minnum", 2, "minimum_number", "the smaller; the number of a number and a NaN"),
+        _arithmetic("maxnum", 2, "maximum_number", "the larger; the number of a number and a NaN"),
+        _arithmetic("minmag", 2, "minimum_magnitude", "the one of smaller magnitude"),
+        _arithmetic("maxmag", 2, "maximum_magnitude", "the one of larger magnitude"),
+        _arithmetic("minmagnum", 2, "minimum_magnitude_number", "minmag, but a number rather than a NaN"),
+        _arithmetic("maxmagnum", 2, "maximum_magnitude_number", "maxmag, but a number rather than a NaN"),
+        _codes("neg", 1, "the sign bit inverted; rounds nothing"),
+        _codes("abs", 1, "the sign bit cleared"),
+        _codes("copysign", 2, "a with the sign of b"),
+        _codes("nextup", 1, "the least value above x"),
+        _codes("nextdown", 1, "the greatest value below x"),
+        _codes("nextafter", 2, "the neighbour of a on the side of b; b where they are equal"),
+        *(
+            Family(name, 2, None, f"{asks}? 1 or 0; signalling=1 or 0 chooses the form", "compare", name, "bool",
+                   _TESTFLOAT_RELATIONS.get(name, ""), f"{name}/e4m3fn.e4m3fn/bool")
+            for name, asks in RELATIONS.items()
+        ),
+        Family("totalorder", 2, None, "is a at or before b in the total order?", "codes", result="bool",
+               example="totalorder/e5m2.e5m2/bool"),
+        *(
+            Family(name, 1, None, f"{name}: 1 or 0", "test", name, "bool", example=f"{name}/e5m2/bool")
+            for name in TESTS
+        ),
+        Family("classify", 1, None, "0 to 9: -Inf, -normal, -subnormal, -0, +0, ..., +Inf, sNaN, qNaN", "codes",
+               result="class", example="classify/e5m2/class"),
+    )
+}  # fmt: skip
+
+assert set(RELATIONS) == set(PREDICATES)
+BY_TESTFLOAT = {f.testfloat: f for f in FAMILIES.values() if f.testfloat}
