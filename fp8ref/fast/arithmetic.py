@@ -97,7 +97,7 @@ def _body(
 # -- tables -------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def operation_table(task: Task) -> tuple[Codes, Flags]:
     """Every answer and status of an operation whose operands have 16 bits together; the first operand leads."""
     index = np.arange(1 << sum(f.k for f in task.operands))

@@ -1,11 +1,12 @@
 """The law: what a number is and what the standards say, over exact rationals.  Slow, readable, stdlib only."""
 
+from .arithmetic import Semantics, compute, compute_codes
 from .catalog import aliases, formats, get_format
 from .codec import canonical_nan, pack, unpack
 from .datum import Datum, Kind
 from .formats import Format, NaNs
 from .overflow import Overflow, To, get_overflow
-from .projection import NaN, Negative, Projection, decode, encode, get_projection, project
+from .projection import NaN, Negative, Projection, SNaN, Subnormal, decode, encode, get_projection, project
 from .rounding import DETERMINISTIC, RandomBits, Rounding, get_rounding
 from .status import Status, Tininess
 
@@ -21,11 +22,16 @@ __all__ = [
     "Projection",
     "RandomBits",
     "Rounding",
+    "SNaN",
+    "Semantics",
     "Status",
+    "Subnormal",
     "Tininess",
     "To",
     "aliases",
     "canonical_nan",
+    "compute",
+    "compute_codes",
     "decode",
     "encode",
     "formats",
