@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import fp8ref
 from fp8ref.arrays.scaling import pack
+from fp8ref.fast.blocks import e8m0_codes
 from fp8ref.spec import Datum, get_format
-from fp8ref.spec.scaling import E8M0_NAN, fp8_block, get_scheme, largest, mx_block, nvfp4_block, nvfp4_tensor_scale
+from fp8ref.spec.scaling import (
+    E8M0_NAN,
+    e8m0_scale,
+    fp8_block,
+    get_scheme,
+    largest,
+    mx_block,
+    nvfp4_block,
+    nvfp4_tensor_scale,
+)
 
 MX = ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8")
 
@@ -53,6 +64,54 @@ def test_mx_equals_the_law(scheme: str, rule: str) -> None:
     nan = got.scales[:, 0] == E8M0_NAN
     assert np.isnan(values[nan]).all()
     assert not np.isnan(values[~nan]).any()  # infinite where a rounded-up element times its scale passes binary32
+
+
+@pytest.mark.parametrize("scheme", MX)
+@pytest.mark.parametrize("rule", ["floor", "ceil", "even", "rceil", "te"])
+def test_e8m0_at_every_edge(scheme: str, rule: str) -> None:
+    """Every exponent with the significands at which a rule changes its mind, and the bits around a subnormal ratio."""
+    f = get_scheme(scheme).element
+    trailing = [
+        0,
+        1,
+        0x3FFFFF,
+        0x400000,
+        0x5FFFFF,
+        0x600000,
+        0x700000,
+        0x780000,
+        0x7C0000,
+        0x7E0000,
+        0x7F0000,
+        0x7FFFFF,
+    ]
+    amax = [e << 23 | m for e in (*range(24), 126, 127, 140, *range(248, 255)) for m in trailing]
+    amax += [0x7F800000, 0x7F800001, 0x7FC00000]
+    near = np.float32(2.0**-127) * np.float32(float(f.max))
+    amax += list(range(int(near.view(np.uint32)) - 40, int(near.view(np.uint32)) + 40))
+    got = e8m0_codes(np.array(amax, np.uint32), f, rule)
+    for bits, code in zip(np.array(amax, np.uint32), got):
+        assert int(code) == e8m0_scale(Datum.of(float(bits.view(np.float32))), f, rule), hex(int(bits))
+
+
+def test_nvfp4_orders_of_operations_differ() -> None:
+    """Block scales whose E4M3 code hangs on the order of operations in binary32."""
+    rng = np.random.default_rng(12)
+    e4m3 = [float(get_format("e4m3fn").magnitude(c)) for c in range(0x30, 0x7E)]
+    ties = np.array([(x + y) / 2 for x, y in pairwise(e4m3)], np.float32)
+    tensor = rng.uniform(1, 2, 4000).astype(np.float32)
+    amax = (rng.choice(ties, 4000) * tensor / np.float32(448)).astype(np.float32)
+    one, six = np.float32(1), np.float32(6)
+    s = np.float32(2688) / tensor
+    te, other = amax * (s * (one / six)), (amax / six) * s
+    differ = np.flatnonzero(fp8ref.encode(te, "e4m3fn") != fp8ref.encode(other, "e4m3fn"))[:40]
+    assert differ.size == 40
+    for i in differ:
+        x = np.zeros((2, 16), np.float32)
+        x[0, 0], x[1, 0] = tensor[i], amax[i]
+        got = fp8ref.scale_blocks(x, "nvfp4")
+        assert int(got.scales[1, 0]) == int(fp8ref.encode(te[i], "e4m3fn"))
+        assert nvfp4_block(datums(x[1]), Datum.of(float(tensor[i])), "te")[0] == int(got.scales[1, 0])
 
 
 @pytest.mark.parametrize("rule", ["te", "torchao"])

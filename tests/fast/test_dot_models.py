@@ -35,7 +35,7 @@ CHAIN_OPERANDS = (("e4m3fn", "e5m2"), ("e5m2", "e5m2"), ("e8m0fnu", "e5m2"), ("f
 
 
 def codes(rng: np.random.Generator, name: str, shape: tuple[int, ...], kind: int) -> Array:
-    """Random codes: 0 all, 1 finite near one, 2 extremes, 3 few specials, 4 mostly zeros and subnormals."""
+    """Random codes: 0 finite, 1 near one, 2 extremes, 3 few specials, 4 zeros and subnormals, 5 nearly all zeros."""
     f = get_format(name)
     dtype = np.uint8 if f.k <= 8 else np.uint16
     every = rng.integers(0, 1 << f.k, shape).astype(dtype)
@@ -48,6 +48,9 @@ def codes(rng: np.random.Generator, name: str, shape: tuple[int, ...], kind: int
     if kind == 2:
         pool = [0, 1, 2, f.max_code, f.max_code - 1, f.sign_bit | f.max_code, f.sign_bit | 1]
         every = rng.choice(np.array(pool, dtype), shape)
+    if kind == 5:  # zeros and one other in twenty
+        every = np.where(rng.random(shape) < 0.95, 0, every & np.array(~f.sign_bit & f.code_mask, dtype)).astype(dtype)
+        every = np.where(np.isfinite(fp8ref.decode(every, f, dtype=np.float64)), every, 0).astype(dtype)
     if kind == 4:
         every = np.where(rng.random(shape) < 0.6, 0, every & np.array(f.sign_bit | ((2 << f.t) - 1), dtype)).astype(
             dtype
@@ -82,10 +85,15 @@ def scales_of(rng: np.random.Generator, model: Model, rows: int, k: int) -> tupl
     return (rng.standard_normal((rows, 1)) * 3).astype(np.float32), None
 
 
-def compare(model: Model, rng: np.random.Generator, fa: str, fb: str, k: int, kind: int, *, scaled: bool) -> None:
-    n = 10
-    a, b = codes(rng, fa, (n, k), kind), codes(rng, fb, (n, k), kind)
+def compare(
+    model: Model, rng: np.random.Generator, fa: str, fb: str, k: int, kind: int, *, scaled: bool, small_c: bool = False
+) -> None:
+    n = 7
+    a, b = codes(rng, fa, (n, k), kind), codes(rng, fb, (n, k), 2 if kind == 5 else kind)
     c = addends(rng, model, n)
+    if small_c:
+        c = (rng.integers(0, 60, n) << model.format.t | rng.integers(0, 1 << model.format.t, n)).astype(c.dtype)
+        c &= np.array(model.format.code_mask >> 2, c.dtype)
     floats = c.view(np.float16 if model.result == "f16" else np.float32) if model.result != "bf16" else bf16(c)
     sa, block = scales_of(rng, model, n, k) if scaled else (None, None)
     sb, _ = scales_of(rng, model, n, k) if scaled else (None, None)
@@ -141,6 +149,8 @@ def test_dot_equals_the_law(name: str) -> None:
                 continue
             k = {0: 33, 1: 96, 2: 7, 3: 40, 4: 64}[kind]
             compare(model, rng, fa, fb, k, kind, scaled=model.scales in (Scales.PRODUCT, Scales.GROUP))
+    compare(model, rng, *pairs[0], 32, 5, scaled=False, small_c=True)
+    compare(model, rng, *pairs[0], 32, 2, scaled=False, small_c=True)
     compare(model, rng, *pairs[0], 70, 1, scaled=True)
     compare(model, rng, *pairs[0], 70, 3, scaled=True)
 
