@@ -101,6 +101,24 @@ def test_the_three_conventions_part(
         assert spec.encode(x, "e5m2", tininess=tininess)[1] & UF == want
 
 
+@pytest.mark.parametrize("tininess", TININESS)
+@pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e4m3fnuz", "e2m1fn"])
+def test_flushed_results(name: str, tininess: str) -> None:
+    """Under ftz the tiny results, exact ones too, become zeros of their sign and raise underflow and inexact."""
+    table = TABLES[name]
+    for x in interesting(table):
+        for mode in ROUNDINGS:
+            for negative in (False, True):
+                place = table.place(x)
+                rung = place.rung + goes_up(place, mode, negative)
+                want = (table.encode(negative, place, mode, "nonsat"), expected(x, negative, mode, tininess, table))
+                if rung <= table.top and is_tiny(x, negative, table.ladder[rung], mode, tininess, table):
+                    want = (table.code(negative, 0), NX | UF)
+                signed = -x if negative else x
+                got = spec.encode(signed, name, mode, "nonsat", tininess=tininess, subnormal="ftz")
+                assert got == want, (x, mode, negative)
+
+
 def test_overflow_is_inexact_whatever_it_becomes() -> None:
     for rule in ("sat", "satprop", "nonsat", "inf-nan", "nan-max"):
         assert spec.encode(10**9, "e5m2", "rne", rule)[1] == OF | NX
