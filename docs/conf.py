@@ -32,5 +32,5 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
-# a page may be missing; a name such as Format is documented in its module and at the top
-suppress_warnings = ["toc.empty_glob", "ref.python"]
+# a name such as Format is documented both in its module and at the top
+suppress_warnings = ["ref.python"]

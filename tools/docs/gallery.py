@@ -7,7 +7,6 @@ from pathlib import Path
 import md
 import pictures
 
-from fp8ref.cli.listing import DOCUMENTS
 from fp8ref.report.format_page import census, format_page, infinity_codes, nan_ranges
 from fp8ref.report.neighbours import code_text
 from fp8ref.report.numbers import decimal_text
@@ -22,7 +21,8 @@ NUMBERS = range(1, 11)
 def pages(docs: Path) -> dict[str, str]:
     listed = [f for f in formats() if f.source != P3109]
     family = [f for f in formats() if f.source == P3109]
-    drawn = pictures.draw([f for f in (*listed, *family) if f.k <= 8], docs / "generated" / "pictures")
+    drawn = pictures.draw([f for f in listed if f.k <= 8], list(pictures.KINDS), docs)
+    drawn |= pictures.draw([f for f in family if f.k == 8], ["number-line"], docs)
     return {
         "formats/overview.md": md.table(COLUMNS, [row(f, link=True) for f in listed], NUMBERS),
         "formats/sections.md": "\n".join(section(f, drawn.get(f.name, ())) for f in listed),
@@ -58,8 +58,7 @@ def section(f: Format, drawn: tuple[str, ...]) -> str:
     """One format: its definition, its parameters, its special codes, its names, its pictures, its values."""
     parts = [
         f"({f.name})=\n## {f.name}\n",
-        f"{DOCUMENTS.get(f.source, '')} {'(' if f.source in DOCUMENTS else ''}{f.source}"
-        f"{')' if f.source in DOCUMENTS else ''}\n",
+        f"{f.source}\n",
         md.table(["", ""], parameters(f)),
         "".join(f"![{caption(f, path)}]({path})\n\n" for path in drawn),
         md.folded(f"fp8ref show {f.name}", format_page(f)),
@@ -104,7 +103,10 @@ def caption(f: Format, path: str) -> str:
 
 
 def by_width(family: list[Format], k: int, drawn: dict[str, tuple[str, ...]]) -> str:
-    """The P3109 formats of one width: their table, then their pictures."""
+    """The P3109 formats of one width: their table, then each with its values drawn."""
     these = [f for f in family if f.k == k]
-    shown = "".join(f"![{caption(f, drawn[f.name][0])}]({drawn[f.name][0]})\n" for f in these if f.name in drawn)
-    return f"## {k} bits\n\n" + md.table(COLUMNS, [row(f) for f in these], NUMBERS) + "\n" + shown
+    parts = [f"## {k} bits\n", md.table(COLUMNS, [row(f) for f in these], NUMBERS)]
+    for f in these:
+        parts += [f"![{caption(f, path)}]({path})\n" for path in drawn.get(f.name, ())]
+        parts.append(md.folded(f"fp8ref show {f.name}", format_page(f)))
+    return "\n".join(parts)

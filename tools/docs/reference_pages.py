@@ -55,14 +55,15 @@ def command_line() -> str:
 
 
 def tame(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are prose for people: keep reStructuredText from reading meaning into ``|x|`` and ``2**k``.
+    """Docstrings are prose for people: keep reStructuredText from reading meaning into ``|x|`` and ``a * b``.
 
-    Code between double backticks, literal blocks and doctest lines stay as they are.
+    Code between double backticks, literal blocks, tables and doctest lines stay as they are.
     """
-    literal = False
+    literal = table = False
     for i, line in enumerate(lines):
-        literal = (literal and (not line or line.startswith(" "))) or (i > 0 and lines[i - 1].endswith("::"))
-        if not literal and not line.lstrip().startswith((">>>", "...")):
+        literal = literal and (not line or line.startswith(" "))
+        table = re.fullmatch(r" *=+( +=+)+ *", line) is not None or (table and bool(line.strip()))
+        if not (literal or table or line.lstrip().startswith((">>>", "..."))):
             parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
             lines[i] = "".join(part if j % 2 else MEANT.sub(_escaped, part) for j, part in enumerate(parts))
         literal = literal or line.endswith("::")

@@ -41,11 +41,11 @@ def faults(found: dict[str, Any]) -> str:
     counts = [
         ["faults planted", str(len(faulty))],
         ["caught at level 1", str(caught)],
-        ["of them: a single rule is planted", str(len(named))],
-        ["... and named", str(right)],
-        ["of them: no single rule fits", str(len(open_))],
-        ["... and called unexplained", str(left)],
-        ["implementations that misbehave, turned into a verdict", f"{ended} of {len(misbehaving)}"],
+        ["one wrong rule planted", str(len(named))],
+        ["... named by the diagnosis", str(right)],
+        ["no single rule fits", str(len(open_))],
+        ["... called unexplained", str(left)],
+        ["misbehaving implementations that became a verdict", f"{ended} of {len(misbehaving)}"],
         ["operations of correct implementations judged", str(sum(m["operations"] for m in correct))],
         ["... accused", str(accused)],
     ]
