@@ -23,7 +23,7 @@ F32s = NDArray[np.float32]
 U32s = NDArray[np.uint32]
 INFINITY = np.uint32(0x7F800000)
 FLT_MAX = np.float32(np.finfo(np.float32).max)
-RUN = 1 << 15  # elements of a chunk
+RUN = 1 << 16  # elements of a chunk
 
 
 @lru_cache(maxsize=64)
@@ -75,23 +75,22 @@ def _reciprocal(f: Format) -> np.float32:
 def mx(x: F32s, scheme: Scheme, rule: str) -> tuple[Array, Array]:
     """Scale codes (groups) and element codes (groups, elements) of MX blocks."""
     groups, n = x.shape
-    scales = np.empty(groups, np.uint8)
     codes = np.empty((groups, n), np.uint8)
+    amax = np.empty(groups, np.uint32)
     step = max(1, RUN // max(n, 1))
-    scaled = np.empty((step, n), np.float32)
     for i in range(0, groups, step):
-        part = x[i : i + step]
-        scale = e8m0_codes(amax_bits(part), scheme.element, rule)
-        field = (np.uint32(254) - scale) << np.uint32(23)  # 2**(127 - code)
-        field[scale == 254] = 0x400000
-        field[scale == E8M0_NAN] = 0x7FC00000
-        out = scaled[: len(part)]
-        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            np.multiply(part, field.view(np.float32)[:, None], out=out)
-        codes[i : i + step] = convert_codes(
-            out.view(np.uint32), F32, scheme.element, _saturating(scheme.element), False
-        )[0]
-        scales[i : i + step] = scale
+        amax[i : i + step] = amax_bits(x[i : i + step])
+    scales = e8m0_codes(amax, scheme.element, rule)
+    field = (np.uint32(254) - scales) << np.uint32(23)  # 2**(127 - code)
+    field[scales == 254] = 0x400000
+    field[scales == E8M0_NAN] = 0x7FC00000
+    up = field.view(np.float32)[:, None]
+    scaled = np.empty((step, n), np.float32)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        for i in range(0, groups, step):
+            out = scaled[: min(step, groups - i)]
+            np.multiply(x[i : i + step], up[i : i + step], out=out)
+            codes[i : i + step] = _codes(out, scheme.element)
     if scheme.element.fixed_point:
         codes[codes == scheme.element.sign_bit] += 1
     return scales, codes

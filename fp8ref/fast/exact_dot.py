@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.formats import Format
+from ..spec.formats import Format, NaNs
 from ..spec.projection import Projection
 from .chunks import Array
 from .decode import decode_codes
@@ -47,6 +47,14 @@ class Operand:
     def range(self, rows: slice, ks: slice, values: Floats) -> tuple[int, int]:
         """(lsb, top) of the finite values of a tile."""
         return codes_range(self.codes[rows, ks], self.f) if self.scales is None else data_range(values)
+
+    def is_finite(self, rows: slice, ks: slice, values: Floats) -> bool:
+        """Is every value of a tile a number?  The codes tell sooner than the values."""
+        f = self.f
+        if self.scales is not None or f.infinities or f.nans is NaNs.NEGATIVE_ZERO:
+            return bool(np.isfinite(values).all())
+        part = self.codes[rows, ks]
+        return not f.has_nan or part.size == 0 or int((part & f.magnitude_mask).max()) <= f.max_code
 
     def values(self, rows: slice, ks: slice) -> Floats:
         """Scaled values, exact; infinities and NaNs as IEEE multiplication makes them."""
@@ -182,7 +190,7 @@ def exact_tile(
     taken = 0
     for ks in _runs(k, length):
         va, vb = a.values(rows, ks), b.values(columns, ks)
-        if not (np.isfinite(va).all() and np.isfinite(vb).all()):
+        if not (a.is_finite(rows, ks, va) and b.is_finite(columns, ks, vb)):
             found = special_products(va, vb, contract)
             special = found if special is None else tuple(x + y for x, y in zip(special, found))  # type: ignore[assignment]
             va, vb = (np.where(np.isfinite(v), v, 0.0) for v in (va, vb))
