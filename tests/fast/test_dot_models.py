@@ -155,6 +155,24 @@ def test_dot_equals_the_law(name: str) -> None:
     compare(model, rng, *pairs[0], 70, 3, scaled=True)
 
 
+@pytest.mark.parametrize("name", ["blackwell.mxf8f6f4", "blackwell.mxf8f6f4@min_exponent=none"])
+def test_results_at_the_bottom_of_binary32(name: str) -> None:
+    """Scales that bring sums among the subnormals, where the alignment is finer than what the result holds."""
+    rng = np.random.default_rng(17)
+    a, b = codes(rng, "e4m3fn", (40, 32), 1), codes(rng, "e5m2", (40, 32), 1)
+    sa, sb = (rng.integers(52, 66, (40, 1)).astype(np.uint8) for _ in "ab")
+    c = rng.integers(0, 1 << 24, 40).astype(np.uint32)
+    more = {"scale_a": sa, "scale_b": sb, "scale_format": "e8m0fnu", "block": 32}
+    got = fp8ref.dot(a, b, "e4m3fn", "e5m2", c=c.view(np.float32), accumulator=name, **more).view(np.uint32)
+    assert (got & 0x7F800000 == 0).sum() > 10
+    e8m0 = get_format("e8m0fnu")
+    for i in range(40):
+        pair = [(unpack(int(sa[i, 0]), e8m0), unpack(int(sb[i, 0]), e8m0))]
+        addend = unpack(int(c[i]), get_format("f32"))
+        want = law(a[i].tolist(), b[i].tolist(), "e4m3fn", "e5m2", c=addend, accumulator=name, scales=pair, block=32)
+        assert int(got[i]) == want
+
+
 @pytest.mark.parametrize("name", ["hopper.wgmma.fp8.f32", "cdna3.mfma.fp8.f32", "blackwell.mxf4nvf4", "f32.fma"])
 def test_matmul_equals_dots(name: str) -> None:
     model = get_model(name)

@@ -42,14 +42,15 @@ class Row:
     target: float
 
 
-def seconds(call: Callable[[], object], repeats: int) -> float:
-    """The best processor time of some calls."""
-    times = []
+def seconds(*calls: Callable[[], object], repeats: int) -> list[float]:
+    """The best processor time of each call, called in turn."""
+    best = [float("inf")] * len(calls)
     for _ in range(repeats):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
+        for i, call in enumerate(calls):
+            start = time.process_time()
+            call()
+            best[i] = min(best[i], time.process_time() - start)
+    return best
 
 
 def codes(rng: np.random.Generator, f: str, shape: tuple[int, ...], *, full: bool = False) -> Array:
@@ -70,8 +71,7 @@ def exact(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
         ("mxint8", True, 0.0),
     ):
         x, y = codes(rng, f, (n, n), full=full), codes(rng, f, (n, n), full=full)
-        base = seconds(lambda: a @ b, repeats)
-        took = seconds(lambda x=x, y=y, f=f: fp8ref.matmul(x, y, f), repeats)  # type: ignore[misc]
+        base, took = seconds(lambda: a @ b, lambda: fp8ref.matmul(x, y, f), repeats=3 * repeats)  # noqa: B023
         data = "every code" if full else "normal data"
         yield Row(f"exact {f} {n}^3, {data}", 100 * base / took, "% of float64 BLAS", target)
 
@@ -88,21 +88,21 @@ def accumulators(rng: np.random.Generator, repeats: int, only: str) -> Iterator[
         if model.scales in (Scales.PRODUCT, Scales.GROUP) and model.block:
             scales["scale_a"] = np.float32(2) ** rng.integers(-3, 3, (m, k // model.block)).astype(np.float32)
             scales["scale_b"] = np.float32(2) ** rng.integers(-3, 3, (k // model.block, n)).astype(np.float32)
-        took = seconds(lambda: fp8ref.matmul(a, b, f, accumulator=name, **scales), repeats)  # noqa: B023
+        (took,) = seconds(lambda: fp8ref.matmul(a, b, f, accumulator=name, **scales), repeats=repeats)  # noqa: B023
         yield Row(name, m * n * k / took / 1e6, "M MAC/s", TARGETS.get(name, 40.0))
 
 
 def scaling(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
     x = rng.standard_normal((2048, 4096)).astype(np.float32)
     for scheme in ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp4", "nvfp4", "block128_e4m3fn"):
-        took = seconds(lambda: fp8ref.scale_blocks(x, scheme), repeats)  # noqa: B023
+        (took,) = seconds(lambda: fp8ref.scale_blocks(x, scheme), repeats=2 * repeats)  # noqa: B023
         yield Row(f"scale_blocks {scheme}", x.size / took / 1e6, "M elements/s", 100.0 if "mxfp8" in scheme else 0.0)
 
 
 def peer(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
     """mmaemu's Hopper GEMM on the CPU, and ours on the same operands, which must agree."""
     try:
-        import mmaemu
+        import mmaemu  # type: ignore[import-not-found]
         import torch
     except ImportError:
         return
@@ -120,10 +120,10 @@ def peer(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
         return fp8ref.matmul(a, b, "e4m3fn", accumulator="hopper.wgmma.fp8.f32")
 
     same = np.array_equal(theirs().numpy().view(np.uint32), ours().view(np.uint32))
-    took = seconds(theirs, repeats)
+    took, own = seconds(theirs, ours, repeats=repeats)
     agreement = "same bits" if same else "other bits"
     yield Row(f"mmaemu {mmaemu.__version__} Hopper {m}x{n}x{k}, {agreement}", m * n * k / took / 1e6, "M MAC/s", 0.0)
-    yield Row("fp8ref, the same operands", m * n * k / seconds(ours, repeats) / 1e6, "M MAC/s", 0.0)
+    yield Row("fp8ref, the same operands", m * n * k / own / 1e6, "M MAC/s", 0.0)
 
 
 def main() -> None:
