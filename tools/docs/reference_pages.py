@@ -57,16 +57,25 @@ def command_line() -> str:
 def tame(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Docstrings are prose for people: keep reStructuredText from reading meaning into ``|x|`` and ``a * b``.
 
-    Code between double backticks, literal blocks, tables and doctest lines stay as they are.
+    Code between double backticks, literal blocks and doctest lines stay as they are; tables become literal blocks.
     """
     literal = table = False
-    for i, line in enumerate(lines):
+    told: list[str] = []
+    for line in lines:
         literal = literal and (not line or line.startswith(" "))
-        table = re.fullmatch(r" *=+( +=+)+ *", line) is not None or (table and bool(line.strip()))
-        if not (literal or table or line.lstrip().startswith((">>>", "..."))):
+        border = re.fullmatch(r" *=+( +=+)+ *", line) is not None
+        if border and not table:
+            told += ["::", ""]
+        table = border or (table and bool(line.strip()))
+        if table:
+            told.append(f"   {line}")
+        elif literal or line.lstrip().startswith((">>>", "...")):
+            told.append(line)
+        else:
             parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
-            lines[i] = "".join(part if j % 2 else MEANT.sub(_escaped, part) for j, part in enumerate(parts))
+            told.append("".join(part if j % 2 else MEANT.sub(_escaped, part) for j, part in enumerate(parts)))
         literal = literal or line.endswith("::")
+    lines[:] = told
 
 
 # emphasis, or a character that means itself
