@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.operation import Operation
 from . import mini_answers as a
+from . import mini_arithmetic as c
 from .base import Codes
 from .mini_answers import both, constant, instead, overflow, right, rounding, signed, when, within
 
@@ -48,7 +49,7 @@ class Mini:
     def run(self, op: Operation, *operands: Codes) -> Any:
         if self.answer is a.after_first_call:
             return self.answer(op, operands[0], self.memory)
-        return self.answer(op, operands[0])
+        return self.answer(op, *operands)
 
 
 def connect(name: str = "") -> Mini:
@@ -73,6 +74,84 @@ CORRECT = tuple(
     for mode, rule in itertools.product(ROUNDINGS if source == "f32" else ("rne",), ("sat", "satprop", "nonsat"))
 )
 FREE = tuple(f"convert/f32/{result}/*" for result in ("e4m3fn", "e5m2", "e4m3fnuz", "e8m0fnu", "e3m2fn"))
+
+ADD, MUL, SQRT = "add/e4m3fn.e4m3fn/e4m3fn/rne.sat", "mul/e4m3fn.e4m3fn/e4m3fn/rne.sat", "sqrt/e5m2/e5m2/rne.sat"
+ADD5, MUL5, DIV5 = (f"{name}/e5m2.e5m2/e5m2/rne.nonsat" for name in ("add", "mul", "div"))
+FMA, LT, MIN = "fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat", "lt/e4m3fn.e4m3fn/bool", "min/e4m3fn.e4m3fn/e4m3fn/rne.sat"
+
+
+def flagged(*claims: str) -> tuple[str, ...]:
+    return tuple(f"{claim};flags=1" for claim in claims)
+
+
+ARITHMETIC: dict[str, Mini] = {
+    "correct-arithmetic": Mini(c.right, claims=c.CORRECT),
+    "correct-arithmetic-unasked": Mini(
+        lambda op, *xs: c.right(op.with_mode("rtz.nonsat"), *xs),
+        claims=("add/e5m2.e5m2/e5m2/*", "fma/e5m2.e5m2.e5m2/e5m2/*"),
+    ),
+    # rounding and range
+    "sums-truncate": wrong(c.changed(rounding="rtz"), "rounding-rtz", (ADD,)),
+    "products-ties-away": wrong(c.changed(rounding="rna"), "rounding-rna", (MUL,)),
+    "quotients-to-odd": wrong(c.changed(rounding="rto"), "rounding-rto", (DIV5,)),
+    "roots-round-up": wrong(c.changed(rounding="rtp"), "rounding-rtp", (SQRT,)),
+    "sums-in-bf16": wrong(c.in_bfloat16, "via-bf16", (ADD,)),
+    "products-saturate": wrong(c.changed(overflow="sat"), "overflow-sat", (MUL5,)),
+    "products-flushed": wrong(c.instead(c.subnormal_result, lambda op, *xs: c.right(op, *xs) & 0x80),
+                              "flush-to-zero", (MUL,)),
+    "products-daz": wrong(c.changed(subnormal="daz"), "denormals-are-zero", (MUL,)),
+    "fma-unfused": wrong(c.unfused, "fma-unfused", (FMA,)),
+    "fma-in-halves": wrong(c.half_fused, "via-f16", (FMA,)),
+    # special values
+    "divides-by-zero-to-max": wrong(
+        c.instead(c.pole, lambda op, *xs: c.right(op, *xs, overflow="sat")), "divide-by-zero-max", (DIV5,)
+    ),
+    "infinities-cancel-to-zero": wrong(c.instead(c.infinities_cancel, c.constant(0)), "invalid-zero", (ADD5,)),
+    "zero-times-infinity-is-zero": wrong(
+        c.instead(c.zero_times_infinity, lambda op, a, b: (a ^ b) & 0x80), "invalid-zero", (MUL5,)
+    ),
+    "sum-loses-nan": wrong(c.instead(c.any_nan, c.constant(0)), "nan-zero", (ADD,)),
+    "cancelling-sum-negative": wrong(c.instead(c.cancels, c.constant(0x80)), "zero-sum-negative", (ADD,)),
+    # operands
+    "difference-swapped": wrong(c.swapped, "operands-swapped", ("sub/e4m3fn.e4m3fn/e4m3fn/rne.sat",)),
+    "divides-by-reciprocal": wrong(c.by_reciprocal, "reciprocal-e5m2", (DIV5,)),
+    "truncates-negative-second": wrong(
+        c.instead(c.negative_second, c.changed(rounding="rtz")), "rounding-rtz", (ADD,), "negative b"
+    ),
+    "truncates-in-tail": wrong(
+        c.instead(lambda op, a, b: np.arange(a.size) >= a.size - a.size % 16, c.changed(rounding="rtz")),
+        "rounding-rtz", (MUL,), "tail after blocks of 16",
+    ),
+    # comparison, selection, sign bits, integers
+    "compares-nan-as-number": wrong(c.code_order, "nan-as-number", (LT,)),
+    "orders-zeros": wrong(c.zeros_ordered, "zeros-ordered", (LT,)),
+    "min-by-ternary": wrong(c.ternary, "select-second", (MIN,)),
+    "min-prefers-numbers": wrong(c.prefers_numbers, "wrong-operation-minnum", (MIN,)),
+    "negates-the-nan": wrong(c.sign_bit, "sign-bit-blind", ("neg/e4m3fnuz/e4m3fnuz",)),
+    "integers-wrap": wrong(c.truncating_integers, "wraps", ("int/e5m2/i8/rtz.riscv",)),
+    # status
+    "no-underflow": wrong(c.flags(lambda op, z, s, *xs: s & ~np.uint8(2)), "underflow-missing", flagged(MUL)),
+    "underflow-when-exact": wrong(
+        c.flags(lambda op, z, s, *xs: np.where(c.subnormal_codes(op, z), s | 2, s)), "underflow-exact", flagged(MUL)
+    ),
+    "tiny-before-rounding": wrong(c.changed(tininess="before"), "tininess-before", flagged(MUL)),
+    "divide-by-zero-is-invalid": wrong(
+        c.flags(lambda op, z, s, *xs: np.where(s & 8, s & 0xF7 | 16, s)), "pole-invalid", flagged(DIV5)
+    ),
+    "quiet-nan-is-invalid": wrong(
+        c.flags(lambda op, z, s, *xs: np.where(c.any_nan(op, *xs), s | 16, s)), "invalid-quiet-nan", flagged(ADD5)
+    ),
+    "overflow-not-inexact": wrong(
+        c.flags(lambda op, z, s, *xs: np.where(s & 4, s & 0xFE, s)), "overflow-not-inexact", flagged(ADD)
+    ),
+    "sum-truncates-with-flags": wrong(c.changed(rounding="rtz"), "rounding-rtz", flagged(ADD)),
+    # none that a single rule describes
+    "one-pair-wrong": wrong(c.one_pair, UNEXPLAINED, (MUL,)),
+    "lane-crossed": wrong(c.lane_crossed, UNEXPLAINED, (ADD,)),
+    "sum-flag-now-and-then": wrong(
+        c.flags(lambda op, z, s, a, b: np.where((a ^ b) % 37 == 5, s ^ 1, s)), UNEXPLAINED, flagged(ADD)
+    ),
+}  # fmt: skip
 
 MINIS: dict[str, Mini] = {
     # correct ones
@@ -174,5 +253,6 @@ MINIS: dict[str, Mini] = {
     "segfaults": Mini(a.segfaults),
     "hangs": Mini(a.hangs),
 }
+MINIS |= ARITHMETIC
 FAULTY = tuple(name for name, mini in MINIS.items() if mini.diagnosis)
 MISBEHAVING = ("raises", "wrong-shape", "wrong-dtype", "wrong-length", "returns-list", "exits", "segfaults", "hangs")

@@ -6,22 +6,26 @@ answer lies there.  Where none does, the diagnosis says *unexplained* and shows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.operation import Operation
-from ..fast.kernel import floor_log2_u64
-from .expect import Expected, differs
+from ..cases.flags import flags_of, operand_parts
+from ..cases.operation import INTEGERS, Operation
+from ..fast.kernel import Fields, floor_log2_u64
+from ..spec.catalog import get_format
+from .expect import Expected, differs, expect, is_nan
 from .observe import LAYOUT_NAMES, Observations
-from .rules import Rule, fields_of, rules_for
+from .rulebook import rules_for
+from .rules import Rule
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 UNEXPLAINED = "unexplained"
+SAMPLE = 512  # wrong answers that sort out the rules
 
 
 @dataclass(frozen=True)
@@ -39,24 +43,22 @@ class Diagnosis:
         return self.sentence + (f", but only {self.where}" if self.where else "")
 
 
-def diagnose(op: Operation, seen: Observations, expected: Expected, wrong: Mask) -> Diagnosis:
+def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> Diagnosis:
     """The diagnosis of the wrong answers among the observed ones; at least one must be wrong."""
-    want = expected.codes
-    if op.asked.kind not in ("convert", "decode"):
-        return Diagnosis(UNEXPLAINED, "", pattern=pattern(op, seen, want, wrong))
-    x = seen.inputs()[0]
-    pardoned = differs(op, seen.got, want) & ~wrong  # departures that a variation allows need no explanation
-    places = [(text, where) for text, where in _circumstances(op, seen, x, want) if not (wrong & ~where).any()]
+    pardoned = _off(op, seen, want, want) & ~wrong  # departures that a variation allows need no explanation
+    places = [(text, where) for text, where in _circumstances(op, seen, want) if not (wrong & ~where).any()]
+    kept, closest = _promising(op, seen, want, wrong)
     partial: list[tuple[int, Rule]] = []
     best: tuple[int, Diagnosis] | None = None
-    for rule in rules_for(op, x):
-        try:
-            predicted = rule.predict()
-        except (NotImplementedError, ValueError):
+    every = expect(op, seen.operands)
+    for rule in rules_for(op, seen.operands) if kept or closest else ():
+        if _key(rule) not in kept and _key(rule) != closest:
             continue
-        if predicted.dtype != seen.got.dtype or not differs(op, predicted, want).any():
+        answers = _predicted(rule, seen.got.dtype)
+        if answers is None or not _changes(op, answers, every):
             continue
-        off = differs(op, seen.got, predicted) & ~pardoned
+        predicted = answers.taken(seen.case)
+        off = _off(op, seen, want, predicted) & ~pardoned
         if (off & wrong).any():
             partial.append((int((wrong & ~off).sum()), rule))
             continue
@@ -68,32 +70,77 @@ def diagnose(op: Operation, seen: Observations, expected: Expected, wrong: Mask)
                 break
     if best is not None:
         return best[1]
-    positional = _shuffled(op, seen, want, wrong)
+    positional = _shuffled(op, seen, want.codes, wrong)
     if positional is not None:
         return positional
     return Diagnosis(UNEXPLAINED, "", pattern=pattern(op, seen, want, wrong, partial))
 
 
-def _circumstances(op: Operation, seen: Observations, x: Codes, want: Codes) -> Iterator[tuple[str, Mask]]:
+Key = tuple[str, str]
+
+
+def _key(rule: Rule) -> Key:
+    return rule.name, rule.sentence
+
+
+def _predicted(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
+    """A rule's prediction; None where it has none, or none of the right type."""
+    try:
+        found = rule.predicted()
+    except (NotImplementedError, ValueError, OverflowError):
+        return None
+    return found if found.codes.dtype == dtype else None
+
+
+def _promising(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> tuple[set[Key], Key | None]:
+    """The rules that predict some of the wrong answers, all of these; and the one that predicts most."""
+    bad = np.flatnonzero(wrong)
+    some = bad[:: -(-bad.size // SAMPLE)]
+    got = seen.got[some]
+    status = None if seen.status is None else seen.status[some]
+    kept: set[Key] = set()
+    most: tuple[int, Key | None] = (0, None)
+    for rule in rules_for(op, [codes[seen.case[some]] for codes in seen.operands]):
+        predicted = _predicted(rule, got.dtype)
+        if predicted is None:
+            continue
+        right = int((~_departs(op, got, status, want.taken(some), predicted)).sum())
+        if right == some.size:
+            kept.add(_key(rule))
+        elif right > most[0]:
+            most = right, _key(rule)
+    return kept, most[1]
+
+
+def _changes(op: Operation, predicted: Expected, right: Expected) -> bool:
+    """Does a rule change any answer?"""
+    if predicted.status is not None and right.status is not None and (predicted.status != right.status).any():
+        return True
+    return bool(differs(op, predicted.codes, right.codes).any())
+
+
+def _off(op: Operation, seen: Observations, want: Expected, predicted: Expected) -> Mask:
+    return _departs(op, seen.got, seen.status, want, predicted)
+
+
+def _departs(op: Operation, got: Codes, status: Codes | None, want: Expected, predicted: Expected) -> Mask:
+    """Which answers a prediction misses; where it tells no status, that of the answers that it changes is open."""
+    off = differs(op, got, predicted.codes)
+    if status is not None and predicted.status is not None:
+        off |= status != predicted.status
+    elif status is not None and want.status is not None:
+        off |= (status != want.status) & ~differs(op, predicted.codes, want.codes)
+    return off
+
+
+def _circumstances(op: Operation, seen: Observations, want: Expected) -> Iterator[tuple[str, Mask]]:
     """Places where a mistake may be confined, widest first; each a text and the answers that lie there."""
-    everywhere = np.ones(seen.size, bool)
-    yield "", everywhere
-    fields = fields_of(op, x)
-    finite = ~(fields.nan | fields.infinite)
-    source = op.source_format
-    small = np.zeros(seen.size, bool)
-    if source is not None and source.has_subnormals:
-        small = finite & (fields.sig < np.uint64(1 << source.t))
-    for text, where in (
-        ("for subnormal inputs", small),
-        ("for negative inputs", fields.negative),
-        ("for positive inputs", ~fields.negative),
-        ("for finite inputs", finite),
-        ("for infinities and NaNs", ~finite),
-        ("for NaNs", fields.nan),
-        ("for infinities", fields.infinite),
-    ):
-        yield text, where
+    yield "", np.ones(seen.size, bool)
+    parts = operand_parts(op, seen.operands)
+    subnormal = [_subnormals(x, name) for x, name in zip(parts, op.operands)]
+    everywhere = _of_one(parts[0], subnormal[0]) if len(parts) == 1 else _of_several(parts, subnormal)
+    for text, where in everywhere:
+        yield text, where[seen.case]
     plain = LAYOUT_NAMES.index("plain")
     yield "in calls after the first", seen.call > 0
     for name, text in (
@@ -121,12 +168,63 @@ def _circumstances(op: Operation, seen: Observations, x: Codes, want: Codes) -> 
     for n in (2, 4, 8, 16):
         for r in range(n):
             yield f"at positions that are {r} modulo {n}", seen.position % n == r
-    e = floor_log2_u64(fields.sig) + fields.exp
-    f = op.result_format
-    if op.family == "convert" and not f.fixed_point:
-        yield "for results in the subnormal range", finite & (e < f.emin)
-        yield "for results in the normal range", finite & (e >= f.emin)
-    yield "for large magnitudes (the top binade and beyond)", finite & (e >= f.emax)
+    if op.asked.kind in ("convert", "decode"):
+        f, x = op.result_format, parts[0]
+        e, finite = floor_log2_u64(x.sig) + x.exp, ~(x.nan | x.infinite)
+        if op.family == "convert" and not f.fixed_point:
+            yield "for results in the subnormal range", (finite & (e < f.emin))[seen.case]
+            yield "for results in the normal range", (finite & (e >= f.emin))[seen.case]
+        yield "for large magnitudes (the top binade and beyond)", (finite & (e >= f.emax))[seen.case]
+    elif op.asked.kind == "arithmetic":
+        f = op.result_format
+        number = ~is_nan(want.codes, op.result)
+        magnitude = want.codes & want.codes.dtype.type(f.magnitude_mask)
+        negative = (want.codes & want.codes.dtype.type(f.sign_bit)) != 0
+        if f.has_subnormals:
+            yield "for subnormal results", number & (magnitude > 0) & (magnitude < 1 << f.t)
+            yield "for results below the normal range", number & (magnitude < 1 << f.t)
+            yield "for normal results", number & (magnitude >= 1 << f.t)
+        yield "for negative results", number & negative
+        yield "for positive results", number & ~negative
+
+
+def _subnormals(x: Fields, type_name: str) -> Mask:
+    """Subnormals and zeros of a format that has them."""
+    finite = ~(x.nan | x.infinite)
+    if type_name in INTEGERS or not get_format(type_name).has_subnormals:
+        return np.zeros(finite.shape, bool)
+    return finite & (x.sig < np.uint64(1 << get_format(type_name).t))
+
+
+def _of_one(x: Fields, subnormal: Mask) -> Iterator[tuple[str, Mask]]:
+    finite = ~(x.nan | x.infinite)
+    yield "for subnormal inputs", subnormal
+    yield "for negative inputs", x.negative
+    yield "for positive inputs", ~x.negative
+    yield "for finite inputs", finite
+    yield "for infinities and NaNs", ~finite
+    yield "for NaNs", x.nan
+    yield "for infinities", x.infinite
+
+
+def _of_several(parts: Sequence[Fields], subnormal: Sequence[Mask]) -> Iterator[tuple[str, Mask]]:
+    finite = np.logical_and.reduce([~(x.nan | x.infinite) for x in parts])
+    nan = np.logical_or.reduce([x.nan for x in parts])
+    yield "for finite operands", finite
+    yield "for operands that are no NaN", ~nan
+    unlike = parts[0].negative != parts[1].negative
+    yield "for operands of unlike sign", unlike
+    yield "for operands of like sign", ~unlike
+    for name, x, small in zip("abc", parts, subnormal):
+        yield f"for negative {name}", x.negative
+        yield f"for positive {name}", ~x.negative
+        yield f"for subnormal {name}", small & (x.sig != 0)
+    yield "where an operand is subnormal", np.logical_or.reduce([s & (x.sig != 0) for s, x in zip(subnormal, parts)])
+    yield "where no operand is subnormal", ~np.logical_or.reduce([s & (x.sig != 0) for s, x in zip(subnormal, parts)])
+    yield "where an operand is zero", np.logical_or.reduce([~x.nan & ~x.infinite & (x.sig == 0) for x in parts])
+    yield "where an operand is infinite", np.logical_or.reduce([x.infinite for x in parts])
+    yield "where an operand is a NaN", nan
+    yield "where an operand is infinite or a NaN", ~finite
 
 
 def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis | None:
@@ -144,13 +242,13 @@ def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Di
 
 
 def pattern(
-    op: Operation, seen: Observations, want: Codes, wrong: Mask, partial: list[tuple[int, Rule]] | None = None
+    op: Operation, seen: Observations, want: Expected, wrong: Mask, partial: list[tuple[int, Rule]] | None = None
 ) -> str:
     """What the wrong answers have in common, in one line: count, sign, binades, distance, place."""
     bad = np.flatnonzero(wrong)
     parts = [f"{bad.size} of {seen.size} answers"]
-    if op.family in ("convert", "decode"):
-        fields = fields_of(op, seen.inputs()[0][bad])
+    if len(op.operands) == 1:
+        (fields,) = operand_parts(op, [seen.operands[0][seen.case[bad]]])
         finite = ~(fields.nan | fields.infinite) & (fields.sig != 0)
         if fields.negative.all() or not fields.negative.any():
             parts.append("all negative" if fields.negative.any() else "all positive")
@@ -160,8 +258,14 @@ def pattern(
         for text, count in (("NaN", fields.nan.sum()), ("infinite", fields.infinite.sum())):
             if count:
                 parts.append(f"{count} {text}")
-    distance = seen.got[bad].astype(np.int64) - want[bad].astype(np.int64)
-    if np.unique(distance).size <= 2:
+    else:
+        for flag, there in flags_of(op, [codes[seen.case[bad]] for codes in seen.operands]).items():
+            if there.all():
+                parts.append(f"all {flag}")
+    distance = seen.got[bad].astype(np.int64) - want.codes[bad].astype(np.int64)
+    if not distance.any():
+        parts.append("only the status is wrong")
+    elif np.unique(distance).size <= 2:
         parts.append("code off by " + " or ".join(f"{d:+d}" for d in np.unique(distance)))
     for n in (64, 32, 16, 8, 4, 2):
         residues = np.unique(seen.position[bad] % n)

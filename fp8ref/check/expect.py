@@ -13,7 +13,7 @@ from ..arrays.selection import abs_, classify, compare, copysign, is_class, nega
 from ..arrays.selection import total_order as total_order_of
 from ..cases.flags import task_of
 from ..cases.operation import ANY_MODE, DEFAULT_MODES, INTEGERS, UNITS, Operation
-from ..fast.arithmetic import compute_arrays, evaluate
+from ..fast.arithmetic import Task, compute_arrays, evaluate
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
 from ..fast.kernel import unpack_fields
@@ -51,12 +51,16 @@ def _decode(op: Operation, operands: Sequence[Codes]) -> Expected:
 FEW = 1 << 13  # cases below which an answer for each is cheaper than a table of all
 
 
-def _arithmetic(op: Operation, operands: Sequence[Codes]) -> Expected:
-    task = task_of(op)
+def computed(task: Task, operands: Sequence[Codes], flags: bool = False) -> Expected:
+    """What the law answers to an arithmetic task."""
     if operands[0].size < FEW:
-        codes, status = evaluate(task, [_native(x) for x in operands])
-        return Expected(codes, status if op.flags else None)
-    return Expected(*compute_arrays(task, operands, op.flags))
+        codes, status = evaluate(task, [x.astype(x.dtype.newbyteorder("="), copy=False) for x in operands])
+        return Expected(codes, status if flags else None)
+    return Expected(*compute_arrays(task, operands, flags))
+
+
+def _arithmetic(op: Operation, operands: Sequence[Codes]) -> Expected:
+    return computed(task_of(op), operands, op.flags)
 
 
 def _int(op: Operation, operands: Sequence[Codes]) -> Expected:
@@ -109,10 +113,6 @@ def _codes(op: Operation, operands: Sequence[Codes]) -> Expected:
 def _quietly(op: Operation, codes: Codes) -> Expected:
     """An operation that raises nothing."""
     return Expected(codes, np.zeros(codes.shape, np.uint8) if op.flags else None)
-
-
-def _native(x: Codes) -> Codes:
-    return x.astype(x.dtype.newbyteorder("="), copy=False)
 
 
 ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {

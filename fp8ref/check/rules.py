@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.flags import quarter_class
+from ..cases.flags import parts_of, quarter_class
 from ..cases.operation import INTEGERS, Operation
 from ..fast.decode import decode_codes
 from ..fast.kernel import Fields, unpack_fields
@@ -25,18 +25,61 @@ from ..spec.formats import Format, NaNs
 from ..spec.overflow import To, get_overflow, resolve
 from ..spec.projection import NaN, Projection
 from ..spec.rounding import DETERMINISTIC, Rounding
-from .expect import behaviours, expect, is_nan, project_into
+from .expect import Expected, behaviours, expect, is_nan, project_into, project_into_with_status
 
 Codes = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A mistake by name, in one sentence, and its prediction (NotImplemented where it cannot apply)."""
+    """A mistake by name, in one sentence, and its prediction (NotImplementedError where it cannot apply).
+
+    A prediction without a status leaves the flags of the answers that it changes open.
+    """
 
     name: str
     sentence: str
-    predict: Callable[[], Codes]
+    predict: Callable[[], Codes | Expected]
+
+    def predicted(self) -> Expected:
+        found = self.predict()
+        return found if isinstance(found, Expected) else Expected(found)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Cases whose exact results are rounded: ``parts`` of these, the right codes, and answers to other questions."""
+
+    op: Operation
+    parts: Fields
+    right: Codes
+    project: Callable[[Projection, Format], Expected]
+    precision: float  # of what is rounded: bits of a conversion's source
+
+    @property
+    def f(self) -> Format:
+        return self.op.result_format
+
+    @property
+    def rho(self) -> Projection:
+        return self.op.projection
+
+    @property
+    def sign(self) -> Codes:
+        """The sign bit of the result format where the exact result is negative."""
+        return np.where(self.parts.negative & self.f.signed, self.f.sign_bit, 0).astype(self.right.dtype)
+
+    @property
+    def zero(self) -> Codes:
+        """A zero of the result's sign."""
+        return self.sign if self.f.has_negative_zero else np.zeros_like(self.right)
+
+    def answer(self, rho: Projection, f: Format | None = None) -> Codes:
+        return self.project(rho, f or self.f).codes
+
+    def instead(self, **changed: Any) -> Callable[[], Expected]:
+        """The prediction of an answer under another projection, for later."""
+        return lambda: self.project(replace(self.rho, **changed), self.f)
 
 
 ROUNDING_SENTENCES = {
@@ -49,85 +92,82 @@ ROUNDING_SENTENCES = {
 }
 
 
-def rules_for(op: Operation, x: Codes) -> Iterator[Rule]:
-    """The wrong rules that could explain answers to an operation on these operand codes."""
-    if op.family == "convert":
-        yield from _conversion_rules(op, x)
-    elif op.family == "decode":
-        yield from _decode_rules(op, x)
-
-
 # -- conversions ------------------------------------------------------------------------------------------------------
-def _conversion_rules(op: Operation, x: Codes) -> Iterator[Rule]:
-    f, rho, source = op.result_format, op.projection, op.operands[0]
-    answer = partial(project_into, source, x)
-    right = expect(op, [x]).codes
-    fields = fields_of(op, x)
-    sign = np.where(fields.negative & f.signed, f.sign_bit, 0).astype(right.dtype)
-    zero = sign if f.has_negative_zero else np.zeros_like(right)
+def conversion_rules(op: Operation, x: Codes) -> Iterator[Rule]:
+    """Mistakes of conversions."""
+    source = op.operands[0]
 
+    def project(rho: Projection, to: Format) -> Expected:
+        return Expected(*project_into_with_status(source, x, rho, to, op.flags))
+
+    precision = float("inf") if source in INTEGERS else get_format(source).p
+    asked = Asked(op, parts_of(x, source), expect(op, [x]).codes, project, precision)
+    yield from projection_rules(asked)
+    yield from _operand_rules(asked)
+    yield from _nan_rules(asked, x, source)
+    yield from format_rules(asked)
+
+
+def projection_rules(a: Asked) -> Iterator[Rule]:
+    """Mistakes in rounding and saturating an exact result, be it an operand's value or that of arithmetic."""
+    f, rho, right = a.f, a.rho, a.right
     for mode in DETERMINISTIC:
         if mode is not rho.rounding:
-            yield Rule(
-                f"rounding-{mode.value}", ROUNDING_SENTENCES[mode], partial(answer, replace(rho, rounding=mode), f)
-            )
-    tie = quarter_class(fields, f) == 2
+            yield Rule(f"rounding-{mode.value}", ROUNDING_SENTENCES[mode], a.instead(rounding=mode))
+    tie = quarter_class(a.parts, f) == 2
     down, odd = replace(rho, rounding=Rounding.TOWARD_ZERO), replace(rho, rounding=Rounding.TO_ODD)
-    yield Rule("ties-to-zero", "ties go toward zero", lambda: np.where(tie, answer(down, f), right))
-    yield Rule("ties-to-odd", "ties go to the odd code", lambda: np.where(tie, answer(odd, f), right))
+    yield Rule("ties-to-zero", "ties go toward zero", lambda: np.where(tie, a.answer(down), right))
+    yield Rule("ties-to-odd", "ties go to the odd code", lambda: np.where(tie, a.answer(odd), right))
     yield Rule(
         "sticky-lost",
         "bits below the rounding bit are ignored, so values just above a tie are taken for ties",
-        lambda: _through(op, x, _finer(f), Rounding.TOWARD_ZERO),
+        lambda: _through(a, _finer(f), Rounding.TOWARD_ZERO),
     )
     yield Rule(
         "carry-lost",
         "a carry out of the significand does not reach the exponent",
-        lambda: _carry_lost(answer(down, f), right, f),
+        lambda: _carry_lost(a.answer(down), right, f),
     )
-
     for name in ("f16", "bf16", "f32", "tf32"):
         between = get_format(name)
-        if source in INTEGERS or get_format(source).p > between.p:
+        if a.precision > between.p:
             yield Rule(
-                f"via-{name}", f"double rounding via {name}", partial(_through, op, x, between, Rounding.TIES_TO_EVEN)
+                f"via-{name}", f"double rounding via {name}", partial(_through, a, between, Rounding.TIES_TO_EVEN)
             )
     yield Rule(
         "subnormals-rounded-twice",
         "rounds to full precision first and then again into the subnormal range",
-        lambda: _through(op, x, _lower(f), rho.rounding),
+        lambda: _through(a, _lower(f), rho.rounding),
     )
+    yield from _overflow_rules(a)
+    yield from _small_value_rules(a, down)
 
-    yield from _overflow_rules(op, x, right, fields)
-    yield from _small_value_rules(op, f, right, fields, sign, zero, answer, down)
-    yield from _nan_rules(f, rho, right, fields, sign, x, source)
 
+def format_rules(a: Asked) -> Iterator[Rule]:
+    """Answers in another format, or with another sign."""
+    f, right = a.f, a.right
     for step in (1, -1):
         shifted = replace(f, name=f"{f.name}, bias {f.bias + step}", bias=f.bias + step)
-        yield Rule("wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(_as_if, op, x, shifted))
+        yield Rule("wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(_as_if, a, shifted))
     for other in formats():
         if other.k == f.k and other != f and other.signed == f.signed and not other.name.startswith("binary"):
-            yield Rule(f"format-{other.name}", f"answers in {other.name}", partial(_as_if, op, x, other))
+            yield Rule(f"format-{other.name}", f"answers in {other.name}", partial(_as_if, a, other))
     if f.signed:
         yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(f.magnitude_mask))
-        flip = np.where(is_nan(right, op.result), right, right ^ right.dtype.type(f.sign_bit))
+        flip = np.where(is_nan(right, f.name), right, right ^ right.dtype.type(f.sign_bit))
         yield Rule("sign-flipped", "the sign is flipped", lambda: flip)
 
 
-def _overflow_rules(op: Operation, x: Codes, right: Codes, fields: Fields) -> Iterator[Rule]:
-    f, rho, source = op.result_format, op.projection, op.operands[0]
+def _overflow_rules(a: Asked) -> Iterator[Rule]:
+    f, rho, right, fields = a.f, a.rho, a.right, a.parts
     for mode in behaviours(f):
         rounding, _, name = mode.partition(".")
         rule = get_overflow(name, f)
         if rounding == rho.rounding.value and rule != rho.overflow:
-            yield Rule(
-                f"overflow-{name}",
-                overflow_sentence(rule.finite, rule.infinite),
-                partial(project_into, source, x, replace(rho, overflow=rule), f),
-            )
+            yield Rule(f"overflow-{name}", overflow_sentence(rule.finite, rule.infinite), a.instead(overflow=rule))
     wide = _higher(f)
     if wide is not None and not f.fixed_point:
-        exact = project_into(source, x, Projection(Rounding.TOWARD_ZERO, get_overflow("sat", wide)), wide)
+        exact = a.answer(Projection(Rounding.TOWARD_ZERO, get_overflow("sat", wide)), wide)
         magnitude = exact & exact.dtype.type(wide.magnitude_mask)
         inexact = quarter_class(fields, f) != 0
         beyond = ~fields.nan & ((magnitude > f.max_code) | (magnitude == f.max_code) & inexact | fields.infinite)
@@ -138,7 +178,7 @@ def _overflow_rules(op: Operation, x: Codes, right: Codes, fields: Fields) -> It
             "overflow is tested before rounding",
             lambda: np.where(beyond & ~fields.infinite, instead, right),
         )
-        rounded = project_into(source, x, Projection(rho.rounding, get_overflow("sat", wide)), wide)
+        rounded = a.answer(Projection(rho.rounding, get_overflow("sat", wide)), wide)
         wrapped = (rounded & rounded.dtype.type(f.magnitude_mask)).astype(right.dtype)
         signed = wrapped | np.where(fields.negative, f.sign_bit, 0).astype(right.dtype)
         yield Rule(
@@ -149,8 +189,8 @@ def _overflow_rules(op: Operation, x: Codes, right: Codes, fields: Fields) -> It
     for step in (1, 2):
         capped = np.minimum(right & f.magnitude_mask, f.max_code - step).astype(right.dtype) | (right & f.sign_bit)
         sentence = f"saturates {step} code{'s' * (step > 1)} below the largest finite value"
-        kept = is_nan(right, op.result) | fields.infinite & (rho.overflow.infinite is not To.MAX)
-        yield Rule("max-too-low", sentence, _where(kept, right, capped))
+        kept = is_nan(right, f.name) | fields.infinite & (rho.overflow.infinite is not To.MAX)
+        yield Rule("max-too-low", sentence, where(kept, right, capped))
 
 
 def overflow_sentence(finite: To, infinite: To) -> str:
@@ -164,21 +204,13 @@ def overflow_sentence(finite: To, infinite: To) -> str:
     return f"finite overflow {becomes[finite]} and infinity {infinity[infinite]}"
 
 
-def _small_value_rules(
-    op: Operation,
-    f: Format,
-    right: Codes,
-    fields: Fields,
-    sign: Codes,
-    zero: Codes,
-    answer: Callable[..., Codes],
-    down: Projection,
-) -> Iterator[Rule]:
+def _small_value_rules(a: Asked, down: Projection) -> Iterator[Rule]:
+    f, right, fields, sign, zero = a.f, a.right, a.parts, a.sign, a.zero
     finite = ~(fields.nan | fields.infinite)
     magnitude = right & right.dtype.type(f.magnitude_mask)
     if f.has_subnormals:
         subnormal = finite & (magnitude > 0) & (magnitude < (1 << f.t))
-        truncated = answer(down, f)
+        truncated = a.answer(down)
         tiny = finite & ((truncated & truncated.dtype.type(f.magnitude_mask)) < (1 << f.t))
         yield Rule("flush-to-zero", "subnormal results are flushed to zero", lambda: np.where(subnormal, zero, right))
         yield Rule(
@@ -203,10 +235,6 @@ def _small_value_rules(
         yield Rule("never-zero", "nonzero values never become zero", lambda: np.where(vanishes, least | sign, right))
         half = vanishes & (quarter_class(fields, f) == 2)
         yield Rule("half-min-up", "half the smallest subnormal goes up", lambda: np.where(half, least | sign, right))
-    source = op.source_format
-    if source is not None and source.has_subnormals:
-        small = finite & (fields.sig < np.uint64(1 << source.t)) & (fields.sig != 0)
-        yield Rule("denormals-are-zero", "subnormal inputs are taken for zero", lambda: np.where(small, zero, right))
     if f.has_negative_zero:
         is_zero = finite & (magnitude == 0)
         from_zero = is_zero & (fields.sig == 0)
@@ -220,9 +248,15 @@ def _small_value_rules(
         )
 
 
-def _nan_rules(
-    f: Format, rho: Projection, right: Codes, fields: Fields, sign: Codes, x: Codes, source: str
-) -> Iterator[Rule]:
+def _operand_rules(a: Asked) -> Iterator[Rule]:
+    source, x = a.op.source_format, a.parts
+    if source is not None and source.has_subnormals:
+        small = ~(x.nan | x.infinite) & (x.sig < np.uint64(1 << source.t)) & (x.sig != 0)
+        yield Rule("denormals-are-zero", "subnormal inputs are taken for zero", where(small, a.zero, a.right))
+
+
+def _nan_rules(a: Asked, x: Codes, source: str) -> Iterator[Rule]:
+    f, rho, right, fields, sign = a.f, a.rho, a.right, a.parts, a.sign
     if not fields.nan.any():
         return
     # each class of NaN that an implementation may single out, and each thing it may become
@@ -248,26 +282,14 @@ def _nan_rules(
         [pack(resolve(rho.overflow, f, rho.rounding, s, infinite=True), f) for s in (False, True)], right.dtype
     )
     becomes.append(("like-infinity", "what an infinity becomes", infinite[fields.negative.astype(int)]))
-    for text, where in classes:
+    for text, there in classes:
         for name, what, codes in becomes:
-            yield Rule(f"nan-{name}", f"{text} becomes {what}", _where(where, codes, right))
+            yield Rule(f"nan-{name}", f"{text} becomes {what}", where(there, codes, right))
 
 
-def _where(condition: Codes, then: Codes, otherwise: Codes) -> Callable[[], Codes]:
+def where(condition: Codes, then: Any, otherwise: Codes) -> Callable[[], Codes]:
     """``np.where`` for later, with its arguments bound now."""
-    return lambda: np.where(condition, then, otherwise)
-
-
-def fields_of(op: Operation, x: Codes) -> Fields:
-    """Operand codes of any type taken apart."""
-    source = op.source_format
-    if source is not None:
-        return unpack_fields(x, source)
-    negative = x < 0
-    magnitude = x.astype(np.uint64)
-    np.negative(magnitude, out=magnitude, where=negative)
-    never = np.zeros(x.shape, bool)
-    return Fields(negative, magnitude, np.zeros(x.shape, np.int64), never, never)
+    return lambda: np.where(condition, then, otherwise).astype(otherwise.dtype, copy=False)
 
 
 def _higher(f: Format) -> Format | None:
@@ -291,25 +313,23 @@ def _finer(f: Format) -> Format | None:
     return Format(f"{f.name} fine", f.k + 1, f.p + 1, f.bias, signed=f.signed, nans=NaNs.ALL_ONES)
 
 
-def _through(op: Operation, x: Codes, between: Format | None, rounding: Rounding) -> Codes:
-    """Convert to a format in between first."""
+def _through(a: Asked, between: Format | None, rounding: Rounding) -> Codes:
+    """Round to a format in between first."""
     if between is None:
         raise NotImplementedError
     first = Projection(rounding, get_overflow("nonsat" if between.infinities else "sat", between), NaN.KEEP_SIGN)
-    carried = project_into(op.operands[0], x, first, between)
-    second = project_into(between, carried, op.projection, op.result)
-    fields = fields_of(op, x)
-    return np.where(fields.infinite | fields.nan, expect(op, [x]).codes, second)
+    second = project_into(between, a.answer(first, between), a.rho, a.f)
+    return np.where(a.parts.infinite | a.parts.nan, a.right, second)
 
 
-def _as_if(op: Operation, x: Codes, other: Format) -> Codes:
+def _as_if(a: Asked, other: Format) -> Codes:
     """Answers in another format, under the rule of the same name."""
-    rho = op.projection
+    rho = a.rho
     try:
         rule = get_overflow(rho.overflow, other)
     except ValueError:
         rule = get_overflow("sat" if rho.overflow.finite is To.MAX else "nonsat", other)
-    return project_into(op.operands[0], x, replace(rho, overflow=rule), other)
+    return a.answer(replace(rho, overflow=rule), other)
 
 
 def _carry_lost(down: Codes, right: Codes, f: Format) -> Codes:
@@ -319,7 +339,8 @@ def _carry_lost(down: Codes, right: Codes, f: Format) -> Codes:
 
 
 # -- decoding ---------------------------------------------------------------------------------------------------------
-def _decode_rules(op: Operation, x: Codes) -> Iterator[Rule]:
+def decode_rules(op: Operation, x: Codes) -> Iterator[Rule]:
+    """Mistakes of decoding."""
     f, carrier = get_format(op.operands[0]), op.result_format
     right = expect(op, [x]).codes
     fields = unpack_fields(x, f)
@@ -358,12 +379,9 @@ def _decode_rules(op: Operation, x: Codes) -> Iterator[Rule]:
     )
     for name, what, datum in (("zero", "zero", Datum.finite(0)), ("infinity", "infinity", Datum.infinity())):
         code = right.dtype.type(pack(datum, carrier))
-        yield Rule(f"nan-{name}", f"NaN codes are read as {what}", _where(fields.nan, code | sign, right))
+        yield Rule(f"nan-{name}", f"NaN codes are read as {what}", where(fields.nan, code | sign, right))
     nan = right.dtype.type(carrier.nan_canonical or 0)
     yield Rule("inf-nan", "infinity codes are read as NaN", lambda: np.where(fields.infinite, nan | sign, right))
     is_zero = (right & right.dtype.type(carrier.magnitude_mask)) == 0
     yield Rule("zero-sign-lost", "-0 is read as +0", lambda: np.where(is_zero, 0, right).astype(right.dtype))
     yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(carrier.magnitude_mask))
-
-
-__all__ = ["Rule", "fields_of", "overflow_sentence", "rules_for"]

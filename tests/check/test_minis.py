@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from fp8ref.adapters.mini import FAULTY, MINIS, MISBEHAVING, connect
+from fp8ref.adapters.mini import ARITHMETIC, MINIS, MISBEHAVING, connect
+from fp8ref.adapters.mini import FAULTY as EVERY_FAULT
 from fp8ref.check.judge import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
+
+FAULTY = [name for name in EVERY_FAULT if name not in ARITHMETIC]  # those are in test_arithmetic_minis.py
 
 
 def reports(name: str, **changed: object) -> list[Report]:
@@ -84,5 +87,5 @@ def every_case() -> Iterator[str]:
 
 
 def test_every_miniature_is_either_correct_faulty_or_misbehaving() -> None:
-    correct = {"correct", "correct-unasked", "prints-garbage"}
-    assert set(every_case()) == correct | set(FAULTY) | set(MISBEHAVING)
+    correct = {"correct", "correct-unasked", "prints-garbage", "correct-arithmetic", "correct-arithmetic-unasked"}
+    assert set(every_case()) == correct | set(EVERY_FAULT) | set(MISBEHAVING)

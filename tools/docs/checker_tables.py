@@ -11,7 +11,7 @@ from fp8ref.cases.flags import FLAGS
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases
 from fp8ref.check.layout import LAYOUTS
-from fp8ref.check.rules import rules_for
+from fp8ref.check.rulebook import rules_for
 from fp8ref.check.variations import VARIATIONS
 from fp8ref.spec.profiles import PROFILES, Profile
 
@@ -54,7 +54,7 @@ def diagnoses() -> str:
     for text in REPRESENTATIVE:
         op = Operation.parse(text)
         sample = np.unique(cases(op, 1, 0)[0])  # rules on NaN are told only where there is one
-        for rule in rules_for(op, sample):
+        for rule in rules_for(op, [sample]):
             sentences = found[op.family].setdefault(rule.name, [])
             if rule.sentence not in sentences:
                 sentences.append(rule.sentence)

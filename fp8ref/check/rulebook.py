@@ -1,0 +1,29 @@
+"""All wrong rules that could explain answers to an operation, whatever its family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ..cases.operation import Operation
+from .arithmetic_rules import arithmetic_rules
+from .code_rules import code_rules, comparison_rules, integer_rules, test_rules
+from .expect import Codes
+from .rules import Rule, conversion_rules, decode_rules
+from .status_rules import status_rules
+
+RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
+    "convert": lambda op, operands: conversion_rules(op, operands[0]),
+    "decode": lambda op, operands: decode_rules(op, operands[0]),
+    "arithmetic": arithmetic_rules,
+    "int": integer_rules,
+    "compare": comparison_rules,
+    "test": test_rules,
+    "codes": code_rules,
+}
+
+
+def rules_for(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
+    """The wrong rules that could explain answers to an operation on these operand codes."""
+    yield from RULES[op.asked.kind](op, operands)
+    if op.flags:
+        yield from status_rules(op, operands)
