@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from ..spec.compare import CLASS_PREDICATES, PREDICATES
 
-PROJECTION, INTEGER_MODE = "projection", "rounding.range"
+PROJECTION, INTEGER_MODE, ACCUMULATOR = "projection", "rounding.range", "accumulator"
 
 
 @dataclass(frozen=True)
 class Family:
     """A kind of question: how many operands, what its mode is, and how it is answered.
 
-    ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, None where nothing
-    is rounded.  ``law``: the name of the operation in the law.  ``kind``: which of the
+    ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, ``accumulator`` for
+    dot products, None where nothing is rounded.  ``law``: the name of the operation in the law.  ``kind``: which of the
     checker's answers serves it.
     ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
     """
@@ -95,6 +95,10 @@ FAMILIES = {
             Family(name, 1, None, f"{name}: 1 or 0", "test", name, "bool", example=f"{name}/e5m2/bool")
             for name in TESTS
         ),
+        Family("dot", 2, ACCUMULATOR, "sums of products; a, b (n,K), c (n) -> d (n); c in the result format", "dot",
+               example="dot/e4m3fn.e5m2/f32/hopper.wgmma.fp8.f32;k=32"),
+        Family("matmul", 2, ACCUMULATOR, "matrix products; A (M,K), B (K,N), C (M,N) -> D (M,N)", "dot",
+               example="matmul/e4m3fn.e4m3fn/f32/exact;k=32"),
         Family("classify", 1, None, "0 to 9: -Inf, -normal, -subnormal, -0, +0, ..., +Inf, sNaN, qNaN", "codes",
                result="class", example="classify/e5m2/class"),
     )

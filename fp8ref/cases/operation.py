@@ -23,7 +23,8 @@ from ..spec.formats import Format
 from ..spec.integers import OutOfRange
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
-from .families import BY_TESTFLOAT, FAMILIES, INTEGER_MODE, PROJECTION, Family
+from .dots import check_product
+from .families import ACCUMULATOR, BY_TESTFLOAT, FAMILIES, INTEGER_MODE, PROJECTION, Family
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
@@ -34,7 +35,7 @@ KEYS = (
 )  # fmt: skip
 PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"
-DEFAULT_MODES = {PROJECTION: "rne.sat", INTEGER_MODE: "rtz.riscv"}
+DEFAULT_MODES = {PROJECTION: "rne.sat", INTEGER_MODE: "rtz.riscv", ACCUMULATOR: "exact"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ class Operation:
             raise ValueError(f"operation {text!r}: the second operand of scaleb is an integer type")
         if kind == "codes" and len({*self.operands, self.result} - set(UNITS)) > 1:
             raise ValueError(f"operation {text!r}: {self.family} is an operation of one format")
+        if kind == "dot":
+            check_product(self, text)
+            return
         if kind == "arithmetic":
             require_defined(self.asked.law, self.result_format)
         if kind == "codes" and self.family == "neg" and not self.result_format.signed:

@@ -5,8 +5,10 @@ Vectorised code takes other paths for tails, strides and odd addresses, so the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,22 +48,25 @@ def span(layout: Layout, n: int) -> int:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where one call's operands lie: n elements in a layout, from an aligned element of each region on."""
+    """Where one call's arrays lie: up to n elements in a layout, from an aligned element of each region on."""
 
     start: int
     n: int
     layout: str = "plain"
 
-    def view(self, arena: Any, dtype: np.dtype[Any], region: int, capacity: int) -> NDArray[Any]:
-        """The call's view of a region of ``capacity`` elements."""
+    def view(
+        self, arena: Any, dtype: np.dtype[Any], region: int, capacity: int, shape: tuple[int, ...]
+    ) -> NDArray[Any]:
+        """The call's view of a region of ``capacity`` elements, as an array of a shape."""
         layout = LAYOUTS[self.layout]
         offset = (region * capacity + self.start) * ELEMENT
-        whole = np.frombuffer(arena, dtype, span(layout, self.n), offset)
-        return whole[::-1] if layout.step < 0 else whole[layout.start :: layout.step][: self.n]
+        n = math.prod(shape)
+        whole = np.frombuffer(arena, dtype, span(layout, n), offset)
+        return (whole[::-1] if layout.step < 0 else whole[layout.start :: layout.step][:n]).reshape(shape)
 
 
 def slots(calls: Sequence[tuple[int, str]]) -> list[Slot]:
-    """Slots for calls of (n, layout), one behind the other."""
+    """Slots for calls whose largest array has n elements in a layout, one behind the other."""
     found, start = [], 0
     for n, layout in calls:
         found.append(Slot(start, n, layout))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.dots import operand_types, shapes
 from ..cases.operation import Operation, carrier_dtype
 from .layout import ELEMENT, OPERANDS, REGIONS, Slot, extent, slots
 
@@ -71,7 +72,7 @@ class Session:
         self._log_fd = _anonymous_file("fp8ref-log", 0)
         self._arena = mmap.mmap(self._arena_fd, REGIONS * CAPACITY * ELEMENT)
         self._child: subprocess.Popen[bytes] | None = None
-        self._pending: tuple[Operation, list[Slot]] | None = None
+        self._pending: tuple[Operation, list[tuple[Slot, int]]] | None = None
         self.hello = self._start()
 
     def __enter__(self) -> Session:
@@ -99,15 +100,16 @@ class Session:
 
     def send(self, op: Operation, calls: Sequence[Call]) -> None:
         """Hand over the operands of calls (together at most CAPACITY elements) and return at once."""
-        found = slots(tuple((operands[0].size, layout) for operands, layout in calls))
+        found = slots([(largest(operands), layout) for operands, layout in calls])
         assert extent(found) <= CAPACITY
         if self._child is None:
             self.hello = self._start()
         for (operands, _), slot in zip(calls, found):
-            for region, (name, codes) in enumerate(zip(op.operands, operands)):
-                slot.view(self._arena, carrier_dtype(name), region, CAPACITY)[:] = codes
-        message = {"op": op.id, "calls": [[slot.start, slot.n, slot.layout] for slot in found]}
-        self._pending = (op, found)
+            for region, (name, codes) in enumerate(zip(operand_types(op), operands)):
+                slot.view(self._arena, carrier_dtype(name), region, CAPACITY, codes.shape)[...] = codes
+        counts = [len(operands[0]) for operands, _ in calls]
+        message = {"op": op.id, "calls": [[s.start, s.n, s.layout, n] for s, n in zip(found, counts)]}
+        self._pending = (op, list(zip(found, counts)))
         try:
             os.write(self._to, json.dumps(message).encode() + b"\n")
         except OSError:
@@ -126,11 +128,11 @@ class Session:
         if answer.get("done") != len(asked):
             self._kill()
             raise Crashed(f"answered {str(answer)[:200]} instead of {len(asked)} calls")
-        return [self._answer(op, Slot(slot.start, slot.n)) for slot in asked]
+        return [self._answer(op, Slot(slot.start, slot.n), shapes(op, n)[-1]) for slot, n in asked]
 
-    def _answer(self, op: Operation, slot: Slot) -> Answer:
-        codes = slot.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY)
-        return codes, slot.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY) if op.flags else None
+    def _answer(self, op: Operation, slot: Slot, shape: tuple[int, ...]) -> Answer:
+        codes = slot.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shape)
+        return codes, slot.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY, shape) if op.flags else None
 
     # -- the process ----------------------------------------------------------------------------------------------
     def _start(self) -> Hello:
@@ -217,6 +219,11 @@ class Session:
         for fd in (self._to, self._from):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def largest(operands: Sequence[Codes]) -> int:
+    """Elements of the largest array of a call, its answer's among them: no answer is larger than its operands."""
+    return max(codes.size for codes in operands)
 
 
 def _anonymous_file(name: str, size: int) -> int:

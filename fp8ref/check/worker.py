@@ -17,6 +17,7 @@ import numpy as np
 
 from ..adapters.base import Adapter, Documented, Unavailable, Unsupported
 from ..adapters.connect import connect
+from ..cases.dots import operand_types, shapes
 from ..cases.operation import Operation, carrier_dtype
 from .layout import ELEMENT, OPERANDS, REGIONS, Slot
 
@@ -54,10 +55,13 @@ def _hello(adapter: Adapter) -> dict[str, Any]:
 def _answer(adapter: Adapter, question: dict[str, Any], arena: mmap.mmap, capacity: int) -> dict[str, Any]:
     op = Operation.parse(question["op"])
     done = 0
-    for start, n, layout in question["calls"]:
-        slot = Slot(start, n, layout)
-        operands = [slot.view(arena, carrier_dtype(name), i, capacity) for i, name in enumerate(op.operands)]
-        failed = _call(adapter, op, operands, Slot(start, n), arena, capacity)
+    for start, size, layout, n in question["calls"]:
+        slot = Slot(start, size, layout)
+        *given, shape = shapes(op, n)
+        operands = [
+            slot.view(arena, carrier_dtype(name), i, capacity, given[i]) for i, name in enumerate(operand_types(op))
+        ]
+        failed = _call(adapter, op, operands, Slot(start, size), shape, arena, capacity)
         if failed:
             return {**failed, "call": done}
         done += 1
@@ -65,10 +69,15 @@ def _answer(adapter: Adapter, question: dict[str, Any], arena: mmap.mmap, capaci
 
 
 def _call(
-    adapter: Adapter, op: Operation, operands: list[Any], answer: Slot, arena: mmap.mmap, capacity: int
+    adapter: Adapter,
+    op: Operation,
+    operands: list[Any],
+    answer: Slot,
+    shape: tuple[int, ...],
+    arena: mmap.mmap,
+    capacity: int,
 ) -> dict[str, Any] | None:
     """One call of the implementation; its answers go into the arena.  What went wrong, or None."""
-    n = answer.n
     try:
         result: Any = adapter.run(op, *operands)
     except Unsupported as error:
@@ -84,24 +93,24 @@ def _call(
         if not (isinstance(result, tuple) and len(result) == 2):
             return {"wrong": f"with flags=1 run() must return (codes, status), not {type(result).__name__}"}
         result, status = result
-    wrong = _wrong_shape(result, np.dtype(carrier_dtype(op.result)), n, "codes")
+    wrong = _wrong_shape(result, np.dtype(carrier_dtype(op.result)), shape, "codes")
     if wrong is None and status is not None:
-        wrong = _wrong_shape(status, np.dtype(np.uint8), n, "status")
+        wrong = _wrong_shape(status, np.dtype(np.uint8), shape, "status")
     if wrong is not None:
         return {"wrong": wrong}
-    answer.view(arena, result.dtype, OPERANDS, capacity)[:] = result
+    answer.view(arena, result.dtype, OPERANDS, capacity, shape)[...] = result
     if status is not None:
-        answer.view(arena, status.dtype, OPERANDS + 1, capacity)[:] = status
+        answer.view(arena, status.dtype, OPERANDS + 1, capacity, shape)[...] = status
     return None
 
 
-def _wrong_shape(result: Any, dtype: np.dtype[Any], n: int, what: str) -> str | None:
+def _wrong_shape(result: Any, dtype: np.dtype[Any], shape: tuple[int, ...], what: str) -> str | None:
     if not isinstance(result, np.ndarray):
         return f"run() must return {what} as a numpy array, not {type(result).__name__}"
     if result.dtype != dtype:
         return f"{what} have dtype {result.dtype}, not {dtype}"
-    if result.shape != (n,):
-        return f"{what} have shape {result.shape}, not ({n},)"
+    if result.shape != shape:
+        return f"{what} have shape {result.shape}, not {shape}"
     return None
 
 

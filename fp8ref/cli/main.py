@@ -17,6 +17,7 @@ from .. import __version__
 # command -> the module that has it; a module is imported only when its command runs
 COMMANDS = {
     "check": "check:check",
+    "identify": "identify:identify_",
     "show": "show:show",
     "explain": "show:explain",
     "list": "show:list_",

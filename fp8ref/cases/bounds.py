@@ -1,0 +1,77 @@
+"""How far a floating-point dot product may lie from the exact one: classes of error bound, each with its theorem.
+
+A bound is computed for every case from the exact products, so that it holds for the data at hand.  All of them concern
+finite operands and results; what the exact answer makes NaN or infinite must be that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """``|d - exact| <= gamma(n) * (sum |a b| + |c|) + K * least``, with gamma(n) = n u / (1 - n u).
+
+    ``u``: unit roundoff of every product and sum.  ``fixed``: fraction bits F of a unit that aligns ``block`` addends
+    at the largest exponent E of a step and cuts each at 2**(E - F): then every step loses at most (block + 1) 2**(E - F)
+    more.  ``least``: the spacing of the smallest numbers, lost by every product that underflows.
+    """
+
+    name: str
+    u: float
+    text: str
+    theorem: str
+    fixed: int | None = None
+    block: int = 1
+    least: float = 2.0**-149
+
+    def __call__(self, magnitude: Floats, top: Floats, k: int) -> Floats:
+        """The bound for cases: ``magnitude`` is sum |a b| + |c|, ``top`` the largest of |c| and of the powers of two
+        that the products' exponents sum to."""
+        n = k + 1
+        room = n * self.u
+        gamma = room / (1 - room) if room < 1 else np.inf
+        found = gamma * magnitude + n * self.least
+        if self.fixed is not None:
+            steps = -(-k // self.block)
+            found = found + steps * (self.block + 1) * np.maximum(top, magnitude) * 2.0**-self.fixed
+        return np.asarray(found)
+
+
+_HIGHAM = (
+    "Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (3.5) and section 4.2: any order of summation"
+)
+_BLOCK = (
+    "Blanchard, Higham, Lopez, Mary, Pranesh, Mixed precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), "
+    "2020: a model of block FMAs with one roundoff u for each operation inside"
+)
+
+BOUNDS = {
+    b.name: b
+    for b in (
+        Bound("f32", 2.0**-24, "every product and sum rounded to nearest in binary32, in any order", _HIGHAM),
+        Bound(
+            "f32-directed", 2.0**-23, "the same with any rounding to a neighbour: u = 2^-23, as in units that truncate",
+            f"{_HIGHAM}; u doubled as in {_BLOCK}",
+        ),
+        Bound("f16", 2.0**-11, "every product and sum rounded to nearest in binary16, in any order", _HIGHAM,
+              least=2.0**-24),
+        Bound("bf16", 2.0**-8, "every product and sum rounded to nearest in bfloat16, in any order", _HIGHAM,
+              least=2.0**-133),
+        Bound(
+            "aligned25", 2.0**-23, "blocks of at least 4 products aligned at their largest exponent, 25 bits kept",
+            f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-25) in each of K/b steps", fixed=25, block=4,
+        ),
+        Bound(
+            "aligned13", 2.0**-13, "blocks of at least 16 products aligned at their largest exponent, 13 bits kept, "
+            "sums of 14 bits", f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-13) in each of K/b steps",
+            fixed=13, block=16,
+        ),
+    )
+}  # fmt: skip

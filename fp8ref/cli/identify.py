@@ -1,0 +1,115 @@
+"""``fp8ref identify``: which accumulator is inside a matrix unit?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..adapters.captures import read
+from ..adapters.connect import Connectable
+from ..cases.dot_cases import Cases
+from ..cases.dots import is_product, with_length
+from ..cases.operation import Operation
+from ..check.blackbox import BlackBox
+from ..check.identify import RANDOM, Identification, identify, identify_captured
+from ..check.run import NothingSelected, select
+from ..check.transport import Crashed, Declined, NotStarted, Session, TimedOut
+from ..fast.chunks import set_threads
+from ..report.identification import document, page
+from .console import tell_json
+from .errors import BadInput, OneLine
+
+NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
+
+
+@click.command("identify", cls=OneLine)
+@click.argument("wanted", metavar="[SELECT]...", nargs=-1)
+@click.option("--impl", required=True, help="The implementation: [kind:]id[,key=value...], replays included.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
+@click.option(
+    "--random", "count", type=click.IntRange(100, 10_000_000), default=RANDOM, show_default=True,
+    help="Random products asked beside the probes.",
+)  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def identify_(wanted: tuple[str, ...], impl: str, seed: int, count: int, timeout: float, as_json: bool) -> None:
+    """Which accumulator is inside?  Treats a matrix unit as a black box.
+
+    Asks probes, finds the tree of its additions, fits the parameters of a fused unit, and names the catalogued models
+    that give every answer; none, if none does.  SELECT chooses among the claimed dot and matrix products.  For a
+    replay the captured cases are all there is, and what they cannot decide is said.
+
+    \b
+    fp8ref identify --impl py:my_gpu:Wgmma
+    fp8ref identify --impl replay:h100.capture.jsonl --json
+
+    Exit codes: 0 each product is one class of the catalogue, 1 not so, 5 no product is claimed, 6 the implementation
+    failed.
+    """
+    set_threads(1)
+    try:
+        session = Session(impl, timeout)
+    except NotStarted as error:
+        if error.usage:
+            raise BadInput(str(error)) from None
+        click.echo(f"{impl} would not start: {error}", err=True)
+        sys.exit(FAILED)
+    with session:
+        found, failures = _each(session, impl, wanted, seed, count, as_json)
+    if as_json:
+        tell_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})
+    sys.exit(FAILED if failures else 0 if all(d["decided"] for d in found) else NONE_FOUND)
+
+
+def _each(
+    session: Session, impl: str, wanted: tuple[str, ...], seed: int, count: int, as_json: bool
+) -> tuple[list[dict[str, object]], list[str]]:
+    identity = dict(session.hello.identity)
+    found: list[dict[str, object]] = []
+    failures: list[str] = []
+    for n, claim in enumerate(_products(session, wanted)):
+        try:
+            result = _identified(session, impl, claim, seed, count)
+        except (Declined, Crashed, TimedOut) as error:
+            failures.append(f"{claim.id}: {error}")
+            click.echo(f"{claim.id}: {error}", err=True)
+            continue
+        found.append(document(result, identity))
+        if not as_json:
+            click.echo(("\n" if n else "") + page(result, identity))
+    return found, failures
+
+
+def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
+    """The selected products, each once whatever mode is claimed for it."""
+    try:
+        claims = [Operation.parse(claim) for claim in session.hello.claims]
+        claims = [with_length(claim) for claim in claims if is_product(claim)]
+        chosen = select(claims, wanted) if claims else []
+    except NothingSelected as error:
+        click.echo(f"nothing ran: {error}", err=True)
+        sys.exit(NOTHING_RAN)
+    except ValueError as error:
+        raise BadInput(f"capabilities(): {error}") from None
+    if not chosen:
+        click.echo("nothing ran: it claims no dot or matrix products", err=True)
+        sys.exit(NOTHING_RAN)
+    return list({(c.family, c.operands, c.result, c.keys): c for c in chosen}.values())
+
+
+def _identified(session: Session, impl: str, claim: Operation, seed: int, count: int) -> Identification:
+    connectable = Connectable.parse(impl)
+    if connectable.kind == "replay":
+        capture = read(connectable.id)
+        a, b, c = capture.operands
+        cases = Cases(a, b, c, ("captured",) * capture.count)
+        return identify_captured(capture.operation, cases, capture.answers)
+
+    def tell(text: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{text} ..." if text else "\r\x1b[K", nl=False, err=True)
+
+    result = identify(claim, BlackBox(session, claim), seed, count, tell)
+    tell("")
+    return result
