@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ sys.path.insert(0, str(ROOT / "tools" / "docs"))
 
 import md  # noqa: E402
 import transcripts  # noqa: E402
+
+from fp8ref.adapters.mini import FAULTY, MINIS  # noqa: E402
 
 PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated"} & set(p.relative_to(DOCS).parts))
 TRANSCRIBED = [p for p in PAGES if "```console" in p.read_text(encoding="utf-8")]
@@ -77,6 +80,15 @@ def test_transcripts_are_what_the_commands_print(page: Path) -> None:
 def test_every_console_fence_is_seen(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert sum(block.language == "console" for block in md.blocks(text)) == text.count("```console\n")
+
+
+def test_the_table_of_faults_is_of_these_miniatures() -> None:
+    found = json.loads((DOCS / "data" / "faults.json").read_text(encoding="utf-8"))
+    assert [m["name"] for m in found["faulty"]] == list(FAULTY)
+    assert [m["planted"] for m in found["faulty"]] == [MINIS[name].diagnosis for name in FAULTY]
+    assert {m["name"] for kind in ("faulty", "correct", "misbehaving") for m in found[kind]} == set(MINIS)
+    assert all(m["caught"] and m["as_expected"] for m in found["faulty"])
+    assert sum(m["failing"] for m in found["correct"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 import md
 import numpy as np
 
+from fp8ref.cases.families import FAMILIES
 from fp8ref.cases.flags import FLAGS
-from fp8ref.cases.operation import Operation
+from fp8ref.cases.operation import KEYS, Operation
 from fp8ref.cases.selection import cases
 from fp8ref.check.layout import LAYOUTS
 from fp8ref.check.rulebook import rules_for
@@ -28,12 +29,19 @@ REPRESENTATIVE = (
 
 def pages(docs: Path) -> dict[str, str]:
     return {
+        "check/families.md": families(),
         "check/variations.md": variations(),
         "check/diagnoses.md": diagnoses(),
         "check/flags.md": md.table(["flag", "the case"], [[md.code(name), text] for name, text in FLAGS.items()]),
         "check/layouts.md": md.table(["layout", ""], [[md.code(x.name), x.text] for x in LAYOUTS.values()]),
         "check/profiles.md": "\n".join(profile(p) for p in PROFILES.values()),
     }
+
+
+def families() -> str:
+    rows = [[md.code(f.name), f.mode or "", md.code(f.example), f.asks] for f in FAMILIES.values()]
+    keys = ", ".join(map(md.code, KEYS))
+    return md.table(["family", "mode", "example", "asks"], rows) + f"\nKeys: {keys}.\n"
 
 
 def variations() -> str:
