@@ -85,4 +85,4 @@ def test_mpfr(name: str, mode: str, record_property: Callable[[str, object], Non
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", FORMATS)
 def test_mpfr_at_length(name: str, mode: str, record_property: Callable[[str, object], None]) -> None:
-    record_property("cases", check(name, mode, 1_000_000, 100_000))
+    record_property("cases", check(name, mode, 200_000, 50_000))

@@ -184,8 +184,9 @@ def test_impossible_parameters(parameters: dict[str, Any], message: str) -> None
         Format("mine", **parameters)
 
 
+@pytest.mark.parametrize("value", [4.0, float("nan"), True, "4", None])
 @pytest.mark.parametrize("which", ["k", "p", "bias"])
-def test_parameters_are_integers(which: str) -> None:
-    parameters: dict[str, Any] = {"k": 8, "p": 4, "bias": 7} | {which: 4.0}
-    with pytest.raises(TypeError, match=f"mine: {which} must be an int, not 4.0"):
+def test_parameters_are_integers(which: str, value: object) -> None:
+    parameters: dict[str, Any] = {"k": 8, "p": 4, "bias": 7} | {which: value}
+    with pytest.raises(TypeError, match=f"mine: {which} must be an int, not {value!r}"):
         Format("mine", **parameters)
