@@ -1,6 +1,7 @@
 """Runs every miniature once through the checker and keeps the results: ``python tools/docs/faults.py``.
 
-Writes docs/data/faults.json, from which the page of planted faults is made; takes a few minutes.
+Writes docs/data/faults.json, from which the page of planted faults is made; takes a few minutes.  ``--new`` measures
+only the miniatures that the file does not have as they are now.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ def correct(name: str) -> dict[str, Any]:
 def main() -> None:
     set_threads(1)
     results: dict[str, Any] = {"fp8ref": __version__, "level": OPTIONS.level, "seed": OPTIONS.seed}
+    known: dict[str, dict[str, Any]] = {}
+    if "--new" in sys.argv[1:]:
+        before = json.loads(DATA.read_text(encoding="utf-8"))
+        known = {entry["name"]: entry for kind in ("faulty", "misbehaving", "correct") for entry in before[kind]}
     innocent = [name for name in MINIS if name not in (*FAULTY, *MISBEHAVING)]
     for kind, names, measure in (
         ("faulty", FAULTY, faulty),
@@ -76,8 +81,11 @@ def main() -> None:
     ):
         results[kind] = []
         for name in names:
-            print(f"mini:{name}", file=sys.stderr, flush=True)
-            results[kind].append(measure(name))
+            kept = known.get(name)
+            if kept is None or kept.get("planted", MINIS[name].diagnosis) != MINIS[name].diagnosis:
+                print(f"mini:{name}", file=sys.stderr, flush=True)
+                kept = measure(name)
+            results[kind].append(kept)
     DATA.parent.mkdir(parents=True, exist_ok=True)
     DATA.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
