@@ -9,11 +9,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ..cases.dots import is_product
 from ..cases.operation import Operation
 from ..check.diagnose import UNEXPLAINED
 from ..check.run import Run
 from ..check.verdict import Finding, Report, Verdict
 from .draw import case_id, draw_case
+from .products import draw_product
 
 STYLES = {
     Verdict.PASS: "green",
@@ -32,7 +34,7 @@ def heading(run: Run) -> str:
     name = " ".join(identity.pop(key) for key in ("name", "version") if key in identity)
     rest = ", ".join(f"{key} {value}" if key != "device" else value for key, value in identity.items())
     options = run.request.options
-    return f"{name} ({rest})  level {options.level}  seed {options.seed}"
+    return f"{name}{f' ({rest})' if rest else ''}  level {options.level}  seed {options.seed}"
 
 
 def table(reports: Sequence[Report]) -> Table:
@@ -71,7 +73,8 @@ def remark(report: Report) -> str:
 def drawing(finding: Finding, connectable: str) -> str:
     """The counterexample of a finding, bit by bit, with why and how to see it again."""
     op = Operation.parse(finding.op)
-    block = draw_case(op, finding.inputs, finding.want, finding.got, str(finding.diagnosis))
+    draw = draw_product if is_product(op) else draw_case
+    block = draw(op, finding.inputs, finding.want, finding.got, str(finding.diagnosis))
     where = ""
     if finding.length != 1 or finding.layout != "plain":
         where = f"\n  seen   element {finding.position} of {finding.length}, {finding.layout} layout; alone it is right"
@@ -80,7 +83,8 @@ def drawing(finding: Finding, connectable: str) -> str:
         status = f"\n  status want {finding.want_status}, got {finding.got_status}"
     again = f"\n  again  fp8ref check '{finding.op}' --impl {connectable}"
     flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
-    title = f"FAIL {case_id(op, finding.inputs)}{flags}  {finding.count} of {finding.of} cases"
+    case = op.id if is_product(op) else case_id(op, finding.inputs)
+    title = f"FAIL {case}{flags}  {finding.count} of {finding.of} cases"
     return f"{title}\n{block}{where}{status}{again}"
 
 
