@@ -18,6 +18,7 @@ from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.operation import Operation
 from . import mini_answers as a
 from . import mini_arithmetic as c
+from . import mini_dots
 from .base import Codes
 from .mini_answers import both, constant, instead, overflow, right, rounding, signed, when, within
 
@@ -52,8 +53,12 @@ class Mini:
         return self.answer(op, *operands)
 
 
-def connect(name: str = "") -> Mini:
+def connect(name: str = "", **options: str) -> Mini | mini_dots.MiniDots:
     """The miniature of a name.  Raises ValueError for any other, with the nearest."""
+    if name.startswith("dot-"):
+        return mini_dots.connect(name, **options)
+    if options:
+        raise ValueError(f"miniature {name!r} has no options")
     if name not in MINIS:
         near = difflib.get_close_matches(name, MINIS, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(MINIS)}"

@@ -16,7 +16,7 @@ from ..spec.catalog import get_format
 from .base import Codes, Unsupported
 
 F32 = get_format("f32")
-OPERANDS = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "bf16", "f16")
+OPERANDS = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz")
 LENGTHS = (32, 256)
 CLAIMS = tuple(
     f"{family}/{a}.{b}/f32/{ANY_MODE};k={k}"

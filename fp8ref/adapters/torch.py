@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
 from ..spec.profiles import get_profile
+from . import torch_products
 from .base import Codes, Unavailable
 from .claims import Claims, cast_claim, require
 
@@ -59,15 +60,19 @@ class Torch:
         )
 
     def capabilities(self) -> Sequence[str]:
-        return self._claims.ids
+        return [*self._claims.ids, *torch_products.claims(self.torch, self.device)]
 
     def source(self, op: Operation) -> str:
+        if op.asked.kind == "dot":
+            return "torch documents no order of summation; C is added to _scaled_mm's result"
         rule = self.profile.rule(op.operands[0], op.result)
         if op.family == "decode":
             return "torch.dtype documentation: the format"
         return (rule.promised if rule else "") or "the documentation says nothing of rounding or overflow here"
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
+        if op.asked.kind == "dot":
+            return torch_products.run(self.torch, self.device, op, *operands)
         self._claims.covering(op)
         source, result = self._dtype(op.operands[0]), self._dtype(op.result)
         codes = carrier_dtype(op.result)

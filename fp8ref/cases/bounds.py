@@ -19,7 +19,7 @@ class Bound:
     """``|d - exact| <= gamma(n) * (sum |a b| + |c|) + K * least``, with gamma(n) = n u / (1 - n u).
 
     ``u``: unit roundoff of every product and sum.  ``fixed``: fraction bits F of a unit that aligns ``block`` addends
-    at the largest exponent E of a step and cuts each at 2**(E - F): then every step loses at most (block + 1) 2**(E - F)
+    at the largest exponent E of a step and cuts each at 2**(E - F): then a step loses at most (block + 1) 2**(E - F)
     more.  ``least``: the spacing of the smallest numbers, lost by every product that underflows.
     """
 
@@ -27,6 +27,7 @@ class Bound:
     u: float
     text: str
     theorem: str
+    cite: str = "Higham 2002, (3.5)"
     fixed: int | None = None
     block: int = 1
     least: float = 2.0**-149
@@ -47,6 +48,7 @@ class Bound:
 _HIGHAM = (
     "Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (3.5) and section 4.2: any order of summation"
 )
+_SHORT = "Blanchard et al. 2020, with the cut at alignment"
 _BLOCK = (
     "Blanchard, Higham, Lopez, Mary, Pranesh, Mixed precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), "
     "2020: a model of block FMAs with one roundoff u for each operation inside"
@@ -66,12 +68,13 @@ BOUNDS = {
               least=2.0**-133),
         Bound(
             "aligned25", 2.0**-23, "blocks of at least 4 products aligned at their largest exponent, 25 bits kept",
-            f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-25) in each of K/b steps", fixed=25, block=4,
+            f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-25) in each of K/b steps", cite=_SHORT,
+            fixed=25, block=4,
         ),
         Bound(
             "aligned13", 2.0**-13, "blocks of at least 16 products aligned at their largest exponent, 13 bits kept, "
             "sums of 14 bits", f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-13) in each of K/b steps",
-            fixed=13, block=16,
+            cite=_SHORT, fixed=13, block=16,
         ),
     )
 }  # fmt: skip

@@ -22,6 +22,7 @@ from ..fast.tables import exactly_holds
 from ..spec.accumulate import Chain, Evidence, Fused, Model, Scales
 from ..spec.catalog import get_format
 from ..spec.models import QUIET_NAN, check_operands, get_model, models
+from ..spec.overflow import Overflow
 from ..spec.rounding import Rounding
 from .expect import is_nan
 
@@ -41,6 +42,7 @@ class Hypothesis:
     model: Model | None
     rounding: str = "rne"
     evidence: str = ""
+    overflow: Overflow | None = None
 
 
 def answers(op: Operation, h: Hypothesis | Model, cases: Cases) -> Codes:
@@ -50,7 +52,7 @@ def answers(op: Operation, h: Hypothesis | Model, cases: Cases) -> Codes:
     fc = addend_type(op)
     c = cases.c.view(FLOAT_DTYPES[fc])
     f = get_format(op.result)
-    overflow = exact_projection(op.with_mode("exact")).overflow
+    overflow = h.overflow or exact_projection(op.with_mode("exact")).overflow
     if h.model is not None and h.model.result != fc:
         c = c.astype(FLOAT_DTYPES[h.model.result])
     d = dot(
@@ -81,10 +83,19 @@ def agrees(op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases) -> bo
     return True
 
 
+def has_exact(op: Operation) -> bool:
+    """Is the exact sum at hand?  For operands of at most 8 bits."""
+    return max(get_format(name).k for name in op.operands) <= 8
+
+
 def catalogue(op: Operation) -> list[Hypothesis]:
     """The exact sum, every catalogued model that takes these operands, and those promoted to an outer sum."""
     k = length(op)
-    found = [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
+    found = (
+        []
+        if not has_exact(op)
+        else [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
+    )
     for model in models():
         if not _fits(model, op):
             continue

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.dots import is_product
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.selection import cases, sweep
@@ -18,6 +19,8 @@ from ..spec.profiles import profiles_meeting
 from .diagnose import diagnose
 from .expect import Expected, default_mode, differs, expect, modes
 from .observe import LAYOUT_NAMES, Observations, observe
+from .products import judge_products
+from .replayed import captured, captured_cases
 from .transport import Crashed, Declined, Session, TimedOut
 from .variations import excused, excused_status
 from .verdict import Finding, Report, Verdict
@@ -57,8 +60,13 @@ def judge(sessions: Sequence[Session], claim: Operation, options: Options, advan
 
 
 def _judge(sessions: Sequence[Session], claim: Operation, options: Options, advance: Advance, report: Report) -> None:
+    capture = captured(sessions[0].connectable)
+    if is_product(claim):
+        plan = None if capture is None else captured_cases(capture)
+        judge_products(sessions[0], claim, options.level, options.seed, options.nan, report, plan, advance)
+        return
     definite = default_mode(claim)
-    asked = cases(definite, options.level, options.seed)
+    asked = cases(definite, options.level, options.seed) if capture is None else list(capture.operands)
     if options.flag:
         kept = flags_of(definite, asked)[options.flag]
         asked = [codes[kept] for codes in asked]
@@ -67,7 +75,7 @@ def _judge(sessions: Sequence[Session], claim: Operation, options: Options, adva
     report.op = op.id
     want, wrong = _compare(op, seen, options.nan, report)
     sweep_seen = None
-    if not options.flag:
+    if not options.flag and capture is None:
         sweep_seen = _sweep(sessions, claim, op, options, report, advance)
     if report.failed:
         report.verdict = Verdict.FAIL

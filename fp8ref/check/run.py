@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from ..cases.dot_cases import dot_cases
+from ..cases.dots import is_product, with_length
 from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..cases.selection import cases, sweep_size
 from .expect import default_mode
@@ -69,6 +71,8 @@ class Run:
     def size(self, claim: Operation) -> int:
         """How many answers judging a claim will ask for."""
         options = self.request.options
+        if is_product(claim):
+            return dot_cases(with_length(claim), options.level, options.seed).size
         count = cases(default_mode(claim), options.level, options.seed)[0].size
         return sum(c.cases.size for c in calls(count, options.level, options.seed)) + sweep_size(claim, options.level)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .. import __version__
+from ..cases.dots import is_product
 from ..cases.operation import Operation
 from ..check.run import Run
 from ..check.verdict import Finding, Report
@@ -61,7 +62,7 @@ def footer(reports: Sequence[Report], finished: bool) -> dict[str, Any]:
 def finding_json(finding: Finding) -> dict[str, Any]:
     """A finding with the clause that decides its case."""
     op = Operation.parse(finding.op)
-    clause = citation(clause_for(op, exact_result(op, finding.inputs)))
+    clause = "" if is_product(op) else citation(clause_for(op, exact_result(op, finding.inputs)))
     return {**finding.as_json(), "clause": clause}
 
 

@@ -1,0 +1,326 @@
+"""Judging dot and matrix products: exact, equal to a model, inside the error bound of a class, or outside.
+
+A claimed model must give every answer.  Where the mode is free, the catalogue is searched; an implementation that
+equals no model is allowed where it keeps inside a bound of the literature, by the bound's name, and fails where it does
+not: no standard says in which order a sum is formed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays.conversion import FLOAT_DTYPES
+from ..arrays.products import dot
+from ..cases.bounds import BOUNDS, Bound
+from ..cases.dot_cases import Cases, dot_cases, values_of
+from ..cases.dots import COLUMNS, WITHIN, addend_type, bound_of, exact_projection, length, model_of, with_length
+from ..cases.operation import ANY_MODE, Operation
+from ..fast.tiles import exponent_table
+from ..spec.accumulate import Fused
+from ..spec.catalog import get_format
+from .accumulators import (
+    PARAMETERS,
+    Hypothesis,
+    agrees,
+    alternatives,
+    answers,
+    catalogue,
+    has_exact,
+    order_of,
+    orders,
+    wrong,
+)
+from .diagnose import UNEXPLAINED, Diagnosis
+from .fitting import SPECIAL
+from .transport import CAPACITY, Declined, Session
+from .verdict import Finding, Report, Verdict
+
+Codes = NDArray[Any]
+Mask = NDArray[np.bool_]
+LENGTHS = (0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 33, 64)
+ODD = (1, 3, 17, 33)
+FIRST, SHORT, AGAIN = "first", "short", "again"
+
+
+class Answers:
+    """Cases with their answers, and in what kind of call each was given: first, short, a layout, again."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Cases, Codes, str, int]] = []
+
+    def add(self, cases: Cases, got: Codes, call: str, size: int) -> None:
+        self.parts.append((cases, got, call, size))
+
+    def joined(self) -> tuple[Cases, Codes, NDArray[np.str_], NDArray[np.int64]]:
+        parts = [p for p in self.parts if p[0].size]
+        calls = np.array([call for cases, _, call, _ in parts for _ in range(cases.size)])
+        sizes = np.concatenate([np.full(cases.size, size) for cases, _, _, size in parts])
+        return Cases.joined([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), calls, sizes
+
+
+def judge_products(
+    session: Session,
+    claim: Operation,
+    level: int,
+    seed: int,
+    nan: str,
+    report: Report,
+    plan: Cases | None = None,
+    advance: Callable[[int], None] = lambda n: None,
+) -> None:
+    """Ask a claimed product and write the verdict into the report; ``plan``: the only cases that may be asked."""
+    op = with_length(claim)
+    report.op = op.id
+    cases = dot_cases(op, level, seed) if plan is None else plan
+    found = _ask(session, op, cases, seed, replay=plan is not None, advance=advance)
+    asked, got, calls, sizes = found.joined()
+    report.cases = int((calls == FIRST).sum())
+    if op.mode == ANY_MODE:
+        op = _find(op, asked, got)
+        report.op = op.id
+    if bound_of(op) is not None or op.mode == ANY_MODE:
+        _judge_bound(op, claim, asked, got, calls, report)
+        return
+    want = expected(op, asked)
+    off = differing(op, got, want, nan)
+    report.failed = _cases_failed(off, calls)
+    if off.any():
+        report.verdict = Verdict.FAIL
+        diagnosis = diagnose_products(op, asked, got, off, calls, sizes)
+        report.findings.append(_finding(op, asked, got, want, off, diagnosis, report))
+
+
+def expected(op: Operation, cases: Cases) -> Codes:
+    """The law's answers to a product with a definite mode."""
+    model = model_of(op)
+    if model is not None:
+        return answers(op, model, cases)
+    rho = exact_projection(op)
+    return answers(op, Hypothesis("exact", None, rho.rounding.value, overflow=rho.overflow), cases)
+
+
+def differing(op: Operation, got: Codes, want: Codes, nan: str) -> Mask:
+    return wrong(op, got, want) if nan == "class" else np.asarray(got != want)
+
+
+def _cases_failed(off: Mask, calls: NDArray[np.str_]) -> int:
+    first = int(off[calls == FIRST].sum())
+    return first or int(off.sum())
+
+
+# -- asking -----------------------------------------------------------------------------------------------------------
+def _ask(
+    session: Session, op: Operation, cases: Cases, seed: int, *, replay: bool, advance: Callable[[int], None]
+) -> Answers:
+    """Every case; then some again in short calls and odd layouts, and in the same order once more."""
+    found = Answers()
+    rng = np.random.default_rng([seed, cases.size])
+    for which, layout, call in _calls(op, cases.size, rng, replay):
+        here = cases.taken(which)
+        if op.family == "dot":
+            ((got, _),) = session.ask(op, [(here.operands, layout)])
+            found.add(here, got.copy(), call, which.size)
+        else:
+            columns = cases.taken(rng.integers(0, cases.size, COLUMNS))
+            c = cases.c[rng.integers(0, cases.size, (which.size, COLUMNS))]
+            c[:, 0] = here.c
+            ((got, _),) = session.ask(op, [([here.a, np.ascontiguousarray(columns.b.T), c], layout)])
+            n = which.size * COLUMNS
+            a = np.repeat(here.a, COLUMNS, axis=0)
+            b = np.tile(columns.b, (which.size, 1))
+            names = tuple(name for name in here.names for _ in range(COLUMNS))
+            found.add(Cases(a, b, c.reshape(n), names), got.reshape(n).copy(), call, which.size)
+        advance(which.size)
+    return found
+
+
+def _calls(
+    op: Operation, count: int, rng: np.random.Generator, replay: bool
+) -> Iterator[tuple[NDArray[np.intp], str, str]]:
+    everything = np.arange(count)
+    step = max(1, CAPACITY // 4 // max(length(op), COLUMNS))
+    if op.family == "matmul":
+        step = min(step, 64)
+        everything = rng.permutation(count)[: 4 * step]
+    for start in range(0, max(count, 1), step):
+        if start < everything.size or count == 0:
+            yield everything[start : start + step], "plain", FIRST
+    if count == 0 or replay:
+        return
+    for n in LENGTHS:
+        yield rng.integers(0, count, n), "plain", SHORT
+    for layout in ("offset", "strided", "reversed"):
+        for n in ODD:
+            yield rng.integers(0, count, n), layout, layout
+    yield everything[: min(step, 512)], "plain", AGAIN
+
+
+# -- free modes -------------------------------------------------------------------------------------------------------
+def _find(op: Operation, cases: Cases, got: Codes) -> Operation:
+    """The first catalogued behaviour that gives every answer; else the tightest bound that holds; else still free."""
+    for h in catalogue(op):
+        if agrees(op, got, h, cases):
+            return op.with_mode(h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
+    if not has_exact(op):
+        raise Declined("it equals no catalogued model, and no bound is at hand for operands of more than 8 bits")
+    for name in sorted(BOUNDS, key=lambda n: (BOUNDS[n].u, BOUNDS[n].fixed is not None)):
+        if not outside(op, BOUNDS[name], cases, got).any():
+            return op.with_mode(WITHIN + name)
+    return op
+
+
+def _judge_bound(
+    op: Operation,
+    claim: Operation,
+    cases: Cases,
+    got: Codes,
+    calls: NDArray[np.str_],
+    report: Report,
+) -> None:
+    """Allowed inside the bound, where the answer is not the exact one; a failure outside."""
+    bound = bound_of(op) or BOUNDS["f32"]
+    off = outside(op, bound, cases, got)
+    want = answers(op, Hypothesis("exact", None), cases)
+    first = calls == FIRST
+    if off.any():
+        report.failed = _cases_failed(off, calls)
+        report.verdict = Verdict.FAIL
+        which = "every bound known here" if bound_of(op) is None else f"the bound {bound.name} ({bound.text})"
+        near = nearest_text(op, cases, got)
+        diagnosis = Diagnosis("outside-bound", f"outside {which}; {near}")
+        report.findings.append(_finding(op, cases, got, want, off, diagnosis, report))
+        return
+    inexact = int(wrong(op, got, want)[first].sum())
+    if inexact and claim.mode == ANY_MODE:
+        report.verdict = Verdict.ALLOWED
+        report.allowed[f"inside-bound-{bound.name}"] = inexact
+    report.profiles = (f"the bound {bound.name} [{bound.cite}]",)
+
+
+def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
+    """Which answers lie outside a bound: too far from the exact sum, or another special value than it has.
+
+    Where partial sums may overflow the result format, an infinity or NaN is not held against the answer.
+    """
+    fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
+    a, b, c, d = (values_of(x, f) for x, f in zip((*cases.operands, got), (fa, fb, fc, fd)))
+    exact = values_of(answers(op, Hypothesis("exact", None), cases), fd)
+    with np.errstate(all="ignore"):
+        size = np.abs(a * b).sum(axis=1) + np.abs(c)
+        finite = np.isfinite(size)
+        e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
+        top = np.maximum(np.ldexp(1.0, np.clip(e.max(axis=1), -1000, 1000)), np.abs(c))
+        wide = _exact_in_f64(op, cases)
+        room = bound(size, top, length(op)) + np.abs(wide) * 2.0**-52
+        ulp = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, fd.emin) - fd.t)
+        room = room + (0 if fd.name == "f32" else ulp)  # the answer's own rounding into a narrower result
+        far = ~(np.abs(d - wide) <= room)
+        may_overflow = size + room >= float(fd.max)
+    off = np.where(finite, far & ~(may_overflow & ~np.isfinite(d)), False)
+    special = ~finite
+    alike = (np.isnan(exact) & np.isnan(d)) | (exact == d)
+    return np.asarray(off | (special & ~alike))
+
+
+def _exact_in_f64(op: Operation, cases: Cases) -> NDArray[np.float64]:
+    c = cases.c.view(FLOAT_DTYPES[addend_type(op)])
+    return np.asarray(dot(cases.a, cases.b, *op.operands, c=c, result="f64", overflow="nonsat"))
+
+
+def nearest_text(op: Operation, cases: Cases, got: Codes) -> str:
+    scored = [(int(wrong(op, got, answers(op, h, cases)).sum()), i, h) for i, h in enumerate(catalogue(op))]
+    misses, _, h = min(scored)
+    return f"the nearest model, {h.name}, answers {misses} of {got.size} otherwise"
+
+
+# -- why --------------------------------------------------------------------------------------------------------------
+RULES = {
+    "fraction_bits": "keeps {} fraction bits instead of {}",
+    "cut": "rounds by {} at alignment instead of {}",
+    "precision": "keeps {} bits of the sum instead of {}",
+    "rounding": "rounds the sum by {} instead of {}",
+}
+
+
+def diagnose_products(
+    op: Operation, cases: Cases, got: Codes, off: Mask, calls: NDArray[np.str_], sizes: NDArray[np.int64]
+) -> Diagnosis:
+    """The other model, or the one changed parameter, that gives every answer; else what the wrong ones share."""
+    declared = model_of(op)
+    if isinstance(declared, Fused):
+        for parameter in PARAMETERS:
+            for value, other in alternatives(declared, parameter, orders(length(op))):
+                if agrees(op, got, other, cases):
+                    return Diagnosis(f"unit-{parameter.replace('_', '-')}", _changed(declared, parameter, value))
+    for h in catalogue(op):
+        if agrees(op, got, h, cases):
+            return Diagnosis(f"model-{h.name}", f"the answers are those of {h.name}")
+    return Diagnosis(UNEXPLAINED, "", pattern=_pattern(op, cases, off, calls, sizes))
+
+
+def _changed(model: Fused, parameter: str, value: Any) -> str:
+    if parameter == "c_last":
+        return "C is added last" if value else "C joins the first step"
+    if parameter == "order":
+        return f"another order over K: steps of {value.widest} products in instructions of {value.k}, not " \
+               f"{order_of(model).widest} in {model.k}"  # fmt: skip
+    own = model.precision or model.format.p if parameter == "precision" else getattr(model, parameter)
+    return RULES[parameter].format(getattr(value, "value", value), getattr(own, "value", own))
+
+
+def _pattern(op: Operation, cases: Cases, off: Mask, calls: NDArray[np.str_], sizes: NDArray[np.int64]) -> str:
+    parts = [f"{int(off.sum())} of {off.size} answers"]
+    kinds = sorted({cases.names[i] for i in np.flatnonzero(off)})
+    if set(kinds) <= set(SPECIAL):
+        parts.append("only " + ", ".join(kinds))
+    if not off[calls == FIRST].any():
+        parts.append("only in calls of " + ", ".join(sorted(set(calls[off]))))
+        parts.append(f"of {int(sizes[off].min())} cases or more")
+    for name, codes, other in (("a", cases.a, cases.b), ("b", cases.b, cases.a)):
+        places = np.flatnonzero(((codes != 0) & (other != 0))[off].all(axis=0))
+        if 0 < places.size <= 4 and length(op) > 4:
+            parts.append(f"all with {name} at k = {', '.join(map(str, places))}")
+            break
+    return "; ".join(parts)
+
+
+def _finding(
+    op: Operation,
+    cases: Cases,
+    got: Codes,
+    want: Codes,
+    off: Mask,
+    diagnosis: Diagnosis,
+    report: Report,
+) -> Finding:
+    i = simplest(op, cases, np.flatnonzero(off))
+    inputs = tuple(int(code) for codes in cases.operands for code in np.atleast_1d(codes[i]))
+    return Finding(
+        op=op.id,
+        inputs=inputs,
+        want=int(want[i]),
+        got=int(got[i]),
+        count=report.failed,
+        of=report.cases,
+        flags=(cases.names[i],) if cases.names[i] else (),
+        diagnosis=diagnosis,
+    )
+
+
+def simplest(op: Operation, cases: Cases, which: NDArray[np.intp]) -> int:
+    """The case with the fewest products, finite, C short."""
+    some = cases.taken(which)
+    fa, fb, fc = map(get_format, (*op.operands, addend_type(op)))
+    a, b, c = (values_of(x, f) for x, f in zip(some.operands, (fa, fb, fc)))
+    odd = (~np.isfinite(a)).sum(axis=1) + (~np.isfinite(b)).sum(axis=1) + ~np.isfinite(c)
+    products = ((a != 0) & (b != 0)).sum(axis=1) + (c != 0)
+    bits = np.bitwise_count(some.a).sum(axis=1) + np.bitwise_count(some.b).sum(axis=1)
+    bits = bits.astype(int) + np.bitwise_count(some.c)
+    return int(which[np.lexsort((bits, products, odd > 0))[0]])
+
+
+__all__ = ["differing", "expected", "judge_products", "outside"]
