@@ -49,6 +49,10 @@ def test_integers_and_codes(mode: str) -> None:
     got = fp8ref.encode(n, "e5m2", rounding=mode, random_bits=bits)
     want = [spec.encode(v, "e5m2", mode, random=spec.RandomBits(R, 8))[0] for v, R in zip(n.tolist(), bits.tolist())]
     assert got.tolist() == want
+    # nearly a power of two: a logarithm through float64 would take it for one
+    for whole, R in product((2**63 - 1, 2**64 - 2), (255, 256, 511, 512, 1023, 1024)):
+        got = fp8ref.encode(np.uint64(whole), "bf16", rounding=mode, random_bits=np.uint64(R), random_width=64)
+        assert got == spec.encode(whole, "bf16", mode, random=spec.RandomBits(R, 64))[0], (whole, R)
     codes = np.arange(256, dtype=np.uint8)
     got = fp8ref.convert(codes, "e4m3fn", "e5m2", rounding=mode, random_bits=codes)
     for code in codes.tolist():
