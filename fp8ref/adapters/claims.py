@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..cases.families import FAMILIES
 from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation
 from ..fast.tables import exactly_holds
 from ..spec.catalog import get_format
@@ -51,6 +52,15 @@ def cast_claim(source: str, result: str, profile: Profile | None = None) -> Oper
         return Operation.convert(source, result, ANY_MODE)
     keys = {key: value for key, value in rule.keys.items() if key == "nan"}
     return Operation.convert(source, result, rule.mode if rule.promised else ANY_MODE, **keys)
+
+
+def claims_of(families: Mapping[str, str | None], type_name: str) -> Iterator[Operation]:
+    """The operations of some families on one narrow type, where the law defines them; a family comes with its mode."""
+    for family, mode in families.items():
+        asked = FAMILIES[family]
+        op = Operation(family, (type_name,) * asked.arity, asked.result or type_name, mode)
+        if op.is_defined:
+            yield op
 
 
 def require(module: str, mend: str) -> Any:

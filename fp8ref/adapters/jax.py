@@ -1,4 +1,4 @@
-"""JAX: eager ``array.astype`` on its CPU backend."""
+"""JAX: eager ``array.astype`` and functions of ``jax.numpy`` on its CPU backend."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ import numpy as np
 
 from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
 from .base import Codes
-from .claims import Claims, cast_claim, require
+from .claims import Claims, cast_claim, claims_of, require
 from .ml_dtypes import NARROW as NUMPY_NARROW
 from .ml_dtypes import numpy_dtype
 
 # XLA's CPU runtime refuses the FP6 types that jax.numpy names (jaxlib 0.10: "Invalid XLA PrimitiveType")
 NARROW = tuple(name for name in NUMPY_NARROW if name not in ("e2m3fn", "e3m2fn"))
+# family -> jax.numpy's function of one narrow type into itself or into bool, and the mode
+FUNCTIONS = {
+    "add": ("add", "*"), "sub": ("subtract", "*"), "mul": ("multiply", "*"), "div": ("divide", "*"),
+    "sqrt": ("sqrt", "*"), "min": ("minimum", "rne.nonsat"), "max": ("maximum", "rne.nonsat"),
+    "neg": ("negative", None), "abs": ("abs", None), "eq": ("equal", None), "ne": ("not_equal", None),
+    "lt": ("less", None), "le": ("less_equal", None), "gt": ("greater", None), "ge": ("greater_equal", None),
+    "isnan": ("isnan", None), "isfinite": ("isfinite", None),
+}  # fmt: skip
 
 
 class Jax:
-    """JAX's eager casts.  Raises Unavailable without jax.
+    """JAX's eager casts and functions.  Raises Unavailable without jax.
 
     Nothing is promised of any cast: StableHLO leaves the conversion of values that the result lacks "TBD"
     (openxla/stablehlo issue 180), so every mode is "find out".
@@ -29,12 +37,15 @@ class Jax:
         self.jnp = require("jax.numpy", "pip install jax")
         self.cpu = self.jax.devices("cpu")[0]
         narrow = [name for name in NARROW if hasattr(self.jnp, numpy_dtype(name).name)]
-        self._claims = Claims(
+        casts = (
             cast_claim(source, result)
             for source in (*WIDE, *INTEGERS, *narrow)
             for result in (*narrow, *(WIDE if source in narrow else ()))
             if source != result
         )
+        modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
+        functions = (op for name in narrow if name != "e8m0fnu" for op in claims_of(modes, name))
+        self._claims = Claims([*casts, *functions])
 
     def identify(self) -> Mapping[str, str]:
         jaxlib = require("jaxlib", "pip install jax")
@@ -44,14 +55,20 @@ class Jax:
         return self._claims.ids
 
     def source(self, op: Operation) -> str:
+        if op.family in FUNCTIONS:
+            said = ": says nothing of rounding" if op.mode else ""
+            return f"JAX reference, jax.numpy.{FUNCTIONS[op.family][0]}{said}"
         return "StableHLO convert: exact where representable, otherwise to be determined (openxla/stablehlo issue 180)"
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
         self._claims.covering(op)
-        codes = operands[0].astype(operands[0].dtype.newbyteorder("="), copy=False)  # jax knows one byte order
-        x = codes.view(numpy_dtype(op.operands[0]))
+        native = [x.astype(x.dtype.newbyteorder("="), copy=False) for x in operands]  # jax knows one byte order
         with self.jax.default_device(self.cpu), self._64_bits():
-            z = np.asarray(self.jnp.asarray(x).astype(numpy_dtype(op.result)))
+            arrays = [self.jnp.asarray(x.view(numpy_dtype(name))) for x, name in zip(native, op.operands)]
+            if op.family in FUNCTIONS:
+                z = np.asarray(getattr(self.jnp, FUNCTIONS[op.family][0])(*arrays))
+            else:
+                z = np.asarray(arrays[0].astype(numpy_dtype(op.result)))
         return z.view(carrier_dtype(op.result))
 
     def _64_bits(self) -> AbstractContextManager[None]:

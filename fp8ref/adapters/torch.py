@@ -1,4 +1,4 @@
-"""PyTorch: eager ``tensor.to(dtype)``."""
+"""PyTorch: eager ``tensor.to(dtype)``, and the few functions that exist on float8 tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
 from ..spec.profiles import get_profile
 from . import torch_products
 from .base import Codes, Unavailable
-from .claims import Claims, cast_claim, require
+from .claims import Claims, cast_claim, claims_of, require
 
 NARROW = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")  # float4_e2m1fn_x2 is for storage: no cast exists
 DTYPES = {
@@ -23,10 +23,18 @@ DTYPES = {
     "f64": "float64",
     **{name: f"{'u' if name[0] == 'u' else ''}int{name[1:]}" for name in INTEGERS},
 }
+# family -> function of one narrow type into itself or into bool, and the mode; ``*``: nothing says how it rounds
+FUNCTIONS = {
+    **{name: (name, "*") for name in ("add", "sub", "mul", "div", "sqrt")},
+    "min": ("minimum", "rne.nonsat"), "max": ("maximum", "rne.nonsat"),
+    "neg": ("neg", None), "abs": ("abs", None), "copysign": ("copysign", None), "nextafter": ("nextafter", None),
+    **{name: (name, None) for name in ("eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite")},
+    "issignminus": ("signbit", None),
+}  # fmt: skip
 
 
 class Torch:
-    """PyTorch's eager casts on a device.
+    """PyTorch's eager casts on a device, and those of FUNCTIONS that this release has for a float8 type.
 
     ``device``: as torch names it, ``cpu`` or ``cuda``.  Raises Unavailable without torch or without the device.
     """
@@ -42,12 +50,15 @@ class Torch:
         release = tuple(int(part) for part in self.torch.__version__.split(".")[:2])
         self.profile = get_profile("torch-since-2.13" if release >= (2, 13) else "torch-until-2.12")
         here = [name for name, dtype in DTYPES.items() if hasattr(self.torch, dtype)]
-        self._claims = Claims(
+        casts = (
             cast_claim(source, result, self.profile)
             for source in here
             for result in here
             if source != result and (result in NARROW or (source in NARROW and result in WIDE))
         )
+        modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
+        functions = (op for name in here if name in NARROW for op in claims_of(modes, name) if self._has(op))
+        self._claims = Claims([*casts, *functions])
 
     def identify(self) -> Mapping[str, str]:
         found = {"name": "torch", "version": self.torch.__version__, "device": str(self.device)}
@@ -65,6 +76,9 @@ class Torch:
     def source(self, op: Operation) -> str:
         if op.asked.kind == "dot":
             return "torch documents no order of summation; C is added to _scaled_mm's result"
+        if op.family in FUNCTIONS:
+            said = ": says nothing of float8" if op.mode else ""
+            return f"PyTorch documentation, torch.{FUNCTIONS[op.family][0]}{said}"
         rule = self.profile.rule(op.operands[0], op.result)
         if op.family == "decode":
             return "torch.dtype documentation: the format"
@@ -74,10 +88,22 @@ class Torch:
         if op.asked.kind == "dot":
             return torch_products.run(self.torch, self.device, op, *operands)
         self._claims.covering(op)
-        source, result = self._dtype(op.operands[0]), self._dtype(op.result)
+        tensors = [self._tensor(x).view(self._dtype(name)).to(self.device) for x, name in zip(operands, op.operands)]
         codes = carrier_dtype(op.result)
-        z = self._tensor(operands[0]).view(source).to(self.device).to(result)
+        if op.family in FUNCTIONS:
+            z = getattr(self.torch, FUNCTIONS[op.family][0])(*tensors)
+        else:
+            z = tensors[0].to(self._dtype(op.result))
         return z.view(getattr(self.torch, f"int{8 * codes.itemsize}")).cpu().numpy().view(codes)  # type: ignore[no-any-return]
+
+    def _has(self, op: Operation) -> bool:
+        """Does this release have the function for this type, with a result of the type?"""
+        some = [self.torch.zeros(1, dtype=self.torch.uint8, device=self.device).view(self._dtype(op.operands[0]))]
+        try:
+            found = getattr(self.torch, FUNCTIONS[op.family][0])(*some * len(op.operands))
+        except (RuntimeError, TypeError):
+            return False
+        return bool(found.dtype == (self.torch.bool if op.result == "bool" else self._dtype(op.result)))
 
     def _dtype(self, name: str) -> Any:
         return getattr(self.torch, DTYPES[name])

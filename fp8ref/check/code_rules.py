@@ -151,6 +151,7 @@ def code_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
                 "sign-bit-blind", "the sign bit is set whatever the code, so that a zero becomes NaN" if
                 not f.has_negative_zero else "the sign bit alone is changed", lambda: flipped,
             )  # fmt: skip
+        yield Rule("negative-zero-kept", "-0 keeps its sign", where(is_zero(parts[0]), x, right))
         yield Rule("returns-a", "operand a comes back", lambda: x)
         small = _subnormal(parts[0], f)
         zero = x & sign if f.has_negative_zero else np.zeros_like(x)

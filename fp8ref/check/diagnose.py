@@ -141,7 +141,7 @@ def _circumstances(op: Operation, seen: Observations, want: Expected) -> Iterato
     everywhere = _of_one(parts[0], subnormal[0]) if len(parts) == 1 else _of_several(parts, subnormal)
     for text, where in everywhere:
         yield text, where[seen.case]
-    plain = LAYOUT_NAMES.index("plain")
+    plain, strided = LAYOUT_NAMES.index("plain"), LAYOUT_NAMES.index("strided")
     yield "in calls after the first", seen.call > 0
     for name, text in (
         ("strided", "strided arrays"),
@@ -168,6 +168,9 @@ def _circumstances(op: Operation, seen: Observations, want: Expected) -> Iterato
     for n in (2, 4, 8, 16):
         for r in range(n):
             yield f"at positions that are {r} modulo {n}", seen.position % n == r
+    for n in (16, 32, 64):  # code with vectors for contiguous arrays alone
+        blocks = seen.position < seen.length - seen.length % n
+        yield f"in full blocks of {n} elements of contiguous arrays", blocks & (seen.layout != strided)
     if op.asked.kind in ("convert", "decode"):
         f, x = op.result_format, parts[0]
         e, finite = floor_log2_u64(x.sig) + x.exp, ~(x.nan | x.infinite)

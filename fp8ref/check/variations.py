@@ -144,6 +144,13 @@ VARIATIONS = (
         _nan_beats_number,
     ),
     Variation(
+        "nan-sign",
+        "whether the NaN of a FNUZ format, at the code of -0, is negative",
+        "IEEE 754-2019 6.3 does not interpret the sign of a NaN; arXiv 2206.02915 gives FNUZ one NaN",
+        lambda op: op.family in ("issignminus", "copysign") and get_format(op.operands[0]).nans is NaNs.NEGATIVE_ZERO,
+        lambda d: d.parts[-1].nan & ~is_nan(d.got, d.op.result),
+    ),
+    Variation(
         "fma-invalid-nan",
         "whether 0 times infinity plus a quiet NaN raises invalid",
         "IEEE 754-2019 7.2 c: implementation-defined",

@@ -90,3 +90,25 @@ def test_findings_are_true(name: str) -> None:
             assert abs(x - got) > nearest, finding.signature
             checked += 1
     assert checked >= 6
+
+
+@pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
+def test_findings_of_sign_bits_and_classes_are_true(name: str) -> None:
+    """The codes themselves tell: a copied sign made a NaN of zero, |-0| kept its sign, a NaN is called finite."""
+    checked = 0
+    for report in run(name):
+        for finding in report.findings:
+            family, _, rest = finding.op.partition("/")
+            if family == "copysign":  # FNUZ: 00 is zero, 80 the one NaN; any other b is a number of its sign bit
+                a, b = finding.inputs
+                assert "fnuz" in rest
+                assert (a, finding.want, finding.got) == (0x00, 0x00, 0x80)
+                assert b > 0x80
+            elif family == "abs":
+                assert (finding.inputs, finding.want, finding.got) == ((0x80,), 0x00, 0x80)
+            elif family == "isfinite":
+                assert (rest, finding.inputs, finding.got) == ("e8m0fnu/bool", (0xFF,), 1)
+            else:
+                continue
+            checked += 1
+    assert checked == 3
