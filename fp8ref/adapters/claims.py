@@ -10,7 +10,7 @@ from ..cases.families import FAMILIES
 from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation
 from ..fast.tables import exactly_holds
 from ..spec.catalog import get_format
-from ..spec.profiles import Profile
+from ..spec.profile_rules import Profile
 from .base import Unavailable, Unsupported
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from ..cases.operation import Operation, carrier_dtype
-from ..spec.profiles import Profile, get_profile
+from ..spec.profile_rules import Profile
+from ..spec.profiles import get_profile
 from .base import Codes, Unavailable
 from .claims import Claims
 

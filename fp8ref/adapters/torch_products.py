@@ -32,7 +32,9 @@ def claims(torch: Any, device: Any) -> list[str]:
                     _scaled(torch, device, a, b, result, *ones)
                 except (RuntimeError, ValueError, NotImplementedError):
                     continue
-                found += [f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family in ("dot", "matmul") for k in LENGTHS]
+                found += [
+                    f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family in ("dot", "matmul") for k in LENGTHS
+                ]
     return found
 
 

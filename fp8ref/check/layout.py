@@ -65,7 +65,8 @@ class Slot:
         return (whole[::-1] if layout.step < 0 else whole[layout.start :: layout.step][:n]).reshape(shape)
 
 
-def slots(calls: Sequence[tuple[int, str]]) -> list[Slot]:
+@lru_cache(maxsize=256)
+def slots(calls: tuple[tuple[int, str], ...]) -> list[Slot]:
     """Slots for calls whose largest array has n elements in a layout, one behind the other."""
     found, start = [], 0
     for n, layout in calls:

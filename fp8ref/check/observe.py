@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..cases.operation import Operation
 from .layout import ALIGNED, LAYOUTS, extent, slots
-from .plan import Call, calls
+from .plan import Call, calls, repeats
 from .transport import Session
 
 Codes = NDArray[Any]
@@ -55,7 +55,7 @@ def observe(
 
     Raises Declined, Crashed or TimedOut as the session does.
     """
-    plan = _plan(operands[0].size, level, seed)
+    plan = _plan(operands[0].size, repeats(op, level), seed)
     got: list[Codes] = []
     status: list[Codes] = []
     for group in plan.groups:
@@ -92,9 +92,9 @@ class _Plan:
 
 
 @lru_cache(maxsize=4)
-def _plan(count: int, level: int, seed: int) -> _Plan:
+def _plan(count: int, times: int, seed: int) -> _Plan:
     """Many operations have the same number of cases, and so the same plan."""
-    planned = list(calls(count, level, seed))
+    planned = list(calls(count, times, seed))
     lengths = np.array([call.cases.size for call in planned], np.int32)
     ends = np.cumsum(lengths, dtype=np.int32)
     return _Plan(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.operation import Operation
 from ..cases.selection import BLOCK
 
 LENGTHS = (*range(41), 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000, 1023, 1025, 4099)
@@ -25,15 +26,20 @@ class Call:
     again: bool = False
 
 
-def calls(count: int, level: int, seed: int) -> Iterator[Call]:
-    """The calls for ``count`` cases at a level; the first ones ask every case once, in order."""
+def repeats(op: Operation, level: int) -> int:
+    """How often every length is asked: an implementation has most of its code in conversions, and many operations."""
+    return 1 if level == 1 and op.asked.kind in ("arithmetic", "compare", "test", "codes") else REPEATS[level]
+
+
+def calls(count: int, times: int, seed: int) -> Iterator[Call]:
+    """The calls for ``count`` cases, every length ``times`` times; the first ones ask every case once, in order."""
     everything = np.arange(count)
     for start in range(0, max(count, 1), BLOCK):
         yield Call(everything[start : start + BLOCK])
     if count == 0:
         return
     rng = np.random.default_rng([seed, count])
-    for _ in range(REPEATS[level]):
+    for _ in range(times):
         for n in LENGTHS:
             yield Call(rng.integers(0, count, n))
     for layout in ("offset", "strided", "reversed"):

@@ -14,7 +14,7 @@ from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..cases.selection import cases, sweep_size
 from .expect import default_mode
 from .judge import Options, judge
-from .plan import calls
+from .plan import calls, repeats
 from .transport import Hello, NotStarted, Session
 from .verdict import Report, Verdict
 
@@ -74,7 +74,9 @@ class Run:
         if is_product(claim):
             return dot_cases(with_length(claim), options.level, options.seed).size
         count = cases(default_mode(claim), options.level, options.seed)[0].size
-        return sum(c.cases.size for c in calls(count, options.level, options.seed)) + sweep_size(claim, options.level)
+        return sum(c.cases.size for c in calls(count, repeats(claim, options.level), options.seed)) + sweep_size(
+            claim, options.level
+        )
 
     def reports(self, advance: Callable[[int], None] = lambda n: None) -> Iterator[Report]:
         """The reports in the order of the claims, each as soon as those before it are there."""

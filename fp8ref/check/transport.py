@@ -100,7 +100,7 @@ class Session:
 
     def send(self, op: Operation, calls: Sequence[Call]) -> None:
         """Hand over the operands of calls (together at most CAPACITY elements) and return at once."""
-        found = slots([(largest(operands), layout) for operands, layout in calls])
+        found = slots(tuple((largest(operands), layout) for operands, layout in calls))
         assert extent(found) <= CAPACITY
         if self._child is None:
             self.hello = self._start()

@@ -8,82 +8,17 @@ is also P3109's binary8p4sf.  Only specification profiles can be met; the others
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
-from .catalog import CATALOG, CUDA, MX, OFP8, P3109, get_format
+from .catalog import CUDA, MX, OFP8, P3109, get_format
 from .datum import Datum
 from .formats import Format
+from .hardware_profiles import HARDWARE
 from .overflow import Overflow, get_overflow, resolve
-from .projection import NaN, Negative, Projection
+from .profile_rules import Profile, Rule
+from .projection import NaN, Projection
 from .rounding import Rounding
 
 MX_NARROW = "e3m2fn e2m3fn e2m1fn"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What becomes of conversions from ``sources`` to ``results``.
-
-    ``roundings``: the modes that the rule speaks of, the usual one first (``*``: every mode, roundTiesToEven first).
-    ``overflow``, ``nan`` and ``negative`` are the names that an operation id takes.  ``promised`` says where the
-    implementation's own documentation promises this; empty where it is only observed.
-    """
-
-    results: str
-    overflow: str
-    roundings: str = "rne"
-    sources: str = "*"
-    nan: str = "canonical"
-    negative: str = "lowest"
-    promised: str = ""
-
-    @property
-    def mode(self) -> str:
-        """The mode of an operation id, ``rounding.overflow``."""
-        first = self.roundings.split()[0]
-        return f"{'rne' if first == '*' else first}.{self.overflow}"
-
-    @property
-    def keys(self) -> dict[str, str]:
-        """The keys of an operation id that differ from their defaults."""
-        keys = {"nan": (self.nan, NaN.CANONICAL), "negative": (self.negative, Negative.LOWEST)}
-        return {name: value for name, (value, default) in keys.items() if value != default}
-
-    def speaks_of(self, source: str, result: str) -> bool:
-        return _matches(source, self.sources) and _matches(result, self.results)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A named behaviour.  ``notes``: what the document leaves open, or what no rule can express."""
-
-    name: str
-    title: str
-    source: str
-    rules: tuple[Rule, ...]
-    notes: tuple[str, ...] = ()
-    specification: bool = False
-
-    def rule(self, source: str, result: str) -> Rule | None:
-        """The rule for a conversion; None where the profile does not speak of it."""
-        return next((rule for rule in self.rules if rule.speaks_of(source, result)), None)
-
-
-@lru_cache(maxsize=1024)
-def _names(type_name: str) -> tuple[str, ...]:
-    """Every catalogued name of the format of that name; an integer type has only its own."""
-    try:
-        f = get_format(type_name)
-    except ValueError:
-        return (type_name,)
-    return tuple(dict.fromkeys((f.name, *(name for name, other in CATALOG.items() if other == f))))
-
-
-@lru_cache(maxsize=4096)
-def _matches(type_name: str, patterns: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns.split() for name in _names(type_name))
 
 
 _OCP_SOURCES = "f32 f16 bf16"  # the conversions that OFP8 1.0 section 4 covers
@@ -227,6 +162,7 @@ PROFILES = {
                 "a zero becomes NaN in E8M0, and values between 2^-127 and 1.5 * 2^-127 become 2^-126",
                 "the NaN of a FNUZ format counts as negative",
             ),
+            via="f32",
         ),
         Profile(
             "torch-until-2.12",
@@ -234,6 +170,7 @@ PROFILES = {
             "observed with torch 2.12.0 on CPU",
             (Rule("e4m3fn", "nonsat", nan="keep-sign"), *_TORCH_OTHERS),
             _TORCH_NOTES,
+            via="f32",
         ),
         Profile(
             "torch-since-2.13",
@@ -251,7 +188,9 @@ PROFILES = {
                 *_TORCH_OTHERS,
             ),
             _TORCH_NOTES,
+            via="f32",
         ),
+        *HARDWARE,
     )
 }
 

@@ -14,7 +14,8 @@ from fp8ref.cases.selection import cases
 from fp8ref.check.layout import LAYOUTS
 from fp8ref.check.rulebook import rules_for
 from fp8ref.check.variations import VARIATIONS
-from fp8ref.spec.profiles import PROFILES, Profile
+from fp8ref.spec.profile_rules import Profile
+from fp8ref.spec.profiles import PROFILES
 
 # operations that between them can show every kind of mistake
 REPRESENTATIVE = (

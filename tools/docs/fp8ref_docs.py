@@ -9,6 +9,7 @@ from typing import Any
 import checker_tables
 import gallery
 import md
+import profile_tables
 import reference_pages
 import result_tables
 import rule_tables
@@ -17,6 +18,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     gallery.pages,
     rule_tables.pages,
     checker_tables.pages,
+    profile_tables.pages,
     result_tables.pages,
     reference_pages.pages,
 )
