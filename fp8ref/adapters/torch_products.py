@@ -15,8 +15,8 @@ from ..cases.operation import ANY_MODE, Operation
 from .base import Codes
 
 DTYPES = {"e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2"}
-RESULTS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
-LENGTHS = (32, 256)
+RESULTS = {"f32": "float32"}  # C would be rounded twice into a narrower result
+LENGTHS = {"dot": 32, "matmul": 256}
 
 
 def claims(torch: Any, device: Any) -> list[str]:
@@ -32,9 +32,7 @@ def claims(torch: Any, device: Any) -> list[str]:
                     _scaled(torch, device, a, b, result, *ones)
                 except (RuntimeError, ValueError, NotImplementedError):
                     continue
-                found += [
-                    f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family in ("dot", "matmul") for k in LENGTHS
-                ]
+                found += [f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family, k in LENGTHS.items()]
     return found
 
 
@@ -59,13 +57,13 @@ def run(torch: Any, device: Any, op: Operation, a: Codes, b: Codes, c: Codes) ->
 def _scaled(torch: Any, device: Any, fa: str, fb: str, result: str, a: Codes, b: Codes) -> Any:
     """A (M, K) row by row times B (K, N) column by column, as ``_scaled_mm`` wants them."""
     one = torch.ones((), device=device)
-    x = torch.from_numpy(np.ascontiguousarray(a)).view(getattr(torch, DTYPES[fa])).to(device)
-    y = torch.from_numpy(np.ascontiguousarray(b.T)).view(getattr(torch, DTYPES[fb])).to(device).t()
+    x = torch.from_numpy(np.array(a, order="C")).view(getattr(torch, DTYPES[fa])).to(device)
+    y = torch.from_numpy(np.array(b.T, order="C")).view(getattr(torch, DTYPES[fb])).to(device).t()
     return torch._scaled_mm(x, y, scale_a=one, scale_b=one, out_dtype=getattr(torch, RESULTS[result]))
 
 
 def _with_addend(torch: Any, device: Any, result: str, d: Any, c: Codes) -> Any:
-    bits = torch.from_numpy(np.ascontiguousarray(c).view(f"i{c.dtype.itemsize}"))
+    bits = torch.from_numpy(np.array(c, order="C").view(f"i{c.dtype.itemsize}"))
     return d + bits.view(getattr(torch, RESULTS[result])).to(device)
 
 
