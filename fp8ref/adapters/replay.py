@@ -61,6 +61,8 @@ class Replay:
 
     def _keys(self, operands: Sequence[Codes], n: int) -> list[bytes]:
         """The bytes of every case."""
+        if not n:
+            return []
         rows = [np.ascontiguousarray(x).reshape(n, -1).view(np.uint8).reshape(n, -1) for x in operands]
         joined = np.concatenate(rows, axis=1)
         return [row.tobytes() for row in joined]

@@ -1,0 +1,139 @@
+"""Judging dot and matrix products: planted faults are caught and named, correct units are never accused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fp8ref.adapters.mini_dots import DOT_FAULTY, right
+from fp8ref.cases.bounds import BOUNDS
+from fp8ref.cases.dot_cases import PROBES, Cases, dot_cases, probes
+from fp8ref.cases.operation import Operation
+from fp8ref.check.products import outside
+from fp8ref.check.run import Request, Run
+from fp8ref.check.verdict import Report, Verdict
+from fp8ref.report.text import drawing
+from fp8ref.spec.models import get_model
+
+NAMED = {
+    "dot-f-12": "unit-fraction-bits",
+    "dot-f-26": "unit-fraction-bits",
+    "dot-floor-at-alignment": "unit-cut",
+    "dot-nearest-at-the-end": "unit-rounding",
+    "dot-keeps-15-bits": "unit-precision",
+    "dot-half-steps": "unit-order",
+    "dot-not-interleaved": "unit-order",
+    "dot-c-late": "unit-c-last",
+    "dot-fma-down": "model-f32.fma@order=down",
+    "dot-pairwise": "model-f32.pairwise",
+    "dot-exact-truncated": "model-exact.rtz",
+    "dot-promotes-early": "model-hopper.wgmma.fp8.f32+promote64.fadd",
+}
+
+
+def reports(impl: str, *select: str) -> list[Report]:
+    with Run(Request(impl, select)) as run:
+        return list(run.reports())
+
+
+@pytest.mark.parametrize("name", DOT_FAULTY)
+def test_every_planted_fault_is_caught(name: str) -> None:
+    (report,) = reports(f"mini:{name}")
+    assert report.verdict is Verdict.FAIL
+    (finding,) = report.findings
+    assert finding.want != finding.got
+    if name in NAMED:
+        assert finding.diagnosis.rule == NAMED[name]
+    text = drawing(finding, f"mini:{name}")
+    assert "want" in text
+    assert f"--impl mini:{name}" in text
+
+
+def test_there_are_enough_planted_faults() -> None:
+    assert len(DOT_FAULTY) >= 25
+    assert set(NAMED) <= set(DOT_FAULTY)
+
+
+def test_correct_units_are_never_accused() -> None:
+    found = reports("mini:dot-correct")
+    assert len(found) == 6
+    assert {report.verdict for report in found} == {Verdict.PASS}
+
+
+PAGE = {  # the facts' table of probes: what each published model answers, as bits of binary32
+    "ada.mma.fp8.f32": "3f800400 3f800000 3f800000 3f800400 3f800000 3f800000 bf800000 3f800000 3a800000 00000000 "
+    "00000000 3fd20400 00000000 00000000 00000000 00000000 35800000 42e10000 39000000 39800000",
+    "hopper.wgmma.fp8.f32": "3f800400 3f800000 3f800000 3f800400 3f800000 3f800000 bf800000 3f800000 00000000 00000000 "
+    "00000000 3fd20400 00000000 00000000 00000000 00000000 35800000 42e10000 39000000 39800000",
+    "hopper.mma.fp8.f32": "3f800400 3f800200 3f800001 3f800400 3f800200 3f801e00 bf800300 3f7ffc00 00000000 3a800000 "
+    "3a800000 3fd20400 39800000 00000000 00000000 00000000 35800000 42e10000 39000000 39a00000",
+    "blackwell.tcgen05.fp8.f32": "3f800400 3f800200 3f800001 3f800400 3f800200 3f801e00 bf800300 3f7ffc00 00000000 "
+    "00000000 00000000 3fd20400 39800000 3b000000 00000000 3a000000 35800000 42e10000 39000000 39a00000",
+}
+
+
+@pytest.mark.parametrize("model", PAGE)
+def test_the_probes_are_those_of_the_literature(model: str) -> None:
+    op = Operation.parse(f"dot/e4m3fn.e4m3fn/f32/{model};k=32")
+    asked = probes(op)
+    assert asked.size == len(PROBES)
+    assert [f"{int(code):08x}" for code in right(op, *asked.operands)] == PAGE[model].split()
+
+
+def test_cases_are_the_same_every_time_and_hold_every_kind() -> None:
+    op = Operation.parse("dot/e5m2.e5m2/f32/exact;k=32")
+    one, two = (dot_cases(op, 1, 3) for _ in range(2))
+    assert all(np.array_equal(x, y) for x, y in zip(one.operands, two.operands))
+    assert not np.array_equal(one.a, dot_cases(op, 1, 4).a[: one.size])
+    infinite = (one.a & 0x7F) == 0x7C
+    assert infinite.any(axis=0).all(), "an infinity in every lane"
+    assert ((one.a & 0x7F) > 0x7C).any(axis=0).all(), "a NaN in every lane"
+    assert (one.c == 0x80000000).any()
+
+
+CLASSES = {"f32.fma": "f32", "f32.pairwise": "f32", "hopper.wgmma.fp8.f32": "aligned13", "ada.mma.fp8.f32": "aligned13",
+           "blackwell.tcgen05.fp8.f32": "aligned25", "f16.fma": "f16", "bf16.fma": "bf16"}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", CLASSES)
+def test_models_lie_inside_the_bound_of_their_class(model: str) -> None:
+    result = get_model(model).result
+    op = Operation.parse(f"dot/e4m3fn.e4m3fn/{result}/{model};k=64")
+    cases = dot_cases(op, 1, 0)
+    assert not outside(op, BOUNDS[CLASSES[model]], cases, right(op, *cases.operands)).any()
+
+
+def test_bounds_are_not_so_wide_that_everything_fits() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/f32/hopper.wgmma.fp8.f32;k=64")
+    cases = dot_cases(op, 1, 0)
+    assert outside(op, BOUNDS["f32"], cases, right(op, *cases.operands)).any()
+    one = Cases(*(x[:1].copy() for x in cases.operands), ("x",))
+    one.a[:], one.b[:], one.c[:] = 0x38, 0x38, 0  # 64 ones
+    for answer, far in ((64.0, False), (np.nextafter(np.float32(64), np.float32(65)), False), (64.01, True)):
+        got = np.array([answer], np.float32).view(np.uint32)
+        assert bool(outside(op, BOUNDS["f32"], one, got)[0]) is far
+
+
+def test_a_free_mode_is_found_or_bounded_or_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same adapter, by what it computes: a model, something inside a bound, something outside all."""
+    monkeypatch.chdir(tmp_path)
+    body = """
+import numpy as np
+from fp8ref.adapters.mini_dots import right
+class Unit:
+    def identify(self): return {{"name": "u", "version": "1"}}
+    def capabilities(self): return ["dot/e4m3fn.e4m3fn/f32/*;k=32"]
+    def run(self, op, a, b, c):
+        {0}
+"""
+    from_pairs = "x = right(op.with_mode('f32.fma'), a[:, ::-1], b[:, ::-1], c * 0).view(np.float32)"
+    for name, code, verdict, mode in (
+        ("m", "return right(op.with_mode('ada.mma.fp8.f32'), a, b, c)", Verdict.PASS, "ada.mma.fp8.f32"),
+        ("i", f"{from_pairs}; return (x + c.view(np.float32)).view(np.uint32)", Verdict.ALLOWED, "within.f32"),
+        ("o", "return right(op.with_mode('f32.fma'), a, b, c) ^ np.uint32(1 << 22)", Verdict.FAIL, "*"),
+    ):
+        (tmp_path / f"unit_{name}.py").write_text(body.format(code))
+        (report,) = reports(f"py:unit_{name}:Unit")
+        assert (report.verdict, Operation.parse(report.op).mode) == (verdict, mode), report
