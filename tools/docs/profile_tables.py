@@ -116,8 +116,8 @@ def pages(docs: Path) -> dict[str, str]:
     parts = []
     for title, questions in SECTIONS.items():
         rows = [[md.code(p.name), *cells] for p in PROFILES.values() if any(cells := [_cell(p, q) for q in questions])]
-        parts.append(f"### {title}\n\n" + md.table(["profile", *(q[0] for q in questions)], rows))
-    parts.append("### Sources\n\n" + md.table(["profile", "source", "not documented"], [
+        parts.append(f"## {title}\n\n" + md.table(["profile", *(q[0] for q in questions)], rows))
+    parts.append("## Sources\n\n" + md.table(["profile", "source", "not documented"], [
         [md.code(p.name), _sources(p), "; ".join(p.notes)] for p in PROFILES.values()
     ]))  # fmt: skip
     return {"profiles.md": "\n".join(parts)}

@@ -1,0 +1,32 @@
+"""The table of profiles: cells known from documents and measurements, and what is marked as run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "docs"))
+
+import profile_tables
+
+from fp8ref.spec.profiles import get_profile
+
+CELLS = [  # OCP OFP8 1.0 table 3; ml_dtypes 0.6.0 and CUDA 13 as measured; HIP's cast_to_f8; RISC-V Zvfofp8min
+    ("ocp-sat", "464", "0x7E"), ("ocp-nonsat", "just above 464", "0x7F"), ("ocp-sat", "-Inf", "0xFE"),
+    ("ml_dtypes", "1.0625 (1 + 2^-40), f64", "0x38"), ("cuda-nosat", "1.0625 (1 + 2^-40), f64", "0x39"),
+    ("torch-until-2.12", "1.0625 (1 + 2^-40), f64", "0x38"), ("amd-hip-fnuz", "Inf to e4m3fnuz", "0x80"),
+    ("riscv", "1000 to E4M3, rtz", "0x7E"), ("riscv", "1000 to E4M3, rtp", "0x7F"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("profile", "question", "code"), CELLS)
+def test_a_known_cell(profile: str, question: str, code: str) -> None:
+    (asked,) = [q for section in profile_tables.SECTIONS.values() for q in section if q[0] == question][:1]
+    assert profile_tables._cell(get_profile(profile), asked).startswith(f"`{code}`")
+
+
+def test_only_implementations_that_answered_are_marked_as_run() -> None:
+    table = profile_tables.pages(Path())["profiles.md"]
+    ran = {line.split("`")[1] for line in table.splitlines() if "*ran*" in line}
+    assert "ml_dtypes" in ran
+    assert ran <= set(profile_tables.RUNS)
