@@ -273,7 +273,7 @@ def disagreement(r: Identification, d: Disagreement, h: Hypothesis) -> list[str]
     if len(places) > 12:
         lines.append(f"    and {len(places) - 12} products more")
     fc, fd = get_format(addend_type(op)), get_format(op.result)
-    lines.append(f"    C        {_code(case.c[0], fc.k)}   {values_of(case.c, fc)[0]!r}".replace("np.float64", ""))
+    lines.append(f"    C        {_code(case.c[0], fc.k)}   {float(values_of(case.c, fc)[0])!r}")
     for name, code in ((h.name, d.want), ("answer", d.got)):
         value = float(values_of(np.array([code], f"u{max(1, fd.k // 8)}"), fd)[0])
         lines.append(f"    {name:<{max(8, len(h.name))}} {_code(code, fd.k)}   {value!r} = {value.hex()}")
