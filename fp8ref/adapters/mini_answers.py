@@ -83,7 +83,8 @@ def is_tie(op: Operation, x: Codes) -> Codes:
         low, high = (
             decode(right(op, x, rounding=m, overflow="sat"), op.result, dtype=np.float64) for m in ("rtn", "rtp")
         )
-        return (high - v == v - low) & (high != low)
+        found: Codes = (high - v == v - low) & (high != low)
+        return found
 
 
 def magnitude_code(op: Operation, x: Codes) -> Codes:
@@ -100,7 +101,8 @@ def below_min_normal(op: Operation, x: Codes) -> Codes:
 
 
 def vanishes(op: Operation, x: Codes) -> Codes:
-    return (magnitude_code(op, x) == 0) & (values(op, x) != 0)
+    found: Codes = (magnitude_code(op, x) == 0) & (values(op, x) != 0)
+    return found
 
 
 def truncated_to(bits: int) -> Answer:
@@ -235,7 +237,8 @@ def large(op: Operation, x: Codes) -> Codes:
 
 
 def small_odd_code(op: Operation, x: Codes) -> Codes:
-    return magnitude_code(op, x) == 0x2B
+    found: Codes = magnitude_code(op, x) == 0x2B
+    return found
 
 
 def f64_cut_to_f32(op: Operation, x: Codes) -> Codes:
@@ -286,7 +289,7 @@ def decode_nan_as_480(op: Operation, x: Codes) -> Codes:
 
 
 def decode_halved(op: Operation, x: Codes) -> Codes:
-    return (right(op, x).view(np.float32) / 2).view(np.uint32)  # type: ignore[no-any-return]
+    return (right(op, x).view(np.float32) / 2).view(np.uint32)
 
 
 def in_negative_tail(op: Operation, x: Codes) -> Codes:
