@@ -13,7 +13,8 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .base import Adapter, Unavailable
@@ -66,9 +67,15 @@ def _plain(text: str) -> str:
     return re.sub(r"\\([,:\\])", r"\1", text)
 
 
+@lru_cache(maxsize=1)
+def _points() -> dict[str, EntryPoint]:
+    """The registered adapters by name; found once, because looking reads every installed package."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
 def registered() -> list[str]:
     """The names under which adapters are registered here, built in or installed."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted(_points())
 
 
 def connect(connectable: Connectable | str) -> Adapter:
@@ -92,13 +99,12 @@ def connect(connectable: Connectable | str) -> Adapter:
 
 
 def _registered_class(name: str) -> Callable[..., Any]:
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            try:
-                return point.load()  # type: ignore[no-any-return]
-            except ImportError as error:
-                raise Unavailable(f"{name} cannot be imported here: {error}") from error
-    raise ValueError(f"unknown implementation {name!r}")
+    try:
+        return _points()[name].load()  # type: ignore[no-any-return]
+    except KeyError:
+        raise ValueError(f"unknown implementation {name!r}") from None
+    except ImportError as error:
+        raise Unavailable(f"{name} cannot be imported here: {error}") from error
 
 
 def _python_class(id_: str) -> Callable[..., Any]:
