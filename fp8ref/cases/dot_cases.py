@@ -226,6 +226,17 @@ def _one_sign(d: _Draw) -> Drawn:
     return a * d.signs((d.n, 1)), b, np.where(d.rng.random(d.n) < 0.5, d.c(), 0.0)
 
 
+def _carrying(d: _Draw) -> Drawn:
+    """Large products of one sign, which carry, among them powers of two far below: sums of as many bits as can be."""
+    shape = (d.n, d.k)
+    small = d.rng.random(shape) < 0.3
+    step = d.rng.integers(5, 34, shape)
+    half = np.minimum(step // 2, -(d.fa.emin - d.fa.t))
+    a = np.where(small, np.ldexp(1.0, -half), d.rng.choice([1.5, 1.75, 1.875], shape))
+    b = np.where(small, np.ldexp(1.0, -np.minimum(step - half, -(d.fb.emin - d.fb.t))), 1.75)
+    return a * d.signs((d.n, 1)), b, np.where(d.rng.random(d.n) < 0.5, d.c(), 0.0)
+
+
 def _c_alone(d: _Draw) -> Drawn:
     """C, and at most one small product."""
     a, b, _ = d.sparse(1)
@@ -243,6 +254,7 @@ KINDS: dict[str, Callable[[_Draw], Drawn]] = {
     "cancelling C": _cancelling_c,
     "ladder": _ladder,
     "one sign": _one_sign,
+    "carrying": _carrying,
     "C": _c_alone,
 }
 

@@ -167,6 +167,11 @@ class Fitter:
                     here = self._score(other)
                     if here > score:
                         model, score, improved = other, here, True
+        if score[0] < self.rows.size:  # bits and rounding of the sum show only together
+            pairs = [o for _, m in alternatives(model, "rounding") for _, o in alternatives(m, "precision")]
+            best = max(pairs, key=self._score)
+            if self._score(best) > score:
+                return best
         return model
 
 
@@ -184,7 +189,7 @@ def undecided(
 ) -> list[Any]:
     """The other values of a parameter that no answer excludes.
 
-    With ``ask``, the pool is searched for cases on which a value would show, and these are asked.
+    With ``ask``, which records what it asks, the pool is searched for cases on which a value would show.
     """
     cases, got = seen.cases, seen.got
     expected = answers(op, model, pool)
@@ -197,7 +202,6 @@ def undecided(
             if telling.size:
                 chosen = pool.taken(telling[:: max(1, telling.size // 4)][:4])
                 answered = ask(chosen)
-                seen.add(chosen, answered)
                 if wrong(op, answered, answers(op, other, chosen)).any():
                     continue
         found.append(value)

@@ -25,6 +25,7 @@ from .sums import LARGEST_K, NoTree, Summation, Tree, order_from
 
 Codes = NDArray[Any]
 RANDOM = 20_000  # products asked at the end
+REFITS = 4
 POOL = 1 << 18  # multiplications simulated in the search for a case that tells two hypotheses apart
 
 
@@ -167,27 +168,29 @@ def _fit(op: Operation, seen: Observed, result: Identification, bits: int | None
     candidates = orders(length(op)) if result.order is None else []
     if bits is not None and bits >= 30:
         bits = None  # perhaps more than can be told: let the fit decide
-    plain = seen.named(SPECIAL, inside=False)
-    fit = Fitter(op, plain, candidates, result.order, bits).fit()
-    everything = seen.wrong(fit.model)
-    result.fit = Fit(fit.model, everything.size, seen.got.size)
-    if everything.size:
-        result.plain_fit = fit
-    if fit.misses:
-        return
-    for parameter in (*PARAMETERS, *CHOICES):
-        if result.order is not None and parameter in ("order", "c_last"):
-            continue
-        if ask is None:
-            known = plain
-        else:
-            known = seen if not everything.size else plain
-        left = undecided(op, fit.model, known, parameter, candidates, pool, ask if known is seen else None)
-        if left:
-            result.open[parameter] = left
-    if known is seen:
-        misses = seen.wrong(fit.model).size
-        result.fit = Fit(fit.model, misses, seen.got.size)
+    given: list[Fused] = []
+    for _ in range(REFITS):
+        plain = seen.named(SPECIAL, inside=False)
+        fit = Fitter(op, plain, candidates, result.order, bits).fit(given)
+        everything = seen.wrong(fit.model)
+        result.fit = Fit(fit.model, everything.size, seen.got.size)
+        result.plain_fit = fit if everything.size else None
+        if fit.misses:
+            return
+        known = seen if ask is not None and not everything.size else plain
+        result.open = {}
+        for parameter in (*PARAMETERS, *CHOICES):
+            if result.order is not None and parameter in ("order", "c_last"):
+                continue
+            left = undecided(op, fit.model, known, parameter, candidates, pool, ask if known is seen else None)
+            if left:
+                result.open[parameter] = left
+        if known is plain or not seen.wrong(fit.model).size:
+            break
+        given = [fit.model]  # what was asked last contradicts the unit, too
+    misses = seen.wrong(result.fit.model).size if result.fit is not None else 0
+    if result.fit is not None and known is seen:
+        result.fit = Fit(result.fit.model, misses, seen.got.size)
 
 
 def _name(op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None) -> None:

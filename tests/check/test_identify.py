@@ -83,7 +83,7 @@ def random_unit(op: Operation, seed: int) -> tuple[object, Order]:
     return model, order
 
 
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.full] if s >= 12 else []) for s in range(50)])
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.full] if s >= 6 else []) for s in range(50)])
 def test_parameters_of_a_unit_outside_the_catalogue(seed: int) -> None:
     """Each parameter is recovered, or said to be open, and then the other value truly shows nowhere."""
     op = Operation.parse(E4M3)
@@ -107,7 +107,9 @@ def _same_sums(found: Identification, name: str) -> bool:
     return name in ("precision", "rounding") and bool(found.open.get("precision") and found.open.get("rounding"))
 
 
-@pytest.mark.parametrize("name", DOT_FAULTY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 3 else []) for i, n in enumerate(DOT_FAULTY)]
+)
 def test_a_faulty_unit_is_never_called_what_it_is_not(name: str) -> None:
     mini = DOT_MINIS[name]
     op = Operation.parse(mini.claims[0])
@@ -163,7 +165,7 @@ def test_a_capture_with_c_zero_cannot_tell_where_c_joins() -> None:
     found = identify_captured(op, cases, right(op, *cases.operands))
     assert found.classes[0][0].name == "hopper.wgmma.fp8.f32"
     assert "c_last" in found.open
-    assert "elsewhere: the capture cannot decide" in page(found, {"name": "x"})
+    assert "elsewhere: the capture cannot decide" in " ".join(page(found, {"name": "x"}).split())
 
 
 SETS = {
@@ -175,6 +177,8 @@ SETS = {
     "H100.wgmma.k32.f32.e4m3.e4m3": "hopper.wgmma.fp8.f32",
     "H100.wgmma.k32.f32.e5m2.e5m2": "hopper.wgmma.fp8.f32",
 }
+# the products of these sets are so alike in size that 25 bits lose nothing: the exact sum gives the same answers
+UNDECIDED = {"B200.mma_emul.m16n8k32.f32.e5m2.e5m2.f32", "H100.mma_emul.m16n8k32.f32.e4m3.e4m3.f32"}
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +198,14 @@ def test_hardware_results_are_identified_and_conform(name: str, converted: Path)
     found = identify_captured(
         capture.operation, Cases(*capture.operands, ("captured",) * capture.count), capture.answers
     )
-    assert found.decided
-    assert [h.name for h in found.classes[0]] == [SETS[name]]
+    named = [[h.name for h in members] for members in found.classes]
+    assert [SETS[name]] in named
+    if name not in UNDECIDED:
+        assert found.decided
+        assert named[0] == [SETS[name]]
+    else:
+        assert ["exact"] in named
+        assert not found.decided
     run = subprocess.run(
         [sys.executable, "-c", "from fp8ref.cli.main import run; run()", "check", "dot/*", "--jobs", "1", "--impl",
          f"replay:{path}"], capture_output=True, text=True, timeout=120,
