@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import fp8ref
 from fp8ref import spec
+from fp8ref.fast.kernel import floor_log2_u64, jam
 from fp8ref.fast.tables import conversion_table
 
 ROUNDINGS = ("rne", "rna", "rtz", "rtp", "rtn", "rto")
@@ -166,3 +167,16 @@ def test_integers(name: str, dtype: Any) -> None:
 def test_integers_round_once(n: int, code: int) -> None:
     """By way of float64 the first of these would round to the tie and then to even."""
     assert fp8ref.encode(np.uint64(n), "f32") == code
+
+
+def test_jam_and_floor_log2() -> None:
+    """The kernel's two integer tools, against Python's integers, over all 64 bits and shifts beyond them."""
+    draw = random.Random(5)
+    sigs = [draw.getrandbits(n) | 1 << (n - 1) for n in range(1, 65) for _ in range(3)]
+    sigs += [1 << n for n in range(64)] + [(1 << n) - 1 for n in range(1, 65)]
+    logs = floor_log2_u64(np.array(sigs, np.uint64))
+    assert logs.tolist() == [sig.bit_length() - 1 for sig in sigs]
+    for shift in (-3, -1, 0, 1, 2, 31, 62, 63, 64, 65, 200):
+        fit = [sig for sig in sigs if shift >= 0 or sig.bit_length() - shift <= 64]
+        want = [sig << -shift if shift < 0 else (sig >> shift) | (sig & ((1 << shift) - 1) != 0) for sig in fit]
+        assert jam(np.array(fit, np.uint64), np.full(len(fit), shift)).tolist() == want
