@@ -167,11 +167,13 @@ class Fitter:
                     here = self._score(other)
                     if here > score:
                         model, score, improved = other, here, True
-        if score[0] < self.rows.size:  # bits and rounding of the sum show only together
-            pairs = [o for _, m in alternatives(model, "rounding") for _, o in alternatives(m, "precision")]
+        for one, two in (("rounding", "precision"), ("cut", "fraction_bits")):  # these show only together
+            if score[0] == self.rows.size or two not in parameters:
+                continue
+            pairs = [o for _, m in alternatives(model, one) for _, o in alternatives(m, two)]
             best = max(pairs, key=self._score)
             if self._score(best) > score:
-                return best
+                return self._ascend(best)
         return model
 
 
