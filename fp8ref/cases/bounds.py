@@ -74,7 +74,7 @@ BOUNDS = {
         Bound(
             "aligned13", 2.0**-13, "blocks of at least 16 products aligned at their largest exponent, 13 bits kept, "
             "sums of 14 bits", f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-13) in each of K/b steps",
-            cite=_SHORT, fixed=13, block=16,
+            cite=_SHORT, fixed=13, block=16, least=2.0**-139,
         ),
     )
 }  # fmt: skip
