@@ -1,5 +1,6 @@
 """The table of profiles: cells known from documents and measurements, and what is marked as run."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -30,3 +31,12 @@ def test_only_implementations_that_answered_are_marked_as_run() -> None:
     ran = {line.split("`")[1] for line in table.splitlines() if "*ran*" in line}
     assert "ml_dtypes" in ran
     assert ran <= set(profile_tables.RUNS)
+
+
+def test_every_cell_links_to_what_is_behind_it() -> None:
+    page = profile_tables.pages(Path())["profiles.md"]
+    links = re.findall(r"\[(\*ran\*|modelled|see notes)\]\(#(source-[\w-]+)\)", page)
+    targets = re.findall(r"^\((source-[\w-]+)\)=$", page, re.MULTILINE)
+    assert len(targets) == len(set(targets))
+    assert {target for _, target in links} <= set(targets)
+    assert len(links) == len(re.findall(r"\*ran\*|modelled|see notes", page)) > 500

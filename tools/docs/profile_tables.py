@@ -117,14 +117,26 @@ def pages(docs: Path) -> dict[str, str]:
     for title, questions in SECTIONS.items():
         rows = [[md.code(p.name), *cells] for p in PROFILES.values() if any(cells := [_cell(p, q) for q in questions])]
         parts.append(f"## {title}\n\n" + md.table(["profile", *(q[0] for q in questions)], rows))
-    parts.append("## Sources\n\n" + md.table(["profile", "source", "not documented"], [
-        [md.code(p.name), _sources(p), "; ".join(p.notes)] for p in PROFILES.values()
-    ]))  # fmt: skip
+    parts.append("## Sources\n\n" + "\n".join(_sources(p) for p in PROFILES.values()))
     return {"profiles.md": "\n".join(parts)}
 
 
+def _target(p: Profile, sentence: str = "") -> str:
+    """The label of a profile's source, or of one sentence of its documentation."""
+    number = _sentences(p).index(sentence) + 1 if sentence else 0
+    return "source-" + "".join(c if c.isalnum() else "-" for c in p.name) + (f"-{number}" if number else "")
+
+
+def _sentences(p: Profile) -> list[str]:
+    return list(dict.fromkeys(rule.promised for rule in p.rules if rule.promised))
+
+
 def _sources(p: Profile) -> str:
-    return "; ".join(dict.fromkeys([p.source, *(rule.promised for rule in p.rules if rule.promised)]))
+    """A profile's sources with a label at each, so that every cell of the tables links to what is behind it."""
+    lines = [f"({_target(p)})=\n### {md.code(p.name)}\n\n{p.title}: {p.source}.\n"]
+    lines += [f"({_target(p, sentence)})=\n{sentence}.\n" for sentence in _sentences(p)]
+    lines += [f"Not documented: {'; '.join(p.notes)}.\n"] if p.notes else []
+    return "\n".join(lines)
 
 
 def _cell(p: Profile, question: Question) -> str:
@@ -136,7 +148,7 @@ def _cell(p: Profile, question: Question) -> str:
     mode = f"{rounding}.{rule.overflow}" if rounding else rule.mode
     op = Operation.convert(source, result, mode, **rule.keys)
     if (p.name, question[0]) in SEE_NOTES:
-        return "see below"
+        return f"[see notes](#{_target(p)})"
     operand = np.array([code]).astype(carrier_dtype(source))
     ran = _ran(p.name, op, operand)
     if ran is None and p.via and source == "f64":
@@ -145,7 +157,7 @@ def _cell(p: Profile, question: Question) -> str:
     answer = int((expect(op, [operand]).codes if ran is None else ran)[0])
     row = drawn(answer, result)
     how = "modelled" if ran is None else "*ran*"
-    return f"`{row.code}` {row.value.partition(' = ')[0]} {how}"
+    return f"`{row.code}` {row.value.partition(' = ')[0]} [{how}](#{_target(p, rule.promised)})"
 
 
 def _ran(profile: str, op: Operation, operand: Any) -> Any:
