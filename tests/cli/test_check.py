@@ -89,6 +89,8 @@ def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a runner in the background ignores the interrupt, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     part = path.with_name(path.name + ".part")
     deadline = time.monotonic() + 60
