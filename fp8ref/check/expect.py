@@ -192,6 +192,6 @@ def behaviours(f: Format) -> Iterator[str]:
             except ValueError:
                 continue
             overflows.setdefault(rule, str(rule))
-    for name in overflows.values():
-        for rounding in DETERMINISTIC:
+    for rounding in DETERMINISTIC:
+        for name in overflows.values():
             yield f"{rounding.value}.{name}"
