@@ -13,7 +13,7 @@ from ..cases.selection import BLOCK
 
 LENGTHS = (*range(41), 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000, 1023, 1025, 4099)
 ODD_LENGTHS = (1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 67, 1021, 8195)
-REPEATS = {1: 3, 2: 12, 3: 12}
+REPEATS = {1: 1, 2: 12, 3: 12}
 AGAIN = 4096
 
 
