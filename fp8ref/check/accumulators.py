@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.conversion import FLOAT_DTYPES
-from ..arrays.products import dot
+from ..cases.answers import is_nan, product
 from ..cases.dot_cases import Cases
-from ..cases.dots import addend_type, exact_projection, length
+from ..cases.dots import addend_type, length
 from ..cases.operation import Operation
 from ..fast.tables import exactly_holds
 from ..spec.accumulate import Chain, Evidence, Fused, Model, Scales
@@ -24,7 +23,6 @@ from ..spec.catalog import get_format
 from ..spec.models import QUIET_NAN, check_operands, get_model, models
 from ..spec.overflow import Overflow
 from ..spec.rounding import Rounding
-from .expect import is_nan
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -49,17 +47,7 @@ def answers(op: Operation, h: Hypothesis | Model, cases: Cases) -> Codes:
     """What a hypothesis answers to cases of an operation, as codes of its result."""
     if isinstance(h, Model):
         h = Hypothesis(h.name, h)
-    fc = addend_type(op)
-    c = cases.c.view(FLOAT_DTYPES[fc])
-    f = get_format(op.result)
-    overflow = h.overflow or exact_projection(op.with_mode("exact")).overflow
-    if h.model is not None and h.model.result != fc:
-        c = c.astype(FLOAT_DTYPES[h.model.result])
-    d = dot(
-        cases.a, cases.b, *op.operands, c=c, accumulator=h.model or "exact", result=op.result, rounding=h.rounding,
-        overflow=(overflow.finite, overflow.infinite),
-    )  # fmt: skip
-    return d.view(f"u{d.dtype.itemsize}") if f.name in FLOAT_DTYPES else d
+    return product(replace(op, family="dot"), cases.operands, h.model, h.rounding, h.overflow)
 
 
 def wrong(op: Operation, got: Codes, want: Codes) -> Mask:

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from ..cases.answers import Codes, Expected, computed, expect, is_nan, project_into
 from ..cases.families import FAMILIES
 from ..cases.flags import exact_parts, operand_parts, task_of
 from ..cases.operation import INTEGERS, Operation
@@ -24,7 +25,6 @@ from ..spec.formats import Format
 from ..spec.overflow import get_overflow
 from ..spec.projection import NaN, Projection, Subnormal
 from ..spec.rounding import Rounding
-from .expect import Codes, Expected, computed, expect, is_nan, project_into
 from .rules import Asked, Rule, format_rules, projection_rules, where
 
 F32, F64 = get_format("f32"), get_format("f64")

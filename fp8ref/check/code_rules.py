@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from ..cases.answers import Codes, Expected, expect
 from ..cases.families import FAMILIES
 from ..cases.flags import operand_parts
 from ..cases.operation import Operation, carrier_dtype
@@ -17,7 +18,6 @@ from ..spec.catalog import formats, get_format
 from ..spec.formats import Format
 from ..spec.integers import OutOfRange, get_integer
 from ..spec.rounding import DETERMINISTIC
-from .expect import Codes, Expected, expect
 from .rules import ROUNDING_SENTENCES, Rule, where
 
 

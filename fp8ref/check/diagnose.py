@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.answers import Expected, differs, expect, is_nan
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import INTEGERS, Operation
 from ..fast.kernel import Fields, floor_log2_u64
 from ..spec.catalog import get_format
-from .expect import Expected, differs, expect, is_nan
 from .observe import LAYOUT_NAMES, Observations
 from .rulebook import rules_for
 from .rules import Rule

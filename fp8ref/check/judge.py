@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.answers import Expected, default_mode, differs, expect, modes
 from ..cases.dots import is_product
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.selection import cases, sweep
 from ..spec.profiles import profiles_meeting
 from .diagnose import diagnose
-from .expect import Expected, default_mode, differs, expect, modes
 from .observe import LAYOUT_NAMES, Observations, observe
 from .products import judge_products
 from .replayed import captured, captured_cases

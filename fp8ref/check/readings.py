@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.answers import is_nan
 from ..cases.dot_cases import Probe, probes, values_of
 from ..cases.dots import addend_type
 from ..cases.operation import Operation
 from ..spec.accumulate import Fused
 from ..spec.catalog import get_format
 from .accumulators import Hypothesis, answers, has_exact, wrong
-from .expect import is_nan
 from .fitting import Ask, Observed
 from .sums import scale, split
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ..cases.answers import Codes
 from ..cases.operation import Operation
 from .arithmetic_rules import arithmetic_rules
 from .code_rules import code_rules, comparison_rules, integer_rules, test_rules
-from .expect import Codes
 from .rules import Rule, conversion_rules, decode_rules
 from .status_rules import status_rules
 

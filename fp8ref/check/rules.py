@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.answers import Expected, behaviours, expect, is_nan, project_into, project_into_with_status
 from ..cases.flags import parts_of, quarter_class
 from ..cases.operation import INTEGERS, Operation
 from ..fast.decode import decode_codes
@@ -25,7 +26,6 @@ from ..spec.formats import Format, NaNs
 from ..spec.overflow import To, get_overflow, resolve
 from ..spec.projection import NaN, Projection
 from ..spec.rounding import DETERMINISTIC, Rounding
-from .expect import Expected, behaviours, expect, is_nan, project_into, project_into_with_status
 
 Codes = NDArray[Any]
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from ..cases.answers import default_mode
 from ..cases.dot_cases import dot_cases
 from ..cases.dots import is_product, with_length
 from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..cases.selection import cases, sweep_size
-from .expect import default_mode
 from .judge import Options, judge
 from .plan import calls, repeats
 from .transport import Hello, NotStarted, Session

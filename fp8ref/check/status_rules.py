@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..cases.answers import Codes, Expected, Mask, expect
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import Operation
 from ..spec.status import Status, Tininess
-from .expect import Codes, Expected, Mask, expect
 from .rules import Rule
 
 NAMES = {

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.answers import differs, is_nan, project_into
 from ..cases.flags import exact_parts, operand_parts
 from ..cases.operation import Operation
 from ..fast.exact import is_zero
@@ -21,7 +22,6 @@ from ..fast.kernel import Fields
 from ..spec.catalog import get_format
 from ..spec.formats import NaNs
 from ..spec.status import Status
-from .expect import differs, is_nan, project_into
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..cases.answers import expect
 from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
-from ..check.expect import expect
 from ..spec.arithmetic import compute_codes
 from ..spec.catalog import get_format
 from ..spec.codec import pack, unpack

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fp8ref.cases.answers import behaviours, differs
 from fp8ref.cases.operation import Operation
-from fp8ref.check.expect import behaviours, differs
 from fp8ref.check.judge import Options
 from fp8ref.check.run import NothingSelected, Request, Run, select
 from fp8ref.check.transport import NotStarted, Session

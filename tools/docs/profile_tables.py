@@ -16,8 +16,8 @@ import numpy as np
 
 from fp8ref.adapters.base import Adapter, Unavailable, Unsupported
 from fp8ref.adapters.connect import connect
+from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation, carrier_dtype
-from fp8ref.check.expect import expect
 from fp8ref.report.draw import drawn
 from fp8ref.spec.profile_rules import Profile
 from fp8ref.spec.profiles import PROFILES

@@ -9,20 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays.conversion import FLOAT_DTYPES
+from ..arrays.products import dot, matmul
 from ..arrays.selection import abs_, classify, compare, copysign, is_class, negate, next_down, next_up, to_integer
 from ..arrays.selection import total_order as total_order_of
-from ..cases.flags import task_of
-from ..cases.operation import ANY_MODE, DEFAULT_MODES, INTEGERS, UNITS, Operation
 from ..fast.arithmetic import Task, compute_arrays, evaluate
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
 from ..fast.kernel import unpack_fields
+from ..spec.accumulate import Model
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow
 from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
+from .dots import addend_type, exact_projection, model_of
+from .flags import task_of
+from .operation import ANY_MODE, DEFAULT_MODES, INTEGERS, UNITS, Operation
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -115,6 +119,34 @@ def _quietly(op: Operation, codes: Codes) -> Expected:
     return Expected(codes, np.zeros(codes.shape, np.uint8) if op.flags else None)
 
 
+def product(
+    op: Operation,
+    operands: Sequence[Codes],
+    model: Model | None,
+    rounding: str = "rne",
+    overflow: Overflow | None = None,
+) -> Codes:
+    """Dot or matrix products of codes a, b, c under a model; without one the exact sum, rounded as said."""
+    a, b, codes = operands
+    overflow = overflow or exact_projection(op.with_mode("exact")).overflow
+    c = codes.view(FLOAT_DTYPES[addend_type(op)])
+    if model is not None:
+        c = c.astype(FLOAT_DTYPES[model.result], copy=False)
+    d = (dot if op.family == "dot" else matmul)(
+        a, b, *op.operands, c=c, accumulator=model or "exact", result=op.result, rounding=rounding,
+        overflow=(overflow.finite, overflow.infinite),
+    )  # fmt: skip
+    return d.view(f"u{d.dtype.itemsize}") if op.result in FLOAT_DTYPES else d
+
+
+def _dot(op: Operation, operands: Sequence[Codes]) -> Expected:
+    model = model_of(op)
+    if model is not None:
+        return Expected(product(op, operands, model))
+    rho = exact_projection(op)
+    return Expected(product(op, operands, None, rho.rounding.value, rho.overflow))
+
+
 ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
     "convert": _convert,
     "decode": _decode,
@@ -123,6 +155,7 @@ ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
     "compare": _compare,
     "test": _test,
     "codes": _codes,
+    "dot": _dot,
 }
 
 
