@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,16 +37,19 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
         near = difflib.get_close_matches(name, PLOTS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise BadInput(f"unknown plot {name!r}; {hint}choose from {', '.join(PLOTS)}")
-    draw, several = PLOTS[name]
+    draw, takes = PLOTS[name]
     if rounding is not None and draw is not staircase:
         raise BadInput(f"--rounding is for staircase; {name} has no such choice")
+    if takes == "none" and formats:
+        raise BadInput(f"{name} takes no format")
     found = [read_format(text) for text in formats or DEFAULTS.get(name, ("e4m3fn",))]
-    if not several and len(found) != 1:
+    if takes == "one" and len(found) != 1:
         raise BadInput(f"{name} draws one format, not {len(found)}")
     if Path(output).exists() and not force:
         raise BadInput(f"{output} exists; --force replaces it")
     try:
-        fig = draw(found) if several else draw(found[0], **({} if rounding is None else {"rounding": rounding}))
+        operands: list[Any] = {"one": found[:1], "several": [found], "none": []}[takes]
+        fig = draw(*operands, **({} if rounding is None else {"rounding": rounding}))
         save(fig, output)
     except (MissingMatplotlib, ValueError) as error:
         raise BadInput(str(error)) from None

@@ -1,0 +1,50 @@
+"""Figures: where the values of formats lie, how they round, what they lose, and the numbers of the papers' systems.
+
+Every function returns a ``matplotlib.figure.Figure``, so that a caller may add to it and save it; nothing is shown and
+no global state of matplotlib is touched.  Needs the extra ``plots``.
+
+>>> from fp8ref.plots import density
+>>> [line.get_label() for line in density(["e4m3fn", "e5m2"]).axes[0].lines]
+['e4m3fn', 'e5m2']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from .formats import density, number_line, relative_error
+from .products import error_growth, growth
+from .staircase import Step, staircase, steps
+from .style import Figure, MissingMatplotlib, save
+
+
+class Plot(NamedTuple):
+    """What draws a figure, and the formats that it takes: ``draw(f)``, ``draw([f, ...])`` or ``draw()``."""
+
+    draw: Callable[..., Figure]
+    formats: Literal["one", "several", "none"]
+
+
+PLOTS: dict[str, Plot] = {
+    "number-line": Plot(number_line, "one"),
+    "staircase": Plot(staircase, "one"),
+    "relative-error": Plot(relative_error, "several"),
+    "density": Plot(density, "several"),
+    "error-growth": Plot(error_growth, "one"),
+}
+
+__all__ = [
+    "PLOTS",
+    "MissingMatplotlib",
+    "Plot",
+    "Step",
+    "density",
+    "error_growth",
+    "growth",
+    "number_line",
+    "relative_error",
+    "save",
+    "staircase",
+    "steps",
+]

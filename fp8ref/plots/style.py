@@ -1,0 +1,79 @@
+"""What all figures share: colours, one style, logarithmic axes, and files that are the same bytes each time."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from fractions import Fraction
+from functools import wraps
+from typing import Any
+
+from ..spec.datum import floor_log2
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#777777"
+SIZE = (8.4, 3.9)  # inches
+
+STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+}
+
+Figure = Any  # matplotlib.figure.Figure: matplotlib is optional
+Axes = Any
+
+
+class MissingMatplotlib(ImportError):
+    """matplotlib is not installed."""
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw under one style, and leave matplotlib's own settings as they were."""
+
+    @wraps(draw)
+    def drawn(*args: Any, **options: Any) -> Figure:
+        with matplotlib().rc_context(STYLE):
+            return draw(*args, **options)
+
+    return drawn
+
+
+def save(fig: Figure, file: str) -> None:
+    """Write a figure; the kind is that of the file name's ending.  The same figure gives the same bytes.
+
+    Raises ValueError for an ending that matplotlib does not know, OSError where the file cannot be written.
+    """
+    kind = file.rpartition(".")[2].lower()
+    known = fig.canvas.get_supported_filetypes()
+    if "." not in file or kind not in known:
+        raise ValueError(f"{file}: the file name should end in {', '.join('.' + k for k in ('png', 'svg', 'pdf'))}")
+    no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with matplotlib().rc_context({"svg.hashsalt": "fp8ref", "svg.fonttype": "none"}):
+        fig.savefig(file, dpi=160, metadata=no_date.get(kind))
+
+
+def matplotlib() -> Any:
+    try:
+        return importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise MissingMatplotlib("plots need matplotlib: pip install 'fp8ref[plots]'") from error
+
+
+def figure() -> Figure:
+    return importlib.import_module("matplotlib.figure").Figure(figsize=SIZE, layout="constrained")
+
+
+def log2_axis(axes: Axes, low: Fraction, high: Fraction) -> None:
+    """A logarithmic x axis a little wider than [low, high], with at most ten powers of two as ticks."""
+    first, last = floor_log2(low), floor_log2(high) + 1
+    every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256) if (last - first) // n <= 10)
+    exponents = range(first - first % every, last + 1, every)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([2.0**e for e in exponents], [f"$2^{{{e}}}$" for e in exponents])
+    axes.minorticks_off()
+    margin = 2.0 ** (0.02 * (last - first))
+    axes.set_xlim(float(low) / margin, float(high) * margin)
