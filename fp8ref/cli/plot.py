@@ -48,7 +48,7 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
     if Path(output).exists() and not force:
         raise BadInput(f"{output} exists; --force replaces it")
     try:
-        operands: list[Any] = {"one": found[:1], "several": [found], "none": []}[takes]
+        operands: list[Any] = [] if takes == "none" else found if takes == "one" else [found]
         fig = draw(*operands, **({} if rounding is None else {"rounding": rounding}))
         save(fig, output)
     except (MissingMatplotlib, ValueError) as error:
