@@ -1,0 +1,178 @@
+"""What a vector file holds: sections, each one operation with a definite mode, and blocks of consecutive cases.
+
+>>> section = Section.of("convert/f32/e4m3fn/rne.sat")
+>>> section.operation.id
+'convert/f32/e4m3fn/rne.sat;flags=1'
+>>> [(column.name, column.type, column.elements, column.digits) for column in section.columns]
+[('a', 'f32', 1, 8), ('z', 'e4m3fn', 1, 2)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cases.dots import is_product, operand_types, shapes, with_length
+from ..cases.operation import ANY_MODE, INTEGERS, UNITS, Operation, carrier_dtype
+from ..spec.catalog import get_format
+
+Codes = NDArray[Any]
+VERSION = "1.0.0"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
+RESULT = "z"
+WITHOUT_STATUS = ("decode", "dot")  # kinds of operation that raise no flags
+NONE = -1  # a case that is in no bin of a coverpoint
+
+
+@dataclass(frozen=True)
+class Column:
+    """One operand, or the result, of every case: ``elements`` codes of a type, each of ``digits`` hexadecimal digits.
+
+    ``shape``: of one case, ``()`` for a single code.  Integers are written as two's complement of their width.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...] = ()
+
+    @property
+    def elements(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def bits(self) -> int:
+        """The width of one element; 4 for truth values and classes."""
+        return 4 if self.type in UNITS else int(self.type[1:]) if self.type in INTEGERS else _width(self.type)
+
+    @property
+    def digits(self) -> int:
+        return -(-self.bits // 4)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The dtype in which its codes travel."""
+        return carrier_dtype(self.type)
+
+
+def _width(type_: str) -> int:
+    try:
+        return get_format(type_).k
+    except ValueError:
+        return 8 * carrier_dtype(type_).itemsize
+
+
+@dataclass(frozen=True)
+class Coverpoint:
+    """A question asked of every case, such as "which of guard, round and sticky are set"; its answers are the bins.
+
+    The bin of an answer is written ``name=value``; a case without an answer is in none of them.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def bins(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}={value}" for value in self.values)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One operation, what was selected of its cases, and from which seed.
+
+    ``selection``: in words, such as ``every case`` or ``8 of every bin``.  ``count``: None while it is not known (a
+    stream).  ``coverpoints``: the columns of :attr:`Block.bins`; empty where cases carry no bins.
+    """
+
+    operation: Operation
+    selection: str = ""
+    seed: int = 0
+    count: int | None = None
+    coverpoints: tuple[Coverpoint, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, operation: Operation | str, **rest: Any) -> Section:
+        """The section of an operation, with the status wherever its family raises any (``flags=0`` leaves it out).
+
+        Raises ValueError for operations that are none, whose mode is free, or that are not asked case by case.
+        """
+        op = Operation.parse(operation) if isinstance(operation, str) else operation
+        if op.mode == ANY_MODE or (op.mode or "").startswith("within."):
+            raise ValueError(f"operation {op.id!r}: vectors need a definite mode, not {op.mode}")
+        if op.family == "matmul":
+            raise ValueError(f"operation {op.id!r}: vectors hold single cases; take dot/...")
+        if is_product(op):
+            op = with_length(op)
+        elif "flags" not in dict(op.keys) and op.asked.kind not in WITHOUT_STATUS:
+            op = replace(op, keys=tuple(sorted([*op.keys, ("flags", "1")])))
+        return cls(op, **rest)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The operands in their order, and last the result."""
+        op = self.operation
+        types = (*operand_types(op), op.result)
+        names = [*"abcdefgh"[: len(types) - 1], RESULT]
+        return tuple(Column(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1)))
+
+    @property
+    def operand_columns(self) -> tuple[Column, ...]:
+        return self.columns[:-1]
+
+    @property
+    def result_column(self) -> Column:
+        return self.columns[-1]
+
+    @property
+    def has_status(self) -> bool:
+        return self.operation.flags
+
+    @property
+    def has_exact(self) -> bool:
+        """Does every case carry the exact sum beside the result?"""
+        return is_product(self.operation)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive cases: arrays of ``size`` rows.
+
+    ``operands``: one array of codes for each operand column, of shape (n, *column.shape); ``result`` likewise.
+    ``status``: uint8, NX 1, UF 2, OF 4, DZ 8, NV 16, or None.  ``bins``: int16 (n, coverpoints), the number of the
+    value or -1, or None.  ``exact``: the exact sums of dot products as text (see ``exact_sums``), or None.
+    """
+
+    operands: tuple[Codes, ...]
+    result: Codes
+    status: NDArray[np.uint8] | None = None
+    bins: NDArray[np.int16] | None = None
+    exact: tuple[str, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        return int(self.result.shape[0])
+
+    def __getitem__(self, rows: slice) -> Block:
+        return Block(
+            tuple(x[rows] for x in self.operands),
+            self.result[rows],
+            None if self.status is None else self.status[rows],
+            None if self.bins is None else self.bins[rows],
+            None if self.exact is None else self.exact[rows],
+        )
+
+    @classmethod
+    def joined(cls, blocks: Iterable[Block]) -> Block:
+        """One block of several, at least one."""
+        parts: Sequence[Block] = list(blocks)
+        first = parts[0]
+        return cls(
+            tuple(np.concatenate([part.operands[i] for part in parts]) for i in range(len(first.operands))),
+            np.concatenate([part.result for part in parts]),
+            None if first.status is None else np.concatenate([p.status for p in parts if p.status is not None]),
+            None if first.bins is None else np.concatenate([p.bins for p in parts if p.bins is not None]),
+            None if first.exact is None else tuple(text for p in parts for text in p.exact or ()),
+        )
