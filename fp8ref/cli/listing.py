@@ -42,7 +42,7 @@ def _formats(everything: bool) -> None:
     family = [f.name for f in every if f.source == catalog.P3109]
     numbers = [(name, "right") for name in ("k", "p", "w", "bias", "emin", "emax", "max", "smallest")]
     heads = [("format", "left"), *numbers, ("inf", "left"), ("NaN", "left"), ("document", "left")]
-    _table(heads, (_format_row(f) for f in every if everything or f.name not in family))
+    table(heads, (_format_row(f) for f in every if everything or f.name not in family))
     click.echo()
     if not everything:
         click.echo(f"and {len(family)} formats binary<k>p<p><s|u><e|f> of IEEE P3109, k from 3 to 8 (--all)")
@@ -74,7 +74,7 @@ def _formats_document() -> list[Document]:
 
 def _operations(everything: bool) -> None:
     rows = ((f.name, str(f.arity), f.mode or "none", EXAMPLES.get(f.name, ""), f.asks) for f in FAMILIES.values())
-    _table([("family", "left"), ("operands", "right"), ("mode", "left"), ("example", "left"), ("asks", "left")], rows)
+    table([("family", "left"), ("operands", "right"), ("mode", "left"), ("example", "left"), ("asks", "left")], rows)
 
 
 def _operations_document() -> list[Document]:
@@ -103,7 +103,7 @@ def _impl(name: str) -> Document:
 
 def _impls(everything: bool) -> None:
     found = _impls_document()
-    _table(
+    table(
         [("impl", "left"), ("runs here", "left"), ("which, or why not", "left")],
         ((d["impl"], "yes" if d["here"] else "no", shorten(d["about"], 150, placeholder=" ...")) for d in found),
     )
@@ -111,7 +111,7 @@ def _impls(everything: bool) -> None:
 
 
 def _models(everything: bool) -> None:
-    _table(
+    table(
         [("model", "left"), ("result", "left"), ("k", "right"), ("evidence", "left"), ("operands", "left")],
         ((m.name, m.result, str(m.k), m.evidence.value, " ".join(m.operands) or "any") for m in models()),
     )
@@ -134,7 +134,7 @@ def _models_document() -> list[Document]:
 
 
 def _profiles(everything: bool) -> None:
-    _table(
+    table(
         [("profile", "left"), ("", "left"), ("what", "left")],
         ((p.name, "specification" if p.specification else "observed", p.title) for p in PROFILES.values()),
     )
@@ -169,7 +169,7 @@ def list_(what: str | None, everything: bool, as_json: bool) -> None:
         tell_text(everything)
 
 
-def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
+def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under headings; a column is (heading, "left" or "right"), and the last one wraps."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for i, (heading, justify) in enumerate(columns):

@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": "show:explain",
     "list": "show:list_",
     "plot": "show:plot",
+    "system": "system:system",
 }
 
 

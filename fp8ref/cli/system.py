@@ -1,0 +1,74 @@
+"""``fp8ref system``: the papers' 8-bit systems, one table and one picture each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..systems import SYSTEMS, get_system
+from .console import console, tell_json
+from .errors import BadInput, OneLine
+from .listing import table
+
+
+@click.command(cls=OneLine)
+@click.argument("name", required=False)
+@click.option("--plot", "picture", metavar="FILE", help="Also draw its picture: .png, .svg or .pdf.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def system(name: str | None, picture: str | None, force: bool, as_json: bool) -> None:
+    """The 8-bit system of a paper: its table, computed now.  Without NAME: which systems there are.
+
+    \b
+    fp8ref system
+    fp8ref system i-bert
+    fp8ref system adam8 --plot adam8.svg
+    """
+    if name is None:
+        if picture:
+            raise BadInput("--plot draws the picture of one system: give its NAME")
+        if as_json:
+            tell_json([{"system": s.name, "title": s.title, "paper": s.paper} for s in SYSTEMS.values()])
+        else:
+            table(
+                [("system", "left"), ("what", "left"), ("paper", "left")],
+                ((s.name, s.title, s.paper) for s in SYSTEMS.values()),
+            )
+        return
+    try:
+        found = get_system(name)
+        shown = found.table()
+    except (ValueError, ImportError) as error:
+        raise BadInput(str(error)) from None
+    if as_json:
+        rows = [dict(zip(shown.columns, row)) for row in shown.rows]
+        tell_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
+    else:
+        console().print(f"{shown.title}\n", markup=False, highlight=False, soft_wrap=True)
+        numbers = [all(_is_number(row[i]) for row in shown.rows) for i in range(len(shown.columns))]
+        table([(c, "right" if n else "left") for c, n in zip(shown.columns, numbers)], shown.rows)
+        for i, note in enumerate(shown.notes):
+            console().print(f"{'' if i else chr(10)}{note}", markup=False, highlight=False)
+    if picture:
+        _draw(name, found.plot, picture, force)
+
+
+def _is_number(text: str) -> bool:
+    return text in ("", "-") or text.lstrip("+-<>≤±")[:1].isdigit()
+
+
+def _draw(name: str, plot: str, file: str, force: bool) -> None:
+    from ..plots import PLOTS, MissingMatplotlib, save
+
+    if plot not in PLOTS:
+        raise BadInput(f"{name} has no picture")
+    if Path(file).exists() and not force:
+        raise BadInput(f"{file} exists; --force replaces it")
+    try:
+        save(PLOTS[plot].draw(), file)
+    except (MissingMatplotlib, ValueError) as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(f"cannot write {file}: {error.strerror or error}") from None
+    click.echo(file, err=True)

@@ -1,0 +1,53 @@
+"""The papers' 8-bit systems, one file each: an exact reference over integers or rationals, and a fast numpy form.
+
+``SYSTEMS`` is the catalogue.  Every module on it has a function ``table() -> Table`` that computes what the system's
+page and ``fp8ref system NAME`` show.  Tests prove the fast forms equal to the exact ones.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a system shows: cells are text; ``notes`` are sentences below."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"{self.title}: a row has {len(row)} cells, the table {len(self.columns)} columns")
+
+
+@dataclass(frozen=True)
+class System:
+    """A paper's system: the module of this package that has it, and the name of its figure in ``fp8ref.plots``."""
+
+    name: str
+    title: str
+    paper: str
+    module: str
+    plot: str = ""
+
+    def table(self) -> Table:
+        """Compute the system's table.  Raises ImportError where it needs a package that is not installed."""
+        found = importlib.import_module(f"{__name__}.{self.module}").table()
+        assert isinstance(found, Table)
+        return found
+
+
+CATALOGUE: tuple[System, ...] = ()
+SYSTEMS = {system.name: system for system in CATALOGUE}
+
+
+def get_system(name: str) -> System:
+    """The system of a name.  Raises ValueError, with the choices, for any other."""
+    if name not in SYSTEMS:
+        raise ValueError(f"unknown system {name!r}; choose from {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]
