@@ -1,0 +1,81 @@
+"""The forms in which vectors are written: one row each.
+
+A module is imported only when its form is asked for, so that a form may need a package that others do not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from .section import Block, Section
+
+Sections = Iterable[tuple[Section, Iterator[Block]]]  # each section's blocks are taken before the next section
+Writer = Callable[[Sections, IO[bytes]], None]
+Exporter = Callable[[Sections, Path], list[Path]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of vector files.
+
+    ``writes``: ``module:function`` in this package; for a form of one ``stream`` a :data:`Writer`, else an
+    :data:`Exporter`, which writes one or more files beside the path it is given and returns them.  ``reads``: a
+    function from a :class:`~fp8ref.vectors.source.Source` to an iterator of :class:`~fp8ref.vectors.source.Found`;
+    empty where the form is only written.
+    """
+
+    name: str
+    suffix: str
+    asks: str
+    writes: str
+    reads: str = ""
+    stream: bool = True
+
+    @property
+    def writer(self) -> Writer:
+        return _resolve(self.writes)
+
+    @property
+    def exporter(self) -> Exporter:
+        return _resolve(self.writes)
+
+    @property
+    def reader(self) -> Callable[[Any], Iterator[Any]]:
+        if not self.reads:
+            raise ValueError(f"{self.name} is written only; jsonl and testfloat are read")
+        return _resolve(self.reads)
+
+
+def _resolve(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(f"{__package__}.{module}"), name)
+
+
+FORMS = {
+    form.name: form
+    for form in (
+        Form("jsonl", ".jsonl", "JSON lines, the source of truth", "jsonl:write", "jsonl:read"),
+        Form("testfloat", ".fpv", "TestFloat's lines with @ headers", "testfloat:write", "testfloat:read"),
+    )
+}
+
+
+def get_form(name: str) -> Form:
+    """The form of a name.  Raises ValueError with the nearest name."""
+    if name in FORMS:
+        return FORMS[name]
+    near = difflib.get_close_matches(name, FORMS, n=1, cutoff=0.4)
+    raise ValueError(
+        f"unknown form {name!r}; " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(FORMS)}")
+    )
+
+
+def form_of(path: Path) -> Form | None:
+    """The form that a file's suffix tells, ``.gz`` taken off."""
+    name = path.name.removesuffix(".gz")
+    return next((form for form in FORMS.values() if name.endswith(form.suffix)), None)

@@ -1,0 +1,106 @@
+"""Where vectors are read from: bytes in bounded pieces, with the number of every line, from a file, ``.gz`` or a pipe."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .section import Block, Section
+
+LONGEST_LINE = 1 << 20
+MOST_UNPACKED = 1 << 30  # bytes that a .gz may unpack to
+PIECE = 1 << 20
+
+
+class Unreadable(ValueError):
+    """What is no vector file, or is a damaged one: the place, what is wrong, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Cases as a file has them: ``lines`` tells where each one stands, ``tags`` the text of its bins."""
+
+    section: Section
+    block: Block
+    lines: NDArray[np.int64]
+    tags: tuple[str, ...] | None = None
+
+
+class Source:
+    """The complete lines of a stream, a piece at a time.
+
+    ``asked``: the operation that a file without a header is about, or None.
+    """
+
+    def __init__(self, file: IO[bytes], name: str, asked: Section | None = None, limit: int | None = None) -> None:
+        self.file, self.name, self.asked, self._limit = file, name, asked, limit
+
+    def at(self, line: int) -> str:
+        """A place, for a complaint."""
+        return f"{self.name}:{line}"
+
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """(number of the first line, bytes that end with a line's end); as much as has arrived, at most PIECE or so."""
+        line, kept, taken = 1, b"", 0
+        while True:
+            try:
+                more = self._more()
+            except (OSError, EOFError, zlib.error) as error:
+                if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+                    raise
+                raise Unreadable(f"{self.at(line)}: the compressed file is damaged from here on: {error}") from None
+            taken += len(more)
+            if self._limit is not None and taken > self._limit:
+                raise Unreadable(
+                    f"{self.at(line)}: unpacks to more than {self._limit} bytes; unpack it and verify that"
+                )
+            if not more:
+                break
+            piece = kept + more
+            end = piece.rfind(b"\n") + 1
+            kept = piece[end:]
+            if end:
+                self._check(piece[:end], line)
+                yield line, piece[:end]
+                line += piece.count(b"\n", 0, end)
+            if len(kept) > LONGEST_LINE:
+                raise Unreadable(f"{self.at(line)}: a line of more than {LONGEST_LINE} bytes")
+        if kept:
+            raise Unreadable(f"{self.at(line)}: the last line has no end: the file is torn")
+
+    def _more(self) -> bytes:
+        if isinstance(self.file, (io.BufferedReader, gzip.GzipFile)):
+            return self.file.read1(PIECE)
+        return self.file.read(PIECE)
+
+    def _check(self, piece: bytes, line: int) -> None:
+        """Only ASCII, and lines that end with a line feed alone."""
+        if b"\r" in piece:
+            line += piece.count(b"\n", 0, piece.index(b"\r"))
+            raise Unreadable(f"{self.at(line)}: a carriage return; lines end with a line feed alone")
+        if not piece.isascii():
+            bad = int(np.argmax(np.frombuffer(piece, np.uint8) > 127))
+            line += piece.count(b"\n", 0, bad)
+            raise Unreadable(f"{self.at(line)}: byte {piece[bad]:#04x} is not ASCII")
+
+
+def open_source(path: Path | str, asked: Section | None = None, limit: int = MOST_UNPACKED) -> Source:
+    """The source of a file, by its name; ``.gz`` is unpacked, up to ``limit`` bytes.  Raises OSError."""
+    path = Path(path)
+    if path.name.endswith(".gz"):
+        return Source(gzip.open(path, "rb"), str(path), asked, limit)  # noqa: SIM115
+    return Source(path.open("rb"), str(path), asked)
+
+
+def standard_input(asked: Section | None = None) -> Source:
+    """What comes through the pipe, as soon as it comes."""
+    return Source(io.BufferedReader(io.FileIO(os.dup(0), "rb"), PIECE), "-", asked)
