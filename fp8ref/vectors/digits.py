@@ -43,7 +43,8 @@ def from_digits(text: Text, column: Column) -> tuple[Codes, NDArray[np.bool_]]:
 def squeezed(text: Text) -> bytes:
     """The bytes of text rows without the zeros that pad them."""
     flat = text.reshape(-1)
-    return flat[flat != 0].tobytes()
+    kept: Text = flat[flat != 0]
+    return kept.tobytes()
 
 
 def table(words: list[bytes]) -> Text:

@@ -22,7 +22,8 @@ from .section import Codes
 def exact_sums(op: Operation, operands: Sequence[Codes]) -> tuple[str, ...]:
     """The exact ``sum(a b) + c`` of codes a (n, K), b (n, K), c (n) as text.
 
-    A NaN, an infinity times zero, and infinities of both signs give ``nan``  [IEEE 754-2019 7.2; P3109 BlockDotProduct].
+    A NaN, an infinity times zero, and infinities of both signs give ``nan``
+    [IEEE 754-2019 7.2; P3109 BlockDotProduct].
     """
     x, y, z = (unpack_fields(codes, get_format(name)) for codes, name in zip(operands, operand_types(op)))
     nan = (x.nan | y.nan).any(axis=1) | z.nan

@@ -17,6 +17,7 @@ from .section import Block, Section
 Sections = Iterable[tuple[Section, Iterator[Block]]]  # each section's blocks are taken before the next section
 Writer = Callable[[Sections, IO[bytes]], None]
 Exporter = Callable[[Sections, Path], list[Path]]
+Reader = Callable[[Any], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,20 @@ class Form:
 
     @property
     def writer(self) -> Writer:
-        return _resolve(self.writes)
+        found: Writer = _resolve(self.writes)
+        return found
 
     @property
     def exporter(self) -> Exporter:
-        return _resolve(self.writes)
+        found: Exporter = _resolve(self.writes)
+        return found
 
     @property
-    def reader(self) -> Callable[[Any], Iterator[Any]]:
+    def reader(self) -> Reader:
         if not self.reads:
             raise ValueError(f"{self.name} is written only; jsonl and testfloat are read")
-        return _resolve(self.reads)
+        found: Reader = _resolve(self.reads)
+        return found
 
 
 def _resolve(target: str) -> Any:

@@ -1,4 +1,4 @@
-"""Where vectors are read from: bytes in bounded pieces, with the number of every line, from a file, ``.gz`` or a pipe."""
+"""Where vectors are read from: a file, ``.gz`` or a pipe, in pieces of whole lines, with the number of every line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Source:
     ``asked``: the operation that a file without a header is about, or None.
     """
 
-    def __init__(self, file: IO[bytes], name: str, asked: Section | None = None, limit: int | None = None) -> None:
+    def __init__(
+        self, file: IO[bytes] | gzip.GzipFile, name: str, asked: Section | None = None, limit: int | None = None
+    ) -> None:
         self.file, self.name, self.asked, self._limit = file, name, asked, limit
 
     def at(self, line: int) -> str:
@@ -97,7 +99,7 @@ def open_source(path: Path | str, asked: Section | None = None, limit: int = MOS
     """The source of a file, by its name; ``.gz`` is unpacked, up to ``limit`` bytes.  Raises OSError."""
     path = Path(path)
     if path.name.endswith(".gz"):
-        return Source(gzip.open(path, "rb"), str(path), asked, limit)  # noqa: SIM115
+        return Source(gzip.open(path, "rb"), str(path), asked, limit)
     return Source(path.open("rb"), str(path), asked)
 
 
