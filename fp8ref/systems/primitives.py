@@ -165,7 +165,8 @@ def integer_matmul(a: ArrayLike, b: ArrayLike, limits: tuple[int, int] = INT32) 
     single = product <= 1 << 16
     piece = min((1 << 24 if single else 1 << 53) // product, max(k, 1))
     if piece == 0:  # products beyond 2**53: numpy's own integer loops
-        return _within(x.astype(np.int64) @ y.astype(np.int64), limits, k).astype(result, copy=False)
+        exact: Array = np.matmul(x, y, dtype=np.int64)
+        return _within(exact, limits, k).astype(result, copy=False)
     dtype: Any = np.float32 if single else np.float64
     u, v = x.astype(dtype), y.astype(dtype)
     if piece >= k:
@@ -300,7 +301,8 @@ def _bucket_table(thresholds: NDArray[np.float32]) -> tuple[int, NDArray[np.uint
         negative, rest = low >= 1 << 31, np.uint32((1 << shift) - 1)
         first = np.where(negative, low | rest, low).view(np.float32)
         last = np.where(negative, low, low | rest).view(np.float32)
-        first[np.isnan(first) & negative] = -np.inf
+        for ends in (first, last):
+            ends[np.isnan(ends) & negative] = -np.inf
         base, end = np.searchsorted(thresholds, first), np.searchsorted(thresholds, last)
         if (end - base).max() <= 1:
             return shift, base.astype(np.uint8), padded[base]
