@@ -26,7 +26,8 @@ from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
 from .dots import addend_type, exact_projection, model_of
 from .flags import task_of
-from .operation import ANY_MODE, DEFAULT_MODES, INTEGERS, UNITS, Operation
+from .operation import ANY_MODE, INTEGERS, UNITS, Operation, default_mode_of
+from .scales import is_scale, quantiser, scaled_rows, split
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -156,6 +157,7 @@ ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
     "test": _test,
     "codes": _codes,
     "dot": _dot,
+    "scale": lambda op, operands: Expected(scaled_rows(op, operands)),
 }
 
 
@@ -191,18 +193,30 @@ def is_nan(codes: Codes, type_name: str) -> Mask:
 
 
 def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
-    """Which answers differ; under ``nan="class"`` all NaN codes are the same answer."""
+    """Which answers differ; under ``nan="class"`` all NaN codes are the same answer.
+
+    An answer of a scaling is a row: its scale and all of its elements.
+    """
+    if is_scale(op):
+        types = (quantiser(op).scale, quantiser(op).element)
+        scale, codes = (_differing(g, w, name, nan) for g, w, name in zip(split(op, got), split(op, want), types))
+        return np.asarray(scale | codes.any(axis=1))
+    return _differing(got, want, op.result, nan)
+
+
+def _differing(got: Codes, want: Codes, type_name: str, nan: str) -> Mask:
     found: Mask = got != want
     if nan == "class" and found.any():
-        where = np.flatnonzero(found)
-        both = is_nan(got[where], op.result) & is_nan(want[where], op.result)
-        found[where[both]] = False
+        where = np.nonzero(found)
+        found[where] = ~(is_nan(got[where], type_name) & is_nan(want[where], type_name))
     return found
 
 
 def modes(op: Operation) -> Iterator[str]:
     """Every deterministic mode that answers to an operation can follow; none where its family has no mode."""
-    if op.asked.kind == "int":
+    if is_scale(op):
+        yield from quantiser(op).rules
+    elif op.asked.kind == "int":
         yield from (f"{rounding.value}.{rule.value}" for rule in OutOfRange for rounding in DETERMINISTIC)
     elif op.asked.mode is not None:
         yield from behaviours(op.result_format)
@@ -210,7 +224,7 @@ def modes(op: Operation) -> Iterator[str]:
 
 def default_mode(op: Operation) -> Operation:
     """The operation itself, or for a free mode the one under its first mode."""
-    return op if op.mode != ANY_MODE else op.with_mode(DEFAULT_MODES[op.asked.mode or ""])
+    return op if op.mode != ANY_MODE else op.with_mode(default_mode_of(op.asked, op.result) or "")
 
 
 def behaviours(f: Format) -> Iterator[str]:

@@ -17,6 +17,7 @@ from ..spec.catalog import get_format
 from ..spec.models import check_operands, get_model
 from ..spec.projection import Projection, get_projection
 from .bounds import BOUNDS, Bound
+from .scales import is_scale, scale_shapes
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -74,6 +75,8 @@ def operand_types(op: Operation) -> tuple[str, ...]:
 
 def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
     """The shapes of the arrays handed over, and last that of the answer, for n cases."""
+    if is_scale(op):
+        return scale_shapes(op, n)
     if not is_product(op):
         return ((n,),) * (len(op.operands) + 1)
     k = length(op)

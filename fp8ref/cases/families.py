@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..spec.compare import CLASS_PREDICATES, PREDICATES
 
-PROJECTION, INTEGER_MODE, ACCUMULATOR = "projection", "rounding.range", "accumulator"
+PROJECTION, INTEGER_MODE, ACCUMULATOR, RULE = "projection", "rounding.range", "accumulator", "rule"
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Family:
     """A kind of question: how many operands, what its mode is, and how it is answered.
 
     ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, ``accumulator`` for
-    dot products, None where nothing is rounded.  ``law``: the name of the operation in the law.  ``kind``: which of the
-    checker's answers serves it.
+    dot products, ``rule`` for scales of blocks, None where nothing is rounded.  ``law``: the name of the operation in
+    the law.  ``kind``: which of the checker's answers serves it.
     ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
     """
 
@@ -99,6 +99,8 @@ FAMILIES = {
                example="dot/e4m3fn.e5m2/f32/hopper.wgmma.fp8.f32;k=32"),
         Family("matmul", 2, ACCUMULATOR, "matrix products; A (M,K), B (K,N), C (M,N) -> D (M,N)", "dot",
                example="matmul/e4m3fn.e4m3fn/f32/exact;k=32"),
+        Family("scale", 1, RULE, "blocks to scales and codes; x (n,B) [amax (n)] -> (n,S+B) bytes, the scale's S first",
+               "scale", example="scale/f32/mxfp8_e4m3/floor"),
         Family("classify", 1, None, "0 to 9: -Inf, -normal, -subnormal, -0, +0, ..., +Inf, sNaN, qNaN", "codes",
                result="class", example="classify/e5m2/class"),
     )

@@ -25,6 +25,7 @@ from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
 from .dots import check_product
 from .families import ACCUMULATOR, BY_TESTFLOAT, FAMILIES, INTEGER_MODE, PROJECTION, Family
+from .scales import check_scale, get_quantiser
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
@@ -73,13 +74,13 @@ class Operation:
         if (len(parts) == 4) and family.mode is None:
             raise ValueError(f"operation {text!r}: {family.name} rounds nothing and has no mode")
         operands = tuple(parts[1].split("."))
-        if len(operands) != family.arity:
+        if len(operands) != family.arity and family.kind != "scale":
             raise ValueError(f"operation {text!r}: {family.name} takes {family.arity} operand(s), not {len(operands)}")
         op = cls(
             family.name,
             tuple(map(type_name, operands)),
-            parts[2] if parts[2] == family.result else type_name(parts[2]),
-            parts[3] if len(parts) == 4 else DEFAULT_MODES.get(family.mode or ""),
+            parts[2] if parts[2] == family.result else result_name(family, parts[2]),
+            parts[3] if len(parts) == 4 else default_mode_of(family, parts[2]),
             tuple(_key(text, pair) for pair in pairs),
         )
         op._check(text)
@@ -102,8 +103,8 @@ class Operation:
             raise ValueError(f"operation {text!r}: the second operand of scaleb is an integer type")
         if kind == "codes" and len({*self.operands, self.result} - set(UNITS)) > 1:
             raise ValueError(f"operation {text!r}: {self.family} is an operation of one format")
-        if kind == "dot":
-            check_product(self, text)
+        if kind in ("dot", "scale"):
+            (check_product if kind == "dot" else check_scale)(self, text)
             return
         if kind == "arithmetic":
             require_defined(self.asked.law, self.result_format)
@@ -209,12 +210,31 @@ def type_name(name: str) -> str:
     return name if name in INTEGERS else get_format(name).name
 
 
+def result_name(family: Family, name: str) -> str:
+    """The canonical name of a result: of a quantiser where blocks are scaled, else of a type."""
+    return get_quantiser(name).name if family.kind == "scale" else type_name(name)
+
+
+def default_mode_of(family: Family, result: str) -> str | None:
+    """The mode of an id that names none."""
+    return get_quantiser(result).rules[0] if family.kind == "scale" else DEFAULT_MODES.get(family.mode or "")
+
+
 @lru_cache(maxsize=256)
 def carrier_dtype(name: str) -> np.dtype[np.generic]:
-    """The dtype in which codes of a type travel: unsigned for formats, the integer itself for integers."""
+    """The dtype in which codes of a type travel: unsigned for formats, the integer itself for integers.
+
+    Rows of bytes, the results of quantisers, travel as uint8.
+    """
     if name in UNITS:
         return np.dtype(np.uint8)
-    return np.dtype(_NUMPY_INTEGERS[name]) if name in INTEGERS else code_dtype(get_format(name))
+    if name in INTEGERS:
+        return np.dtype(_NUMPY_INTEGERS[name])
+    try:
+        return code_dtype(get_format(name))
+    except ValueError:
+        get_quantiser(name)
+        return np.dtype(np.uint8)
 
 
 def _key(text: str, pair: str) -> tuple[str, str]:

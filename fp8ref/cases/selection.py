@@ -17,6 +17,7 @@ from ..fast.decode import decode_codes
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from .operation import INTEGERS, Operation, carrier_dtype
+from .scales import is_scale
 from .tuples import EVERY, every, random_tuples, sample, total_width
 
 BLOCK = 1 << 20  # cases in one call of a sweep
@@ -31,8 +32,12 @@ def cases(op: Operation, level: int, seed: int) -> list[Codes]:
     """The distinct cases that are asked first, in an order that depends on the seed alone.
 
     ``level`` 1 to 3.  Returns one array for each operand, one-dimensional, all of one length, each of its operand's
-    carrier dtype.
+    carrier dtype; for scales of blocks of the operands' shapes.
     """
+    if is_scale(op):
+        from .scale_cases import scale_cases
+
+        return scale_cases(op, level, seed)
     if total_width(op) <= EVERY and op.operands[0] not in INTEGERS:
         return every(op)
     rng = np.random.default_rng([seed, *op.id.split(";")[0].encode()])
@@ -72,7 +77,7 @@ def sweep(op: Operation, level: int, seed: int) -> Iterator[list[Codes]]:
 def sweep_size(op: Operation, level: int) -> int:
     """How many cases :func:`sweep` will give."""
     bits = total_width(op)
-    if level < 3 or bits <= EVERY:
+    if level < 3 or bits <= EVERY or is_scale(op):
         return 0
     return 1 << bits if bits <= 32 else SWEEP_64
 

@@ -15,7 +15,7 @@ from ..spec.accumulate import F32
 from ..spec.datum import Datum
 from ..spec.formats import Format
 from ..spec.projection import Projection, get_projection
-from ..spec.scaling import E8M0_NAN, E8M0_RULES, ONE, Scheme, over
+from ..spec.scaling import E8M0_NAN, ONE, Scheme, over
 from .chunks import Array
 from .encode import convert_codes
 
@@ -23,6 +23,7 @@ F32s = NDArray[np.float32]
 U32s = NDArray[np.uint32]
 INFINITY = np.uint32(0x7F800000)
 FLT_MAX = np.float32(np.finfo(np.float32).max)
+NVFP4_TOP = np.float32(448 * 6)
 RUN = 1 << 16  # elements of a chunk
 
 
@@ -72,51 +73,77 @@ def _reciprocal(f: Format) -> np.float32:
     return np.float32(float(over(ONE, Datum.finite(f.max)).value))
 
 
-def mx(x: F32s, scheme: Scheme, rule: str) -> tuple[Array, Array]:
-    """Scale codes (groups) and element codes (groups, elements) of MX blocks."""
+def elements(x: F32s, up: F32s, f: Format, rho: Projection | None = None) -> Array:
+    """Codes of x (groups, elements) times the multiplier of its group, in binary32; MXINT8 leaves -2 unused."""
     groups, n = x.shape
     codes = np.empty((groups, n), np.uint8)
-    amax = np.empty(groups, np.uint32)
     step = max(1, RUN // max(n, 1))
-    for i in range(0, groups, step):
-        amax[i : i + step] = amax_bits(x[i : i + step])
+    scaled = np.empty((min(step, groups), n), np.float32)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        for i in range(0, groups, step):
+            out = scaled[: min(step, groups - i)]
+            np.multiply(x[i : i + step], up[i : i + step, None], out=out)
+            codes[i : i + step] = _codes(out, f, rho)
+    if f.fixed_point:
+        codes[codes == f.sign_bit] += 1
+    return codes
+
+
+def _mx_scales(amax: U32s, scheme: Scheme, rule: str, tensor_amax: F32s | None) -> tuple[Array, F32s]:
     scales = e8m0_codes(amax, scheme.element, rule)
     field = (np.uint32(254) - scales) << np.uint32(23)  # 2**(127 - code)
     field[scales == 254] = 0x400000
     field[scales == E8M0_NAN] = 0x7FC00000
-    up = field.view(np.float32)[:, None]
-    scaled = np.empty((step, n), np.float32)
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        for i in range(0, groups, step):
-            out = scaled[: min(step, groups - i)]
-            np.multiply(x[i : i + step], up[i : i + step], out=out)
-            codes[i : i + step] = _codes(out, scheme.element)
-    if scheme.element.fixed_point:
-        codes[codes == scheme.element.sign_bit] += 1
-    return scales, codes
+    return scales, field.view(np.float32)
 
 
-def nvfp4(x: F32s, tensor_amax: np.float32, scheme: Scheme, rule: str) -> tuple[Array, Array, np.float32]:
-    """Scale codes, element codes and the tensor's decode multiplier."""
-    one, six, top = np.float32(1), np.float32(6), np.float32(448 * 6)
-    amax = amax_bits(x).view(np.float32)
+def tensor_multiplier(tensor_amax: F32s, rule: str) -> F32s:
+    """NVFP4's decode multiplier of a tensor."""
+    with np.errstate(all="ignore"):
+        if rule == "torchao":
+            return np.asarray(tensor_amax / NVFP4_TOP, np.float32)
+        return np.asarray(np.float32(1) / _encode_scale(tensor_amax), np.float32)
+
+
+def _encode_scale(tensor_amax: F32s) -> F32s:
+    s = np.minimum(NVFP4_TOP / tensor_amax, FLT_MAX)
+    return np.where((s == 0) | (tensor_amax == 0), np.float32(1), s)
+
+
+def _nvfp4_scales(amax: U32s, scheme: Scheme, rule: str, tensor_amax: F32s | None) -> tuple[Array, F32s]:
+    one, six = np.float32(1), np.float32(6)
+    whole = amax.max(initial=0).view(np.float32) if tensor_amax is None else tensor_amax
+    tensor = tensor_multiplier(whole, rule)
     with np.errstate(all="ignore"):
         if rule == "te":
-            s = np.minimum(top / tensor_amax, FLT_MAX)
-            s = one if s == 0 or tensor_amax == 0 else s
-            tensor = one / s
-            wish = amax * (s * (one / six))
+            wish = amax.view(np.float32) * (_encode_scale(whole) * (one / six))
         else:
-            tensor = tensor_amax / top
-            wish = np.maximum((amax / six) / tensor, np.float32(2**-6))
+            wish = np.maximum((amax.view(np.float32) / six) / tensor, np.float32(2**-6))
         scale, scales = _round_to(wish, scheme.scale)
         up = np.minimum(one / (scale * tensor), FLT_MAX) if rule == "te" else (one / tensor) / scale
-        codes = _codes(x * up[:, None].astype(np.float32), scheme.element)
-    return scales, codes, np.float32(tensor)
+    return scales, up.astype(np.float32)
 
 
-def _codes(x: F32s, f: Format) -> Array:
-    return convert_codes(np.ascontiguousarray(x).view(np.uint32), F32, f, _saturating(f), False)[0]
+def _fp8_scales(amax: U32s, scheme: Scheme, rule: str, tensor_amax: F32s | None) -> tuple[Array, F32s]:
+    up = multipliers(amax.view(np.float32), scheme.element, rule)
+    with np.errstate(all="ignore"):
+        return np.float32(1) / up, up
+
+
+SCALES = {"mx": _mx_scales, "nvfp4": _nvfp4_scales, "fp8": _fp8_scales}
+
+
+def scales(amax: U32s, scheme: Scheme, rule: str, tensor_amax: F32s | None = None) -> tuple[Array, F32s]:
+    """Scales as they are stored, and what the elements are multiplied by, from bits of largest magnitudes.
+
+    Stored: uint8 codes of ``scheme.scale``, or float32 decode multipliers.  ``tensor_amax`` (NVFP4): the largest
+    magnitude of the whole tensor, one or one for each group; by default that of these groups.
+    """
+    return SCALES[scheme.recipe](amax, scheme, rule, tensor_amax)
+
+
+def _codes(x: F32s, f: Format, rho: Projection | None = None) -> Array:
+    return convert_codes(np.ascontiguousarray(x).view(np.uint32), F32, f, rho or _saturating(f), False)[0]
 
 
 def _round_to(x: F32s, f: Format) -> tuple[F32s, Array]:
@@ -138,19 +165,15 @@ def multipliers(amax: F32s, element: Format, rule: str) -> F32s:
     return np.where(np.isfinite(amax) & (amax != 0), scale, np.float32(1)).astype(np.float32)
 
 
-def fp8(x: F32s, scheme: Scheme, rule: str) -> tuple[Array, Array]:
-    """Decode multipliers (groups) and element codes of FP8 with binary32 scales."""
-    up = multipliers(amax_bits(x).view(np.float32), scheme.element, rule)
-    with np.errstate(all="ignore"):
-        return np.float32(1) / up, _codes(x * up[:, None], scheme.element)
-
-
 def quantize(x: F32s, scheme: Scheme, rule: str) -> tuple[Array, Array, np.float32 | None]:
     """Scales, codes, and the tensor's multiplier where the scheme has one, of groups (groups, elements)."""
     x = np.ascontiguousarray(x)
-    if scheme.rules == E8M0_RULES:
-        return (*mx(x, scheme, rule), None)
-    if scheme.name == "nvfp4":
-        bits = x.view(np.uint32) & np.uint32(0x7FFFFFFF)
-        return nvfp4(x, bits.max(initial=0).view(np.float32), scheme, rule)
-    return (*fp8(x, scheme, rule), None)
+    groups, n = x.shape
+    amax = np.empty(groups, np.uint32)
+    step = max(1, RUN // max(n, 1))
+    for i in range(0, groups, step):
+        amax[i : i + step] = amax_bits(x[i : i + step])
+    stored, up = scales(amax, scheme, rule)
+    whole = amax.max(initial=0).view(np.float32)
+    tensor = np.float32(tensor_multiplier(whole, rule)) if scheme.tensor else None
+    return stored, elements(x, up, scheme.element), tensor

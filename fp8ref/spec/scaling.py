@@ -44,7 +44,8 @@ class Scheme:
     """Which elements share a scale, in which formats.
 
     ``block``: elements along the axis that share a scale (0: all of them); ``across``: as many rows share it too (0:
-    the whole tensor).  ``scale``: the format of the stored scale; f32 scales are decode multipliers.
+    the whole tensor).  ``scale``: the format of the stored scale; f32 scales are decode multipliers.  ``recipe``: the
+    arithmetic, ``mx``, ``nvfp4`` or ``fp8``.
     """
 
     name: str
@@ -52,7 +53,13 @@ class Scheme:
     block: int
     scale: Format
     rules: tuple[str, ...]
+    recipe: str
     across: int = 1
+
+    @property
+    def tensor(self) -> bool:
+        """Does the largest magnitude of the whole tensor enter?"""
+        return self.recipe == "nvfp4"
 
 
 E8M0_RULES = ("floor", "ceil", "even", "rceil", "te")
@@ -78,9 +85,9 @@ def get_scheme(name: str) -> Scheme:
     Raises ValueError, with the choices, for any other.
     """
     if name in _MX:
-        return Scheme(name, get_format(_MX[name]), 32, get_format("e8m0fnu"), E8M0_RULES)
+        return Scheme(name, get_format(_MX[name]), 32, get_format("e8m0fnu"), E8M0_RULES, "mx")
     if name == "nvfp4":
-        return Scheme(name, get_format("e2m1fn"), 16, get_format("e4m3fn"), ("te", "torchao"))
+        return Scheme(name, get_format("e2m1fn"), 16, get_format("e4m3fn"), ("te", "torchao"), "nvfp4")
     match = _FP8.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         raise ValueError(
@@ -96,7 +103,7 @@ def get_scheme(name: str) -> Scheme:
     if match[2] is not None and block < 1:
         raise ValueError(f"scheme {name!r}: a block has at least one element")
     across = 0 if match[1] == "tensor" else block if match[3] else 1
-    return Scheme(name, element, block, F32, FP8_RULES, across)
+    return Scheme(name, element, block, F32, FP8_RULES, "fp8", across)
 
 
 def get_rule(scheme: Scheme, rule: str | None) -> str:
