@@ -113,6 +113,22 @@ def affine_scale_exact(values: Sequence[Fraction], bits: int = 8) -> tuple[Fract
     return step, round_exact(-low / step)
 
 
+def absmax_codes(x: Array, largest: Array, bits: int = 8) -> Array:
+    """round(top * x / largest) to nearest even: :func:`symmetric_exact` at the step largest / top; 0 where largest is 0.
+
+    ``x``: float32, ``largest``: float32 that broadcast, nowhere below the magnitude of x; int8 or int16 codes.  Computed in float64,
+    where top * x is exact and a tie is 2**-41 away or met, as in :func:`symmetric`.
+    """
+    top = top_of(bits)
+    codes = np.multiply(x, np.float64(top), dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        codes /= largest
+    np.rint(codes, out=codes)
+    if not np.all(largest):
+        codes[np.broadcast_to(largest == 0, codes.shape)] = 0
+    return codes.astype(np.int8 if bits <= 8 else np.int16)
+
+
 def symmetric_exact(x: Fraction, step: Fraction, bits: int = 8, mode: str = "rne") -> int:
     """round(x / step), saturated at the symmetric largest codes."""
     top = top_of(bits)
@@ -165,8 +181,7 @@ def integer_matmul(a: ArrayLike, b: ArrayLike, limits: tuple[int, int] = INT32) 
     single = product <= 1 << 16
     piece = min((1 << 24 if single else 1 << 53) // product, max(k, 1))
     if piece == 0:  # products beyond 2**53: numpy's own integer loops
-        exact: Array = np.matmul(x, y, dtype=np.int64)
-        return _within(exact, limits, k).astype(result, copy=False)
+        return np.asarray(_within(np.matmul(x, y, dtype=np.int64), limits, k).astype(result, copy=False))
     dtype: Any = np.float32 if single else np.float64
     u, v = x.astype(dtype), y.astype(dtype)
     if piece >= k:
@@ -260,6 +275,8 @@ class Codebook:
         self.midpoints = [(a + b) / 2 for a, b in zip(self.values, self.values[1:])]
         self._below = {dtype: self._thresholds(dtype) for dtype in (np.float32, np.float64)}
         self._lookup = _bucket_table(self._below[np.float32])
+        single = self._below[np.float32]
+        self._apart = bool(np.all(np.nextafter(single[:-1], np.float32(np.inf)) < single[1:]))
 
     def nearest_exact(self, x: Fraction) -> int:
         """The code of the value nearest to x."""
@@ -275,13 +292,20 @@ class Codebook:
             return np.asarray(base[upper] + (x > threshold[upper]))
         if x.dtype not in (np.float32, np.float64):
             raise TypeError(f"values must be float32 or float64, not {x.dtype}")
-        return np.searchsorted(self._below[x.dtype.type], x).astype(np.uint8)
+        below = self._below[x.dtype.type]
+        if self._lookup is None or not self._apart:
+            return np.searchsorted(below, x).astype(np.uint8)
+        with np.errstate(over="ignore", under="ignore"):
+            code = self.nearest(x.astype(np.float32))  # at most one threshold lies between x and its neighbour
+        padded = np.concatenate([[-np.inf], below, [np.inf]])
+        return np.asarray(code + (x > padded[1:][code]) - (x <= padded[code]))
 
     def _thresholds(self, dtype: Any) -> Array:
         """For each midpoint the largest number of the dtype that still has the lower code: code = how many are < x."""
         found = []
         for i, middle in enumerate(self.midpoints):
-            y = dtype(float(middle))
+            top = float(np.finfo(dtype).max)
+            y = dtype(max(-top, min(float(middle), top)))
             while Fraction(float(y)) > middle:
                 y = np.nextafter(y, dtype(-np.inf))
             if Fraction(float(y)) == middle and self.ties == EVEN and i % 2:
