@@ -25,6 +25,7 @@ from .rules import Rule
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 UNEXPLAINED = "unexplained"
+NO_RULE, ONLY = "unexplained: no single wrong rule predicts every answer; ", ", but only "
 SAMPLE = 512  # wrong answers that sort out the rules
 
 
@@ -39,8 +40,15 @@ class Diagnosis:
 
     def __str__(self) -> str:
         if self.rule == UNEXPLAINED:
-            return f"unexplained: no single wrong rule predicts every answer; {self.pattern}"
-        return self.sentence + (f", but only {self.where}" if self.where else "")
+            return f"{NO_RULE}{self.pattern}"
+        return self.sentence + (f"{ONLY}{self.where}" if self.where else "")
+
+    @classmethod
+    def from_text(cls, rule: str, where: str, text: str) -> Diagnosis:
+        """The diagnosis that a run record tells as a rule, a circumstance and a text."""
+        if rule == UNEXPLAINED:
+            return cls(rule, "", where, text.removeprefix(NO_RULE))
+        return cls(rule, text.removesuffix(f"{ONLY}{where}") if where else text, where)
 
 
 def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> Diagnosis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ class Verdict(enum.StrEnum):
     FAIL = "fail"
     ALLOWED = "allowed"  # departs only where the standards leave it open
     UNSUPPORTED = "unsupported"
+    XFAIL = "xfail"  # departs only as a file of expected failures says
+    XPASS = "xpass"  # conforms, although such a file expects a failure
     CRASH = "crash"
     TIMEOUT = "timeout"
 
@@ -37,12 +40,17 @@ class Finding:
     layout: str = "plain"
     want_status: int | None = None
     got_status: int | None = None
+    expected: str = ""  # why it was expected, where it was
+
+    @property
+    def symptom(self) -> str:
+        """What is wrong, without the operation: the rule and its circumstance."""
+        return f"{self.diagnosis.rule} {self.diagnosis.where}".rstrip()
 
     @property
     def signature(self) -> str:
         """What stays the same from run to run while the implementation does."""
-        where = f" {self.diagnosis.where}" if self.diagnosis.where else ""
-        return f"{self.op} {self.diagnosis.rule}{where}"
+        return f"{self.op} {self.symptom}"
 
     def as_json(self) -> dict[str, Any]:
         d = self.diagnosis
@@ -64,7 +72,22 @@ class Finding:
             "want_status": self.want_status,
             "got_status": self.got_status,
             "signature": self.signature,
+            **({"expected": self.expected} if self.expected else {}),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Finding:
+        """The finding of a line of a run record."""
+        names = ("op", "count", "of", "length", "position", "layout", "want_status", "got_status")
+        return cls(
+            **{name: data[name] for name in names},
+            inputs=tuple(int(code, 16) for code in data["inputs"]),
+            want=int(data["want"], 16),
+            got=int(data["got"], 16),
+            flags=tuple(data["flags"]),
+            diagnosis=Diagnosis.from_text(data["rule"], data["where"], data["diagnosis"]),
+            expected=data.get("expected", ""),
+        )
 
 
 @dataclass
@@ -81,6 +104,7 @@ class Report:
     source: str = ""
     reason: str = ""  # for unsupported, crash and timeout
     findings: list[Finding] = field(default_factory=list)
+    expected: str = ""  # why a crash, a timeout or a refusal was expected; for xpass, which failure was
 
     @property
     def passed(self) -> int:
@@ -99,4 +123,17 @@ class Report:
             "profiles": list(self.profiles),
             "source": self.source,
             "reason": self.reason,
+            **({"expected": self.expected} if self.expected else {}),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Report:
+        """The report of a line of a run record; ``findings`` are its own."""
+        names = ("claim", "op", "cases", "failed", "allowed", "source", "reason")
+        return cls(
+            **{name: data[name] for name in names},
+            verdict=Verdict(data["verdict"]),
+            profiles=tuple(data["profiles"]),
+            findings=list(findings),
+            expected=data.get("expected", ""),
+        )

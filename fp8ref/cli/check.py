@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..cases.flags import FLAGS
+from ..check import expected
 from ..check.judge import Options
 from ..check.run import NothingSelected, Request, Run
 from ..check.transport import NotStarted
 from ..check.verdict import Report, Verdict
 from ..fast.chunks import set_threads
 from ..report import record, text
+from ..report.renderers import RENDERERS
+from .errors import BadInput, OneLine
+from .files import report_files, require_free, write
 
 DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
 
 
-@click.command()
+@click.command(cls=OneLine)
 @click.argument("select", nargs=-1)
 @click.option("--impl", default="ml_dtypes", show_default=True, help="The implementation: [kind:]id[,key=value...].")
 @click.option(
@@ -46,6 +50,12 @@ DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the run record here.")
 @click.option("--force", is_flag=True, help="Replace an existing record.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON document.")
+@click.option("--expect", type=click.Path(dir_okay=False, path_type=Path), help="Known failures: a TOML or JSON file.")
+@click.option("--strict", is_flag=True, help="Exit 1 where an expected failure passed or is stale.")
+@click.option(
+    "--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the failures found as known ones."
+)
+@report_files
 @click.option("-v", "--verbose", is_flag=True, help="List the operations that pass, too.")
 def check(
     select: tuple[str, ...],
@@ -62,7 +72,11 @@ def check(
     output: Path | None,
     force: bool,
     as_json: bool,
+    expect: Path | None,
+    strict: bool,
+    write_expect: Path | None,
     verbose: bool,
+    **files: Path | None,
 ) -> None:
     """Judge an implementation against the reference.
 
@@ -72,12 +86,14 @@ def check(
     \b
     fp8ref check --impl torch
     fp8ref check 'convert/f32/*' --impl py:my_module:MyKernel --level 2 -o run.jsonl
+    fp8ref check --impl torch --expect known.toml --strict --junit report.xml
     """
     set_threads(1)  # the implementation gets the other core
     workers = jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     request = Request(impl, select, skip, Options(level, seed, nan, flag or ""), workers, timeout, fail_fast)
-    if output is not None and output.exists() and not force:
-        raise click.UsageError(f"{output} exists; --force replaces it")
+    for path in (output, write_expect, *files.values()):
+        require_free(path, force)
+    known = _expectations(expect, strict)
     try:
         run = Run(request)
     except NotStarted as error:
@@ -91,37 +107,70 @@ def check(
             for claim in run.claims:
                 click.echo(claim.id)
             return
-        reports, finished = _judge(run, output, force)
+        header = record.header(run, None if known is None else len(known.entries))
+        reports, finished, stale = _judge(run, header, output, force, known)
+    end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
+    document = record.document(header, reports, end)
     if as_json:
-        click.echo(_document(run, reports, finished))
+        click.echo(RENDERERS["json"].render([document]), nl=False)
     else:
-        text.tell(Console(highlight=False, width=None if sys.stdout.isatty() else 140), run, reports, finished, verbose)
-    sys.exit(_exit_code(reports, finished or fail_fast))
+        out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+        told = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
+        text.tell(out, header, reports, finished, verbose, told)
+    for name, path in files.items():
+        if path is not None:
+            write(path, RENDERERS[name].render([document]))
+    if write_expect is not None:
+        make = expected.as_json if write_expect.suffix == ".json" else expected.written
+        who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()
+        write(write_expect, make(expected.entries_of(reports, known), who))
+    sys.exit(_exit_code(reports, finished or fail_fast, strict and bool(stale), strict))
 
 
-def _judge(run: Run, output: Path | None, force: bool) -> tuple[list[Report], bool]:
+def _expectations(path: Path | None, strict: bool) -> expected.Expectations | None:
+    if path is None:
+        if strict:
+            raise click.UsageError("--strict judges expected failures: give them with --expect FILE")
+        return None
+    try:
+        return expected.load(path)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+
+
+Stale = list[tuple[expected.Entry, str]]
+
+
+def _judge(
+    run: Run, header: dict[str, Any], output: Path | None, force: bool, known: expected.Expectations | None
+) -> tuple[list[Report], bool, Stale]:
     """Judge every claim, writing the record as it goes; an interruption ends it in good order."""
     started = time.time()
     reports: list[Report] = []
+    stale: Stale = []
     finished = False
     with ExitStack() as stack:
         writer = record.RecordWriter(output, force) if output is not None else None
         if writer is not None:
-            writer.line(record.header(run))
+            writer.line(header)
         advance = _progress(stack, run)
         try:
             for report in run.reports(advance):
-                reports.append(report)
+                reports.append(report if known is None else known.judge(report))
                 if writer is not None:
                     writer.report(report)
             finished = len(reports) == len(run.claims)
+            if known is not None and finished:
+                stale = known.stale(run.hello.claims)
         except KeyboardInterrupt:
             pass
         finally:
             if writer is not None:
-                writer.line(record.footer(reports, finished))
+                writer.line(record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale]))
                 writer.close(record.meta(started, run.request.jobs))
-    return reports, finished
+    return reports, finished, stale
 
 
 def _progress(stack: ExitStack, run: Run) -> Callable[[int], None]:
@@ -142,22 +191,12 @@ def _progress(stack: ExitStack, run: Run) -> Callable[[int], None]:
     return lambda n: bar.advance(task, n)
 
 
-def _document(run: Run, reports: list[Report], finished: bool) -> str:
-    document = {
-        "header": record.header(run),
-        "operations": [report.as_json() for report in reports],
-        "findings": [record.finding_json(finding) for report in reports for finding in report.findings],
-        "end": record.footer(reports, finished),
-    }
-    return json.dumps(document, indent=1, sort_keys=True)
-
-
-def _exit_code(reports: list[Report], finished: bool) -> int:
+def _exit_code(reports: list[Report], finished: bool, stale: bool, strict: bool) -> int:
     verdicts = {report.verdict for report in reports}
     if not finished:
         return INTERRUPTED
     if verdicts & {Verdict.CRASH, Verdict.TIMEOUT}:
         return NOT_STARTED
-    if Verdict.FAIL in verdicts:
+    if Verdict.FAIL in verdicts or stale or (strict and Verdict.XPASS in verdicts):
         return DOES_NOT_CONFORM
-    return 0 if verdicts & {Verdict.PASS, Verdict.ALLOWED} else NOTHING_RAN
+    return 0 if verdicts - {Verdict.UNSUPPORTED} else NOTHING_RAN

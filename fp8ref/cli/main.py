@@ -17,6 +17,8 @@ from .. import __version__
 # command -> the module that has it; a module is imported only when its command runs
 COMMANDS = {
     "check": "check:check",
+    "smoke": "smoke:smoke",
+    "report": "report:report",
     "identify": "identify:identify_",
     "show": "show:show",
     "explain": "show:explain",

@@ -27,8 +27,8 @@ from .draw import exact_result
 SCHEMA = "fp8ref/run/1"
 
 
-def header(run: Run) -> dict[str, Any]:
-    """What was asked, of whom."""
+def header(run: Run, expected: int | None = None) -> dict[str, Any]:
+    """What was asked, of whom; ``expected``: how many failures a file of known ones lists, where there is one."""
     options = run.request.options
     return {
         "kind": "run",
@@ -41,11 +41,15 @@ def header(run: Run) -> dict[str, Any]:
         "nan": options.nan,
         "flag": options.flag,
         "operations": [claim.id for claim in run.claims],
+        **({} if expected is None else {"expected": expected}),
     }
 
 
-def footer(reports: Sequence[Report], finished: bool) -> dict[str, Any]:
-    """The totals; ``finished`` is false for a run that was interrupted or stopped at its first failure."""
+def footer(reports: Sequence[Report], finished: bool, stale: Sequence[str] = ()) -> dict[str, Any]:
+    """The totals; ``finished`` is false for a run that was interrupted or stopped at its first failure.
+
+    ``stale``: what an expected failure that is none was, a line each.
+    """
     allowed: Counter[str] = Counter()
     for report in reports:
         allowed.update(report.allowed)
@@ -56,7 +60,26 @@ def footer(reports: Sequence[Report], finished: bool) -> dict[str, Any]:
         "cases": sum(report.cases for report in reports),
         "failed": sum(report.failed for report in reports),
         "allowed": dict(sorted(allowed.items())),
+        **({"stale": list(stale)} if stale else {}),
     }
+
+
+def document(header: dict[str, Any], reports: Sequence[Report], footer: dict[str, Any]) -> dict[str, Any]:
+    """A run as one document, as :func:`read` gives it."""
+    return {
+        "header": header,
+        "operations": [report.as_json() for report in reports],
+        "findings": [finding_json(finding) for report in reports for finding in report.findings],
+        "end": footer,
+    }
+
+
+def reports_of(document: dict[str, Any]) -> list[Report]:
+    """The reports that a document tells."""
+    own: dict[str, list[Finding]] = {}
+    for line in document["findings"]:
+        own.setdefault(line["op"], []).append(Finding.from_json(line))
+    return [Report.from_json(line, own.get(line["op"], ())) for line in document["operations"]]
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 
 from fp8ref.cases.operation import INTEGERS, Operation
+from fp8ref.check.expected import load
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 
-SIGNATURES = Path(__file__).parent / "signatures"
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def known(name: str) -> Path:
+    return EXPECTED / f"{name}-{version(name).split('+')[0]}.toml"
 
 
 def run(name: str) -> list[Report]:
@@ -22,17 +27,18 @@ def run(name: str) -> list[Report]:
         found = version(name).split("+")[0]
     except PackageNotFoundError:
         pytest.skip(f"{name} is not installed")
-    if not (SIGNATURES / f"{name}-{found}.txt").exists():
-        pytest.skip(f"the findings of {name} {found} are not known; known are {[p.stem for p in SIGNATURES.iterdir()]}")
+    if not known(name).exists():
+        pytest.skip(f"the findings of {name} {found} are not known; known are {[p.stem for p in EXPECTED.iterdir()]}")
     with Run(Request(name)) as opened:
         return list(opened.reports())
 
 
 @pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
 def test_the_findings_are_the_known_ones(name: str) -> None:
-    found = sorted(finding.signature for report in run(name) for finding in report.findings)
-    known = (SIGNATURES / f"{name}-{version(name).split('+')[0]}.txt").read_text().splitlines()
-    assert found == known
+    reports, expectations = run(name), load(known(name))
+    assert [r.op for r in map(expectations.judge, reports) if r.verdict in (Verdict.FAIL, Verdict.XPASS)] == []
+    assert expectations.stale([]) == []
+    assert len(expectations.used) == len(expectations.entries) >= 14
 
 
 def test_cuda_host_conforms() -> None:

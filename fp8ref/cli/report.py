@@ -1,0 +1,47 @@
+"""``fp8ref report``: run records told again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..report import record
+from ..report.renderers import RENDERERS
+from .errors import BadInput, OneLine
+from .files import require_free, write
+
+
+@click.command(cls=OneLine)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--as", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True, help="The form.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to the terminal."
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) -> None:
+    """Tell run records: as text, for a page, for a CI system, as a badge.
+
+    RUN is a record that `fp8ref check -o RUN.jsonl` wrote; several are told together.  Nothing is judged again.
+
+    \b
+    fp8ref report run.jsonl
+    fp8ref report torch.jsonl ml_dtypes.jsonl --as junit -o report.xml
+    """
+    require_free(output, force)
+    documents = []
+    for path in runs:
+        try:
+            documents.append(record.read(path))
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+        except OSError as error:
+            raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+    try:
+        told = RENDERERS[form].render(documents)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{', '.join(map(str, runs))}: not a whole run record: {error}") from None
+    if output is None:
+        click.echo(told, nl=False)
+    else:
+        write(output, told)

@@ -1,0 +1,53 @@
+"""``fp8ref smoke``: does an adapter start and answer?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..check.run import NothingSelected, Request, Run
+from ..check.smoke import smoke as try_out
+from ..check.transport import NotStarted
+from ..fast.chunks import set_threads
+from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN, USAGE
+from .errors import OneLine
+
+
+@click.command(cls=OneLine)
+@click.argument("select", nargs=-1)
+@click.option("--impl", default="ml_dtypes", show_default=True, help="The implementation: [kind:]id[,key=value...].")
+@click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds for one call.")
+def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
+    """Start an implementation and ask each claimed operation a handful of cases.
+
+    Tries the adapter rather than the implementation: that it answers, for arrays of many, one and no elements, the same
+    way twice, and plain cases right.  `fp8ref check` judges.
+    """
+    set_threads(1)
+    try:
+        run = Run(Request(impl, select, timeout=timeout))
+    except NotStarted as error:
+        click.echo(f"{impl} would not start: {error}" if not error.usage else f"Error: {error}", err=True)
+        sys.exit(USAGE if error.usage else NOT_STARTED)
+    except NothingSelected as error:
+        click.echo(f"nothing ran: {error}", err=True)
+        sys.exit(NOTHING_RAN)
+    with run:
+        found = try_out(run.sessions[0], run.claims)
+    identity = run.hello.identity
+    click.echo(" ".join(identity[key] for key in ("name", "version") if key in identity) + " starts and answers")
+    for family, tried in found.items():
+        working = tried.claims - tried.declined - len(tried.broken) - len(tried.wrong)
+        parts = [f"{working} answer"] if working else []
+        parts += [f"{tried.declined} decline"] if tried.declined else []
+        parts += [f"{len(tried.wrong)} answer wrongly"] if tried.wrong else []
+        parts += [f"{len(tried.broken)} break"] if tried.broken else []
+        click.echo(f"{family:<12} {tried.claims:>5} claimed: {', '.join(parts)}")
+        for claim, said in {**tried.broken, **tried.wrong}.items():
+            click.echo(f"{'':<12} {claim}: {said}")
+    if any(tried.broken for tried in found.values()):
+        sys.exit(NOT_STARTED)
+    if any(tried.wrong for tried in found.values()):
+        sys.exit(DOES_NOT_CONFORM)
+    sys.exit(0 if any(tried.claims > tried.declined for tried in found.values()) else NOTHING_RAN)
