@@ -42,7 +42,9 @@ class System:
         return found
 
 
-CATALOGUE: tuple[System, ...] = ()
+CATALOGUE: tuple[System, ...] = (
+    System("llm-int8", "int8 products with the outlier features apart", "arXiv 2208.07339", "llm_int8", "llm-int8"),
+)
 SYSTEMS = {system.name: system for system in CATALOGUE}
 
 

@@ -100,7 +100,7 @@ def absmax(x: Array, axis: int | None = None) -> Array:
     """max|x| along an axis, kept as an axis of length 1; 0 of nothing.  Raises ValueError for NaN and infinity."""
     if x.size == 0:
         return np.zeros([1] * x.ndim if axis is None else [*x.shape[:axis], 1, *x.shape[axis + 1 :]], x.dtype)
-    largest = np.maximum(x.max(axis=axis, keepdims=True), -x.min(axis=axis, keepdims=True))
+    largest = np.abs(np.maximum(x.max(axis=axis, keepdims=True), -x.min(axis=axis, keepdims=True)))
     if not np.isfinite(largest).all():
         raise ValueError("a scale needs finite values: there is an infinity or a NaN among them")
     return np.asarray(largest)
@@ -114,10 +114,10 @@ def affine_scale_exact(values: Sequence[Fraction], bits: int = 8) -> tuple[Fract
 
 
 def absmax_codes(x: Array, largest: Array, bits: int = 8) -> Array:
-    """round(top * x / largest) to nearest even: :func:`symmetric_exact` at the step largest / top; 0 where largest is 0.
+    """round(top * x / largest) to nearest even, 0 where largest is 0: :func:`symmetric_exact` at step largest / top.
 
-    ``x``: float32, ``largest``: float32 that broadcast, nowhere below the magnitude of x; int8 or int16 codes.  Computed in float64,
-    where top * x is exact and a tie is 2**-41 away or met, as in :func:`symmetric`.
+    ``x``: float32, ``largest``: float32 that broadcast, nowhere below the magnitude of x; int8 or int16 codes.
+    Computed in float64, where top * x is exact and a tie is met or 2**-41 away, as in :func:`symmetric`.
     """
     top = top_of(bits)
     codes = np.multiply(x, np.float64(top), dtype=np.float64)
@@ -187,7 +187,7 @@ def integer_matmul(a: ArrayLike, b: ArrayLike, limits: tuple[int, int] = INT32) 
     if piece >= k:
         total = u @ v
         if product * k <= limits[1]:  # the check is done: nothing can be outside
-            return total.astype(result)
+            return np.asarray(total.astype(result))
         return _within(total.astype(np.int64), limits, k).astype(result, copy=False)
     sums = np.zeros((x.shape[0], y.shape[1]), np.int64)
     for i in range(0, k, piece):
