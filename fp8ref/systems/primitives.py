@@ -274,7 +274,7 @@ class Codebook:
         self.ties = ties
         self.midpoints = [(a + b) / 2 for a, b in zip(self.values, self.values[1:])]
         self._below = {dtype: self._thresholds(dtype) for dtype in (np.float32, np.float64)}
-        self._lookup = _bucket_table(self._below[np.float32])
+        self._lookup = bucket_table(self._below[np.float32])
         single = self._below[np.float32]
         self._apart = bool(np.all(np.nextafter(single[:-1], np.float32(np.inf)) < single[1:]))
 
@@ -314,7 +314,7 @@ class Codebook:
         return np.array(found, dtype)
 
 
-def _bucket_table(thresholds: NDArray[np.float32]) -> tuple[int, NDArray[np.uint8], NDArray[np.float32]] | None:
+def bucket_table(thresholds: NDArray[np.float32]) -> tuple[int, NDArray[np.uint8], NDArray[np.float32]] | None:
     """(shift, base, threshold): for the upper bits of a float32 the code of the least number there, and what ends it.
 
     At most one threshold may lie among the numbers with the same upper bits: 16, 17 or 18 of them; None where two do.
