@@ -98,10 +98,10 @@ class Expectations:
         self.judged.append(report)
         if report.verdict is Verdict.FAIL:
             for i, finding in enumerate(report.findings):
-                entry = next((e for e in self.entries if e.excuses(finding)), None)
-                if entry is not None:
-                    self.used.add(entry)
-                    report.findings[i] = _expected(finding, entry)
+                excusing = [entry for entry in self.entries if entry.excuses(finding)]
+                if excusing:
+                    self.used.update(excusing)
+                    report.findings[i] = replace(finding, expected=excusing[0].because)
             if report.findings and all(finding.expected for finding in report.findings):
                 report.verdict = Verdict.XFAIL
         elif report.verdict in ENDED:
@@ -142,10 +142,6 @@ class Expectations:
 def _may_name(entry: Entry, claim: str) -> bool:
     """Can an entry speak of a claim, whose mode may be free?"""
     return entry.names(claim) or fnmatch.fnmatchcase(entry.operation, claim)
-
-
-def _expected(finding: Finding, entry: Entry) -> Finding:
-    return replace(finding, expected=entry.because)
 
 
 def case_text(finding: Finding) -> str:

@@ -130,7 +130,7 @@ def check(
 def _expectations(path: Path | None, strict: bool) -> expected.Expectations | None:
     if path is None:
         if strict:
-            raise click.UsageError("--strict judges expected failures: give them with --expect FILE")
+            raise BadInput("--strict judges expected failures: give them with --expect FILE")
         return None
     try:
         return expected.load(path)
