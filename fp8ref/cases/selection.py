@@ -109,12 +109,12 @@ def _chosen(source: Format, result: Format, rng: np.random.Generator) -> Codes:
         deep = np.concatenate([marks * (1 + s * 2.0**-j) for s in (1, -1) for j in (24, 25, 30, 40)])
         marks = np.concatenate([marks, deep])
     powers = 2.0 ** np.arange(max(-1074, source.emin - source.t), min(1023, source.emax) + 1)
-    magnitudes = np.concatenate([_nearby(np.concatenate([marks, powers]), source), _edges(source)])
+    magnitudes = np.concatenate([nearby(np.concatenate([marks, powers]), source), _edges(source)])
     signs = magnitudes.dtype.type(source.sign_bit)
     return np.concatenate([magnitudes, magnitudes | signs])
 
 
-def _nearby(marks: NDArray[np.float64], source: Format) -> Codes:
+def nearby(marks: NDArray[np.float64], source: Format) -> Codes:
     """Codes of the values and of their neighbours on both sides, for those that the source can come near."""
     dtype = carrier_dtype(source.name)
     marks = marks[marks <= float(source.max)]

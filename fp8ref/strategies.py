@@ -1,0 +1,270 @@
+"""Hypothesis strategies: codes, data, arrays, blocks and dot operands that sit where implementations differ.
+
+All shrink towards values that are easy to read: finite, few significand bits, near 1, positive.  Arrays shrink towards
+few elements, few of them unlike the first, in a plain layout.
+
+Needs Hypothesis: ``pip install 'fp8ref[testing]'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:  # pragma: no cover - told where it is missing
+    raise ImportError("fp8ref.strategies needs Hypothesis: pip install 'fp8ref[testing]'") from error
+
+from .cases.answers import default_mode
+from .cases.dot_cases import PROBES, probes
+from .cases.dots import addend_type, is_product, length
+from .cases.flags import parts_of
+from .cases.operation import INTEGERS, Operation, carrier_dtype
+from .cases.scale_cases import scale_cases
+from .cases.selection import nearby, thresholds
+from .cases.tuples import special_codes, width
+from .check.layout import LAYOUTS
+from .check.plan import LENGTHS
+from .spec.catalog import get_format
+from .spec.codec import unpack
+from .spec.datum import Datum
+from .spec.formats import Format
+
+Codes = NDArray[Any]
+MOST_RANDOM_BITS = 64
+NARROW = 16  # bits up to which every code stands in one list, the simplest first
+DRAWN_ELEMENTS = 4  # of an array, drawn one by one; the rest repeats
+
+
+# -- codes ------------------------------------------------------------------------------------------------------------
+def simplest_first(codes: Codes, type_name: str) -> Codes:
+    """Codes in the order in which a person reads them most easily: what Hypothesis shrinks towards comes first.
+
+    Finite before special, few significand bits before many, near 1 before far, positive before negative.
+    """
+    if type_name in INTEGERS:
+        unsigned = np.abs(codes.astype(np.float64))
+        return codes[np.lexsort((codes < 0, unsigned, np.bitwise_count(codes)))]
+    x = parts_of(codes, type_name)
+    bits = np.bitwise_count(x.sig)
+    exponent = np.abs(x.exp + np.floor(np.log2(np.maximum(x.sig, np.uint64(1)).astype(np.float64))))
+    return codes[np.lexsort((codes, x.negative, np.where(x.sig > 0, exponent, -1), bits, x.infinite, x.nan))]
+
+
+@lru_cache(maxsize=64)
+def _every(name: str, kind: str) -> tuple[int, ...]:
+    """All codes of a narrow type of one kind, the simplest first."""
+    found = np.arange(1 << width(name), dtype=np.uint64).astype(f"u{carrier_dtype(name).itemsize}")
+    found = found.view(carrier_dtype(name))
+    if name not in INTEGERS:
+        x = parts_of(found, name)
+        special = x.nan | x.infinite
+        keep = {"all": ~special | special, "finite": ~special, "specials": special | (x.sig == 0)}[kind]
+        found = found[keep]
+    return tuple(simplest_first(found, name).tolist())
+
+
+def codes(format: str | Format) -> st.SearchStrategy[int]:
+    """Every code of a format, as an int; of an integer type (``i8`` ... ``u64``) its values.
+
+    Raises ValueError for a name that is no format.
+    """
+    name = _name(format)
+    if width(name) <= NARROW:
+        return st.sampled_from(_every(name, "all"))
+    if name in INTEGERS:
+        info = np.iinfo(carrier_dtype(name))
+        return _sampled(special_codes(name), name) | st.integers(int(info.min), int(info.max))
+    return finite(name) | specials(name)
+
+
+def finite(format: str | Format) -> st.SearchStrategy[int]:
+    """Codes of the finite numbers of a format."""
+    f = get_format(format)
+    if f.k <= NARROW:
+        return st.sampled_from(_every(f.name, "finite"))
+    one = f.bias
+    exponents = st.sampled_from(sorted(range(1 << f.w), key=lambda e: (abs(e - one), e < one)))
+    exponents = exponents.filter(lambda e: e < (1 << f.w) - 1) if f.infinities or f.has_nan else exponents
+    # read backwards, a small integer is a significand of few leading bits
+    trailing = st.integers(0, (1 << f.t) - 1).map(lambda n: int(f"{n:0{f.t}b}"[::-1], 2))
+    return st.tuples(st.booleans(), exponents, trailing).map(lambda c: c[0] * f.sign_bit | c[1] << f.t | c[2])
+
+
+def specials(format: str | Format) -> st.SearchStrategy[int]:
+    """Codes of zeros, infinities and NaNs; of wide formats the extremes of subnormals and normals too."""
+    f = get_format(format)
+    if f.k <= NARROW:
+        return st.sampled_from(_every(f.name, "specials"))
+    return _sampled(special_codes(f.name), f.name)
+
+
+def datums(format: str | Format) -> st.SearchStrategy[Datum]:
+    """The exact data of a format: :class:`fp8ref.spec.datum.Datum` with Fractions."""
+    f = get_format(format)
+    return codes(f).map(lambda code: unpack(code, f))
+
+
+def near_thresholds(result: str | Format, *, source: str | Format = "f32") -> st.SearchStrategy[int]:
+    """Codes of a source on, or next to, the values at which an answer in a result format changes.
+
+    Values, midpoints (ties) and quarter points of the result format, its overflow limits and its smallest numbers; each
+    with both neighbours in the source, under both signs.
+    """
+    return st.sampled_from(_near(_name(source), get_format(result).name))
+
+
+@lru_cache(maxsize=64)
+def _near(source: str, result: str) -> tuple[int, ...]:
+    marks = thresholds(get_format(result))
+    if source in INTEGERS:
+        info = np.iinfo(carrier_dtype(source))
+        around = {int(m) + d for m in marks if m < 2.0**64 for d in (-1, 0, 1)}
+        found = [s * v for v in around for s in (1, -1) if info.min <= s * v <= info.max]
+        return tuple(simplest_first(np.array(sorted(set(found)), carrier_dtype(source)), source).tolist())
+    f = get_format(source)
+    near = np.unique(nearby(marks, f))
+    if f.signed:
+        near = np.concatenate([near, near | near.dtype.type(f.sign_bit)])
+    return tuple(simplest_first(near, source).tolist())
+
+
+def random_bits(width: int) -> st.SearchStrategy[int]:
+    """Random bits for stochastic rounding: integers below 2**width, often at the ends and about the middle.
+
+    Raises ValueError for a width that stochastic rounding does not take.
+    """
+    if not 1 <= width <= MOST_RANDOM_BITS:
+        raise ValueError(f"random bits are 1 to {MOST_RANDOM_BITS} wide, not {width}")
+    top, half = (1 << width) - 1, 1 << (width - 1)
+    ends = sorted({0, top, half, half - 1, min(half + 1, top), min(1, top), top - 1})
+    return st.sampled_from(ends) | st.integers(0, top)
+
+
+# -- operands ---------------------------------------------------------------------------------------------------------
+def operands(operation: str | Operation) -> st.SearchStrategy[tuple[int, ...]]:
+    """One case of an operation that takes codes one by one: a tuple of operand codes.
+
+    Raises ValueError for dot products and scalings, which have strategies of their own.
+    """
+    op = Operation.parse(operation) if isinstance(operation, str) else operation
+    if op.asked.kind in ("dot", "scale"):
+        raise ValueError(f"operation {op.id!r} takes rows: see dot_operands and scaled_blocks")
+    return st.tuples(*(_operand(op, name) for name in op.operands))
+
+
+def _operand(op: Operation, name: str) -> st.SearchStrategy[int]:
+    if op.asked.kind != "convert" or width(name) <= 8:
+        return codes(name)
+    return near_thresholds(op.result, source=name) | codes(name)
+
+
+def arrays(
+    elements: st.SearchStrategy[int],
+    dtype: Any,
+    *,
+    shapes: st.SearchStrategy[tuple[int, ...]] | None = None,
+    layouts: Sequence[str] = tuple(LAYOUTS),
+) -> st.SearchStrategy[Codes]:
+    """Arrays of codes: of lengths on both sides of vector lengths, in the layouts that vectorised code treats unlike.
+
+    ``elements``: a strategy of codes; ``dtype``: what holds them, or the name of their type.  ``shapes`` defaults to
+    one dimension of up to 300 elements or two small ones.  ``layouts``: some of plain, offset, strided, reversed.
+
+    Raises ValueError for an unknown layout.
+    """
+    unknown = set(layouts) - set(LAYOUTS)
+    if unknown or not layouts:
+        raise ValueError(f"layouts are some of {', '.join(LAYOUTS)}, not {', '.join(sorted(unknown)) or 'none'}")
+    holder = carrier_dtype(_name(dtype)) if isinstance(dtype, str | Format) else np.dtype(dtype)
+    short = sorted({n for n in LENGTHS if n <= 300}, key=lambda n: (n == 0, n))
+    side = st.sampled_from((1, 2, 3, 7, 8, 17))
+    shapes = shapes or st.sampled_from(short).map(lambda n: (n,)) | st.tuples(side, side)
+
+    @st.composite
+    def draw_array(draw: st.DrawFn) -> Codes:
+        shape, layout = draw(shapes), draw(st.sampled_from(sorted(layouts, key=list(LAYOUTS).index)))
+        flat = np.full(int(np.prod(shape)), draw(elements), holder)
+        if flat.size:
+            place = st.integers(0, flat.size - 1)
+            for at, code in draw(st.lists(st.tuples(place, elements), max_size=DRAWN_ELEMENTS)):
+                flat[at] = code
+        return laid_out(flat.reshape(shape), layout)
+
+    return draw_array()
+
+
+def laid_out(array: Codes, layout: str) -> Codes:
+    """The same array in a layout of the last axis: plain, offset (unaligned), strided, reversed."""
+    *rest, n = array.shape
+    if layout == "offset":
+        flat = np.empty(array.size + 1, array.dtype)[1:]
+        found: Codes = flat.reshape(array.shape)
+    elif layout == "strided":
+        found = np.empty((*rest, 2 * n), array.dtype)[..., ::2]
+    elif layout == "reversed":
+        found = np.empty(array.shape, array.dtype)[..., ::-1]
+    else:
+        return np.ascontiguousarray(array)
+    found[...] = array
+    return found
+
+
+@st.composite
+def dot_operands(draw: st.DrawFn, operation: str | Operation) -> tuple[Codes, Codes, Codes]:
+    """Operands of one dot product: codes a (1, K), b (1, K), c (1), in the dtypes that adapters take.
+
+    Few products that are not zero; some cancel one another, some cancel c; the checker's named probes among them.  The
+    operation is a ``dot/...`` id; ``;k=`` tells K.
+    """
+    op = default_mode(Operation.parse(operation) if isinstance(operation, str) else operation)
+    if not is_product(op):
+        raise ValueError(f"operation {op.id!r} is no dot product")
+    k, kinds = length(op), (*op.operands, addend_type(op))
+    a, b, c = (np.zeros(s, carrier_dtype(name)) for s, name in zip(((1, k), (1, k), (1,)), kinds))
+    named = probes(op, PROBES)
+    if named.size and draw(st.integers(0, 9)) == 9:
+        row = named.taken(np.array([draw(st.integers(0, named.size - 1))]))
+        return row.a, row.b, row.c
+    fa = get_format(op.operands[0])
+    for at, x, y, cancels in draw(
+        st.lists(st.tuples(st.integers(0, k - 1), finite(kinds[0]), finite(kinds[1]), st.booleans()), max_size=6)
+    ):
+        a[0, at], b[0, at] = x, y
+        if cancels and fa.signed and (x != 0 or fa.has_negative_zero):
+            a[0, (at + k // 2) % k], b[0, (at + k // 2) % k] = x ^ fa.sign_bit, y
+    if draw(st.booleans()):
+        c[0] = draw(finite(kinds[2]))
+    if draw(st.integers(0, 19)) == 19:
+        a[0, draw(st.integers(0, k - 1))] = draw(specials(kinds[0]))
+    return a, b, c
+
+
+def scaled_blocks(operation: str | Operation) -> st.SearchStrategy[tuple[Codes, ...]]:
+    """Operands of one scaling, such as ``scale/f32/mxfp8_e4m3/floor``: x (1, B), and amax (1) where it is asked for.
+
+    The largest magnitude lies on or beside those at which a rule takes the next scale; elements lie near the thresholds
+    of the element format; rows of zeros, subnormals, infinities and NaNs are among them.
+    """
+    op = default_mode(Operation.parse(operation) if isinstance(operation, str) else operation)
+    if op.asked.kind != "scale":
+        raise ValueError(f"operation {op.id!r} scales no blocks")
+    rows = scale_cases(op, 1, 0)
+    # rows with few unlike elements come first
+    unlike = [np.unique(row).size for row in rows[0]]
+    order = [int(i) for i in np.argsort(unlike, kind="stable")]
+    return st.sampled_from(order).map(lambda i: tuple(x[i : i + 1].copy() for x in rows))
+
+
+# -- common -----------------------------------------------------------------------------------------------------------
+def _name(format: str | Format) -> str:
+    return format if isinstance(format, str) and format in INTEGERS else get_format(format).name
+
+
+def _sampled(found: Codes, name: str) -> st.SearchStrategy[int]:
+    return st.sampled_from(simplest_first(found, name).tolist())
