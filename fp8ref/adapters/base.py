@@ -25,6 +25,10 @@ class Unavailable(Exception):
     """Raised by an adapter's constructor where the implementation cannot be started; says what would mend it."""
 
 
+class Broken(Exception):
+    """Raised by an adapter whose device misbehaves; the message alone is the reason of the verdict."""
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """An implementation under test."""

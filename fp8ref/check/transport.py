@@ -173,8 +173,9 @@ class Session:
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._from], [], [], left)[0]:
+                last = self._last_words()
                 self._kill()
-                raise TimedOut(f"no answer within {timeout:g} s")
+                raise TimedOut(f"no answer within {timeout:g} s" + (f": {last}" if last else ""))
             data = os.read(self._from, 1 << 16)
             self._buffer += data
             if not data:
@@ -185,6 +186,7 @@ class Session:
         line, _, self._buffer = self._buffer.partition(b"\n")
         with contextlib.suppress(OSError):
             os.ftruncate(self._log_fd, 0)
+            os.lseek(self._log_fd, 0, os.SEEK_SET)  # the child writes through the same offset
         try:
             answer = json.loads(line)
         except ValueError:
@@ -215,10 +217,37 @@ class Session:
             return
         with contextlib.suppress(OSError):
             os.killpg(child.pid, signal.SIGKILL)
+        _kill_descendants(child.pid)
         child.wait()
         for fd in (self._to, self._from):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def _kill_descendants(session: int) -> None:
+    """Kill what is left of a session: programs that the child started in process groups of their own."""
+    for _ in range(10):  # again, because they may start others meanwhile
+        found = [pid for pid in _processes() if _session_of(pid) == session]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> list[int]:
+    """Every process here; none on systems without /proc."""
+    with contextlib.suppress(OSError):
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return []
+
+
+def _session_of(pid: int) -> int | None:
+    """The session of a process that is alive; None for a dead one."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+        state, _, _, session = file.read().rpartition(b")")[2].split()[:4]
+        return int(session) if state not in (b"Z", b"X") else None
+    return None
 
 
 def largest(operands: Sequence[Codes]) -> int:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..adapters.base import Adapter, Documented, Unavailable, Unsupported
+from ..adapters.base import Adapter, Broken, Documented, Unavailable, Unsupported
 from ..adapters.connect import connect
 from ..cases.dots import operand_types, shapes
 from ..cases.operation import Operation, carrier_dtype
@@ -82,6 +82,8 @@ def _call(
         result: Any = adapter.run(op, *operands)
     except Unsupported as error:
         return {"unsupported": _reason(error) or "declined"}
+    except Broken as error:
+        return {"raised": _reason(error)}
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
