@@ -18,7 +18,7 @@ from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.operation import Operation
 from . import mini_answers as a
 from . import mini_arithmetic as c
-from . import mini_dots
+from . import mini_dots, mini_scales
 from .base import Codes
 from .mini_answers import both, constant, instead, overflow, right, rounding, signed, when, within
 
@@ -53,15 +53,18 @@ class Mini:
         return self.answer(op, *operands)
 
 
-def connect(name: str = "", **options: str) -> Mini | mini_dots.MiniDots:
+def connect(name: str = "", **options: str) -> Mini | mini_dots.MiniDots | mini_scales.MiniScales:
     """The miniature of a name.  Raises ValueError for any other, with the nearest."""
     if name.startswith("dot-"):
         return mini_dots.connect(name, **options)
     if options:
         raise ValueError(f"miniature {name!r} has no options")
+    if name in mini_scales.SCALE_MINIS:
+        return mini_scales.connect(name)
     if name not in MINIS:
-        near = difflib.get_close_matches(name, MINIS, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(MINIS)}"
+        every = [*MINIS, *mini_scales.SCALE_MINIS]
+        near = difflib.get_close_matches(name, every, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(every)}"
         raise ValueError(f"unknown miniature {name!r}; {hint}")
     return replace(MINIS[name], name=name, memory={})
 

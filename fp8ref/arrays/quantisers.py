@@ -5,8 +5,8 @@ Every scheme of :func:`scale_blocks` is one; a system with blocks of its own add
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..fast.blocks import F32s, U32s
 from ..fast.chunks import Array
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
-from ..spec.scaling import get_scheme
+from ..spec.scaling import SOURCES, get_scheme
 
 Scales = Callable[[U32s, str, F32s | None], tuple[Array, F32s]]
 Elements = Callable[[F32s, F32s, Rounding], Array]
@@ -29,7 +29,7 @@ class Quantiser:
 
     ``rules``: ways to choose the scale, the default first.  ``scale``, ``element``: the types of the stored scale and
     of the element codes (a format, or i8, u8).  ``block``: the elements that share a scale; 0: any number.  ``tensor``:
-    the largest magnitude of the whole tensor is an operand, too.
+    the largest magnitude of the whole tensor is an operand, too.  ``sources``: where each rule is written.
 
     ``scales(amax, rule, tensor_amax)``: stored scales and multipliers (groups) from bits of largest magnitudes, of
     which a NaN is larger than infinity.  ``elements(x, multipliers, rounding)``: uint8 codes of x (groups, elements).
@@ -42,6 +42,7 @@ class Quantiser:
     block: int
     scales: Scales
     elements: Elements
+    sources: Mapping[str, str] = field(hash=False)
     tensor: bool = False
 
     def rows(self, x: F32s, rule: str, tensor_amax: F32s | None = None) -> NDArray[np.uint8]:
@@ -52,7 +53,7 @@ class Quantiser:
 
 def join(stored: Array, codes: Array) -> NDArray[np.uint8]:
     """Rows of bytes: the code of the scale, its lowest byte first, then the codes of the elements."""
-    first = np.ascontiguousarray(stored).view(np.uint8).reshape(len(stored), -1)
+    first = np.ascontiguousarray(stored).view(np.uint8).reshape(len(stored), stored.itemsize)
     return np.concatenate([first, codes], axis=1)
 
 
@@ -69,5 +70,6 @@ def of_scheme(name: str) -> Quantiser:
         scheme.block * scheme.across if scheme.across > 1 else scheme.block,
         lambda amax, rule, tensor: blocks.scales(amax, scheme, rule, tensor),
         lambda x, up, rounding: blocks.elements(x, up, f, get_projection(f, rounding, "sat")),
+        SOURCES[scheme.recipe],
         scheme.tensor,
     )

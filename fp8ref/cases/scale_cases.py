@@ -95,7 +95,7 @@ def _elements(d: _Draw) -> F32s:
     x = np.minimum(np.clip(bits, 0, 0x7F7FFFFF).astype(np.uint32).view(np.float32), amax[:, None])
     x *= d.rng.choice(SIGNS, x.shape)
     x[d.rows, d.rng.integers(0, d.b, d.n)] = amax * d.rng.choice(SIGNS, d.n)
-    return x
+    return np.asarray(x)
 
 
 def _saturating(d: _Draw) -> F32s:

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from ..cases.answers import Expected, differs, expect, is_nan
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import INTEGERS, Operation
+from ..cases.scales import is_scale
 from ..fast.kernel import Fields, floor_log2_u64
 from ..spec.catalog import get_format
 from .observe import LAYOUT_NAMES, Observations
 from .rulebook import rules_for
 from .rules import Rule
+from .scale_rules import scale_pattern, scale_places
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -144,9 +146,12 @@ def _departs(op: Operation, got: Codes, status: Codes | None, want: Expected, pr
 def _circumstances(op: Operation, seen: Observations, want: Expected) -> Iterator[tuple[str, Mask]]:
     """Places where a mistake may be confined, widest first; each a text and the answers that lie there."""
     yield "", np.ones(seen.size, bool)
-    parts = operand_parts(op, seen.operands)
+    parts = [] if is_scale(op) else operand_parts(op, seen.operands)
     subnormal = [_subnormals(x, name) for x, name in zip(parts, op.operands)]
-    everywhere = _of_one(parts[0], subnormal[0]) if len(parts) == 1 else _of_several(parts, subnormal)
+    if is_scale(op):
+        everywhere = scale_places(op, seen.operands)
+    else:
+        everywhere = _of_one(parts[0], subnormal[0]) if len(parts) == 1 else _of_several(parts, subnormal)
     for text, where in everywhere:
         yield text, where[seen.case]
     plain, strided = LAYOUT_NAMES.index("plain"), LAYOUT_NAMES.index("strided")
@@ -258,7 +263,9 @@ def pattern(
     """What the wrong answers have in common, in one line: count, sign, binades, distance, place."""
     bad = np.flatnonzero(wrong)
     parts = [f"{bad.size} of {seen.size} answers"]
-    if len(op.operands) == 1:
+    if is_scale(op):
+        parts += scale_pattern(op, seen.got[bad], want.codes[bad])
+    elif len(op.operands) == 1:
         (fields,) = operand_parts(op, [seen.operands[0][seen.case[bad]]])
         finite = ~(fields.nan | fields.infinite) & (fields.sig != 0)
         if fields.negative.all() or not fields.negative.any():
@@ -274,7 +281,9 @@ def pattern(
             if there.all():
                 parts.append(f"all {flag}")
     distance = seen.got[bad].astype(np.int64) - want.codes[bad].astype(np.int64)
-    if not distance.any():
+    if is_scale(op):
+        pass
+    elif not distance.any():
         parts.append("only the status is wrong")
     elif np.unique(distance).size <= 2:
         parts.append("code off by " + " or ".join(f"{d:+d}" for d in np.unique(distance)))

@@ -15,12 +15,14 @@ from ..cases.answers import Expected, default_mode, differs, expect, modes
 from ..cases.dots import is_product
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation
+from ..cases.scales import is_scale
 from ..cases.selection import cases, sweep
 from ..spec.profiles import profiles_meeting
 from .diagnose import diagnose
 from .observe import LAYOUT_NAMES, Observations, observe
 from .products import judge_products
 from .replayed import captured, captured_cases
+from .scale_rules import plainest
 from .transport import Crashed, Declined, Session, TimedOut
 from .variations import excused, excused_status
 from .verdict import Finding, Report, Verdict
@@ -94,7 +96,7 @@ def _judge(sessions: Sequence[Session], claim: Operation, options: Options, adva
 
 def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
     """The behaviour that all first answers equal; failing that, the one with the fewest departures."""
-    count = seen.operands[0].size
+    count = len(seen.operands[0])
     got = seen.got[:count]  # the first calls ask every case once, in order
     told = _telling(claim, seen.operands)
 
@@ -122,7 +124,7 @@ def _telling(op: Operation, operands: Sequence[Codes]) -> NDArray[np.intp]:
     several: some, far apart.
     """
     if len(operands) > 1 or op.asked.kind != "convert":
-        return np.unique(np.linspace(0, operands[0].size - 1, FEW_TUPLES).astype(np.intp))
+        return np.unique(np.linspace(0, len(operands[0]) - 1, FEW_TUPLES).astype(np.intp))
     (x,) = operand_parts(op, operands)
     lowest = x.sig & (~x.sig + np.uint64(1))
     short = x.sig < lowest << np.uint64(op.result_format.p + 2)
@@ -157,10 +159,10 @@ def _compare(op: Operation, seen: Observations, nan: str, report: Report) -> tup
     expected = expect(op, seen.operands)
     want = expected.taken(seen.case)
     wrong, _ = _wrong(op, seen.inputs(), seen.got, seen.status, want, nan)
-    first = slice(0, seen.operands[0].size)
+    first = slice(0, len(seen.operands[0]))
     first_status = None if seen.status is None else seen.status[first]
     _, report.allowed = _wrong(op, seen.operands, seen.got[first], first_status, expected, nan)
-    report.cases = seen.operands[0].size
+    report.cases = len(seen.operands[0])
     report.failed = np.unique(seen.case[wrong]).size
     for name in list(report.allowed):  # a case wrong elsewhere counts as wrong
         report.allowed[name] = min(report.allowed[name], report.cases - report.failed)
@@ -256,7 +258,7 @@ def _finding(
     expected = expect(op, one)
     return Finding(
         op=op.id,
-        inputs=tuple(_bits(code) for code in x),
+        inputs=tuple(_bits(code) for codes in x for code in np.atleast_1d(codes)),
         want=_bits(want.codes[chosen]),
         got=_bits(seen.got[chosen]),
         count=report.failed,
@@ -272,13 +274,17 @@ def _finding(
 
 
 def _bits(code: Any) -> int:
-    """A code as an unsigned number; an integer as its two's complement."""
+    """A code as an unsigned number; an integer as its two's complement; a row of bytes as the number they write."""
+    if code.ndim:
+        return int.from_bytes(code.tobytes(), "big")
     return int(code.view(f"u{code.dtype.itemsize}"))
 
 
 def _smallest(op: Operation, seen: Observations, wrong: Mask) -> int:
     """The wrong answer that a person reads most easily: finite, few significand bits, near 1, positive."""
     bad = np.flatnonzero(wrong)
+    if is_scale(op):
+        return int(bad[plainest(op, [codes[seen.case[bad]] for codes in seen.operands])])
     parts = operand_parts(op, [codes[seen.case[bad]] for codes in seen.operands])
     special = np.add.reduce([x.nan.astype(int) + x.infinite for x in parts])
     bits = np.add.reduce([np.bitwise_count(x.sig).astype(int) for x in parts])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ELEMENT = 8  # bytes reserved for an element of any carrier
-OPERANDS = 3  # regions for operands; then one for result codes and one for status
+OPERANDS = 5  # regions for operands; then one for result codes and one for status
 REGIONS = OPERANDS + 2
 ALIGNED = 512  # elements: slots begin at a page
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..cases.operation import Operation
 from .layout import ALIGNED, LAYOUTS, extent, slots
-from .plan import Call, calls, repeats
-from .transport import Session
+from .plan import Call, calls, case_size, repeats, room
+from .transport import CAPACITY, Session
 
 Codes = NDArray[Any]
 LAYOUT_NAMES = tuple(LAYOUTS)
@@ -51,11 +51,11 @@ def observe(
     seed: int,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Observations:
-    """Ask every call of the plan.  ``operands``: one-dimensional arrays of equal length.
+    """Ask every call of the plan.  ``operands``: arrays of as many cases each.
 
     Raises Declined, Crashed or TimedOut as the session does.
     """
-    plan = _plan(operands[0].size, repeats(op, level), seed)
+    plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op))
     got: list[Codes] = []
     status: list[Codes] = []
     for group in plan.groups:
@@ -92,13 +92,13 @@ class _Plan:
 
 
 @lru_cache(maxsize=4)
-def _plan(count: int, times: int, seed: int) -> _Plan:
+def _plan(count: int, times: int, seed: int, room: int, size: int) -> _Plan:
     """Many operations have the same number of cases, and so the same plan."""
-    planned = list(calls(count, times, seed))
+    planned = list(calls(count, times, seed, room))
     lengths = np.array([call.cases.size for call in planned], np.int32)
     ends = np.cumsum(lengths, dtype=np.int32)
     return _Plan(
-        groups=list(_groups(planned)),
+        groups=list(_groups(planned, size)),
         case=np.concatenate([call.cases for call in planned]),
         call=np.repeat(np.arange(lengths.size, dtype=np.int32), lengths),
         length=np.repeat(lengths, lengths),
@@ -108,13 +108,20 @@ def _plan(count: int, times: int, seed: int) -> _Plan:
     )
 
 
-def _groups(planned: Iterable[Call]) -> Iterator[list[Call]]:
-    """Calls that go together into one question: large ones alone, small ones many at a time."""
+def _groups(planned: Iterable[Call], each: int) -> Iterator[list[Call]]:
+    """Calls that go together into one question: large ones alone, small ones many at a time.
+
+    ``each``: elements of a case.
+    """
     group: list[Call] = []
     size = 0
     for call in planned:
+        here = extent(slots(((call.cases.size * each, call.layout),))) + ALIGNED
+        if group and size + here > CAPACITY:
+            yield group
+            group, size = [], 0
         group.append(call)
-        size += extent(slots(((call.cases.size, call.layout),))) + ALIGNED
+        size += here
         if size > GROUP:
             yield group
             group, size = [], 0

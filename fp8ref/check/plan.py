@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cases.dots import shapes
 from ..cases.operation import Operation
 from ..cases.selection import BLOCK
 
@@ -31,18 +33,32 @@ def repeats(op: Operation, level: int) -> int:
     return 1 if level == 1 and op.asked.kind in ("arithmetic", "compare", "test", "codes") else REPEATS[level]
 
 
-def calls(count: int, times: int, seed: int) -> Iterator[Call]:
-    """The calls for ``count`` cases, every length ``times`` times; the first ones ask every case once, in order."""
+def room(op: Operation, capacity: int) -> int:
+    """The most cases of one call, where its largest array has ``capacity`` elements and is laid out with gaps."""
+    return max(1, capacity // 2 // case_size(op))
+
+
+def case_size(op: Operation) -> int:
+    """Elements of the largest array of one case."""
+    return max(math.prod(shape) for shape in shapes(op, 1))
+
+
+def calls(count: int, times: int, seed: int, room: int = BLOCK) -> Iterator[Call]:
+    """The calls for ``count`` cases, every length ``times`` times; the first ones ask every case once, in order.
+
+    ``room``: the most cases of one call.
+    """
     everything = np.arange(count)
-    for start in range(0, max(count, 1), BLOCK):
-        yield Call(everything[start : start + BLOCK])
+    step = min(BLOCK, room)
+    for start in range(0, max(count, 1), step):
+        yield Call(everything[start : start + step])
     if count == 0:
         return
     rng = np.random.default_rng([seed, count])
     for _ in range(times):
-        for n in LENGTHS:
+        for n in (n for n in LENGTHS if n <= room):
             yield Call(rng.integers(0, count, n))
     for layout in ("offset", "strided", "reversed"):
-        for n in ODD_LENGTHS:
+        for n in (n for n in ODD_LENGTHS if n <= room):
             yield Call(rng.integers(0, count, n), layout)
-    yield Call(everything[:AGAIN], again=True)
+    yield Call(everything[: min(AGAIN, room)], again=True)

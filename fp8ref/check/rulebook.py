@@ -9,6 +9,7 @@ from ..cases.operation import Operation
 from .arithmetic_rules import arithmetic_rules
 from .code_rules import code_rules, comparison_rules, integer_rules, test_rules
 from .rules import Rule, conversion_rules, decode_rules
+from .scale_rules import scale_rules
 from .status_rules import status_rules
 
 RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
@@ -19,6 +20,7 @@ RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
     "compare": comparison_rules,
     "test": test_rules,
     "codes": code_rules,
+    "scale": scale_rules,
 }
 
 

@@ -14,8 +14,8 @@ from ..cases.dots import is_product, with_length
 from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..cases.selection import cases, sweep_size
 from .judge import Options, judge
-from .plan import calls, repeats
-from .transport import Hello, NotStarted, Session
+from .plan import calls, repeats, room
+from .transport import CAPACITY, Hello, NotStarted, Session
 from .verdict import Report, Verdict
 
 
@@ -73,10 +73,9 @@ class Run:
         options = self.request.options
         if is_product(claim):
             return dot_cases(with_length(claim), options.level, options.seed).size
-        count = cases(default_mode(claim), options.level, options.seed)[0].size
-        return sum(c.cases.size for c in calls(count, repeats(claim, options.level), options.seed)) + sweep_size(
-            claim, options.level
-        )
+        count = len(cases(default_mode(claim), options.level, options.seed)[0])
+        planned = calls(count, repeats(claim, options.level), options.seed, room(claim, CAPACITY))
+        return sum(c.cases.size for c in planned) + sweep_size(claim, options.level)
 
     def reports(self, advance: Callable[[int], None] = lambda n: None) -> Iterator[Report]:
         """The reports in the order of the claims, each as soon as those before it are there."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..cases.answers import differs, is_nan, project_into
 from ..cases.flags import exact_parts, operand_parts
 from ..cases.operation import Operation
+from ..cases.scales import is_scale, quantiser, split, values
 from ..fast.exact import is_zero
 from ..fast.kernel import Fields
 from ..spec.catalog import get_format
@@ -64,6 +65,10 @@ class Variation:
     open_to: Callable[[Operation], bool]
     covers: Callable[[Departures], Mask]
     status: int = 0
+
+
+def nan_scales(op: Operation, rows: Codes) -> Mask:
+    return is_nan(split(op, rows)[0], quantiser(op).scale)
 
 
 def _no_zero(op: Operation) -> bool:
@@ -123,10 +128,40 @@ VARIATIONS = (
         lambda d: d.x.negative & ~d.x.nan & (d.x.infinite | (d.x.sig != 0)),
     ),
     Variation(
+        "elements-under-nan-scale",
+        "the elements of a block whose scale is NaN",
+        "OCP MX 1.0 5.1: every value of a block with a NaN scale is NaN, whatever its elements",
+        is_scale,
+        lambda d: nan_scales(d.op, d.got) & nan_scales(d.op, d.want),
+    ),
+    Variation(
+        "zero-block-scale",
+        "the scale of an MX block of zeros where the least exponent is 1 - 127",
+        "OCP MX 1.0 6.3 takes a logarithm of 0; microxcaling takes 2^-126 for it",
+        lambda op: op.result == "mxint8" and is_scale(op),
+        lambda d: (
+            (d.got[:, 0] == 1)
+            & (d.want[:, 0] == 0)
+            & (d.got[:, 1:] == d.want[:, 1:]).all(axis=1)
+            & (d.want[:, 1:] == 0).all(axis=1)
+            & (values(d.op, d.operands)[0] == 0).all(axis=1)
+        ),
+    ),
+    Variation(
+        "mxint8-minus-two",
+        "the code of -2 is used",
+        "OCP MX 1.0 5.3.4: it may be left unused for symmetry",
+        lambda op: op.result == "mxint8" and is_scale(op),
+        lambda d: (
+            (np.where(d.got[:, 1:] == 0x80, 0x81, d.got[:, 1:]) == d.want[:, 1:]).all(axis=1)
+            & (d.got[:, 0] == d.want[:, 0])
+        ),
+    ),
+    Variation(
         "mxint8-symmetric",
         "the code -128 is left unused",
         "OCP MX 1.0 5.3.4: the code of -2 may be left unused for symmetry",
-        lambda op: op.result == "mxint8",
+        lambda op: op.result == "mxint8" and not is_scale(op),
         lambda d: (d.want == 0x80) & (d.got == 0x81),
     ),
     Variation(
@@ -163,7 +198,7 @@ VARIATIONS = (
 
 def excused(op: Operation, operands: Sequence[Codes], got: Codes, want: Codes) -> tuple[Mask, dict[str, int]]:
     """Which of these departing answers a variation allows, and how many each one does."""
-    allowed = np.zeros(got.shape, bool)
+    allowed = np.zeros(len(got), bool)
     counts: dict[str, int] = {}
     departures = Departures(op, operands, got, want)
     if op.key("via"):  # the implementation documents that it rounds to this format first

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 from ..cases.operation import INTEGERS, Operation, type_name
+from ..cases.scales import is_scale, quantiser
 from ..report.neighbours import code_text
 from ..spec.catalog import get_format
 from ..spec.datum import Datum
@@ -130,11 +131,23 @@ def read_case(text: str) -> tuple[Operation, list[int]]:
     except ValueError as error:
         raise BadInput(f"CASE: {error}") from None
     codes = digits.split(".")
+    if is_scale(op):
+        return _read_block(text, op, codes)
     if len(codes) != len(op.operands):
         raise BadInput(
             f"CASE {text!r}: {op.family} takes {len(op.operands)} code(s) joined by points, not {len(codes)}"
         )
     return op, [read_hex(code, _width(type_), type_, "CASE, input") for code, type_ in zip(codes, op.operands)]
+
+
+def _read_block(text: str, op: Operation, codes: list[str]) -> tuple[Operation, list[int]]:
+    """The elements of a block and, where the scheme has one, the largest magnitude of the tensor."""
+    q = quantiser(op)
+    names = [op.operands[0]] * (len(codes) - q.tensor) + ["f32"] * q.tensor
+    if len(codes) <= q.tensor or (q.block and len(codes) - q.tensor > q.block):
+        most = f"1 to {q.block} elements" if q.block else "elements"
+        raise BadInput(f"CASE {text[:60]!r}: {op.result} takes {most}{' and the amax of a tensor' if q.tensor else ''}")
+    return op, [read_hex(code, _width(name), name, "CASE, input") for code, name in zip(codes, names)]
 
 
 def _width(type_: str) -> int:

@@ -6,11 +6,13 @@ import click
 
 from ..cases.families import PROJECTION
 from ..cases.operation import Operation
+from ..cases.scales import is_scale
 from ..report.code_page import code_page
 from ..report.documents import code_document, conversion_document, format_document
 from ..report.draw import case_id
 from ..report.explain import Conversion, answer_block, conversion_block, explanation
 from ..report.format_page import format_page
+from ..report.scales import explain_scale
 from .console import draws_unicode, tell, tell_json
 from .errors import BadInput, OneLine
 from .inputs import read_case, read_code, read_format, read_typed_code, read_value
@@ -82,8 +84,14 @@ def explain(case: str, as_json: bool) -> None:
     fp8ref explain convert/f32/e4m3fn/rne.sat#43E80001
     fp8ref explain 'convert/f16/e5m2/*#7BFF'
     fp8ref explain add/e4m3fn.e4m3fn/e4m3fn/rne.sat#38.01
+    fp8ref explain scale/f32/mxfp4/floor#40400000.C0D00000
     """
     op, codes = read_case(case)
+    if is_scale(op):
+        if as_json:
+            raise BadInput(f"CASE {case!r}: the scaling of a block is explained as text only")
+        tell(explain_scale(op, codes))
+        return
     name = case_id(op, codes)
     if op.asked.mode != PROJECTION and op.family != "decode":
         if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..cases.operation import Operation
+from ..cases.scales import quantiser
 from ..spec import catalog
 from ..spec.datum import Datum
 from ..spec.formats import Format
@@ -136,6 +137,8 @@ def clause_for(op: Operation, datum: Datum | None) -> str:
     ruling = _OPERATIONS.get(op.family) or _OPERATIONS.get(op.asked.kind)
     if ruling:
         return ruling
+    if op.asked.kind == "scale":
+        return quantiser(op).sources.get(op.mode or "", "fp8ref: any of the rules")
     assert datum is not None
     if op.asked.kind == "arithmetic" and (datum.is_nan or datum.is_infinite or datum.is_zero):
         if op.key("semantics") == "p3109":

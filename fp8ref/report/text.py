@@ -12,10 +12,12 @@ from rich.text import Text
 
 from ..cases.dots import is_product
 from ..cases.operation import Operation
+from ..cases.scales import is_scale
 from ..check.diagnose import UNEXPLAINED
 from ..check.verdict import Finding, Report, Verdict
 from .draw import case_id, draw_case
 from .products import draw_product
+from .scales import draw_scale, scale_case_id
 
 STYLES = {
     Verdict.PASS: "green",
@@ -83,7 +85,7 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     Without ``connectable`` the command that judges again is left out; ``new``: say that no known failure covers it.
     """
     op = Operation.parse(finding.op)
-    draw = draw_product if is_product(op) else draw_case
+    draw = draw_product if is_product(op) else draw_scale if is_scale(op) else draw_case
     block = draw(op, finding.inputs, finding.want, finding.got, str(finding.diagnosis))
     where = ""
     if finding.length != 1 or finding.layout != "plain":
@@ -94,7 +96,7 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     again = f"\n  again  fp8ref check '{finding.op}' --impl {connectable}" if connectable else ""
     fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""
     flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
-    case = op.id if is_product(op) else case_id(op, finding.inputs)
+    case = op.id if is_product(op) else (scale_case_id if is_scale(op) else case_id)(op, finding.inputs)
     title = f"FAIL {case}{flags}  {finding.count} of {finding.of} cases"
     return f"{title}\n{block}{where}{status}{fresh}{again}"
 

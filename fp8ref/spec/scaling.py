@@ -75,6 +75,23 @@ _MX = {
 _FP8 = re.compile(r"(tensor|row|block(\d+)(?:x(\d+))?)_(\w+)")
 
 
+SOURCES = {  # where a rule of a recipe is written
+    "mx": {
+        "floor": "OCP MX 1.0 6.3: the scale is 2^(floor(log2 amax) - emax)",
+        "ceil": "torchao mx_formats, ScaleCalculationMode.CEIL",
+        "even": "torchao mx_formats, ScaleCalculationMode.EVEN",
+        "rceil": "torchao mx_formats, ScaleCalculationMode.RCEIL",
+        "te": "TransformerEngine: float_to_e8m0(amax * (1/max)), rounded up, saturating",
+    },
+    "nvfp4": {"te": "TransformerEngine core_nvfp4", "torchao": "torchao nvfp4_tensor"},
+    "fp8": {
+        "te": "TransformerEngine compute_scale_from_amax",
+        "te-pow2": "TransformerEngine compute_scale_from_amax, the scale's significand dropped",
+        "torchao": "torchao float8 amax_to_scale",
+    },
+}
+
+
 @lru_cache(maxsize=256)
 def get_scheme(name: str) -> Scheme:
     """The scheme of a name.
