@@ -16,7 +16,7 @@ ROOT = Path(fp8ref.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 FLOORS = ("spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
-DOORS = ("cli", "strategies", "testing", "plots", "__init__", "__main__")
+DOORS = ("cli", "learn", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
 
 EVERYWHERE = {"numpy", "ml_dtypes"}
@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str] | None] = {
     "report": ANYTHING,  # the renderers
     "check": {"dask"},  # one of its engines
     "cli": {"click", "rich"},
+    "learn": {"torch"},
     "strategies": ANYTHING,
     "testing": ANYTHING,
     "plots": ANYTHING,

@@ -25,8 +25,9 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
     """A figure of one or more formats.
 
     NAME is number-line (every value of a format), staircase (how inputs near 1 and near the largest value are rounded),
-    relative-error (the largest one of rounding to nearest), density (values in each binade), or error-growth (how far
-    the sums of matrix units stray from the exact one as K grows).
+    relative-error (the largest one of rounding to nearest), density (values in each binade), error-growth (how far
+    the sums of matrix units stray from the exact one as K grows), or sqnr (what each split of 8 bits keeps of data with
+    lighter and heavier tails; it takes no format).  The other names are pictures of systems, see fp8ref system.
 
     \b
     fp8ref plot number-line e4m3fn -o e4m3fn.svg

@@ -17,6 +17,7 @@ from .formats import density, number_line, relative_error
 from .products import error_growth, growth
 from .staircase import Step, staircase, steps
 from .style import Figure, MissingMatplotlib, save
+from .systems_power_of_exponent import sqnr
 
 
 class Plot(NamedTuple):
@@ -32,6 +33,7 @@ PLOTS: dict[str, Plot] = {
     "relative-error": Plot(relative_error, "several"),
     "density": Plot(density, "several"),
     "error-growth": Plot(error_growth, "one"),
+    "sqnr": Plot(sqnr, "none"),
 }
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "number_line",
     "relative_error",
     "save",
+    "sqnr",
     "staircase",
     "steps",
 ]

@@ -37,8 +37,8 @@ class Grid:
     >>> grid = Grid(4, 3, 240)
     >>> grid.name, grid.bias, len(grid.values)
     ('E4M3', 8.0, 255)
-    >>> grid.quantise([0.15, 101.0, -1e6])
-    array([   0.15625,  104.     , -240.     ])
+    >>> grid.quantise([0.15, 101, -1e6]).tolist()
+    [0.15625, 104.0, -240.0]
     """
 
     exponent_bits: int
@@ -96,7 +96,12 @@ class Grid:
 
     # -- rounding -----------------------------------------------------------------------------------------------------
     def code_exact(self, x: Fraction | float | int) -> int:
-        """The definition: the code of the value nearest to x, ties to the even code, saturated at the ends."""
+        """The definition: the code of the value nearest to x, ties to the even code, saturated at the ends.
+
+        Raises ValueError for NaN.
+        """
+        if isinstance(x, float) and math.isinf(x):
+            x = math.copysign(float(self.c) * 2, x)
         magnitude = Fraction(x) if self.signed or x > 0 else Fraction(0)
         negative, magnitude = magnitude < 0, abs(magnitude)
         values = self.magnitudes
@@ -111,7 +116,7 @@ class Grid:
 
         x: float32 or float64, or what becomes float64.  Raises ValueError where x has NaN.
         """
-        source = _floats(x)
+        source = floats(x)
         out = np.empty(source.size, np.uint8)
 
         def store(code: NDArray[np.uint8], chunk: Array, part: Array) -> None:
@@ -125,7 +130,7 @@ class Grid:
 
         Raises ValueError where x has NaN.
         """
-        source = _floats(x)
+        source = floats(x)
         out, table = np.empty(source.size, source.dtype), self.table(source.dtype.type)
 
         def store(code: NDArray[np.uint8], chunk: Array, part: Array) -> None:
@@ -168,7 +173,7 @@ def largest_binade(exponent_bits: int) -> int:
     return (1 << exponent_bits) - 1
 
 
-def _floats(x: ArrayLike) -> Array:
+def floats(x: ArrayLike) -> Array:
     """x as float32 or float64."""
     found = np.asarray(x)
     return found if found.dtype.newbyteorder("=") in (np.float32, np.float64) else found.astype(np.float64)
