@@ -1,4 +1,4 @@
-"""A golden model in C99 for chosen formats, generated: header, source, and the SystemVerilog package of its DPI imports.
+"""A golden model in C99 for chosen formats, generated: header, source, and a SystemVerilog package of DPI-C imports.
 
 The arithmetic is the handwritten ``c_model.c`` beside this module, in integers, for any format by its parameters; what
 is generated are the parameters, the tables of values, and one function for each conversion and operation, in the shape
@@ -43,8 +43,8 @@ class _Function:
 
     def c(self, end: str) -> str:
         operands = [f"uint{_carrier(f)}_t {x}" for f, x in zip(self.operands, "abc")]
-        modes = [f"int {mode}" for mode in MODES]
-        return f"int {NAME_PREFIX}{self.name}({', '.join([*operands, *modes, f'uint{_carrier(self.result)}_t *out'])}){end}"
+        arguments = [*operands, *(f"int {mode}" for mode in MODES), f"uint{_carrier(self.result)}_t *out"]
+        return f"int {NAME_PREFIX}{self.name}({', '.join(arguments)}){end}"
 
     def body(self) -> str:
         return (
