@@ -119,7 +119,7 @@ def _divided(op: Operation, *operands: Codes) -> Codes:
 def _infinite_blocks_reversed(op: Operation, *operands: Codes) -> Codes:
     x, _ = values(op, operands)
     rows = right(op, *operands)
-    return np.where(np.isnan(x).any(axis=1)[:, None], np.uint8(0), rows)
+    return np.where(np.asarray(np.isnan(x).any(axis=1))[:, None], np.uint8(0), rows)
 
 
 def in_some(which: Callable[[Any], Any], other: Answer) -> Answer:
