@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from ..spec.formats import Format
 from ..spec.models import check_operands, get_model
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
-from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, OverflowLike, as_codes, encode
+from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, OverflowLike, as_codes, decode, encode
+from .scaling import ScaledArray
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class _Sides:
 
 
 def dot(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: ArrayLike | ScaledArray,
+    b: ArrayLike | ScaledArray,
     format_a: FormatLike | None = None,
     format_b: FormatLike | None = None,
     *,
@@ -57,7 +59,8 @@ def dot(
     ``a``, ``b``: codes of shapes (..., K), broadcast against each other; ``c``: of the outputs' shape or broadcast to
     it, a float array of the result's dtype (exact: of any float dtype).  ``scale_a``, ``scale_b``: decode multipliers,
     a number or an array of shape (..., 1) or (..., ceil(K / block)) with the leading axes of its operand; floats, or
-    codes where ``scale_format`` is named.  Returns the outputs' shape: float16, bfloat16, float32 or float64 for these
+    codes where ``scale_format`` is named.  A :class:`ScaledArray` scaled along K brings its format, scales, block and
+    tensor scale.  Returns the outputs' shape: float16, bfloat16, float32 or float64 for these
     results, codes for narrow ones.
 
     ``accumulator="exact"``: the infinitely precise value rounded once into ``result`` (f32 by default) by ``rounding``
@@ -76,6 +79,11 @@ def dot(
     Raises ValueError for unknown names, shapes that do not fit, block scales that the model has no place for, and codes
     outside the format; TypeError for dtypes that are neither codes nor floats.
     """
+    if isinstance(a, ScaledArray) or isinstance(b, ScaledArray):
+        (a, format_a, scale_a, block_a, tensor_a), (b, format_b, scale_b, block_b, tensor_b) = (
+            _scaled(x, f, s, -1, w) for x, f, s, w in ((a, format_a, scale_a, "a"), (b, format_b, scale_b, "b"))
+        )
+        block, tensor_scale = _joined(block, block_a, block_b), _times(tensor_scale, tensor_a, tensor_b)
     ca, fa, cb, fb = _operands(a, b, format_a, format_b)
     if ca.ndim < 1 or cb.ndim < 1 or ca.shape[-1] != cb.shape[-1]:
         raise ValueError(f"dot: the last axes of a {ca.shape} and b {cb.shape} differ")
@@ -92,8 +100,8 @@ def dot(
 
 
 def matmul(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: ArrayLike | ScaledArray,
+    b: ArrayLike | ScaledArray,
     format_a: FormatLike | None = None,
     format_b: FormatLike | None = None,
     *,
@@ -111,11 +119,17 @@ def matmul(
     """The matrix product of a (M, K) and b (K, N), element by element the :func:`dot` of a row and a column.
 
     ``c`` broadcasts to (M, N).  ``scale_a``: a number, (M, 1) or (M, ceil(K / block)); ``scale_b``: a number, (1, N) or
-    (ceil(K / block), N).  Everything else, errors included, is as in :func:`dot`.
+    (ceil(K / block), N); with ``block`` also one for every square of block x block elements.  Everything else, errors
+    included, is as in :func:`dot`.
 
     >>> matmul([[0x38, 0x40]], [[0x38], [0x38]], "e4m3fn").tolist()
     [[3.0]]
     """
+    if isinstance(a, ScaledArray) or isinstance(b, ScaledArray):
+        (a, format_a, scale_a, block_a, tensor_a), (b, format_b, scale_b, block_b, tensor_b) = (
+            _scaled(x, f, s, k, w) for x, f, s, k, w in ((a, format_a, scale_a, 1, "a"), (b, format_b, scale_b, 0, "b"))
+        )
+        block, tensor_scale = _joined(block, block_a, block_b), _times(tensor_scale, tensor_a, tensor_b)
     ca, fa, cb, fb = _operands(a, b, format_a, format_b)
     if ca.ndim != 2 or cb.ndim != 2 or ca.shape[1] != cb.shape[0]:
         raise ValueError(f"matmul: a {ca.shape} and b {cb.shape} must be (M, K) and (K, N)")
@@ -123,10 +137,54 @@ def matmul(
     side_a = _scale(scale_a, scale_format, "scale_a")
     side_b = _scale(scale_b, scale_format, "scale_b")
     rows = [
-        _matrix_scale(side_a, ca.shape[0], "scale_a", "(M, 1) or (M, ceil(K / block))"),
-        _matrix_scale(None if side_b is None else side_b.T, cb.shape[1], "scale_b", "(1, N) or (ceil(K / block), N)"),
+        _matrix_scale(side_a, ca.shape[0], block, "scale_a", "(M, 1) or (M, ceil(K / block))"),
+        _matrix_scale(
+            None if side_b is None else side_b.T, cb.shape[1], block, "scale_b", "(1, N) or (ceil(K / block), N)"
+        ),
     ]
     return _solve(sides, fa, fb, c, accumulator, result, rounding, overflow, rows, scale_format, block, tensor_scale)
+
+
+_Side = tuple[ArrayLike, FormatLike | None, ArrayLike | None, int | None, float | None]
+
+
+def _scaled(x: ArrayLike | ScaledArray, f: FormatLike | None, scale: ArrayLike | None, axis: int, what: str) -> _Side:
+    """Codes, format, scale, block and tensor scale of an operand; None for the block where one scale serves all of K.
+
+    Raises ValueError where a scaled array is scaled along another axis, or is given with another format or scale.
+    """
+    if not isinstance(x, ScaledArray):
+        return x, f, scale, None, None
+    k_axis = axis % max(x.codes.ndim, 1)
+    if scale is not None:
+        raise ValueError(f"scale_{what} is given, but {what} is a ScaledArray and has scales of its own")
+    if f is not None and get_format(f) != x.scheme.element:
+        raise ValueError(f"format_{what} is {get_format(f).name}, but {what} is scaled in {x.scheme.element.name}")
+    whole = x.scheme.across == 0
+    if x.axis != k_axis and not whole:
+        raise ValueError(f"{what} is scaled along axis {x.axis}; products need scales along K, axis {k_axis}")
+    if x.scheme.across > 1 and (axis < 0 or x.codes.ndim != 2):
+        raise ValueError(f"{what} is scaled in squares ({x.scheme.name}), which matmul takes, as a matrix")
+    tensor = None if x.tensor_scale is None else float(x.tensor_scale)
+    several = x.scales.shape[k_axis] > 1 or x.scheme.across > 1
+    scales = x.scales if x.scheme.scale.name == "f32" else decode(x.scales, x.scheme.scale)
+    return x.codes, x.scheme.element, scales, x.block if several and not whole else None, tensor
+
+
+def _joined(block: int | None, *own: int | None) -> int | None:
+    """The one block of both operands."""
+    found = sorted({n for n in (block, *own) if n is not None})
+    if len(found) > 1:
+        raise ValueError(f"blocks of {' and '.join(map(str, found))} elements: both operands need one block along K")
+    return found[0] if found else None
+
+
+def _times(given: float | None, *own: float | None) -> float | None:
+    """The exact product of the tensors' scales."""
+    found = [x for x in own if x is not None]
+    if found and given is not None:
+        raise ValueError("tensor_scale is given, but a ScaledArray operand has one of its own")
+    return math.prod(found) if found else given
 
 
 def _operands(
@@ -173,9 +231,11 @@ def _dot_scale(
     return np.broadcast_to(scale, (*lead, blocks)).reshape(-1, blocks)
 
 
-def _matrix_scale(scale: Array | None, rows: int, what: str, shapes: str) -> Array | None:
+def _matrix_scale(scale: Array | None, rows: int, block: int | None, what: str, shapes: str) -> Array | None:
     if scale is None or scale.ndim == 0:
         return None if scale is None else scale.reshape(1, 1)
+    if block and scale.ndim == 2 and scale.shape[0] not in (1, rows) and scale.shape[0] == -(-rows // block):
+        return np.repeat(scale, block, axis=0)[:rows]
     if scale.ndim != 2 or scale.shape[0] not in (1, rows):
         shown = scale.shape if what == "scale_a" else scale.T.shape
         raise ValueError(f"{what} has shape {shown}; it must be a number, {shapes}")
