@@ -78,7 +78,7 @@ def codes(format: str | Format) -> st.SearchStrategy[int]:
     if width(name) <= NARROW:
         return st.sampled_from(_every(name, "all"))
     if name in INTEGERS:
-        info = np.iinfo(carrier_dtype(name))
+        info = np.iinfo(carrier_dtype(name))  # type: ignore[type-var]
         return _sampled(special_codes(name), name) | st.integers(int(info.min), int(info.max))
     return finite(name) | specials(name)
 
@@ -123,12 +123,12 @@ def near_thresholds(result: str | Format, *, source: str | Format = "f32") -> st
 def _near(source: str, result: str) -> tuple[int, ...]:
     marks = thresholds(get_format(result))
     if source in INTEGERS:
-        info = np.iinfo(carrier_dtype(source))
+        info = np.iinfo(carrier_dtype(source))  # type: ignore[type-var]
         around = {int(m) + d for m in marks if m < 2.0**64 for d in (-1, 0, 1)}
         found = [s * v for v in around for s in (1, -1) if info.min <= s * v <= info.max]
         return tuple(simplest_first(np.array(sorted(set(found)), carrier_dtype(source)), source).tolist())
     f = get_format(source)
-    near = np.unique(nearby(marks, f))
+    near: Codes = np.unique(nearby(marks, f))
     if f.signed:
         near = np.concatenate([near, near | near.dtype.type(f.sign_bit)])
     return tuple(simplest_first(near, source).tolist())
