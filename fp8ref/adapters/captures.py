@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.dots import operand_types, shapes, with_length
+from ..cases.dots import is_product, operand_types, shapes, with_length
 from ..cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
 from ..spec.catalog import get_format
 
@@ -132,7 +132,8 @@ def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str]]:
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MOST_CASES:
         raise ValueError(f"{where}: count is the number of cases, 0 to {MOST_CASES}, not {count!r}")
     try:
-        op = with_length(Operation.parse(str(header.get("operation"))))
+        op = Operation.parse(str(header.get("operation")))
+        op = with_length(op) if is_product(op) else op
         if op.flags or op.family == "matmul":
             raise ValueError("a capture holds single cases without status flags")
         operand_types(op)

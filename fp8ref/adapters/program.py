@@ -22,6 +22,7 @@ from typing import Protocol
 from .base import Broken, Unavailable
 
 CHUNK = 1 << 18
+CROWD, PAUSE = 1 << 12, 2e-4  # bytes, seconds: a program that flushes every line is let write some more of them
 GRACE = 2.0  # seconds to end after the end of input, or after closing stdout
 TICK_MS = 50
 LOG_BYTES = 1 << 16
@@ -94,11 +95,14 @@ class Program:
         while True:
             if done and not left and not last:
                 return
-            for fd, _ in poller.poll(TICK_MS):
+            ready = dict(poller.poll(TICK_MS))
+            for fd in ready:
                 if fd == self._out.fileno():
                     chunk = _read(fd)
                     if chunk:
                         done = reader.feed(chunk)
+                        if not done and len(chunk) < CROWD:
+                            time.sleep(PAUSE)
                     elif chunk is not None:
                         poller.unregister(fd)
                         silent = True
@@ -111,7 +115,7 @@ class Program:
                         poller.unregister(fd)
                         if last:
                             self._in.close()
-            code = self._exit_code()
+            code = self._exit_code() if self._death is None or self._death in ready else None
             if code is not None:
                 done = self._drain(reader) or done
                 if code or not done:

@@ -63,6 +63,8 @@ def judge(sessions: Sequence[Session], claim: Operation, options: Options, advan
 
 def _judge(sessions: Sequence[Session], claim: Operation, options: Options, advance: Advance, report: Report) -> None:
     capture = captured(sessions[0].connectable)
+    if capture is not None and not capture.count:
+        raise Declined("the capture holds no cases")
     if is_product(claim):
         plan = None if capture is None else captured_cases(capture)
         judge_products(sessions[0], claim, options.level, options.seed, options.nan, report, plan, advance)
