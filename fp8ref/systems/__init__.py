@@ -45,6 +45,7 @@ class System:
 CATALOGUE: tuple[System, ...] = (
     System("power-of-exponent", "ExMy grids with a real bias", "arXiv 2208.09225", "power_of_exponent", "sqnr"),
     System("llm-int8", "int8 products with the outlier features apart", "arXiv 2208.07339", "llm_int8", "llm-int8"),
+    System("adam8", "Adam with 8-bit moments, block-wise, dynamic tree codes", "arXiv 2110.02861", "adam8", "adam8"),
 )
 SYSTEMS = {system.name: system for system in CATALOGUE}
 

@@ -262,17 +262,20 @@ class Codebook:
     """Values in ascending order; a number's code is the index of the nearest one.
 
     ``values``: exact, strictly ascending, 2 to 256 of them.  ``ties``: the code of a number half way between two
-    values, the ``lower`` or the ``even`` one.  Raises ValueError for values that do not ascend.
+    values, the ``lower`` or the ``even`` one.  ``midpoints``: where codes change, if not half way (somebody's rounded
+    ones).  Raises ValueError for values that do not ascend.
     """
 
-    def __init__(self, values: Sequence[Fraction], ties: str = LOWER) -> None:
+    def __init__(
+        self, values: Sequence[Fraction], ties: str = LOWER, midpoints: Sequence[Fraction] | None = None
+    ) -> None:
         self.values = [Fraction(v) for v in values]
         if not 2 <= len(self.values) <= 256 or any(a >= b for a, b in zip(self.values, self.values[1:])):
             raise ValueError(f"a codebook has 2 to 256 values in ascending order, not these {len(self.values)}")
         if ties not in (LOWER, EVEN):
             raise ValueError(f"ties go to the lower or the even code, not {ties!r}")
         self.ties = ties
-        self.midpoints = [(a + b) / 2 for a, b in zip(self.values, self.values[1:])]
+        self.midpoints = list(midpoints or [(a + b) / 2 for a, b in zip(self.values, self.values[1:])])
         self._below = {dtype: self._thresholds(dtype) for dtype in (np.float32, np.float64)}
         self._lookup = bucket_table(self._below[np.float32])
         single = self._below[np.float32]
