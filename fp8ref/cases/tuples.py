@@ -78,9 +78,9 @@ def random_tuples(op: Operation, n: int, rng: np.random.Generator) -> list[Codes
 def sample(op: Operation, level: int, rng: np.random.Generator, marks: Values) -> list[Codes]:
     """The structured sample of an operation whose cases are too many; ``marks``: magnitudes of the result to aim at."""
     n = COUNT[level]
-    kinds = [_specials(op), _solved(op, n // 2, rng, marks), random_tuples(op, n // 4, rng)]
+    kinds = [_specials(op), solved(op, n // 2, rng, marks), random_tuples(op, n // 4, rng)]
     if op.operands[-1] not in INTEGERS:
-        kinds.append(_mixed(op, n // 4, rng))
+        kinds.append(mixed(op, n // 4, rng))
     joined = [np.concatenate(parts) for parts in zip(*kinds)]
     key = np.zeros(joined[0].size, np.uint64)
     for codes in joined:  # a hash is enough: a lost case is one of very many
@@ -117,7 +117,7 @@ def _specials(op: Operation) -> list[Codes]:
     return [np.array(column, carrier_dtype(name)) for column, name in zip(zip(*chosen), op.operands)]
 
 
-def _solved(op: Operation, n: int, rng: np.random.Generator, marks: Values) -> list[Codes]:
+def solved(op: Operation, n: int, rng: np.random.Generator, marks: Values) -> list[Codes]:
     """Random first operands, and the last one for which the exact result comes near a mark."""
     first = random_tuples(op, n, rng)
     last = op.operands[-1]
@@ -141,7 +141,7 @@ def _solved(op: Operation, n: int, rng: np.random.Generator, marks: Values) -> l
     return [*first[:-1], np.where(inside, moved, near).astype(carrier_dtype(last))]
 
 
-def _mixed(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
+def mixed(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     """One operand special, the others random."""
     found = random_tuples(op, n, rng)
     which = rng.integers(0, len(found), n)

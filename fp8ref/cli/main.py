@@ -25,6 +25,7 @@ COMMANDS = {
     "list": "show:list_",
     "plot": "show:plot",
     "system": "system:system",
+    "vectors": "vectors:vectors",
 }
 
 

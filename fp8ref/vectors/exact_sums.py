@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,21 @@ from ..spec.catalog import get_format
 from .section import Codes
 
 
-def exact_sums(op: Operation, operands: Sequence[Codes]) -> tuple[str, ...]:
-    """The exact ``sum(a b) + c`` of codes a (n, K), b (n, K), c (n) as text.
+class Sum(NamedTuple):
+    """``units * 2**exponent``, or what ``special`` says: nan, inf, -inf."""
 
-    A NaN, an infinity times zero, and infinities of both signs give ``nan``
+    units: int
+    exponent: int
+    special: str = ""
+
+    def __str__(self) -> str:
+        return self.special or written(self.units, self.exponent)
+
+
+def exact_sums(op: Operation, operands: Sequence[Codes]) -> list[Sum]:
+    """The exact ``sum(a b) + c`` of codes a (n, K), b (n, K), c (n).
+
+    A NaN, an infinity times zero, and infinities of both signs give a NaN
     [IEEE 754-2019 7.2; P3109 BlockDotProduct].
     """
     x, y, z = (unpack_fields(codes, get_format(name)) for codes, name in zip(operands, operand_types(op)))
@@ -33,20 +45,35 @@ def exact_sums(op: Operation, operands: Sequence[Codes]) -> tuple[str, ...]:
     down = (infinite & minus).any(axis=1) | (z.infinite & z.negative)
     up = (infinite & ~minus).any(axis=1) | (z.infinite & ~z.negative)
     nan |= up & down
-    products = x.sig * y.sig
-    exponents = x.exp + y.exp
-    lowest = np.minimum(exponents.min(axis=1), z.exp)
+    units = _products(x, y)
+    lowest = int((x.exp + y.exp).min(initial=0))
     found = []
-    for i in range(len(nan)):
+    for total, sig, exp, minus_c, i in zip(units, z.sig.tolist(), z.exp.tolist(), z.negative.tolist(), range(len(nan))):
         if nan[i] or up[i] or down[i]:
-            found.append("nan" if nan[i] else "inf" if up[i] else "-inf")
+            found.append(Sum(0, 0, "nan" if nan[i] else "inf" if up[i] else "-inf"))
             continue
-        unit = int(lowest[i])
-        terms = zip(products[i].tolist(), (exponents[i] - unit).tolist(), minus[i].tolist())
-        total = sum((-s if m else s) << e for s, e, m in terms if s)
-        addend = int(z.sig[i]) << (int(z.exp[i]) - unit)
-        found.append(written(total + (-addend if z.negative[i] else addend), unit))
-    return tuple(found)
+        unit = min(lowest, exp)
+        addend = -sig if minus_c else sig
+        found.append(Sum((total << (lowest - unit)) + (addend << (exp - unit)), unit))
+    return found
+
+
+LIMB = 16
+
+
+def _products(x: Fields, y: Fields) -> list[int]:
+    """Sums of finite products along K in units of the smallest of them all: limbs of 16 bits, joined at the end."""
+    sig = np.where(x.nan | x.infinite | y.nan | y.infinite, np.uint64(0), x.sig * y.sig).astype(np.int64)
+    sig = np.where(x.negative ^ y.negative, -sig, sig)
+    exp = x.exp + y.exp
+    exp = exp - int(exp.min(initial=0))
+    place, rest = exp // LIMB, exp % LIMB
+    shifted = sig << rest
+    total = [0] * len(sig)
+    for limb in range(int(place.max(initial=0)), -1, -1):
+        part = np.where(place == limb, shifted, 0).sum(axis=1).tolist()
+        total = [(t << LIMB) + p for t, p in zip(total, part)]
+    return total
 
 
 def _zero(x: Fields) -> NDArray[np.bool_]:

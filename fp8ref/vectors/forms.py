@@ -27,7 +27,7 @@ class Form:
     ``writes``: ``module:function`` in this package; for a form of one ``stream`` a :data:`Writer`, else an
     :data:`Exporter`, which writes one or more files beside the path it is given and returns them.  ``reads``: a
     function from a :class:`~fp8ref.vectors.source.Source` to an iterator of :class:`~fp8ref.vectors.source.Found`;
-    empty where the form is only written.
+    empty where the form is only written.  ``pipes``: the writer into a pipe, where that is another one.
     """
 
     name: str
@@ -36,6 +36,12 @@ class Form:
     writes: str
     reads: str = ""
     stream: bool = True
+    pipes: str = ""
+
+    @property
+    def pipe_writer(self) -> Writer:
+        found: Writer = _resolve(self.pipes or self.writes)
+        return found
 
     @property
     def writer(self) -> Writer:
@@ -63,8 +69,12 @@ def _resolve(target: str) -> Any:
 FORMS = {
     form.name: form
     for form in (
-        Form("jsonl", ".jsonl", "JSON lines, the source of truth", "jsonl:write", "jsonl:read"),
+        Form("jsonl", ".jsonl", "JSON lines, the source of truth", "jsonl:write", "jsonl:read", pipes="jsonl:stream"),
         Form("testfloat", ".fpv", "TestFloat's lines with @ headers", "testfloat:write", "testfloat:read"),
+        Form("memh", ".memh", "words for $readmemh, a sidecar and an SV package", "memh:write", "memh:read", False),
+        Form("npz", ".npz", "numpy arrays without pickle", "npz:write", "npz:read", False),
+        Form("parquet", ".parquet", "Parquet columns; needs pyarrow", "parquet:write", "parquet:read", False),
+        Form("c-header", ".h", "a C header with the cases as tables", "c_header:write", "", False),
     )
 }
 

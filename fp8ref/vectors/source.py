@@ -6,7 +6,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,14 +25,23 @@ class Unreadable(ValueError):
     """What is no vector file, or is a damaged one: the place, what is wrong, and what would be right."""
 
 
+Details = tuple[tuple[str, ...] | None, tuple[str, ...] | None]
+
+
 @dataclass(frozen=True)
 class Found:
-    """Cases as a file has them: ``lines`` tells where each one stands, ``tags`` the text of its bins."""
+    """Cases as a file has them: ``lines`` tells where each one stands, ``mask`` which flags are to be compared.
+
+    ``details`` reads what takes longer, the texts of exact sums and of bins; ``raw``, where a form has one canonical
+    spelling, is the bytes of the lines: equal bytes need no details.
+    """
 
     section: Section
     block: Block
     lines: NDArray[np.int64]
-    tags: tuple[str, ...] | None = None
+    mask: int = 31
+    raw: bytes | None = None
+    details: Callable[[], Details] = lambda: (None, None)
 
 
 class Source:
@@ -45,6 +54,7 @@ class Source:
         self, file: IO[bytes] | gzip.GzipFile, name: str, asked: Section | None = None, limit: int | None = None
     ) -> None:
         self.file, self.name, self.asked, self._limit = file, name, asked, limit
+        self._ahead = b""
 
     def at(self, line: int) -> str:
         """A place, for a complaint."""
@@ -79,7 +89,15 @@ class Source:
         if kept:
             raise Unreadable(f"{self.at(line)}: the last line has no end: the file is torn")
 
+    def begins_with(self, start: bytes) -> bool:
+        """Does the stream begin so?  Waits for its first bytes."""
+        self._ahead = self._ahead or self._more()
+        return self._ahead.startswith(start)
+
     def _more(self) -> bytes:
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            return ahead
         if isinstance(self.file, (io.BufferedReader, gzip.GzipFile)):
             return self.file.read1(PIECE)
         return self.file.read(PIECE)

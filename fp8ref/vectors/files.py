@@ -1,0 +1,88 @@
+"""Vector files on disk: opened by their form, written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain, groupby
+from pathlib import Path
+from typing import IO
+
+from .forms import FORMS, Form, Sections, form_of
+from .generate import answered
+from .section import Block
+from .source import Found, Source, Unreadable
+
+
+@contextmanager
+def atomically(path: Path, force: bool = False) -> Iterator[IO[bytes]]:
+    """A file that appears under its name when all of it is written, and not at all otherwise.
+
+    Raises FileExistsError where there is one and ``force`` does not say that it may be replaced.
+    """
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists; --force replaces it")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_file(path: Path, form: Form, sections: Sections, force: bool = False) -> None:
+    """Sections into one file of a form; ``.gz`` is packed, the same bytes for the same cases."""
+    with atomically(path, force) as file:
+        if path.name.endswith(".gz"):
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=0) as packed:
+                form.writer(sections, packed)  # type: ignore[arg-type]
+        else:
+            form.writer(sections, file)
+
+
+def found_in(source: Source, form: Form | None = None) -> Iterator[Found]:
+    """The cases of a source, whose form its name or its first byte tells."""
+    chosen = form or form_of(Path(source.name))
+    if chosen is None:
+        chosen = FORMS["jsonl"] if source.begins_with(b"{") else FORMS["testfloat"]
+    return chosen.reader(source)
+
+
+def sections_of(found: Iterator[Found]) -> Sections:
+    """What was read as sections and blocks that can be written again.
+
+    Answers stay as they are; bins, and exact sums that a form does not hold, are the reference's own.
+    """
+    for _, pieces in groupby(found, key=lambda piece: id(piece.section)):
+        first = next(pieces)
+        yield first.section, map(_completed, chain([first], pieces))  # noqa: B031
+
+
+def _completed(piece: Found) -> Block:
+    section, block = piece.section, piece.block
+    exact, _ = piece.details()
+    if not section.coverpoints and (not section.has_exact or exact is not None):
+        return replace(block, exact=exact)
+    own = answered(section, block.operands)
+    return replace(block, bins=own.bins, exact=exact or own.exact)
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+__all__ = ["Unreadable", "atomically", "found_in", "sections_of", "sha256_of", "write_file"]

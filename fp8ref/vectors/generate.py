@@ -1,0 +1,211 @@
+"""Recipes and what they make: blocks of cases with the reference's answers, in bounded memory.
+
+Operands of at most 16 bits together are asked completely.  Wider ones by coverage bins: first cases until every bin has
+``each``, then seeded filling up to ``n``, or for ever.  The same recipe gives the same cases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..cases.answers import expect
+from ..cases.dots import is_product
+from ..cases.operation import Operation
+from ..cases.tuples import EVERY, every, total_width
+from .bins import Coverage, bins_of, coverpoints_of, points_of
+from .exact_sums import exact_sums
+from .samplers import batch
+from .section import Block, Codes, Section
+
+BARREN, SEARCH = 12, 64  # batches without a wanted case after which the search ends, and batches at most
+SIZE = 1 << 14  # cases of a block
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to make: an operation, how, how many cases, from which seed.
+
+    ``select``: ``every`` case or by ``bins``; by default every case where the operands have at most 16 bits together.
+    ``n``: how many cases, None for as many as the selection takes.  ``forever``: filling without end.
+    """
+
+    operation: Operation
+    select: str = ""
+    each: int = 8
+    n: int | None = None
+    seed: int = 0
+    forever: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        operation: Operation | str,
+        select: str = "",
+        each: int = 8,
+        n: int | None = None,
+        seed: int = 0,
+        forever: bool = False,
+    ) -> Recipe:
+        """A recipe with everything said.  Raises ValueError for what cannot be made."""
+        op = Section.of(operation).operation
+        small = not is_product(op) and total_width(op) <= EVERY
+        select = select or ("every" if small else "bins")
+        if select not in ("every", "bins"):
+            raise ValueError(f"unknown selection {select!r}; choose every or bins")
+        if select == "every" and (is_product(op) or total_width(op) > 32):
+            raise ValueError(f"operation {op.id!r}: its operands have too many codes to ask every case; select bins")
+        return cls(op, select, each, n, seed, forever)
+
+    @property
+    def selection(self) -> str:
+        """The selection as a header has it.
+
+        >>> Recipe.of("convert/f32/e4m3fn", n=1000).selection
+        'bins each=8 n=1000'
+        """
+        words = [self.select]
+        if self.select == "bins":
+            words.append(f"each={self.each}")
+        if self.n is not None:
+            words.append(f"n={self.n}")
+        return " ".join(words + ["forever"] * self.forever)
+
+    @classmethod
+    def read(cls, section: Section) -> Recipe | None:
+        """The recipe of a header's selection; None where it is none of ours."""
+        match = re.fullmatch(r"(every|bins)(?: each=(\d{1,6}))?(?: n=(\d{1,15}))?( forever)?", section.selection)
+        if match is None:
+            return None
+        n = None if match[3] is None else int(match[3])
+        try:
+            return cls.of(section.operation, match[1], int(match[2] or 8), n, section.seed, bool(match[4]))
+        except ValueError:
+            return None
+
+    @property
+    def command(self) -> str:
+        """The command line that makes it."""
+        small = not is_product(self.operation) and total_width(self.operation) <= EVERY
+        words = ["fp8ref vectors generate", f"'{self.operation.id}'"]
+        words += [f"--select {self.select}"] if self.select != ("every" if small else "bins") else []
+        words += [f"--each {self.each}"] if self.select == "bins" and self.each != 8 else []
+        words += [f"-n {self.n}"] if self.n is not None else []
+        words += [f"--seed {self.seed}"] if self.seed else []
+        return " ".join(words + ["--forever"] * self.forever)
+
+    def section(self, bins: bool = True) -> Section:
+        """The section that it fills; with ``bins`` its cases tell in which bins they are."""
+        points = coverpoints_of(self.operation) if bins else ()
+        return Section(self.operation, self.selection, self.seed, None, points)
+
+
+def answered(section: Section, operands: Sequence[Codes]) -> Block:
+    """Cases with everything that the reference says of them."""
+    op = section.operation
+    with np.errstate(invalid="ignore"):  # a signalling NaN for C
+        answer = expect(op, operands)
+    sums = exact_sums(op, operands) if section.has_exact else []
+    exact = tuple(map(str, sums)) if section.has_exact else None
+    block = Block(tuple(operands), answer.codes, answer.status if section.has_status else None, None, exact)
+    if section.coverpoints:
+        points = points_of(op)
+        if tuple(point.coverpoint for point in points) != section.coverpoints:
+            raise ValueError(f"operation {op.id!r}: its coverpoints are not those of the section")
+        block = replace(block, bins=bins_of(op, points, block, sums))
+    return block
+
+
+def generate(recipe: Recipe, bins: bool = True, coverage: Coverage | None = None) -> Iterator[Block]:
+    """The blocks of a recipe.  ``coverage`` counts their bins, where it is given."""
+    section = recipe.section(bins)
+    left = recipe.n
+    for block in _blocks(recipe, section, coverage):
+        if left is not None:
+            block = block[: min(left, block.size)]
+            left -= block.size
+        if coverage is not None and block.bins is not None and recipe.select == "every":
+            coverage.add(block.bins)
+        if block.size:
+            yield block
+        if left == 0:
+            return
+
+
+def _blocks(recipe: Recipe, section: Section, coverage: Coverage | None) -> Generator[Block, None, None]:
+    first = 0
+    if recipe.select == "every":
+        total = 1 << total_width(recipe.operation)
+        if coverage is not None:
+            coverage.tried, coverage.all_of_them = total, recipe.n is None or recipe.n >= total
+        for start in range(0, total, SIZE):
+            yield answered(section, every(recipe.operation, start, min(start + SIZE, total)))
+    else:
+        first = yield from _covering(recipe, section, coverage or Coverage(points_of(recipe.operation), recipe.each))
+    if recipe.forever or recipe.n is not None:
+        while True:  # filling
+            block = answered(section, batch(recipe.operation, recipe.seed, first))
+            if coverage is not None and block.bins is not None and recipe.select == "bins":
+                coverage.add(block.bins)
+            yield block
+            first += 1
+
+
+def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator[Block, None, int]:
+    """Candidates that bring a bin nearer to its number, until none does; returns the number of the next batch."""
+    op = recipe.operation
+    tagged = recipe.section(True)
+    seen: set[bytes] = set()
+    barren = number = 0
+    small = not is_product(op) and total_width(op) <= EVERY
+    while coverage.open and barren < BARREN and number < SEARCH:
+        candidates = every(op) if small else batch(op, recipe.seed, number)
+        number += 1
+        coverage.tried += len(candidates[0])
+        block = answered(tagged, candidates)
+        assert block.bins is not None
+        fresh = _unseen(block, seen)
+        block = _taken(block, fresh)
+        assert block.bins is not None
+        take = np.flatnonzero(coverage.wanted(block.bins))
+        barren = 0 if take.size else barren + 1
+        chosen = _taken(block, take)
+        if take.size:
+            seen.update(_rows(chosen))
+            yield chosen if section.coverpoints else replace(chosen, bins=None)
+        if small:
+            coverage.all_of_them = True
+            return 1
+    return number
+
+
+def _rows(block: Block) -> list[bytes]:
+    if not block.size:
+        return []
+    columns = [np.ascontiguousarray(x.reshape(block.size, -1)).view(np.uint8) for x in block.operands]
+    joined = np.ascontiguousarray(np.concatenate(columns, axis=1))
+    width = joined.shape[1]
+    raw = joined.tobytes()
+    return [raw[i : i + width] for i in range(0, len(raw), width)]
+
+
+def _unseen(block: Block, seen: set[bytes]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """The first of equal cases, less those that were taken already."""
+    first: dict[bytes, int] = {}
+    for i, row in enumerate(_rows(block)):
+        if row not in seen:
+            first.setdefault(row, i)
+    return np.fromiter(first.values(), np.intp, len(first))
+
+
+def _taken(block: Block, which: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Block:
+    return Block(
+        tuple(x[which] for x in block.operands),
+        block.result[which],
+        None if block.status is None else block.status[which],
+        None if block.bins is None else block.bins[which],
+        None if block.exact is None else tuple(block.exact[i] for i in which.tolist()),
+    )

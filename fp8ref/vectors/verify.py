@@ -1,0 +1,120 @@
+"""Verifying vectors, ours or a stranger's: every answer against the reference's, and the place of each that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cases.answers import differs
+from .generate import answered
+from .jsonl import case_lines
+from .section import NONE, Block, Section
+from .source import Found
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One answer that is not the reference's: where, of which operation, which field, what was wanted and got."""
+
+    place: str
+    operation: str
+    field: str
+    operands: str
+    want: str
+    got: str
+
+    def __str__(self) -> str:
+        case = f"{self.operation} {self.operands}"
+        return f"{self.place}: {self.field} is {self.got}, the reference says {self.want}; {case}"
+
+
+@dataclass
+class Tally:
+    """What was verified: cases, answers that differ, the first of them, and cases by operation."""
+
+    cases: int = 0
+    wrong: int = 0
+    first: list[Mismatch] = field(default_factory=list)
+    operations: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def conforms(self) -> bool:
+        return self.cases > 0 and not self.wrong
+
+
+def verify(found: Iterable[Found], at: Callable[[int], str], tally: Tally, nan: str = "class") -> Tally:
+    """Compare everything that a source holds with the reference.
+
+    ``nan``: ``class``, any NaN is as good as any other, or ``bits``.  Raises Unreadable where the source does.
+    """
+    for piece in found:
+        section, block = piece.section, piece.block
+        name = section.operation.id
+        tally.operations[name] = tally.operations.get(name, 0) + block.size
+        tally.cases += block.size
+        if not block.size:
+            continue
+        want = answered(section, block.operands)
+        if piece.raw is not None and piece.raw == case_lines(section, want):
+            continue
+        exact, given = piece.details()
+        piece = replace(piece, block=replace(block, exact=exact))
+        wrong = dict(_wrong(piece, want, nan, given))
+        bad = np.zeros(block.size, bool)
+        for mask in wrong.values():
+            bad |= mask
+        tally.wrong += int(bad.sum())
+        for i in np.flatnonzero(bad)[: SHOWN - len(tally.first)].tolist():
+            which = next(key for key, mask in wrong.items() if mask[i])
+            tally.first.append(_mismatch(piece, want, which, i, at, given))
+    return tally
+
+
+def _wrong(
+    piece: Found, want: Block, nan: str, given: tuple[str, ...] | None
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Field -> which cases differ in it."""
+    got, op = piece.block, piece.section.operation
+    result = differs(op, got.result, want.result, nan)
+    yield "result", np.asarray(result.reshape(got.size, -1).any(axis=1))
+    if got.status is not None and want.status is not None:
+        yield "flags", np.asarray(got.status != want.status & np.uint8(piece.mask), bool)
+    if got.exact is not None and want.exact is not None:
+        yield "exact", np.array([x != y for x, y in zip(got.exact, want.exact)], bool)
+    if given is not None and want.bins is not None:
+        yield "bins", np.array([x != y for x, y in zip(given, tags(piece.section, want))], bool)
+
+
+def tags(section: Section, block: Block) -> list[str]:
+    """The text of every case's bins."""
+    assert block.bins is not None
+    words = [["", *(" " * (i > 0) + name for name in point.bins)] for i, point in enumerate(section.coverpoints)]
+    return ["".join(names[value - NONE] for names, value in zip(words, row)) for row in block.bins.tolist()]
+
+
+def _mismatch(
+    piece: Found, want: Block, which: str, i: int, at: Callable[[int], str], given: tuple[str, ...] | None
+) -> Mismatch:
+    section, got = piece.section, piece.block
+
+    def hexes(codes: NDArray[np.generic], digits: int) -> str:
+        bits = np.atleast_1d(codes).view(f"u{codes.dtype.itemsize}").ravel().tolist()
+        return "".join(f"{int(code):0{digits}X}" for code in bits)
+
+    texts: dict[str, Callable[[Block], str]] = {
+        "result": lambda b: hexes(b.result[i], section.result_column.digits),
+        "flags": lambda b: "--" if b.status is None else f"{int(b.status[i]) & piece.mask:02X}",
+        "exact": lambda b: "" if b.exact is None else b.exact[i],
+    }  # fmt: skip
+    if which == "bins":
+        assert given is not None
+        said = given[i], tags(section, want[slice(i, i + 1)])[0]
+    else:
+        said = texts[which](got), texts[which](want)
+    operands = " ".join(f"{c.name}={hexes(x[i], c.digits)[:64]}" for c, x in zip(section.operand_columns, got.operands))
+    return Mismatch(at(int(piece.lines[i])), section.operation.id, which, operands, said[1], said[0])
