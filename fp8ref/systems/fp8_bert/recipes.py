@@ -56,6 +56,7 @@ RECIPES = (
     Recipe("INT8 asymmetric", INT8, UINT8),
     Recipe("MXFP8 E4M3", "mxfp8_e4m3", "mxfp8_e4m3"),
     Recipe("MXFP8 E4M3, Blackwell", "mxfp8_e4m3", "mxfp8_e4m3", BLACKWELL),
+    Recipe("MXFP8 E4M3, rceil", "mxfp8_e4m3/rceil", "mxfp8_e4m3/rceil"),
     Recipe("MXFP8 E5M2", "mxfp8_e5m2", "mxfp8_e5m2"),
 )
 
@@ -148,8 +149,10 @@ def quantise_activations(x: F32s, format: str, seen: Range) -> Quantised:
     return quantise(x, format, step(seen.amax, format))
 
 
-def _blocks(x: F32s, scheme: str) -> Quantised:
-    found = scale_blocks(np.ascontiguousarray(x), scheme)
+def _blocks(x: F32s, format: str) -> Quantised:
+    """``scheme`` or ``scheme/rule``."""
+    scheme, _, rule = format.partition("/")
+    found = scale_blocks(np.ascontiguousarray(x), scheme, rule=rule or None)
     return Quantised(found.codes, found.scheme.element.name, found.multipliers, found.block)
 
 

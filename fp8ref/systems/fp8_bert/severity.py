@@ -9,7 +9,6 @@ follow the values.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,27 +17,30 @@ from numpy.typing import NDArray
 from ...spec.catalog import get_format
 from .recipes import INT8, Quantised
 
-F64s = NDArray[np.float64]
 FORMATS = (INT8, "e4m3fn", "e5m2")
 FAR = 40.0  # standard deviations: beyond lies nothing
 
 
-@lru_cache(maxsize=8)
-def _grid(format: str) -> F64s:
-    values: Sequence[object] = range(-127, 128) if format == INT8 else get_format(format).values()
-    found = np.array(values, dtype=np.float64)
-    found /= found[-1]
-    return found
-
-
 def predicted(format: str, severity: float) -> float:
-    """SQNR in dB of a standard normal rounded to the nearest value of a format whose largest stands for ``severity``.
+    """SQNR in dB of a tensor of that severity.
 
-    In closed form, cell by cell, what saturates included: of cell [u, v] with value g the error is the integral of
-    (x - g)**2 times the density.
+    INT8: an error uniform in a step, whose mean square is (amax / 127)**2 / 12.  A floating-point format: what a
+    standard normal keeps, whatever the scale.
     """
-    g = _grid(format) * severity
-    edges = np.concatenate([[-FAR], (g[1:] + g[:-1]) / 2, [FAR]])
+    if format == INT8:
+        return 10 * math.log10(12 * 127**2 / severity**2)
+    return normal_sqnr(format)
+
+
+@lru_cache(maxsize=8)
+def normal_sqnr(format: str) -> float:
+    """SQNR in dB of a standard normal rounded to the nearest value of a floating-point format.
+
+    In closed form, cell by cell: of a cell [u, v] with value g the error is the integral of (x - g)**2 times the
+    density.
+    """
+    g = np.array(get_format(format).values(), dtype=np.float64)
+    edges = np.concatenate([[-FAR], np.clip((g[1:] + g[:-1]) / 2, -FAR, FAR), [FAR]])
     below = np.array([0.5 * (1 + math.erf(e / math.sqrt(2))) for e in edges])
     density = np.exp(-edges * edges / 2) / math.sqrt(2 * math.pi)
     m0, m1 = np.diff(below), -np.diff(density)
@@ -48,12 +50,8 @@ def predicted(format: str, severity: float) -> float:
 
 @lru_cache(maxsize=8)
 def crossover(format: str) -> float:
-    """The severity from which on a floating-point format beats INT8, for one whose steps are those of a unit scale.
-
-    The severity at which 12 * 127**2 / k**2, INT8's SQNR without saturation, is the format's: 11.68 of E4M3.
-    """
-    top = float(get_format(format).max)
-    return 127 * math.sqrt(12 * 10 ** (-predicted(format, top) / 10))
+    """The severity from which on a floating-point format beats INT8: where both lines of :func:`predicted` meet."""
+    return 127 * math.sqrt(12 * 10 ** (-normal_sqnr(format) / 10))
 
 
 def sqnr(reference: NDArray[np.floating], found: NDArray[np.floating]) -> float:
