@@ -1,0 +1,192 @@
+"""Runs the designs of this folder against fp8ref, in one of three ways.
+
+    python tools/rtl/run.py iverilog      a plain test bench reads the words of a file with $readmemh
+    python tools/rtl/run.py cocotb        a cocotb test reads the vectors through fp8ref, simulated by iverilog
+    python tools/rtl/run.py verilator     the C golden model is called through DPI-C
+
+Exit codes: 0 every design conforms, 1 one does not, 4 a simulator is missing or a tool failed, 5 nothing was checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fp8ref.vectors.c_model import c_model
+from fp8ref.vectors.files import found_in, sections_of
+from fp8ref.vectors.forms import Sections
+from fp8ref.vectors.generate import Recipe, generate
+from fp8ref.vectors.memh import write
+from fp8ref.vectors.source import open_source
+
+HERE = Path(__file__).resolve().parent
+CONFORMS, FAILS, TROUBLE, NOTHING = 0, 1, 4, 5
+TOTALS = re.compile(r"(\d+) of (\d+) cases differ")
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design of this folder: its name, what it computes under each overflow rule, and the macros of its benches."""
+
+    name: str
+    operation: str
+    macros: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> Path:
+        return HERE / f"{self.name}.sv"
+
+
+DESIGNS = (
+    Design("f32_to_e4m3fn", "convert/f32/e4m3fn/rne"),
+    Design("mul_e4m3fn", "mul/e4m3fn.e4m3fn/e4m3fn/rne", ("BINARY",)),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a design, its parameters, where to build, and which cases."""
+
+    design: Design
+    folder: Path
+    bug: int
+    saturate: int
+    count: int
+    vectors: Path | None
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        return {"SATURATE": self.saturate, "BUG": self.bug}
+
+    def words(self) -> Path:
+        """The cases as words for $readmemh, of the file that was given or made by the recipe."""
+        path = self.folder / "vectors.memh"
+        write(self._sections(), path, force=True)
+        return path
+
+    def _sections(self) -> Sections:
+        if self.vectors is not None:
+            return sections_of(found_in(open_source(self.vectors)))
+        recipe = Recipe.of(f"{self.design.operation}.{'sat' if self.saturate else 'nonsat'}", n=self.count)
+        return [(recipe.section(bins=False), generate(recipe, bins=False))]
+
+
+def tool(command: list[str], job: Job, environment: dict[str, str] | None = None) -> str:
+    """The output of a command that must succeed."""
+    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, env=environment, timeout=900)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}")
+    return done.stdout
+
+
+def simulate(command: list[str], job: Job) -> str:
+    """What a simulation printed, whatever its exit code."""
+    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, timeout=900)
+    return done.stdout + done.stderr
+
+
+def iverilog(job: Job) -> str:
+    job.words()
+    macros = [f"-D{macro}" for macro in (*job.design.macros, f"DESIGN={job.design.name}")]
+    values = [f"-Pbench.{name}={value}" for name, value in job.parameters.items()]
+    sources = ["vectors_pkg.sv", str(job.design.file), str(HERE / "bench_readmemh.sv")]
+    tool(["iverilog", "-g2012", *macros, *values, "-s", "bench", "-o", "bench.vvp", *sources], job)
+    return simulate(["vvp", "-n", "bench.vvp"], job)
+
+
+def with_cocotb(job: Job) -> str:
+    words = job.words()
+    # in a process of its own: the runner prints, and leaves its environment behind
+    script = (
+        "from cocotb_tools.runner import get_runner\n"
+        "runner = get_runner('icarus')\n"
+        f"runner.build(sources=[{str(job.design.file)!r}], hdl_toplevel={job.design.name!r}, build_dir='sim',\n"
+        f"             parameters={job.parameters!r}, timescale=('1ns', '1ps'))\n"
+        f"runner.test(hdl_toplevel={job.design.name!r}, test_module='cocotb_bench', build_dir='sim', test_dir='sim',\n"
+        f"            extra_env={{'FP8REF_VECTORS': {str(words)!r}}})\n"
+    )
+    paths = [str(HERE), *filter(None, sys.path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COCOTB_ANSI_OUTPUT": "0"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, env=environment, timeout=900)
+    return done.stdout + done.stderr
+
+
+def verilator(job: Job) -> str:
+    for name, text in c_model(["e4m3fn"]).items():
+        (job.folder / name).write_text(text, encoding="utf-8")
+    values = [f"-G{name}={value}" for name, value in job.parameters.items()]
+    macros = [f"-D{macro}" for macro in job.design.macros]
+    sources = ["fp8ref_model_pkg.sv", str(job.design.file), str(HERE / "bench_dpi.sv"), "fp8ref_model.c"]
+    tool(
+        ["verilator", "--binary", "-j", "1", "-O3", "--top-module", "bench", "--Mdir", "sim", "-MAKEFLAGS", "OPT_FAST=-O1",
+         *values, *macros, *sources], job
+    )  # fmt: skip
+    return simulate(["sim/Vbench"], job)
+
+
+WAYS: dict[str, tuple[tuple[str, ...], Callable[[Job], str]]] = {
+    "iverilog": (("iverilog", "vvp"), iverilog),
+    "cocotb": (("iverilog", "vvp"), with_cocotb),
+    "verilator": (("verilator", "make", "g++"), verilator),
+}
+
+
+def judge(way: str, job: Job) -> int:
+    """Run a design and print what came of it."""
+    output = WAYS[way][1](job)
+    totals = TOTALS.findall(output)
+    if not totals:
+        print(output[-4000:])
+        print(f"{job.design.name}: the bench printed no total")
+        return TROUBLE
+    wrong, cases = map(int, totals[-1])
+    for line in [line for line in output.splitlines() if " gives " in line][:5]:
+        print("  " + re.sub(r"^.*?(\S+:\d+: |\b[0-9a-f]{8} gives|\b[0-9a-f]{2} [0-9a-f]{2} gives)", r"\1", line))
+    verdict = "nothing was checked" if not cases else "does not conform" if wrong else "conforms"
+    print(f"{job.design.name} {verdict}: {wrong} of {cases} cases differ ({way}{f', BUG={job.bug}' if job.bug else ''})")
+    return NOTHING if not cases else FAILS if wrong else CONFORMS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("way", choices=WAYS)
+    parser.add_argument("--design", choices=[d.name for d in DESIGNS], help="one design; by default each")
+    parser.add_argument("--bug", type=int, default=0, choices=[0, 1, 2], help="a planted fault: 1 ties, 2 sticky bit")
+    parser.add_argument("--nonsat", action="store_true", help="overflows become NaN")
+    parser.add_argument("-n", type=int, default=20000, metavar="CASES", help="how many (a pair of codes has 65536)")
+    parser.add_argument("--vectors", type=Path, help="a vector file instead of generated cases; needs --design")
+    parser.add_argument("--build", type=Path, help="build here and keep it; by default a temporary folder")
+    args = parser.parse_args(arguments)
+    if args.vectors and not args.design:
+        parser.error("--vectors are of one operation: name the --design too")
+    missing = [name for name in WAYS[args.way][0] if shutil.which(name) is None]
+    if missing:
+        print(f"{missing[0]} is not installed; on Debian: apt-get install iverilog verilator", file=sys.stderr)
+        return TROUBLE
+    worst = CONFORMS
+    with tempfile.TemporaryDirectory() as temporary:
+        for design in DESIGNS:
+            if args.design not in (None, design.name):
+                continue
+            folder = (args.build or Path(temporary)).resolve() / design.name
+            folder.mkdir(parents=True, exist_ok=True)
+            job = Job(design, folder, args.bug, int(not args.nonsat), args.n, args.vectors and args.vectors.resolve())
+            try:
+                worst = max(worst, judge(args.way, job))
+            except (RuntimeError, ValueError, OSError) as error:
+                print(f"{design.name}: {error}", file=sys.stderr)
+                return TROUBLE
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
