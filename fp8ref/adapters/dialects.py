@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ..cases.operation import Operation
 from .base import Broken, Codes, Unsupported
 from .program import Program
-from .wire import check_codes, fields, hex_block, longest_answer, question_lines, read_answers, shown, unhex_block
+from .wire import check_codes, codes_of, fields, hex_block, longest_answer, question_lines, read_answers, shown
 
 Answer = tuple[Codes, NDArray[np.uint8] | None]
+HEX = frozenset("0123456789ABCDEFabcdef")
 TEXT = 1 << 12  # bytes of a reason
 JSON_BATCH = 1 << 14  # cases that are under way at once
 FRAME_BYTES = 1 << 20  # of a frame, its length not counted
@@ -106,25 +107,17 @@ def _read_json(op: Operation, data: bytes, ids: Sequence[int]) -> Answer:
         if codes[number - first] is not None:
             raise Broken(f"two answers to one question: {shown(line)}")
         code, status = answer.get("d"), answer.get("flags", "00")
-        if type(code) is not str or len(code) != result.width or not code.isalnum() or not code.isascii():
+        if type(code) is not str or len(code) != result.width or not HEX.issuperset(code):
             raise Broken(f"an answer has {result.text} as d, not {shown(line)}")
         if type(status) is not str or len(status) != 2 or (op.flags and "flags" not in answer):
             raise Broken(f"an answer to a question with flags=1 has 2 hexadecimal digits as flags, not {shown(line)}")
         codes[number - first], flags[number - first] = code, status
-    found = unhex_block(_block("".join(code or "" for code in codes), n), result)
-    if found is None:
-        raise Broken(f"an answer has {result.text} as d, and one has other characters")
-    check_codes(found, result)
+    found = codes_of("".join(code or "" for code in codes).encode(), n, result)
     if not op.flags:
         return found, None
-    try:
-        return found, np.frombuffer(bytes.fromhex("".join(flags)), np.uint8)
-    except ValueError:
-        raise Broken("an answer has flags that are not hexadecimal") from None
-
-
-def _block(text: str, n: int) -> NDArray[np.uint8]:
-    return np.frombuffer(text.encode(), np.uint8).reshape(n, -1)
+    if not HEX.issuperset("".join(flags)):
+        raise Broken("an answer has flags that are not hexadecimal")
+    return found, np.frombuffer(bytes.fromhex("".join(flags)), np.uint8)
 
 
 def json_object(line: bytes) -> dict[str, Any]:

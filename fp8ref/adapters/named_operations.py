@@ -20,7 +20,7 @@ def named_operations(text: str) -> list[Operation]:
     """The operations of a text.  Raises ValueError where one is none, or where a glob matches nothing.
 
     >>> [op.id for op in named_operations("f32_to_e4m3fn+decode/e[45]m[23]*/f32")][:3]
-    ['convert/f32/e4m3fn/rne.sat', 'decode/e4m3fn/f32', 'decode/e4m3fnuz/f32']
+    ['convert/f32/e4m3fn/rne.sat', 'decode/e4m3fn/f32', 'decode/e5m2/f32']
     """
     found: dict[Operation, None] = {}
     for part in _JOINT.split(text):

@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.dots import operand_types, shapes
-from ..cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
-from ..spec.catalog import get_format
+from ..cases.operation import INTEGERS, Operation
+from ..vectors.digits import from_digits, to_digits
+from ..vectors.section import Column
 from .base import Broken, Codes
 
 Block = NDArray[np.uint8]  # text of a column: cases by characters
-_DIGITS = np.frombuffer("".join(f"{i:02X}" for i in range(256)).encode(), np.uint8).reshape(256, 2)
-_NO_DIGIT = 255
-_NIBBLE = np.full(256, _NO_DIGIT, np.uint8)
-for _i, _character in enumerate(b"0123456789ABCDEF"):
-    _NIBBLE[[_character, ord(chr(_character).lower())]] = _i
-UNIT_BITS = 4  # bool and class
+OPERANDS = ("a", "b", "c", "sa", "sb")
+ANSWER = "d"
+_HEX = frozenset(b"0123456789ABCDEFabcdef")
 
 
 @dataclass(frozen=True)
-class Field:
-    """One array of an operation as it is written: elements of a case, and of each its type."""
-
-    name: str  # a, b, c; d is the answer
-    type: str
-    elements: int = 1
-
-    @property
-    def bits(self) -> int:
-        if self.type in UNITS:
-            return UNIT_BITS
-        return int(self.type[1:]) if self.type in INTEGERS else get_format(self.type).k
-
-    @property
-    def digits(self) -> int:
-        """Hexadecimal digits of an element."""
-        return -(-self.bits // 4)
+class Field(Column):
+    """One operand of every case, or the answer, as it is written."""
 
     @property
     def width(self) -> int:
         """Characters of a case."""
         return self.elements * self.digits
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(carrier_dtype(self.type))
 
     @property
     def text(self) -> str:
@@ -59,31 +36,35 @@ class Field:
         return f"{many}{self.digits} hexadecimal digits of {self.type}"
 
 
+STATUS = Field("flags", "u8")
+
+
 def fields(op: Operation) -> list[Field]:
-    """The operands ``a``, ``b``, ``c`` of an operation as far as it has them, and its answer ``d``."""
+    """The operands ``a``, ``b``, ``c`` of an operation as far as it has them (and ``sa``, ``sb``), and its answer."""
     types = (*operand_types(op), op.result)
-    names = [*"abc"[: len(types) - 1], "d"]
-    return [Field(name, type_, math.prod(shape)) for name, type_, shape in zip(names, types, shapes(op, 1))]
+    names = [*OPERANDS[: len(types) - 1], ANSWER]
+    return [Field(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1))]
 
 
 def hex_block(codes: Codes, field: Field) -> Block:
     """Upper-case text of n cases: shape (n, width)."""
-    n, size = len(codes), field.dtype.itemsize
-    big = np.ascontiguousarray(codes).astype(f">u{size}", casting="unsafe", copy=False)
-    text = _DIGITS[big.view(np.uint8).reshape(n, field.elements, size)].reshape(n, field.elements, 2 * size)
-    return text[:, :, 2 * size - field.digits :].reshape(n, field.width)
+    return to_digits(codes, field).reshape(len(codes), field.width)
 
 
 def unhex_block(text: Block, field: Field) -> Codes | None:
-    """The codes of a block, in the field's dtype, shape (n,) or (n, elements); None where one is no hexadecimal."""
-    n, size = len(text), field.dtype.itemsize
-    nibbles = np.zeros((n, field.elements, 2 * size), np.uint8)
-    nibbles[:, :, 2 * size - field.digits :] = _NIBBLE[text.reshape(n, field.elements, field.digits)]
-    if (nibbles == _NO_DIGIT).any():
-        return None
-    octets = np.ascontiguousarray(nibbles[:, :, 0::2] << 4 | nibbles[:, :, 1::2])
-    codes = octets.view(f">u{size}").astype(f"u{size}").view(field.dtype)
-    return codes.reshape((n,) if field.elements == 1 else (n, field.elements))
+    """The codes of n cases, in the field's dtype; None where one is no hexadecimal or no code of the type."""
+    codes, bad = from_digits(text.reshape(len(text), field.elements, field.digits), field)
+    return None if bad.any() else codes
+
+
+def codes_of(text: bytes, n: int, field: Field) -> Codes:
+    """The codes of n cases of hexadecimal text.  Raises Broken where one has more bits than its type."""
+    codes, bad = from_digits(np.frombuffer(text, np.uint8).reshape(n, field.elements, field.digits), field)
+    if bad.any():
+        i = int(np.argmax(bad))
+        word = text[i * field.width : (i + 1) * field.width].decode()
+        raise Broken(f"answer {i + 1} is {word[:40]}, and a code of {field.type} has {field.bits} bits")
+    return codes
 
 
 def check_codes(codes: Codes, field: Field) -> None:
@@ -148,11 +129,10 @@ def read_answers(op: Operation, operands: Sequence[Codes], data: bytes) -> tuple
         if field is None:
             status = column.astype(np.uint8)
             continue
-        if field.name != "d":
-            _check_echo(column, operands["abc".index(field.name)][: len(column)], field)
+        if field.name != ANSWER:
+            _check_echo(column, operands[OPERANDS.index(field.name)][: len(column)], field)
             continue
         codes = column
-        check_codes(codes, field)
     _check_number(n, len(lines), torn)
     assert codes is not None
     return codes, status if op.flags else None
@@ -160,9 +140,6 @@ def read_answers(op: Operation, operands: Sequence[Codes], data: bytes) -> tuple
 
 def _widths(form: Sequence[Field | None]) -> list[int]:
     return [2 if field is None else field.width for field in form]
-
-
-STATUS = Field("flags", "u8")
 
 
 def _columns(data: bytes, n: int, form: Sequence[Field | None]) -> list[Codes] | None:
@@ -188,14 +165,12 @@ def _columns_slowly(lines: Sequence[bytes], form: Sequence[Field | None]) -> lis
             raise Broken(f"answer {number} is {shown(line)}, and the first answer has {len(form)} words")
         for field, word, text in zip(form, words, found):
             width, what = (2, "2 hexadecimal digits of status") if field is None else (field.width, field.text)
-            if len(word) != width or not word.isalnum() or (_NIBBLE[list(word)] == _NO_DIGIT).any():
+            if len(word) != width or not _HEX.issuperset(word):
                 raise Broken(f"answer {number} is {shown(line)}: {shown(word)} is not {what}")
             text += word
     columns = []
     for place, text in zip(form, found):
-        column = unhex_block(np.frombuffer(bytes(text), np.uint8).reshape(len(lines), -1), place or STATUS)
-        assert column is not None
-        columns.append(column)
+        columns.append(codes_of(bytes(text), len(lines), place or STATUS))
     return columns
 
 

@@ -7,7 +7,7 @@ import sys
 
 def f32_of_e5m2(code: int) -> int:
     (value,) = struct.unpack("<e", bytes([0, code]))
-    return struct.unpack("<I", struct.pack("<f", value))[0]
+    return int.from_bytes(struct.pack("<f", value), "little")
 
 
 sys.stdin.readline()
