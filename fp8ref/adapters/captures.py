@@ -1,6 +1,7 @@
 """Captures: answers of an implementation that is not here, as JSON lines.
 
-The first line is a header, then comes one case a line.  Operands are ``a``, ``b``, ``c``, the answer is ``d``, each the
+The first line is a header, then comes one case a line.  Operands are ``a``, ``b``, ``c``, for products with scales also
+``sa``, ``sb``, the answer is ``d``, each the
 hexadecimal codes of its elements, element 0 first, ceil(k / 4) digits an element::
 
     {"fp8ref": "capture", "schema": "fp8ref/capture/1", "operation": "dot/e4m3fn.e4m3fn/f32/ada.mma.fp8.f32;k=32",
@@ -30,6 +31,7 @@ from ..spec.catalog import get_format
 Codes = NDArray[Any]
 SCHEMA = "fp8ref/capture/1"
 LARGEST_FILE, LARGEST_LINE, MOST_CASES = 1 << 30, 1 << 20, 1 << 22
+NAMES = ("a", "b", "c", "sa", "sb")  # of operands, in their order
 _HEX = re.compile(r"[0-9A-Fa-f]*")
 
 
@@ -149,7 +151,7 @@ def _fields(op: Operation) -> dict[str, tuple[int, int, str]]:
     """Name -> elements of a case, hexadecimal digits of an element, type."""
     types = (*operand_types(op), op.result)
     one = shapes(op, 1)
-    names = [*"abc"[: len(types) - 1], "d"]
+    names = [*NAMES[: len(types) - 1], "d"]
     return {name: (int(np.prod(shape)), _digits(type_), type_) for name, shape, type_ in zip(names, one, types)}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..arrays.conversion import FLOAT_DTYPES
 from ..arrays.products import dot, matmul
+from ..cases.answers import scaling
 from ..cases.dot_cases import codes_of, values_of
 from ..cases.dots import addend_type, exact_projection, model_of
 from ..cases.operation import Operation
@@ -27,7 +28,7 @@ from .base import Codes, Unsupported
 
 E4M3, E5M2 = "e4m3fn.e4m3fn", "e5m2.e5m2"
 HOPPER, ADA, EMULATED, WIDE = "hopper.wgmma.fp8", "ada.mma.fp8", "hopper.mma.fp8", "blackwell.tcgen05.fp8"
-Answer = Callable[[Operation, Codes, Codes, Codes], Codes]
+Answer = Callable[..., Codes]
 
 
 @dataclass
@@ -49,11 +50,10 @@ class MiniDots:
             raise Unsupported(f"it has no {op.id}")
         claimed = Operation.parse(self.claims[0])
         here = op if op.mode != "*" else op.with_mode(claimed.mode or "")
-        a, b, c = operands
-        return self.answer(here, a, b, c)
+        return self.answer(here, *operands)
 
 
-def right(op: Operation, a: Codes, b: Codes, c: Codes, accumulator: Model | str | None = None) -> Codes:
+def right(op: Operation, a: Codes, b: Codes, c: Codes, *scales: Codes, accumulator: Model | str | None = None) -> Codes:
     """The law's answer, by the operation's own mode or by another accumulator."""
     chosen = accumulator or model_of(op) or "exact"
     fc = addend_type(op)
@@ -62,14 +62,14 @@ def right(op: Operation, a: Codes, b: Codes, c: Codes, accumulator: Model | str 
     addend = np.ascontiguousarray(c).view(FLOAT_DTYPES[fc]).astype(FLOAT_DTYPES[own], copy=False)
     d = (matmul if op.family == "matmul" else dot)(
         a, b, *op.operands, c=addend, accumulator=chosen, result=op.result, rounding=rho.rounding,
-        overflow=(rho.overflow.finite, rho.overflow.infinite),
+        overflow=(rho.overflow.finite, rho.overflow.infinite), **scaling(op, scales),
     )  # fmt: skip
     return d.view(f"u{d.dtype.itemsize}")
 
 
 def by(accumulator: Model | str) -> Answer:
     """Another accumulator than the claimed one."""
-    return lambda op, a, b, c: right(op, a, b, c, accumulator)
+    return lambda op, *operands: right(op, *operands, accumulator=accumulator)
 
 
 def changed(**fields: Any) -> Answer:
@@ -78,7 +78,7 @@ def changed(**fields: Any) -> Answer:
     def answer(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
         model = model_of(op)
         assert isinstance(model, Fused)
-        return right(op, a, b, c, replace(model, **fields))
+        return right(op, a, b, c, accumulator=replace(model, **fields))
 
     return answer
 
@@ -167,7 +167,7 @@ def via(between: str) -> Answer:
 
 def f16_from_f32(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
     """An f16 result that is rounded from the f32 unit's, where the f16 unit rounds its sum itself."""
-    return right(op, a, b, c, (op.mode or "").replace(".f16", ".f32"))
+    return right(op, a, b, c, accumulator=(op.mode or "").replace(".f16", ".f32"))
 
 
 def in_some_rows(which: Callable[[int], Any], other: Answer) -> Answer:
@@ -234,14 +234,51 @@ def _clash_to_infinity(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
     return np.where(quiet & np.isnan(decoded(op, d)), np.uint32(0x7F800000), d).astype(d.dtype)
 
 
+def _scales_through(change: Callable[[Codes, Codes], tuple[Codes, Codes]]) -> Answer:
+    """Right, but of other scales."""
+    return lambda op, a, b, c, sa, sb: right(op, a, b, c, *change(sa, sb))
+
+
+def _scaled_afterwards(op: Operation, a: Codes, b: Codes, c: Codes, sa: Codes, sb: Codes) -> Codes:
+    """The unscaled unit, whose sum is scaled when it is rounded already: fma(sum, scale, C)."""
+    return right(op, a, b, c, sa, sb, accumulator=f"{WIDE}.f32")
+
+
+def _scaled_then_added(op: Operation, a: Codes, b: Codes, c: Codes, sa: Codes, sb: Codes) -> Codes:
+    """Block scales multiplied in with a rounding of their own before each sum, where the claim is an fma."""
+    plain = Operation.parse(f"dot/{'.'.join(op.operands)}/f32/{HOPPER}.f32;k=128")
+    d = c.view(np.float32)
+    with np.errstate(all="ignore"):
+        for i in range(0, a.shape[1], 128):
+            part = right(plain, a[:, i : i + 128], b[:, i : i + 128], np.zeros_like(c)).view(np.float32)
+            factor = (sa[:, i // 128].view(np.float32) * sb[:, i // 128].view(np.float32)).astype(np.float32)
+            d = part * factor + d
+    return np.asarray(d.view(np.uint32))
+
+
 def unit(name: str, result: str = "f32", operands: str = E4M3, k: int = 32) -> tuple[str, ...]:
     return (f"dot/{operands}/{result}/{name}.{result};k={k}",)
 
 
 ODD_EVEN = ((0, 2), (1, 3))
+MXF8 = (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",)
 DOT_MINIS: dict[str, MiniDots] = {
     "dot-correct": MiniDots(right, (*unit(HOPPER), *unit(ADA), *unit(EMULATED, "f16", E5M2), *unit(WIDE),
                                     f"dot/{E4M3}/f32/exact;k=32", f"matmul/{E4M3}/f32/{HOPPER}.f32;k=32")),
+    "dot-scaled-correct": MiniDots(right, (
+        f"dot/{E4M3}/f32/exact;block=32;k=80;scale=f32", f"dot/{E5M2}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",
+        "dot/e2m1fn.e2m1fn/f32/blackwell.mxf4nvf4;k=128;scale=e4m3fn", f"dot/{E4M3}/f32/{HOPPER}.f32;k=64;scale=f32",
+        f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.ffma;block=128;k=256;scale=f32",
+        f"matmul/{E4M3}/f32/blackwell.mxf8f6f4;k=96;scale=e8m0fnu", f"dot/{E4M3}/f32/*;k=64;scale=e8m0fnu;block=32")),
+    # scales
+    "dot-scale-ignored": MiniDots(_scales_through(lambda sa, sb: (sa, np.full_like(sb, 127))), MXF8),
+    "dot-scale-blocks-swapped": MiniDots(_scales_through(lambda sa, sb: (sa, np.roll(sb, 1, axis=1))), MXF8),
+    "dot-scale-nan-lost": MiniDots(_scales_through(lambda sa, sb: (np.minimum(sa, 254), np.minimum(sb, 254))), MXF8),
+    "dot-scale-afterwards": MiniDots(_scaled_afterwards, (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=32;scale=e8m0fnu",)),
+    "dot-scale-not-fused": MiniDots(_scaled_then_added, (
+        f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.ffma;block=128;k=256;scale=f32",)),
+    "dot-scale-exact-by-unit": MiniDots(by("blackwell.mxf8f6f4"),
+                                        (f"dot/{E4M3}/f32/exact;block=32;k=64;scale=e8m0fnu",)),
     # fraction bits and roundings
     "dot-f-12": MiniDots(changed(fraction_bits=12), unit(HOPPER)),
     "dot-f-14": MiniDots(changed(fraction_bits=14), unit(HOPPER)),
@@ -300,7 +337,7 @@ DOT_MINIS: dict[str, MiniDots] = {
         where_result(lambda op, d: np.isinf(decoded(op, d)), lambda op, d: d - d.dtype.type(1)), unit(WIDE)
     ),
 }  # fmt: skip
-DOT_FAULTY = tuple(name for name in DOT_MINIS if name != "dot-correct")
+DOT_FAULTY = tuple(name for name in DOT_MINIS if not name.endswith("correct"))
 
 
 def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32") -> MiniDots:

@@ -312,8 +312,13 @@ def _block(scales: list[Array | None], block: int | None, k: int, model: Model |
         block = fixed if counts and fixed is not None else max(k, 1)
     if counts - {-(-k // block)}:
         raise ValueError(f"{max(counts)} scales along K = {k} do not fit block={block}: it makes {-(-k // block)}")
-    if model is None or not counts:
-        return int(block)
+    if model is not None and counts:
+        check_block(model, int(block))
+    return int(block)
+
+
+def check_block(model: Model, block: int) -> None:
+    """Raise ValueError where a model has no place for a scale every so many elements."""
     if model.scales is Scales.EPILOGUE:
         raise ValueError(
             f"{model.name} takes one scale for all of K; block scales enter with +promote{block}.ffma, "
@@ -323,7 +328,6 @@ def _block(scales: list[Array | None], block: int | None, k: int, model: Model |
         raise ValueError(f"{model.name} takes scales of blocks of {model.block} elements, not {block}")
     if model.scales is Scales.GROUP and block % 16:
         raise ValueError(f"{model.name} takes scales of blocks of 16 or 32 elements, not {block}")
-    return int(block)
 
 
 def _fit(scale: Array | None, model: Model, scale_format: FormatLike | None, what: str) -> Array | None:

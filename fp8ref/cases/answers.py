@@ -24,7 +24,7 @@ from ..spec.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow
 from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
-from .dots import addend_type, exact_projection, model_of
+from .dots import addend_type, block_of, exact_projection, model_of, scale_type
 from .flags import task_of
 from .operation import ANY_MODE, INTEGERS, UNITS, Operation, default_mode_of
 from .scales import is_scale, quantiser, scaled_rows, split
@@ -127,17 +127,30 @@ def product(
     rounding: str = "rne",
     overflow: Overflow | None = None,
 ) -> Codes:
-    """Dot or matrix products of codes a, b, c under a model; without one the exact sum, rounded as said."""
-    a, b, codes = operands
+    """Dot or matrix products of codes a, b, c under a model; without one the exact sum, rounded as said.
+
+    ``operands``: also the codes of both scales, where the operation has them.
+    """
+    a, b, codes, *scales = operands
     overflow = overflow or exact_projection(op.with_mode("exact")).overflow
     c = codes.view(FLOAT_DTYPES[addend_type(op)])
     if model is not None:
         c = c.astype(FLOAT_DTYPES[model.result], copy=False)
     d = (dot if op.family == "dot" else matmul)(
         a, b, *op.operands, c=c, accumulator=model or "exact", result=op.result, rounding=rounding,
-        overflow=(overflow.finite, overflow.infinite),
+        overflow=(overflow.finite, overflow.infinite), **scaling(op, scales),
     )  # fmt: skip
     return d.view(f"u{d.dtype.itemsize}") if op.result in FLOAT_DTYPES else d
+
+
+def scaling(op: Operation, scales: Sequence[Codes]) -> dict[str, Any]:
+    """The arguments of dot and matmul for codes of scales."""
+    name = scale_type(op)
+    if name is None:
+        return {}
+    floats = FLOAT_DTYPES.get(get_format(name).name)
+    a, b = scales if floats is None else (np.ascontiguousarray(s).view(floats) for s in scales)
+    return {"scale_a": a, "scale_b": b, "scale_format": None if floats is not None else name, "block": block_of(op)}
 
 
 def _dot(op: Operation, operands: Sequence[Codes]) -> Expected:

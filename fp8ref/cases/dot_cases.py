@@ -5,125 +5,35 @@ Everything is deterministic: the same operation, level and seed give the same ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fast.decode import decode_codes
-from ..fast.encode import convert_codes
 from ..spec.catalog import get_format
 from ..spec.formats import Format
-from ..spec.projection import get_projection
-from .dots import addend_type, length
-from .operation import Operation, carrier_dtype
+from .dot_probes import PROBES, Cases, Codes, Floats, Probe, codes_of, probes, values_of
+from .dots import addend_type, blocks, length, scale_type
+from .operation import Operation
 
-Codes = NDArray[Any]
-Floats = NDArray[np.float64]
-F64 = get_format("f64")
+__all__ = [
+    "KINDS",
+    "PROBES",
+    "Cases",
+    "Codes",
+    "Floats",
+    "Probe",
+    "codes_of",
+    "dot_cases",
+    "probes",
+    "random_cases",
+    "special_cases",
+    "values_of",
+]
+
 PRODUCTS = {1: 1 << 16, 2: 1 << 20, 3: 1 << 23}  # of random cases together
 FEWEST, MOST = 192, {1: 2048, 2: 1 << 15, 3: 1 << 18}
-
-
-@dataclass(frozen=True)
-class Cases:
-    """Operands of dot products: codes a (n, K), b (n, K), c (n); ``names`` tells the kind of each case."""
-
-    a: Codes
-    b: Codes
-    c: Codes
-    names: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        return len(self.names)
-
-    @property
-    def operands(self) -> list[Codes]:
-        return [self.a, self.b, self.c]
-
-    def taken(self, which: NDArray[np.intp]) -> Cases:
-        return Cases(self.a[which], self.b[which], self.c[which], tuple(self.names[i] for i in which))
-
-    @classmethod
-    def joined(cls, parts: list[Cases]) -> Cases:
-        a, b, c = (np.concatenate([part.operands[i] for part in parts]) for i in range(3))
-        return cls(a, b, c, tuple(name for part in parts for name in part.names))
-
-
-def codes_of(values: Floats, f: Format) -> Codes:
-    """Codes of float64 values, rounded to nearest; beyond the largest finite value it is taken."""
-    rho = get_projection(f, "rne", "sat")
-    return convert_codes(np.ascontiguousarray(values, np.float64).view(np.uint64), F64, f, rho, False)[0]
-
-
-def values_of(codes: Codes, f: Format) -> Floats:
-    """The float64 values of codes of at most 32 bits."""
-    return decode_codes(codes, f, F64).view(np.float64)
-
-
-# -- named probes -----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Probe:
-    """``terms``: places and the values of a and b there; zeros elsewhere."""
-
-    name: str
-    terms: tuple[tuple[int, float, float], ...]
-    c: float = 0.0
-
-
-def _row(*pairs: tuple[float, float]) -> tuple[tuple[int, float, float], ...]:
-    return tuple((k, x, y) for k, (x, y) in enumerate(pairs))
-
-
-_BIG = (256.0, 256.0)
-PROBES = (
-    Probe("C alone, 1+2^-13", (), 1 + 2.0**-13),
-    Probe("C alone, 1+2^-14", (), 1 + 2.0**-14),
-    Probe("C alone, 1+2^-23", (), 1 + 2.0**-23),
-    Probe("1 + 2^-13", _row((1, 1), (2.0**-7, 2.0**-6))),
-    Probe("1 + 2^-14", _row((1, 1), (2.0**-7, 2.0**-7))),
-    Probe("1 + 15 times 2^-14", _row((1, 1), *((2.0**-7, 2.0**-7),) * 15)),
-    Probe("-1 - 1.5 times 2^-14", _row((-1, 1), (-1.5 * 2.0**-6, 2.0**-8))),
-    Probe("1 - 2^-14", _row((1, 1), (-(2.0**-7), 2.0**-7))),
-    Probe("2^16, -2^16 and 2^-10 at k = 16", ((0, *_BIG), (1, -256, 256), (16, 2.0**-5, 2.0**-5))),
-    Probe("2^16, -2^16 and 2^-10 at k = 2", ((0, *_BIG), (1, -256, 256), (2, 2.0**-5, 2.0**-5))),
-    Probe("2^16, -2^16 and C = 2^-10", ((0, *_BIG), (1, -256, 256)), 2.0**-10),
-    Probe("1.875^2 - 1.875 + 2^-13", _row((1.875, 1.875), (-1.875, 1), (2.0**-7, 2.0**-6))),
-    Probe("28800 - 15360 - 13440 + 2^-12", _row((120, 240), (-120, 128), (-120, 112), (2.0**-6, 2.0**-6))),
-    Probe("2^16 + 2^-9 - 2^16", ((0, *_BIG), (1, 2.0**-4, 2.0**-5), (2, -256, 256))),
-    Probe("2^16 + 2^-10 - 2^16", ((0, *_BIG), (1, 2.0**-5, 2.0**-5), (2, -256, 256))),
-    Probe("2^14 and -2^14 at even k, 2^-11 at an odd one", ((0, 128, 128), (2, -128, 128), (1, 2.0**-5, 2.0**-6))),
-    Probe("0 times 448, C = 2^-20", ((0, 0, 448),), 2.0**-20),
-    Probe("all 1.875^2", tuple((k, 1.875, 1.875) for k in range(32))),
-    Probe("all 2^-9 times 2^-9", tuple((k, 2.0**-9, 2.0**-9) for k in range(32))),
-    Probe("1 + 2^-12 + 2^-14, C = -1", _row((1, 1), (2.0**-6, 2.0**-6), (2.0**-7, 2.0**-7)), -1.0),
-)
-
-
-def probes(op: Operation, chosen: Iterable[Probe] = PROBES) -> Cases:
-    """The named probes that an operation's formats and K can ask."""
-    k, (fa, fb), fc = length(op), map(get_format, op.operands), get_format(addend_type(op))
-    rows = []
-    for probe in chosen:
-        a, b, c = np.zeros(k), np.zeros(k), np.array([probe.c])
-        if any(place >= k for place, _, _ in probe.terms):
-            continue
-        for place, x, y in probe.terms:
-            a[place], b[place] = x, y
-        codes = [codes_of(values, f) for values, f in ((a, fa), (b, fb), (c, fc))]
-        if all(np.array_equal(values_of(z, f), v) for z, f, v in zip(codes, (fa, fb, fc), (a, b, c))):
-            rows.append(Cases(codes[0][None], codes[1][None], codes[2], (probe.name,)))
-    return Cases.joined(rows) if rows else _empty(op)
-
-
-def _empty(op: Operation) -> Cases:
-    k, types = length(op), (*op.operands, addend_type(op))
-    shapes = ((0, k), (0, k), (0,))
-    a, b, c = (np.zeros(shape, carrier_dtype(name)) for shape, name in zip(shapes, types))
-    return Cases(a, b, c, ())
 
 
 # -- random kinds -----------------------------------------------------------------------------------------------------
@@ -267,8 +177,19 @@ def random_cases(op: Operation, n: int, rng: np.random.Generator, kinds: tuple[s
         draw = _Draw(op, each, rng)
         a, b, c = KINDS[kind](draw)
         codes = codes_of(a, draw.fa), codes_of(b, draw.fb), codes_of(c, draw.fc)
-        parts.append(Cases(*codes, (kind,) * each))
+        parts.append(Cases(*codes, (kind,) * each, _random_scales(op, each, rng)))
     return Cases.joined(parts)
+
+
+def _random_scales(op: Operation, n: int, rng: np.random.Generator) -> tuple[Codes, ...]:
+    """Positive scales near 1, of all significands."""
+    name = scale_type(op)
+    if name is None:
+        return ()
+    f = get_format(name)
+    reach = min(8, f.emax, -f.emin)
+    x = [np.ldexp(1 + rng.random((n, blocks(op))), rng.integers(-reach, reach, (n, blocks(op)))) for _ in "ab"]
+    return tuple(codes_of(v, f) for v in x)
 
 
 # -- special values ---------------------------------------------------------------------------------------------------
@@ -294,11 +215,13 @@ def special_cases(op: Operation, n: int, rng: np.random.Generator) -> Cases:
     parts.append(_zeros(op, max(16, n // 8), rng, (fa, fb, fc)))
     parts.append(_small(op, max(16, n // 4), rng, (fa, fb, fc)))
     parts.append(_huge(op, max(16, n // 8), rng, (fa, fb, fc)))
+    if scale_type(op):
+        parts.append(_odd_scales(op, max(32, n // 4), rng))
     return Cases.joined(parts)
 
 
 def _named(cases: Cases, name: str) -> Cases:
-    return Cases(cases.a, cases.b, cases.c, (name,) * cases.size)
+    return replace(cases, names=(name,) * cases.size)
 
 
 def _odd_codes(f: Format) -> list[int]:
@@ -383,6 +306,18 @@ def _huge(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ...
     c = (f.max_code - rng.integers(0, 1 << min(f.t, 12), found.size)) | rng.integers(0, 2, found.size) * f.sign_bit
     found.c[:] = np.where(rng.random(found.size) < 0.7, c.astype(found.c.dtype), 0)
     return _named(found, "overflow")
+
+
+def _odd_scales(op: Operation, n: int, rng: np.random.Generator) -> Cases:
+    """Scales that are NaN, infinite, zero, negative, subnormal, or as large or small as can be."""
+    found = random_cases(op, n, rng, ("normal",))
+    f = get_format(scale_type(op) or "")
+    pool = [0, 1, (1 << f.t) - 1, 1 << f.t, f.max_code, f.max_code - 1, f.sign_bit | f.max_code >> 1, f.sign_bit]
+    for scales in found.scales:
+        odd = rng.choice(np.array([*pool, *_odd_codes(f)], scales.dtype), scales.shape)
+        scales[:] = np.where(rng.random(scales.shape) < max(0.1, 1 / scales.shape[1]) / 2, odd, scales)
+    found.c[: n // 4] = 0
+    return _named(found, "odd scale")
 
 
 def dot_cases(op: Operation, level: int, seed: int) -> Cases:

@@ -3,6 +3,9 @@
 ``dot/e4m3fn.e5m2/f32/hopper.wgmma.fp8.f32;k=32`` takes a (n, K), b (n, K), c (n) and gives d (n);
 ``matmul/...`` takes A (n, K), B (K, N), C (n, N) and gives D (n, N), with N = 16 columns.
 
+``;scale=e8m0fnu`` adds the codes of scales, sa and sb: (n, K / block) each, for matmul (n, K / block) and
+(K / block, N); ``;block=32`` says how many elements share one (the unit's own block, else all of K).
+
 The mode is an accumulator model; ``exact`` (the exact sum rounded by rne.nonsat) or ``exact.rounding.overflow``;
 ``within.f32`` and the other classes of error bound; or ``*``: find out.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from ..arrays.products import check_block
 from ..spec.accumulate import Model
 from ..spec.catalog import get_format
 from ..spec.models import check_operands, get_model
@@ -68,9 +72,29 @@ def addend_type(op: Operation) -> str:
     return op.result if op.result in FLOATS else "f32"
 
 
+def scale_type(op: Operation) -> str | None:
+    """The format of a product's scales; None where it has none."""
+    return op.key("scale") or None
+
+
+def block_of(op: Operation) -> int:
+    """How many elements share a scale."""
+    model = model_of(op)
+    own = None if model is None else model.block
+    return int(op.key("block") or own or length(op))
+
+
+def blocks(op: Operation) -> int:
+    """How many scales each operand has along K."""
+    return -(-length(op) // block_of(op))
+
+
 def operand_types(op: Operation) -> tuple[str, ...]:
-    """The types of the arrays that are handed over: the operands, and for products C."""
-    return (*op.operands, addend_type(op)) if is_product(op) else op.operands
+    """The types of the arrays that are handed over: the operands, and for products C and the scales."""
+    if not is_product(op):
+        return op.operands
+    scale = scale_type(op)
+    return (*op.operands, addend_type(op), *((scale, scale) if scale else ()))
 
 
 def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
@@ -80,9 +104,11 @@ def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
     if not is_product(op):
         return ((n,),) * (len(op.operands) + 1)
     k = length(op)
+    nb = blocks(op) if scale_type(op) else 0
     if op.family == "dot":
-        return ((n, k), (n, k), (n,), (n,))
-    return ((n, k), (k, COLUMNS), (n, COLUMNS), (n, COLUMNS))
+        return ((n, k), (n, k), (n,), *(((n, nb),) * 2 if nb else ()), (n,))
+    scales = ((n, nb), (nb, COLUMNS)) if nb else ()
+    return ((n, k), (k, COLUMNS), (n, COLUMNS), *scales, (n, COLUMNS))
 
 
 def check_product(op: Operation, text: str) -> None:
@@ -107,12 +133,38 @@ def check_product(op: Operation, text: str) -> None:
     model = model_of(op)
     if model is not None:
         check_operands(model, *op.operands)
+    check_scales(op, text, model)
+
+
+def check_scales(op: Operation, text: str, model: Model | None) -> None:
+    """Raise ValueError where the scales of a product do not fit, or its model has no place for them."""
+    block = op.key("block")
+    if not op.key("scale"):
+        if block:
+            raise ValueError(f"operation {text!r}: block says how many elements share a scale; name it with scale=")
+        return
+    if get_format(op.key("scale")).k > 32:
+        raise ValueError(f"operation {text!r}: scales have at most 32 bits, not {op.key('scale')}")
+    if block and not (block.isascii() and block.isdigit() and 1 <= int(block) <= LARGEST_K):
+        raise ValueError(f"operation {text!r}: block is the number of elements that share a scale, not {block!r}")
+    if model is None:
+        return
+    if model.scale_formats and get_format(op.key("scale")).name not in model.scale_formats:
+        raise ValueError(f"operation {text!r}: {model.name} takes scales in {', '.join(model.scale_formats)}")
+    try:
+        if blocks(op) > 1:
+            check_block(model, block_of(op))
+    except ValueError as error:
+        raise ValueError(f"operation {text!r}: {error}") from None
 
 
 def with_length(op: Operation) -> Operation:
-    """The operation with its k said."""
-    if op.key("k"):
+    """The operation with its k and, where it has scales, its block said."""
+    said = {"k": str(length(op))}
+    if scale_type(op):
+        said["block"] = str(block_of(op))
+    if all(op.key(name) for name in said):
         return op
     from dataclasses import replace
 
-    return replace(op, keys=tuple(sorted([*op.keys, ("k", str(DEFAULT_K))])))
+    return replace(op, keys=tuple(sorted({**said, **dict(op.keys)}.items())))

@@ -89,7 +89,7 @@ def flags_of(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
     kind = op.asked.kind
     if kind == "scale":  # zero: every element is; the others: some element is
         never, found = np.zeros(len(operands[0]), bool), _of_operands(op, operands[:1])
-        rows = {name: mask.all(axis=1) if name == "zero" else mask.any(axis=1) for name, mask in found.items()}
+        rows = {name: np.asarray((np.all if name == "zero" else np.any)(m, axis=1)) for name, m in found.items()}
         return dict.fromkeys(FLAGS, never) | rows
     found = dict.fromkeys(FLAGS, np.zeros(operands[0].shape, bool)) | _of_operands(op, operands)
     if kind == "arithmetic":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..cases.answers import is_nan, product
 from ..cases.dot_cases import Cases
-from ..cases.dots import addend_type, length
+from ..cases.dots import addend_type, block_of, check_scales, length, scale_type
 from ..cases.operation import Operation
 from ..fast.tables import exactly_holds
 from ..spec.accumulate import Chain, Evidence, Fused, Model, Scales
@@ -85,19 +85,31 @@ def catalogue(op: Operation) -> list[Hypothesis]:
         else [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
     )
     for model in models():
-        if not _fits(model, op):
+        if not _takes(model, op):
             continue
         here = [model]
         if isinstance(model, Chain):
             here.append(get_model(f"{model.name}@order=down"))
         if isinstance(model, Fused) and model.k <= k and model.scales is Scales.EPILOGUE and not model.c_last:
             lengths = {n for n in (model.k * 2**i for i in range(12)) if n < k} | {max(128, model.k)}
+            if scale_type(op) and block_of(op) % model.k == 0:
+                here.append(get_model(f"{model.name}+promote{block_of(op)}.ffma"))
             here += [get_model(f"{model.name}+promote{n}.fadd") for n in sorted(lengths) if n % model.k == 0]
-        found += [Hypothesis(m.name, m, evidence=m.evidence.value) for m in here]
+        found += [Hypothesis(m.name, m, evidence=m.evidence.value) for m in here if _fits(m, op)]
     return found
 
 
 def _fits(model: Model, op: Operation) -> bool:
+    """Has a model a place for an operation's scales?"""
+    try:
+        check_scales(op.with_mode(model.name), op.id, model)
+    except ValueError:
+        return False
+    return True
+
+
+def _takes(model: Model, op: Operation) -> bool:
+    """Does a model take an operation's operands and addend?"""
     try:
         check_operands(model, *op.operands)
     except ValueError:

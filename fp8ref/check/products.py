@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from ..arrays.conversion import FLOAT_DTYPES
 from ..arrays.products import dot
-from ..cases.answers import expect
+from ..cases.answers import expect, is_nan, scaling
 from ..cases.bounds import BOUNDS, Bound
-from ..cases.dot_cases import Cases, dot_cases, values_of
-from ..cases.dots import COLUMNS, WITHIN, addend_type, bound_of, length, model_of, with_length
+from ..cases.dot_cases import Cases, codes_of, dot_cases, values_of
+from ..cases.dots import COLUMNS, WITHIN, addend_type, block_of, bound_of, length, model_of, scale_type, with_length
 from ..cases.operation import ANY_MODE, Operation
 from ..fast.tiles import exponent_table
 from ..spec.accumulate import Fused
 from ..spec.catalog import get_format
+from ..spec.formats import Format
 from .accumulators import (
     PARAMETERS,
     Hypothesis,
@@ -126,12 +127,16 @@ def _ask(
             columns = cases.taken(rng.integers(0, cases.size, COLUMNS))
             c = cases.c[rng.integers(0, cases.size, (which.size, COLUMNS))]
             c[:, 0] = here.c
-            ((got, _),) = session.ask(op, [([here.a, np.ascontiguousarray(columns.b.T), c], layout)])
+            given = [here.a, np.ascontiguousarray(columns.b.T), c]
+            given += [here.scales[0], np.ascontiguousarray(columns.scales[1].T)] if here.scales else []
+            ((got, _),) = session.ask(op, [(given, layout)])
             n = which.size * COLUMNS
             a = np.repeat(here.a, COLUMNS, axis=0)
             b = np.tile(columns.b, (which.size, 1))
             names = tuple(name for name in here.names for _ in range(COLUMNS))
-            found.add(Cases(a, b, c.reshape(n), names), got.reshape(n).copy(), call, which.size)
+            scales = (np.repeat(here.scales[0], COLUMNS, axis=0), np.tile(columns.scales[1], (which.size, 1))) \
+                if here.scales else ()  # fmt: skip
+            found.add(Cases(a, b, c.reshape(n), names, scales), got.reshape(n).copy(), call, which.size)
         advance(which.size)
     return found
 
@@ -205,12 +210,14 @@ def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
     Where partial sums may overflow the result format, an infinity or NaN is not held against the answer.
     """
     fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
-    a, b, c, d = (values_of(x, f) for x, f in zip((*cases.operands, got), (fa, fb, fc, fd)))
+    a, b, c, d = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c, got), (fa, fb, fc, fd)))
     exact = values_of(answers(op, Hypothesis("exact", None), cases), fd)
     with np.errstate(all="ignore"):
-        size = np.abs(a * b).sum(axis=1) + np.abs(c)
+        scale = _scale_products(op, cases)
+        size = np.abs(a * b * scale).sum(axis=1) + np.abs(c)
         finite = np.isfinite(size)
         e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
+        e = e + np.frexp(np.abs(scale))[1]
         top = np.maximum(np.ldexp(1.0, np.clip(e.max(axis=1), -1000, 1000)), np.abs(c))
         wide = _exact_in_f64(op, cases)
         room = bound(size, top, length(op)) + np.abs(wide) * 2.0**-52
@@ -226,7 +233,17 @@ def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
 
 def _exact_in_f64(op: Operation, cases: Cases) -> NDArray[np.float64]:
     c = cases.c.view(FLOAT_DTYPES[addend_type(op)])
-    return np.asarray(dot(cases.a, cases.b, *op.operands, c=c, result="f64", overflow="nonsat"))
+    given = scaling(op, cases.scales)
+    return np.asarray(dot(cases.a, cases.b, *op.operands, c=c, result="f64", overflow="nonsat", **given))
+
+
+def _scale_products(op: Operation, cases: Cases) -> NDArray[np.float64]:
+    """The product of both scales for every element; 1 where there are none."""
+    name = scale_type(op)
+    if name is None:
+        return np.ones((1, 1))
+    sa, sb = (values_of(s, get_format(name)) for s in cases.scales)
+    return np.asarray(np.repeat(sa * sb, block_of(op), axis=1)[:, : length(op)])
 
 
 def nearest_text(op: Operation, cases: Cases, got: Codes) -> str:
@@ -244,6 +261,27 @@ RULES = {
 }
 
 
+def _ones(f: Format, like: Codes) -> Codes:
+    return np.full_like(like, codes_of(np.array([1.0]), f)[0])
+
+
+def _finite(f: Format, codes: Codes) -> Codes:
+    largest = codes.dtype.type(f.max_code)
+    return np.where(is_nan(codes, f.name), largest, codes)
+
+
+SCALE_MISTAKES: dict[str, tuple[str, Callable[[Format, Codes, Codes], tuple[Codes, Codes]]]] = {
+    "scale-a-ignored": ("the scales of a are not used", lambda f, a, b: (_ones(f, a), b)),
+    "scale-b-ignored": ("the scales of b are not used", lambda f, a, b: (a, _ones(f, b))),
+    "scales-ignored": ("scales are not used", lambda f, a, b: (_ones(f, a), _ones(f, b))),
+    "scale-first-block": ("the first scale serves every block", lambda f, a, b: (0 * a + a[:, :1], 0 * b + b[:, :1])),
+    "scale-blocks-reversed": ("blocks take each other's scales", lambda f, a, b: (a[:, ::-1], b[:, ::-1])),
+    "scale-a-blocks-rotated": ("blocks of a take the scale before theirs", lambda f, a, b: (np.roll(a, 1, axis=1), b)),
+    "scale-b-blocks-rotated": ("blocks of b take the scale before theirs", lambda f, a, b: (a, np.roll(b, 1, axis=1))),
+    "scale-nan-finite": ("a NaN scale counts as the largest", lambda f, a, b: (_finite(f, a), _finite(f, b))),
+}
+
+
 def diagnose_products(
     op: Operation, cases: Cases, got: Codes, off: Mask, calls: NDArray[np.str_], sizes: NDArray[np.int64]
 ) -> Diagnosis:
@@ -257,6 +295,10 @@ def diagnose_products(
     for h in catalogue(op):
         if agrees(op, got, h, cases):
             return Diagnosis(f"model-{h.name}", f"the answers are those of {h.name}")
+    for name, (sentence, change) in SCALE_MISTAKES.items() if scale_type(op) else ():
+        changed = replace(cases, scales=change(get_format(scale_type(op) or ""), *cases.scales))
+        if not wrong(op, got, expected(op, changed)).any():
+            return Diagnosis(name, sentence)
     return Diagnosis(UNEXPLAINED, "", pattern=_pattern(op, cases, off, calls, sizes))
 
 

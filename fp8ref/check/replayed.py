@@ -17,5 +17,5 @@ def captured(connectable: str) -> Capture | None:
 
 def captured_cases(capture: Capture) -> Cases:
     """The cases of captured dot products."""
-    a, b, c = capture.operands
-    return Cases(a, b, c, ("captured",) * capture.count)
+    a, b, c, *scales = capture.operands
+    return Cases(a, b, c, ("captured",) * capture.count, tuple(scales))

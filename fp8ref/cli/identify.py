@@ -9,7 +9,7 @@ import click
 from ..adapters.captures import read
 from ..adapters.connect import Connectable
 from ..cases.dot_cases import Cases
-from ..cases.dots import is_product, with_length
+from ..cases.dots import is_product, scale_type, with_length
 from ..cases.operation import Operation
 from ..check.blackbox import BlackBox
 from ..check.identify import RANDOM, Identification, identify, identify_captured
@@ -85,7 +85,7 @@ def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     """The selected products, each once whatever mode is claimed for it."""
     try:
         claims = [Operation.parse(claim) for claim in session.hello.claims]
-        claims = [with_length(claim) for claim in claims if is_product(claim)]
+        claims = [with_length(claim) for claim in claims if is_product(claim) and not scale_type(claim)]
         chosen = select(claims, wanted) if claims else []
     except NothingSelected as error:
         click.echo(f"nothing ran: {error}", err=True)
@@ -93,7 +93,7 @@ def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None
     if not chosen:
-        click.echo("nothing ran: it claims no dot or matrix products", err=True)
+        click.echo("nothing ran: it claims no dot or matrix products without scales", err=True)
         sys.exit(NOTHING_RAN)
     return list({(c.family, c.operands, c.result, c.keys): c for c in chosen}.values())
 

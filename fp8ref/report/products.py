@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..cases.dots import addend_type, length
+from ..cases.dots import addend_type, block_of, blocks, length, scale_type
 from ..cases.operation import Operation
 from ..check.diagnose import Diagnosis
 from ..spec.accumulate import exact_sum, product
 from ..spec.catalog import get_format
 from ..spec.codec import unpack
+from ..spec.datum import Datum
 from .draw import value_text
 
 SHOWN = 10
@@ -30,7 +31,7 @@ def draw_product(op: Operation, inputs: Sequence[int], want: int, got: int, why:
     fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
     a, b, c = operands_of(op, inputs)
     pairs = [(unpack(x, fa), unpack(y, fb)) for x, y in zip(a, b)]
-    lines = []
+    lines, factors = _scales(op, inputs)
     shown = [i for i, (x, y) in enumerate(pairs) if not (x.is_zero or y.is_zero)]
     for i in shown[:SHOWN]:
         x, y = pairs[i]
@@ -41,11 +42,27 @@ def draw_product(op: Operation, inputs: Sequence[int], want: int, got: int, why:
         lines.append(f"  ...      and {len(shown) - SHOWN} products more")
     addend = unpack(c, fc)
     lines.append(f"  C        {hex_code(c, fc.k)}   {short(addend)}")
-    total = exact_sum([*(product(x, y) for x, y in pairs), addend])
+    scaled = [product(product(x, y), factors[i // block_of(op)]) for i, (x, y) in enumerate(pairs)]
+    total = exact_sum([*scaled, addend])
     lines.append(f"  exact    {short(total)}")
     for name, code in (("want", want), ("got", got)):
         lines.append(f"  {name:<8} {hex_code(code, fd.k)}   {value_text(unpack(code, fd), fd)}")
     return "\n".join([*lines, f"  why      {why}"])
+
+
+def _scales(op: Operation, inputs: Sequence[int]) -> tuple[list[str], list[Datum]]:
+    """Lines that tell the scales, and the product of both for each block."""
+    name = scale_type(op)
+    if name is None:
+        return [], [Datum.finite(1)] * blocks(op)
+    f, n = get_format(name), blocks(op)
+    codes = inputs[2 * length(op) + 1 :]
+    sides = [[unpack(code, f) for code in codes[:n]], [unpack(code, f) for code in codes[n : 2 * n]]]
+    lines = []
+    for which, side in zip("ab", sides):
+        told = ", ".join(map(short, side[:SHOWN])) + (", ..." if n > SHOWN else "")
+        lines.append(f"  scales {which} {told}")
+    return lines, [product(x, y) for x, y in zip(*sides)]
 
 
 def short(x: object) -> str:
