@@ -17,7 +17,10 @@ from .formats import density, number_line, relative_error
 from .products import error_growth, growth
 from .staircase import Step, staircase, steps
 from .style import Figure, MissingMatplotlib, save
+from .systems_fp8_bert import fp8_bert
+from .systems_integers import fixed_point_averages, propagation
 from .systems_power_of_exponent import sqnr
+from .systems_s2fp8 import s2fp8
 
 
 class Plot(NamedTuple):
@@ -34,6 +37,10 @@ PLOTS: dict[str, Plot] = {
     "density": Plot(density, "several"),
     "error-growth": Plot(error_growth, "one"),
     "sqnr": Plot(sqnr, "none"),
+    "fp8-bert": Plot(fp8_bert, "none"),
+    "scale-propagation": Plot(propagation, "none"),
+    "s2fp8": Plot(s2fp8, "none"),
+    "integer-fine-tuning": Plot(fixed_point_averages, "none"),
 }
 
 __all__ = [
@@ -43,9 +50,13 @@ __all__ = [
     "Step",
     "density",
     "error_growth",
+    "fixed_point_averages",
+    "fp8_bert",
     "growth",
     "number_line",
+    "propagation",
     "relative_error",
+    "s2fp8",
     "save",
     "sqnr",
     "staircase",

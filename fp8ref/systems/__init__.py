@@ -46,6 +46,24 @@ CATALOGUE: tuple[System, ...] = (
     System("power-of-exponent", "ExMy grids with a real bias", "arXiv 2208.09225", "power_of_exponent", "sqnr"),
     System("llm-int8", "int8 products with the outlier features apart", "arXiv 2208.07339", "llm_int8", "llm-int8"),
     System("adam8", "Adam with 8-bit moments, block-wise, dynamic tree codes", "arXiv 2110.02861", "adam8", "adam8"),
+    System("i-bert", "GELU, softmax and LayerNorm in integers", "arXiv 2101.01321", "ibert", "i-bert"),
+    System("hawq-v3", "requantisation by dyadic factors", "arXiv 2011.10680", "hawq", "hawq-v3"),
+    System("fp8-bert", "post-training quantisation of a sentence encoder", "arXiv 2312.05725", "fp8_bert", "fp8-bert"),
+    System(
+        "scale-propagation",
+        "an integer Transformer whose tensors carry scales",
+        "arXiv 2009.08034",
+        "scale_propagation",
+        "scale-propagation",
+    ),
+    System("s2fp8", "shifted and squeezed E5M2", "arXiv 2001.05674", "s2fp8", "s2fp8"),
+    System(
+        "integer-fine-tuning",
+        "dynamic fixed point with stochastic rounding",
+        "arXiv 2209.09815",
+        "dynamic_fixed_point",
+        "integer-fine-tuning",
+    ),
 )
 SYSTEMS = {system.name: system for system in CATALOGUE}
 
