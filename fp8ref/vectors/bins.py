@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..cases.dots import is_product
 from ..cases.operation import Operation
+from ..cases.scales import is_scale
+from .block_points import block_points
 from .dot_points import DotView, dot_points
 from .element_points import element_points
 from .exact_sums import Sum
@@ -20,7 +22,7 @@ from .section import NONE, Block, Coverpoint
 
 def points_of(op: Operation) -> tuple[Point, ...]:
     """The coverpoints of an operation, with what is known of their values."""
-    return dot_points(op) if is_product(op) else element_points(op)
+    return dot_points(op) if is_product(op) else block_points(op) if is_scale(op) else element_points(op)
 
 
 def coverpoints_of(op: Operation) -> tuple[Coverpoint, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.dots import addend_type, length, model_of, operand_types
+from ..cases.dots import addend_type, block_of, length, model_of, operand_types, scale_type
 from ..cases.operation import Operation
 from ..fast.decode import decode_codes
 from ..fast.kernel import Fields, floor_log2_u64, unpack_fields
@@ -37,13 +37,20 @@ class DotView(View):
         """Exponents (n, K) of the products, LOWEST where there is no number other than 0."""
         x, y = self.parts[:2]
         there = np.logical_and.reduce([~w.nan & ~w.infinite & (w.sig != 0) for w in (x, y)])
-        return np.where(there, floor_log2_u64(x.sig * y.sig) + x.exp + y.exp, LOWEST)
+        found = np.where(there, floor_log2_u64(x.sig * y.sig) + x.exp + y.exp, LOWEST)
+        for scale in self.parts[3:]:  # scales count by their powers of two
+            power = np.where(scale.sig == 0, LOWEST, floor_log2_u64(scale.sig) + scale.exp)
+            wide = np.repeat(power, block_of(self.op), axis=1)[:, : found.shape[1]]
+            found = np.where((found == LOWEST) | (wide == LOWEST), LOWEST, found + wide)
+        return found
 
     @cached_property
     def numbers(self) -> NDArray[np.bool_]:
         """Which cases hold finite operands only, and a product other than 0."""
         finite = ~np.logical_or.reduce([(w.nan | w.infinite).any(axis=1) for w in self.parts[:2]])
         finite &= ~(self.parts[2].nan | self.parts[2].infinite)
+        for scale in self.parts[3:]:
+            finite &= ~(scale.nan | scale.infinite).any(axis=1)
         numbers: NDArray[np.bool_] = finite & (self.terms > LOWEST).any(axis=1)
         return numbers
 
@@ -115,10 +122,14 @@ def _order(view: View) -> Any:
     assert isinstance(view, DotView)
     a, b, c = (
         decode_codes(codes, get_format(name), get_format("f64")).view(np.float64)
-        for codes, name in zip(view.operands, operand_types(view.op))
+        for codes, name in zip(view.operands[:3], operand_types(view.op))
     )
     with np.errstate(all="ignore"):
-        products = (a * b).astype(np.float32)
+        products = a * b
+        for codes, name in zip(view.operands[3:], operand_types(view.op)[3:]):
+            scale = decode_codes(codes, get_format(name), get_format("f64")).view(np.float64)
+            products = products * np.repeat(scale, block_of(view.op), axis=1)[:, : products.shape[1]]
+        products = products.astype(np.float32)
         start = c.astype(np.float32)[:, None]
         up = np.add.accumulate(np.concatenate([start, products], axis=1), axis=1, dtype=np.float32)[:, -1]
         down = np.add.accumulate(np.concatenate([start, products[:, ::-1]], axis=1), axis=1, dtype=np.float32)[:, -1]
@@ -128,7 +139,7 @@ def _order(view: View) -> Any:
 def _special(k: int) -> Callable[[View], Any]:
     def of(view: View) -> Any:
         assert isinstance(view, DotView)
-        x, y, z = view.parts
+        x, y, z = view.parts[:3]
         zero = [~w.nan & ~w.infinite & (w.sig == 0) for w in (x, y)]
         times = (x.infinite & zero[1]) | (y.infinite & zero[0])
         infinite = (x.infinite | y.infinite) & ~x.nan & ~y.nan & ~times
@@ -194,7 +205,64 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
         point("special", special, "the first NaN lane; infinities that meet zeros or each other", _special(k), without),
         point("growth", ("+max", "-max", "same", "one sign"), "all products of one sign; all the largest", _growth,
               {} if all(get_format(name).signed for name in op.operands) else {"-max": "the operands have no sign"}),
+        *_scale_points(op),
     )  # fmt: skip
+
+
+SCALES = ("nan a", "nan b", "inf", "zero", "max,max", "min,min", "max,min", "min,max", "max", "min", "other")
+BLOCKS = ("zero", "zero, scale nan", "subnormal x max", "max x min")
+
+
+def _scale_codes(view: View) -> Any:
+    """What the scales of any block are, the rarest first."""
+    name = scale_type(view.op) or ""
+    a, b = (classes(codes, name) for codes in view.operands[3:])
+    nans, infinite, zero = [[CLASSES.index(c) for c in kind] for kind in (
+        ("qnan", "snan"), ("+inf", "-inf"), ("+zero", "-zero"))]  # fmt: skip
+    f = get_format(name)
+    largest = [CLASSES.index(c) for c in ("+maxnorm", "-maxnorm")]
+    least = [CLASSES.index(c) for c in (("+minsub", "-minsub") if f.has_subnormals else ("+minnorm", "-minnorm"))]
+    (ma, mb), (la, lb) = [[np.isin(x, kind) for x in (a, b)] for kind in (largest, least)]
+    asked = [
+        np.isin(a, nans), np.isin(b, nans), np.isin(a, infinite) | np.isin(b, infinite),
+        np.isin(a, zero) | np.isin(b, zero), ma & mb, la & lb, ma & lb, la & mb, ma | mb, la | lb,
+    ]  # fmt: skip
+    return np.select([mask.any(axis=1) for mask in asked], list(range(10)), 10)
+
+
+def _blocks_of(view: View) -> Any:
+    """Blocks of zeros; subnormal elements under the largest scales; the largest elements under the smallest."""
+    assert isinstance(view, DotView)
+    op, name = view.op, scale_type(view.op) or ""
+    f, s = get_format(op.operands[0]), get_format(name)
+    x, scale = view.parts[0], view.parts[3]
+    k, block = length(op), block_of(op)
+    count = scale.sig.shape[1]
+    padded = np.zeros((view.n, count * block), np.uint64)
+    padded[:, :k] = x.sig
+    zero = (padded.reshape(view.n, count, block) == 0).all(axis=2)
+    power = np.repeat(floor_log2_u64(scale.sig) + scale.exp, block, axis=1)[:, :k]
+    small = (x.sig != 0) & (x.sig < np.uint64(1 << f.t)) & (power >= s.emax - 1)
+    large = ((view.operands[0] & f.magnitude_mask) == f.max_code) & (power <= s.emin + 1)
+    asked = [zero & scale.nan, zero, small, large]
+    return np.select([mask.any(axis=1) for mask in asked], [1, 0, 2, 3], NONE)
+
+
+def _scale_points(op: Operation) -> tuple[Point, ...]:
+    name = scale_type(op)
+    if name is None:
+        return ()
+    f = get_format(name)
+    missing = {} if f.has_nan else dict.fromkeys(("nan a", "nan b"), f"{name} has no NaN")
+    missing |= {} if f.infinities else {"inf": f"{name} has no infinity"}
+    missing |= {} if f.zero else {"zero": f"{name} has no zero"}
+    none = {} if f.has_nan else {"zero, scale nan": f"{name} has no NaN"}
+    if not get_format(op.operands[0]).has_subnormals:
+        none["subnormal x max"] = f"{op.operands[0]} has no subnormals"
+    return (
+        point("scales", SCALES, "the scales of a block, the rarest pair", _scale_codes, missing),
+        point("block", BLOCKS, "blocks of zeros; elements and scales at opposite ends", _blocks_of, none),
+    )
 
 
 def _class_of_result(op: Operation) -> Point:

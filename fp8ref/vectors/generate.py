@@ -15,6 +15,7 @@ import numpy as np
 from ..cases.answers import expect
 from ..cases.dots import is_product
 from ..cases.operation import Operation
+from ..cases.scales import is_scale
 from ..cases.tuples import EVERY, every, total_width
 from .bins import Coverage, bins_of, coverpoints_of, points_of
 from .exact_sums import exact_sums
@@ -52,11 +53,11 @@ class Recipe:
     ) -> Recipe:
         """A recipe with everything said.  Raises ValueError for what cannot be made."""
         op = Section.of(operation).operation
-        small = not is_product(op) and total_width(op) <= EVERY
+        small = _is_small(op)
         select = select or ("every" if small else "bins")
         if select not in ("every", "bins"):
             raise ValueError(f"unknown selection {select!r}; choose every or bins")
-        if select == "every" and (is_product(op) or total_width(op) > 32):
+        if select == "every" and not _is_small(op, 32):
             raise ValueError(f"operation {op.id!r}: its operands have too many codes to ask every case; select bins")
         return cls(op, select, each, n, seed, forever)
 
@@ -89,7 +90,7 @@ class Recipe:
     @property
     def command(self) -> str:
         """The command line that makes it."""
-        small = not is_product(self.operation) and total_width(self.operation) <= EVERY
+        small = _is_small(self.operation)
         words = ["fp8ref vectors generate", f"'{self.operation.id}'"]
         words += [f"--select {self.select}"] if self.select != ("every" if small else "bins") else []
         words += [f"--each {self.each}"] if self.select == "bins" and self.each != 8 else []
@@ -101,6 +102,11 @@ class Recipe:
         """The section that it fills; with ``bins`` its cases tell in which bins they are."""
         points = coverpoints_of(self.operation) if bins else ()
         return Section(self.operation, self.selection, self.seed, None, points)
+
+
+def _is_small(op: Operation, bits: int = EVERY) -> bool:
+    """Can every case be asked?"""
+    return not is_product(op) and not is_scale(op) and total_width(op) <= bits
 
 
 def answered(section: Section, operands: Sequence[Codes]) -> Block:
@@ -160,7 +166,7 @@ def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator
     tagged = recipe.section(True)
     seen: set[bytes] = set()
     barren = number = 0
-    small = not is_product(op) and total_width(op) <= EVERY
+    small = _is_small(op)
     while coverage.open and barren < BARREN and number < SEARCH:
         candidates = every(op) if small else batch(op, recipe.seed, number)
         number += 1

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import __version__
 from ..cases.operation import INTEGERS, Operation
+from ..cases.scales import is_scale, quantiser
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from .bins import coverpoints_of
@@ -41,6 +42,7 @@ CLAUSES = {
     "test": ("IEEE 754-2019 5.7.2",),
     "codes": ("IEEE 754-2019 5.5.1, 5.3.1",),
     "dot": ("OCP MX 1.0 6.1", "P3109 BlockDotProduct"),
+    "scale": ("OCP MX 1.0 6.3",),
 }
 
 
@@ -58,6 +60,13 @@ def policy(op: Operation) -> dict[str, str]:
     """The rules that decide the results, each by its name."""
     if op.asked.kind == "dot":
         return {"accumulator": op.mode or "exact"}
+    if op.asked.kind == "scale":
+        return {
+            "scheme": op.result,
+            "rule": op.mode or "",
+            "scale": quantiser(op).scale,
+            "element": quantiser(op).element,
+        }
     if op.asked.kind == "int":
         rounding, rule = op.integer_mode
         return {"rounding": rounding.value, "out_of_range": rule.value, **dict(op.keys)}
@@ -75,6 +84,7 @@ def header(section: Section, sha256: str | None = None) -> dict[str, Any]:
     """The header of a section as one JSON object."""
     op = section.operation
     names = [*dict.fromkeys(c.type for c in section.columns)]
+    names += [quantiser(op).scale, quantiser(op).element] if is_scale(op) else []
     formats = {name: get_format(name) for name in names if name not in INTEGERS and _is_format(name)}
     sources = [f.source for f in formats.values() if f.source]
     recipe = Recipe.read(section)

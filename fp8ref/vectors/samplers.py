@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.dot_cases import codes_of, probes, random_cases, special_cases
-from ..cases.dots import addend_type, is_product, length
+from ..cases.dots import addend_type, blocks, is_product, length, scale_type
 from ..cases.operation import INTEGERS, UNITS, Operation
+from ..cases.scales import is_scale
 from ..cases.selection import thresholds
 from ..cases.tuples import F64, SOLVE, mixed, random_tuples, solved
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes
 from ..spec.catalog import get_format
 from ..spec.projection import get_projection
+from .block_points import block_batch
 from .classes import random_of_classes
 from .section import Codes
 
@@ -34,6 +36,8 @@ def batch(op: Operation, seed: int, number: int) -> list[Codes]:
     rng = np.random.default_rng([seed, number, *op.id.split(";")[0].encode()])
     if is_product(op):
         return _dots(op, rng, number)
+    if is_scale(op):
+        return block_batch(op, rng)
     samplers = [_classes, _random, _marks, *([_scaled, _cancelling] if op.family in ("add", "sub", "fma") else [])]
     if len(op.operands) > 1:
         samplers += [_small, mixed, _ends] if op.operands[-1] not in INTEGERS else [_small]
@@ -162,15 +166,33 @@ def _dots(op: Operation, rng: np.random.Generator, number: int) -> list[Codes]:
     parts += [probes(op)] if number == 0 else []
     columns = [list(part.operands) for part in parts] + [_extremes(op, n // 8, rng), _windows(op, n // 4, rng)]
     columns.append(_addends(op, n // 8, rng))
+    columns = [_with_scales(op, column, rng) for column in columns]
     joined = [np.concatenate(column) for column in zip(*columns)]
     order = rng.permutation(len(joined[0])) if number else np.arange(len(joined[0]))
     return [column[order] for column in joined]
 
 
+def _with_scales(op: Operation, columns: list[Codes], rng: np.random.Generator) -> list[Codes]:
+    """The operands, with scales of every class in some cases and near 1 in the others."""
+    name = scale_type(op)
+    if name is None:
+        return columns
+    n, count, f = len(columns[0]), blocks(op), get_format(name)
+    found = columns[:3]
+    one = (f.bias << f.t) if f.bias < 1 << f.w else 1
+    odd = rng.random((n, 1)) < 0.5
+    for _ in "ab":
+        near = np.clip(one + rng.integers(-6 << f.t, 7 << f.t, (n, count)), 1 if f.zero else 0, f.max_code)
+        strange = random_of_classes(name, n * count, rng).reshape(n, count)
+        strange = np.where(rng.random((n, 1)) < 0.4, strange[:, :1], strange)
+        found.append(np.where(odd, strange, near).astype(strange.dtype))
+    return found
+
+
 def _extremes(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     """All products the largest there are and of one sign; c zero, or anything."""
     found = random_cases(op, 2 * n, rng, ("one sign", "C"))
-    a, b, c = (x[:n].copy() for x in found.operands)
+    a, b, c = (x[:n].copy() for x in found.operands[:3])
     for codes, name in ((a, op.operands[0]), (b, op.operands[1])):
         f = get_format(name)
         sign = rng.integers(0, 2, (n, 1)) * f.sign_bit

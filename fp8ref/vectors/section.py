@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from ..cases.dots import is_product, operand_types, shapes, with_length
 from ..cases.operation import ANY_MODE, INTEGERS, UNITS, Operation, carrier_dtype
+from ..cases.scales import is_scale
 from ..spec.catalog import get_format
 
 Codes = NDArray[Any]
 VERSION = "1.0.0"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
-RESULT = "z"
-WITHOUT_STATUS = ("decode", "dot")  # kinds of operation that raise no flags
+NAMES, RESULT = ("a", "b", "c", "sa", "sb"), "z"
+WITHOUT_STATUS = ("decode", "dot", "scale")  # kinds of operation that raise no flags
 NONE = -1  # a case that is in no bin of a coverpoint
 
 
@@ -45,7 +46,7 @@ class Column:
     @property
     def bits(self) -> int:
         """The width of one element; 4 for truth values and classes."""
-        return 4 if self.type in UNITS else int(self.type[1:]) if self.type in INTEGERS else _width(self.type)
+        return 4 if self.type in UNITS else int(self.type[1:]) if self.type in INTEGERS else get_format(self.type).k
 
     @property
     def digits(self) -> int:
@@ -55,13 +56,6 @@ class Column:
     def dtype(self) -> np.dtype[np.generic]:
         """The dtype in which its codes travel."""
         return carrier_dtype(self.type)
-
-
-def _width(type_: str) -> int:
-    try:
-        return get_format(type_).k
-    except ValueError:
-        return 8 * carrier_dtype(type_).itemsize
 
 
 @dataclass(frozen=True)
@@ -114,8 +108,8 @@ class Section:
     def columns(self) -> tuple[Column, ...]:
         """The operands in their order, and last the result."""
         op = self.operation
-        types = (*operand_types(op), op.result)
-        names = [*"abcdefgh"[: len(types) - 1], RESULT]
+        types = (*operand_types(op), "u8" if is_scale(op) else op.result)  # blocks become rows of bytes
+        names = [*(NAMES if is_product(op) else "abc")[: len(types) - 1], RESULT]
         return tuple(Column(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1)))
 
     @property

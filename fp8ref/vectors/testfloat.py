@@ -64,6 +64,8 @@ def header(section: Section) -> str:
     words = [function(op)]
     if op.asked.kind == "dot":
         words.append(f"accumulator={op.mode} acc={addend_type(op)}")
+    elif op.asked.kind == "scale":
+        words.append(f"rule={op.mode}")
     elif op.asked.kind == "int":
         rounding, rule = op.integer_mode
         words.append(f"rm={rounding.value.upper()} range={rule.value}")
@@ -123,6 +125,8 @@ def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
     """The operation with the mode that a header's keys tell."""
     if op.asked.kind == "dot":
         return op.with_mode(keys.get("accumulator", op.mode or "exact"))
+    if op.asked.kind == "scale":
+        return op.with_mode(keys.get("rule", op.mode or ""))
     if op.mode is None:
         return op
     rounding = MODES.get(keys.get("rm", "RNE").removeprefix("r" if keys.get("rm", "").startswith("rn") else ""))
@@ -159,13 +163,13 @@ def case_lines(section: Section, block: Block) -> bytes:
 
 
 def order(section: Section) -> list[tuple[int, int]]:
-    """(column, element) in the order of a line: long operands in turn, then the others, then the result."""
+    """(column, element) in the order of a line: scales sa0 sb0 ..., then a0 b0 ..., the others, the result."""
     columns = section.columns
-    long = [i for i, c in enumerate(columns[:-1]) if c.elements > 1]
-    rest = [i for i, c in enumerate(columns) if i not in long]
-    found = [(i, k) for k in range(max((columns[i].elements for i in long), default=0)) for i in long
-             if k < columns[i].elements]  # fmt: skip
-    return found + [(i, k) for i in rest for k in range(columns[i].elements)]
+    groups = [[], [], []]  # type: list[list[int]]
+    for i, c in enumerate(columns):
+        groups[0 if c.name in ("sa", "sb") else 1 if c.name in "ab" and section.has_exact else 2].append(i)
+    found = [(i, k) for group in groups[:2] if group for k in range(columns[group[0]].elements) for i in group]
+    return found + [(i, k) for i in groups[2] for k in range(columns[i].elements)]
 
 
 def write(sections: Sections, out: IO[bytes]) -> None:
@@ -255,6 +259,8 @@ def read(source: Source) -> Iterator[Found]:
                 some = True
                 place, line = match.end(), line + 1
         last = line
+    if last == 1 and source.name == "-":
+        return  # nothing came through the pipe
     if not some and source.asked is None:
         raise Unreadable(f"{source.at(1)}: no header and no case")
     if now is not None and now.ends:
