@@ -18,6 +18,7 @@ from .products import error_growth, growth
 from .staircase import Step, staircase, steps
 from .style import Figure, MissingMatplotlib, save
 from .systems_fp8_bert import fp8_bert
+from .systems_int8 import dyadic_codes, gelu_errors, outliers, tree_error
 from .systems_integers import fixed_point_averages, propagation
 from .systems_power_of_exponent import sqnr
 from .systems_s2fp8 import s2fp8
@@ -37,6 +38,10 @@ PLOTS: dict[str, Plot] = {
     "density": Plot(density, "several"),
     "error-growth": Plot(error_growth, "one"),
     "sqnr": Plot(sqnr, "none"),
+    "llm-int8": Plot(outliers, "none"),
+    "adam8": Plot(tree_error, "none"),
+    "i-bert": Plot(gelu_errors, "none"),
+    "hawq-v3": Plot(dyadic_codes, "none"),
     "fp8-bert": Plot(fp8_bert, "none"),
     "scale-propagation": Plot(propagation, "none"),
     "s2fp8": Plot(s2fp8, "none"),
@@ -49,11 +54,14 @@ __all__ = [
     "Plot",
     "Step",
     "density",
+    "dyadic_codes",
     "error_growth",
     "fixed_point_averages",
     "fp8_bert",
+    "gelu_errors",
     "growth",
     "number_line",
+    "outliers",
     "propagation",
     "relative_error",
     "s2fp8",
@@ -61,4 +69,5 @@ __all__ = [
     "sqnr",
     "staircase",
     "steps",
+    "tree_error",
 ]
