@@ -36,7 +36,7 @@ class Best:
 def best_c(exponent_bits: int, significand_bits: int, distribution: Distribution) -> Best:
     """The c of least mean squared error for a signed grid on a distribution.
 
-    Raises ArithmeticError where there is none: Student's t close to 2 degrees of freedom, which is nearly all tail.
+    Raises ArithmeticError where there is none between a quarter of the root of the second moment and g_max of them.
     """
     steps = Grid(exponent_bits, significand_bits, 1).steps
     sigma = np.sqrt(distribution.second_moment)
