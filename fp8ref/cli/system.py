@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..systems import SYSTEMS, get_system
+from ..systems.watch import watching
 from .console import console, tell_json
 from .errors import BadInput, OneLine
 from .listing import table
@@ -36,9 +42,12 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
                 ((s.name, s.title, s.paper) for s in SYSTEMS.values()),
             )
         return
+    if picture and Path(picture).exists() and not force:
+        raise BadInput(f"{picture} exists; --force replaces it")
     try:
         found = get_system(name)
-        shown = found.table()
+        with _progress(name):
+            shown = found.table()
     except (ValueError, ImportError) as error:
         raise BadInput(str(error)) from None
     if as_json:
@@ -51,20 +60,32 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
         for i, note in enumerate(shown.notes):
             console().print(f"{'' if i else chr(10)}{note}", markup=False, highlight=False)
     if picture:
-        _draw(name, found.plot, picture, force)
+        with _progress(name):
+            _draw(name, found.plot, picture)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[None]:
+    """A bar on stderr, where that is a terminal, for computations that tell how far they are."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        with watching(lambda done, of: bar.update(task, completed=done, total=of)):
+            yield
 
 
 def _is_number(text: str) -> bool:
     return text in ("", "-") or text.lstrip("+-<>≤±")[:1].isdigit()
 
 
-def _draw(name: str, plot: str, file: str, force: bool) -> None:
+def _draw(name: str, plot: str, file: str) -> None:
     from ..plots import PLOTS, MissingMatplotlib, save
 
     if plot not in PLOTS:
         raise BadInput(f"{name} has no picture")
-    if Path(file).exists() and not force:
-        raise BadInput(f"{file} exists; --force replaces it")
     try:
         save(PLOTS[plot].draw(), file)
     except (MissingMatplotlib, ValueError) as error:

@@ -287,12 +287,14 @@ def real_layer(x: Any, weights: Sequence[Any], gain: Any, offset: Any, constant:
         return d / np.abs(d).mean(axis=1, keepdims=True) * gain + offset
 
     w = np.maximum((x @ wq) @ (x @ wk).T + constant, 0) ** 2
-    heads = w @ (x @ wv) / w.sum(axis=1, keepdims=True)
+    total = w.sum(axis=1, keepdims=True)
+    heads = w @ (x @ wv) / np.where(total > 0, total, 1.0)
     middle = norm(x + heads @ wo)
     inner = np.maximum(middle @ up, 0)
     return [heads, middle, inner, norm(middle + inner @ down)]
 
 
+CONSTANT = 16.0  # large enough for every row to have weight
 PLACES = ("attention", "norm after attention", "ReLU", "norm after feed-forward")
 
 
@@ -307,9 +309,9 @@ def compare(layers: int = 4, tokens: int = 64, width: int = 64, seed: int = 0) -
     for i in range(layers):
         shapes = [(width, width)] * 4 + [(width, 4 * width), (4 * width, width)]
         weights = [(rng.standard_normal(s) / np.sqrt(s[0])).astype(np.float32) for s in shapes]
-        constant = np.full((1, 1), 8, np.float32)
+        constant = np.full((1, 1), CONSTANT, np.float32)
         ours = layer(x, [quantise(w) for w in weights], quantise(gain), quantise(offset), quantise(constant))
-        theirs = real_layer(y, weights, gain, offset, 8.0)
+        theirs = real_layer(y, weights, gain, offset, CONSTANT)
         for place, a, b in zip(PLACES, ours, theirs):
             noise = float(np.mean((a.values - b) ** 2))
             rows.append({"layer": i, "place": place, "dB": 10 * np.log10(float(np.mean(b**2)) / noise)})
