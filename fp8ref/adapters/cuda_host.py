@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,9 +19,9 @@ from ..spec.profile_rules import Profile
 from ..spec.profiles import get_profile
 from .base import Codes, Unavailable
 from .claims import Claims
+from .compiled import build, find_compiler
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-FLAGS = ("-O2", "-std=c++17", "-shared", "-fPIC")
 WHEELS = "pip install nvidia-cuda-runtime nvidia-cuda-crt nvidia-cuda-cccl"
 # what the headers may have, by the function that tells
 FEATURES = {
@@ -53,7 +49,7 @@ class CudaHost:
     def __init__(self, include: str | None = None) -> None:
         self._include = Path(include) if include is not None else _find_headers()
         headers = _read_headers(self._include)
-        self._compiler, self._compiler_version = _find_compiler()
+        self._compiler = find_compiler()
         self._version = _cuda_version(self._include)
         self._library = ctypes.CDLL(str(self._build(headers)))
         self._library.fp8ref_cuda_id.restype = ctypes.c_char_p
@@ -71,7 +67,7 @@ class CudaHost:
             "name": "cuda_host",
             "version": self._version,
             "device": "cpu",
-            "compiler": self._compiler_version,
+            "compiler": self._compiler.version,
         }
 
     def capabilities(self) -> Sequence[str]:
@@ -94,28 +90,9 @@ class CudaHost:
 
     def _build(self, headers: bytes) -> Path:
         defines = [f"-DFP8REF_HAS_{name}" for name, function in FEATURES.items() if function.encode() in headers]
-        what = [SOURCE.read_bytes(), headers, self._compiler_version.encode(), *map(str.encode, (*FLAGS, *defines))]
-        digest = hashlib.sha256(b"\0".join(what)).hexdigest()[:16]
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fp8ref"
-        built = folder / f"cuda_host-{digest}.so"
-        if built.exists():
-            return built
         places = [f"-I{self._include}", f"-I{self._include / 'cccl'}"]  # CUDA 13 keeps nv/target in cccl
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                fresh = Path(scratch) / built.name
-                command = [self._compiler, *FLAGS, *defines, *places, str(SOURCE), "-o", str(fresh)]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                if done.returncode != 0:
-                    raise Unavailable(
-                        f"{self._compiler} cannot compile the headers in {self._include} ({_first_error(done.stderr)}):"
-                        f" install the whole CUDA toolkit, or {WHEELS}"
-                    )
-                os.replace(fresh, built)  # another process may have built the same in the meantime
-        except OSError as error:
-            raise Unavailable(f"the cache folder {folder} cannot be written ({error}): set XDG_CACHE_HOME") from error
-        return built
+        mend = f"install the whole CUDA toolkit, or {WHEELS}"
+        return build(SOURCE, self._compiler, ["-std=c++17", *defines, *places], mend, headers)
 
 
 def _profile(op: Operation) -> Profile:
@@ -161,18 +138,3 @@ def _cuda_version(include: Path) -> str:
     api = include / "cuda_runtime_api.h"
     match = re.search(r"#define\s+CUDART_VERSION\s+(\d+)", api.read_text(errors="replace")) if api.is_file() else None
     return f"{int(match[1]) // 1000}.{int(match[1]) % 1000 // 10}" if match else "unknown"
-
-
-def _find_compiler() -> tuple[str, str]:
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "c++", "clang++"]
-    for name in names:
-        path = shutil.which(name)
-        if path is not None:
-            done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-            return path, (done.stdout.splitlines() or [name])[0]
-    raise Unavailable(f"no C++ compiler ({', '.join(names)}) on PATH: install g++, or name one in CXX")
-
-
-def _first_error(text: str) -> str:
-    lines = text.strip().splitlines()
-    return next((line.strip() for line in lines if "error" in line), lines[0] if lines else "no message")

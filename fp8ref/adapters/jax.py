@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -23,10 +24,16 @@ FUNCTIONS = {
     "lt": ("less", None), "le": ("less_equal", None), "gt": ("greater", None), "ge": ("greater_equal", None),
     "isnan": ("isnan", None), "isfinite": ("isfinite", None),
 }  # fmt: skip
+# XLA compiles every function anew for every length, for some 0.1 s.  Shorter arrays of other lengths are filled up to the
+# next of these, which have whole vectors of up to 16 lanes and every kind of remainder; longer ones stay as they are.
+LENGTHS = (0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 65, 257, 1025, 4099)
 
 
 class Jax:
     """JAX's eager casts and functions.  Raises Unavailable without jax.
+
+    Every function here is element-wise, so that arrays are filled up to one of few lengths (``LENGTHS``) and the answers
+    to what was filled in are dropped: the functions called and the way through them are the same.
 
     Nothing is promised of any cast: StableHLO leaves the conversion of values that the result lacks "TBD"
     (openxla/stablehlo issue 180), so every mode is "find out".
@@ -62,16 +69,27 @@ class Jax:
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
         self._claims.covering(op)
+        shape = operands[0].shape
         native = [x.astype(x.dtype.newbyteorder("="), copy=False) for x in operands]  # jax knows one byte order
+        native = [_filled_up(x) for x in native]
         with self.jax.default_device(self.cpu), self._64_bits():
             arrays = [self.jnp.asarray(x.view(numpy_dtype(name))) for x, name in zip(native, op.operands)]
             if op.family in FUNCTIONS:
                 z = np.asarray(getattr(self.jnp, FUNCTIONS[op.family][0])(*arrays))
             else:
                 z = np.asarray(arrays[0].astype(numpy_dtype(op.result)))
-        return z.view(carrier_dtype(op.result))
+        answer: Codes = z.view(carrier_dtype(op.result))
+        return answer[: shape[0]] if len(shape) == 1 else answer
 
     def _64_bits(self) -> AbstractContextManager[None]:
         """Keeps f64 and 64-bit integers what they are, in this thread and for this call."""
         home = self.jax if hasattr(self.jax, "enable_x64") else require("jax.experimental", "pip install jax")
         return home.enable_x64(True)  # type: ignore[no-any-return]
+
+
+def _filled_up(x: Codes) -> Codes:
+    """A one-dimensional array with its last element repeated up to the next of LENGTHS."""
+    place = bisect.bisect_left(LENGTHS, x.size)
+    if x.ndim != 1 or not x.size or place == len(LENGTHS):
+        return x
+    return np.pad(x, (0, LENGTHS[place] - x.size), mode="edge")

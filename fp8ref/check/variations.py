@@ -75,6 +75,13 @@ def _no_zero(op: Operation) -> bool:
     return op.family == "convert" and not op.result_format.zero
 
 
+def _open_overflow(op: Operation) -> bool:
+    if op.family != "convert" or not (op.mode or "").endswith(".nonsat"):
+        return False
+    f = op.result_format
+    return f.zero and not f.infinities and not f.has_nan
+
+
 def _other_zero(d: Departures) -> Mask:
     """Is the answer the other one of two zeros of unlike sign?"""
     a, b = d.parts
@@ -105,6 +112,13 @@ VARIATIONS = (
         "OCP MX 1.0 5.3: a NaN source is implementation-defined",
         lambda op: op.asked.kind in ("convert", "arithmetic") and not op.result_format.has_nan and not op.key("nan"),
         lambda d: d.no_result,
+    ),
+    Variation(
+        "infinity-without-infinity",
+        "what an infinity becomes in a format with neither infinity nor NaN, where saturation is not promised",
+        "OCP MX 1.0 5.3: saturation must be offered, other methods of overflow may be, and are not defined",
+        _open_overflow,
+        lambda d: d.x.infinite,
     ),
     Variation(
         "e8m0-zero",
