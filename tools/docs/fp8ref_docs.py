@@ -13,10 +13,12 @@ import profile_tables
 import reference_pages
 import result_tables
 import rule_tables
+import system_pages
 
 PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     gallery.pages,
     rule_tables.pages,
+    system_pages.pages,
     checker_tables.pages,
     profile_tables.pages,
     result_tables.pages,
