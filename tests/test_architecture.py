@@ -23,6 +23,7 @@ EVERYWHERE = {"numpy", "ml_dtypes"}
 ANYTHING = None
 # floor or door: third-party packages beyond numpy and ml_dtypes that may be imported there
 ROOMS: dict[str, set[str] | None] = {
+    "vectors": {"pyarrow"},  # one of its forms
     "adapters": ANYTHING,
     "systems": {"sklearn"},  # data to train on
     "report": ANYTHING,  # the renderers
