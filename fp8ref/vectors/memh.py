@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +22,11 @@ from .forms import Sections
 from .jsonl import case_columns, header, read_header
 from .section import Block, Column, Section
 from .source import Found, Source, Unreadable
+from .tables import arrays, identifier, numbered
 
 SCHEMA = "fp8ref/memh/1"
 SUFFIX = ".memh"
 LONGEST_SIDECAR = 1 << 20
-CHUNK = 1 << 14
 UNKNOWN = frozenset(b"xXzZ_")  # what $readmemh reads and no case has
 
 
@@ -68,33 +67,12 @@ def word_bits(section: Section) -> int:
     return fields(section)[0].msb + 1
 
 
-def numbered(path: Path, sections: Sections) -> Iterator[tuple[Path, Section, Iterator[Block]]]:
-    """The file of each section: the path itself, and ``-2``, ``-3`` before its suffix for those after the first."""
-    for number, (section, blocks) in enumerate(sections, 1):
-        yield (path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")), section, blocks
-
-
-def arrays(section: Section, block: Block) -> tuple[NDArray[Any], ...]:
-    """The columns of a block in the order of :func:`case_columns`."""
-    return (*block.operands, block.result, *([] if block.status is None else [block.status]))
-
-
 def sidecar_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
 def package_of(path: Path) -> Path:
     return path.with_name(f"{identifier(path.stem)}_pkg.sv")
-
-
-def identifier(text: str) -> str:
-    """A name that C and SystemVerilog take.
-
-    >>> identifier("f32-to-e4m3fn.2"), identifier("2x")
-    ('f32_to_e4m3fn_2', '_2x')
-    """
-    found = re.sub(r"\W", "_", text, flags=re.ASCII)
-    return f"_{found}" if not found or found[0].isdigit() else found
 
 
 def words(section: Section, block: Block) -> bytes:

@@ -29,7 +29,8 @@ module bench;
       #1;
       if ({z, 3'b000, flags} !== {wanted.z, wanted.x}) begin
         wrong = wrong + 1;
-        if (wrong <= 5) $display("%s:%0d: %h gives %h flags %h", FILE, i + 1, wanted, z, flags);
+        if (wrong <= 5) 
+          $display("%s:%0d: %h gives %h flags %h", FILE, i + 1, words[i], z, {3'b000, flags});
       end
     end
     $display("%0d of %0d cases differ", wrong, COUNT);

@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fp8ref.vectors.c_model import c_model
@@ -29,6 +30,7 @@ from fp8ref.vectors.source import open_source
 
 HERE = Path(__file__).resolve().parent
 CONFORMS, FAILS, TROUBLE, NOTHING = 0, 1, 4, 5
+TIMEOUT = 900  # seconds
 TOTALS = re.compile(r"(\d+) of (\d+) cases differ")
 
 
@@ -79,17 +81,16 @@ class Job:
         return [(recipe.section(bins=False), generate(recipe, bins=False))]
 
 
-def tool(command: list[str], job: Job, environment: dict[str, str] | None = None) -> str:
-    """The output of a command that must succeed."""
-    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, env=environment, timeout=900)
+def tool(command: list[str], folder: Path) -> None:
+    """Run a command that must succeed."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-4000:]}")
-    return done.stdout
 
 
 def simulate(command: list[str], job: Job) -> str:
     """What a simulation printed, whatever its exit code."""
-    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, timeout=TIMEOUT)
     return done.stdout + done.stderr
 
 
@@ -98,7 +99,7 @@ def iverilog(job: Job) -> str:
     macros = [f"-D{macro}" for macro in (*job.design.macros, f"DESIGN={job.design.name}")]
     values = [f"-Pbench.{name}={value}" for name, value in job.parameters.items()]
     sources = ["vectors_pkg.sv", str(job.design.file), str(HERE / "bench_readmemh.sv")]
-    tool(["iverilog", "-g2012", *macros, *values, "-s", "bench", "-o", "bench.vvp", *sources], job)
+    tool(["iverilog", "-g2012", *macros, *values, "-s", "bench", "-o", "bench.vvp", *sources], job.folder)
     return simulate(["vvp", "-n", "bench.vvp"], job)
 
 
@@ -116,21 +117,27 @@ def with_cocotb(job: Job) -> str:
     paths = [str(HERE), *filter(None, sys.path)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COCOTB_ANSI_OUTPUT": "0"}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, env=environment, timeout=900)
+    done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, env=environment, timeout=TIMEOUT)
     return done.stdout + done.stderr
 
 
-def verilator(job: Job) -> str:
+@cache
+def dpi_bench(folder: Path) -> Path:
+    """The program of the DPI-C bench, which holds every design and variant; built once."""
+    folder.mkdir(exist_ok=True)
     for name, text in c_model(["e4m3fn"]).items():
-        (job.folder / name).write_text(text, encoding="utf-8")
-    values = [f"-G{name}={value}" for name, value in job.parameters.items()]
-    macros = [f"-D{macro}" for macro in job.design.macros]
-    sources = ["fp8ref_model_pkg.sv", str(job.design.file), str(HERE / "bench_dpi.sv"), "fp8ref_model.c"]
-    tool(
-        ["verilator", "--binary", "-j", "1", "-O3", "--top-module", "bench", "--Mdir", "sim", "-MAKEFLAGS", "OPT_FAST=-O1",
-         *values, *macros, *sources], job
-    )  # fmt: skip
-    return simulate(["sim/Vbench"], job)
+        (folder / name).write_text(text, encoding="utf-8")
+    sources = ["fp8ref_model_pkg.sv", *(str(d.file) for d in DESIGNS), str(HERE / "bench_dpi.sv"), "fp8ref_model.c"]
+    quickly = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"  # compiling takes longer than running
+    command = ["verilator", "--binary", "-j", "1", "--top-module", "bench", "--Mdir", "sim", "-MAKEFLAGS", quickly]
+    tool([*command, *sources], folder)
+    return folder / "sim" / "Vbench"
+
+
+def verilator(job: Job) -> str:
+    program = dpi_bench(job.folder.parent / "dpi")
+    which = ["+mul"] if "BINARY" in job.design.macros else []
+    return simulate([str(program), *which, f"+saturate={job.saturate}", f"+bug={job.bug}"], job)
 
 
 WAYS: dict[str, tuple[tuple[str, ...], Callable[[Job], str]]] = {
@@ -150,9 +157,11 @@ def judge(way: str, job: Job) -> int:
         return TROUBLE
     wrong, cases = map(int, totals[-1])
     for line in [line for line in output.splitlines() if " gives " in line][:5]:
-        print("  " + re.sub(r"^.*?(\S+:\d+: |\b[0-9a-f]{8} gives|\b[0-9a-f]{2} [0-9a-f]{2} gives)", r"\1", line))
+        print("  " + re.sub(r"^.*ERROR\s+\S+\s+", "", line))  # what cocotb puts before a message
     verdict = "nothing was checked" if not cases else "does not conform" if wrong else "conforms"
-    print(f"{job.design.name} {verdict}: {wrong} of {cases} cases differ ({way}{f', BUG={job.bug}' if job.bug else ''})")
+    print(
+        f"{job.design.name} {verdict}: {wrong} of {cases} cases differ ({way}{f', BUG={job.bug}' if job.bug else ''})"
+    )
     return NOTHING if not cases else FAILS if wrong else CONFORMS
 
 
