@@ -88,15 +88,19 @@ class Recipe:
             return None
 
     @property
-    def command(self) -> str:
-        """The command line that makes it."""
+    def options(self) -> str:
+        """The options of the command line that makes it."""
         small = _is_small(self.operation)
-        words = ["fp8ref vectors generate", f"'{self.operation.id}'"]
-        words += [f"--select {self.select}"] if self.select != ("every" if small else "bins") else []
+        words = [f"--select {self.select}"] if self.select != ("every" if small else "bins") else []
         words += [f"--each {self.each}"] if self.select == "bins" and self.each != 8 else []
         words += [f"-n {self.n}"] if self.n is not None else []
         words += [f"--seed {self.seed}"] if self.seed else []
-        return " ".join(words + ["--forever"] * self.forever)
+        return "".join(f" {word}" for word in words + ["--forever"] * self.forever)
+
+    @property
+    def command(self) -> str:
+        """The command line that makes it."""
+        return f"fp8ref vectors generate '{self.operation.id}'{self.options}"
 
     def section(self, bins: bool = True) -> Section:
         """The section that it fills; with ``bins`` its cases tell in which bins they are."""

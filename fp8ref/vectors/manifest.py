@@ -44,8 +44,12 @@ def sections(recipes: Iterable[Recipe], form: Form) -> Sections:
         yield recipe.section(tells), generate(recipe, tells)
 
 
-def _command(recipe: Recipe, name: str, form: str) -> str:
-    return f"{recipe.command}{'' if form == 'jsonl' else f' --as {form}'} -o {name}"
+def _command(planned: Planned) -> str:
+    """The command line that makes a file; its recipes have one set of options."""
+    operations = " ".join(f"'{recipe.operation.id}'" for recipe in planned.recipes)
+    (options,) = {recipe.options for recipe in planned.recipes}
+    form = "" if planned.form == "jsonl" else f" --as {planned.form}"
+    return f"fp8ref vectors generate {operations}{options}{form} -o {planned.name}"
 
 
 def build(directory: Path, plan: Sequence[Planned], further: Sequence[Recipe] = ()) -> list[str]:
@@ -90,7 +94,7 @@ def _entry(path: Path, planned: Planned) -> dict[str, Any]:
         "size": path.stat().st_size,
         "content": content.hexdigest(),
         "sections": [{"operation": r.operation.id, "selection": r.selection, "seed": r.seed} for r in planned.recipes],
-        "commands": [_command(r, planned.name, planned.form) for r in planned.recipes],
+        "command": _command(planned),
     }
 
 
