@@ -24,16 +24,16 @@ FUNCTIONS = {
     "lt": ("less", None), "le": ("less_equal", None), "gt": ("greater", None), "ge": ("greater_equal", None),
     "isnan": ("isnan", None), "isfinite": ("isfinite", None),
 }  # fmt: skip
-# XLA compiles every function anew for every length, for some 0.1 s.  Shorter arrays of other lengths are filled up to the
-# next of these, which have whole vectors of up to 16 lanes and every kind of remainder; longer ones stay as they are.
+# XLA compiles every function anew for every length.  Short arrays of other lengths are filled up to the next of these,
+# which have whole vectors of up to 16 lanes and every kind of remainder; longer ones stay as they are.
 LENGTHS = (0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 65, 257, 1025, 4099)
 
 
 class Jax:
     """JAX's eager casts and functions.  Raises Unavailable without jax.
 
-    Every function here is element-wise, so that arrays are filled up to one of few lengths (``LENGTHS``) and the answers
-    to what was filled in are dropped: the functions called and the way through them are the same.
+    Every function here is element-wise, so that arrays are filled up to one of few lengths (``LENGTHS``), and the
+    answers to what was filled in are dropped: the functions called and the way through them are the same.
 
     Nothing is promised of any cast: StableHLO leaves the conversion of values that the result lacks "TBD"
     (openxla/stablehlo issue 180), so every mode is "find out".

@@ -85,3 +85,12 @@ def test_without_jax_it_says_what_would_mend_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(Unavailable, match=r"jax cannot be imported .*: pip install jax"):
         Jax()
+
+
+def test_arrays_of_every_length_are_answered_in_full(adapter: Jax) -> None:
+    x = (np.arange(70, dtype=np.uint32) + 120 << 23).astype(np.uint32)  # powers of two
+    op = claim(adapter, "convert/f32/e5m2/")
+    whole = adapter.run(op, x)
+    for n in (*range(19), 32, 34, 64, 66):
+        np.testing.assert_array_equal(adapter.run(op, x[:n]), whole[:n])
+        np.testing.assert_array_equal(adapter.run(op, x[::-1][:n]), whole[::-1][:n])
