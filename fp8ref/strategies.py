@@ -1,7 +1,7 @@
 """Hypothesis strategies: codes, data, arrays, blocks and dot operands that sit where implementations differ.
 
-All shrink towards values that are easy to read: finite, few significand bits, near 1, positive.  Arrays shrink towards
-few elements, few of them unlike the first, in a plain layout.
+All shrink towards values that are easy to read: finite, few significand bits, near 1, positive.  Arrays repeat a few
+elements, and shrink towards fewer, in a plain layout.
 
 Needs Hypothesis: ``pip install 'fp8ref[testing]'``.
 """
@@ -38,7 +38,7 @@ from .spec.formats import Format
 Codes = NDArray[Any]
 MOST_RANDOM_BITS = 64
 NARROW = 16  # bits up to which every code stands in one list, the simplest first
-DRAWN_ELEMENTS = 4  # of an array, drawn one by one; the rest repeats
+DRAWN_ELEMENTS = 24  # of an array, at most; the rest repeats them
 
 
 # -- codes ------------------------------------------------------------------------------------------------------------
@@ -56,9 +56,33 @@ def simplest_first(codes: Codes, type_name: str) -> Codes:
     return codes[np.lexsort((codes, x.negative, np.where(x.sig > 0, exponent, -1), bits, x.infinite, x.nan))]
 
 
+def _picked(pool: Codes, name: str) -> st.SearchStrategy[int]:
+    """One of a pool of codes.  Binade, significand and sign are drawn apart, so that each shrinks by itself."""
+    if name in INTEGERS:
+        return _sampled(pool, name)
+    f, members = get_format(name), frozenset(pool.tolist())
+    ordered = simplest_first(np.unique(pool), name)
+    ordered = ordered[[not code & f.sign_bit or code ^ f.sign_bit not in members for code in ordered.tolist()]]
+    x = parts_of(ordered, name)
+    special = x.nan | x.infinite
+    binade = x.exp + np.floor(np.log2(np.maximum(x.sig, np.uint64(1)).astype(np.float64))).astype(np.int64)
+    groups = [ordered[~special & (x.sig == 0)].tolist()]
+    for e in sorted(np.unique(binade[~special & (x.sig > 0)]).tolist(), key=lambda e: (abs(e), e)):
+        groups.append(ordered[~special & (x.sig > 0) & (binade == e)].tolist())
+    groups = [group for group in (*groups, ordered[special].tolist()) if group]
+
+    def pick(drawn: tuple[list[int], int, bool]) -> int:
+        group, index, negative = drawn
+        code: int = group[index % len(group)]
+        return code ^ f.sign_bit if negative and code ^ f.sign_bit in members else code
+
+    longest = max(map(len, groups))
+    return st.tuples(st.sampled_from(groups), st.integers(0, longest - 1), st.booleans()).map(pick)
+
+
 @lru_cache(maxsize=64)
-def _every(name: str, kind: str) -> tuple[int, ...]:
-    """All codes of a narrow type of one kind, the simplest first."""
+def _every(name: str, kind: str) -> st.SearchStrategy[int]:
+    """All codes of a narrow type of one kind."""
     found = np.arange(1 << width(name), dtype=np.uint64).astype(f"u{carrier_dtype(name).itemsize}")
     found = found.view(carrier_dtype(name))
     if name not in INTEGERS:
@@ -66,7 +90,7 @@ def _every(name: str, kind: str) -> tuple[int, ...]:
         special = x.nan | x.infinite
         keep = {"all": ~special | special, "finite": ~special, "specials": special | (x.sig == 0)}[kind]
         found = found[keep]
-    return tuple(simplest_first(found, name).tolist())
+    return _picked(found, name)
 
 
 def codes(format: str | Format) -> st.SearchStrategy[int]:
@@ -76,7 +100,7 @@ def codes(format: str | Format) -> st.SearchStrategy[int]:
     """
     name = _name(format)
     if width(name) <= NARROW:
-        return st.sampled_from(_every(name, "all"))
+        return _every(name, "all")
     if name in INTEGERS:
         info = np.iinfo(carrier_dtype(name))  # type: ignore[type-var]
         return _sampled(special_codes(name), name) | st.integers(int(info.min), int(info.max))
@@ -87,7 +111,7 @@ def finite(format: str | Format) -> st.SearchStrategy[int]:
     """Codes of the finite numbers of a format."""
     f = get_format(format)
     if f.k <= NARROW:
-        return st.sampled_from(_every(f.name, "finite"))
+        return _every(f.name, "finite")
     one = f.bias
     exponents = st.sampled_from(sorted(range(1 << f.w), key=lambda e: (abs(e - one), e < one)))
     exponents = exponents.filter(lambda e: e < (1 << f.w) - 1) if f.infinities or f.has_nan else exponents
@@ -100,7 +124,7 @@ def specials(format: str | Format) -> st.SearchStrategy[int]:
     """Codes of zeros, infinities and NaNs; of wide formats the extremes of subnormals and normals too."""
     f = get_format(format)
     if f.k <= NARROW:
-        return st.sampled_from(_every(f.name, "specials"))
+        return _every(f.name, "specials")
     return _sampled(special_codes(f.name), f.name)
 
 
@@ -116,22 +140,22 @@ def near_thresholds(result: str | Format, *, source: str | Format = "f32") -> st
     Values, midpoints (ties) and quarter points of the result format, its overflow limits and its smallest numbers; each
     with both neighbours in the source, under both signs.
     """
-    return st.sampled_from(_near(_name(source), get_format(result).name))
+    return _near(_name(source), get_format(result).name)
 
 
 @lru_cache(maxsize=64)
-def _near(source: str, result: str) -> tuple[int, ...]:
+def _near(source: str, result: str) -> st.SearchStrategy[int]:
     marks = thresholds(get_format(result))
     if source in INTEGERS:
         info = np.iinfo(carrier_dtype(source))  # type: ignore[type-var]
         around = {int(m) + d for m in marks if m < 2.0**64 for d in (-1, 0, 1)}
         found = [s * v for v in around for s in (1, -1) if info.min <= s * v <= info.max]
-        return tuple(simplest_first(np.array(sorted(set(found)), carrier_dtype(source)), source).tolist())
+        return _sampled(np.array(sorted(set(found)), carrier_dtype(source)), source)
     f = get_format(source)
     near: Codes = np.unique(nearby(marks, f))
     if f.signed:
         near = np.concatenate([near, near | near.dtype.type(f.sign_bit)])
-    return tuple(simplest_first(near, source).tolist())
+    return _picked(near, source)
 
 
 def random_bits(width: int) -> st.SearchStrategy[int]:
@@ -189,11 +213,8 @@ def arrays(
     @st.composite
     def draw_array(draw: st.DrawFn) -> Codes:
         shape, layout = draw(shapes), draw(st.sampled_from(sorted(layouts, key=list(LAYOUTS).index)))
-        flat = np.full(int(np.prod(shape)), draw(elements), holder)
-        if flat.size:
-            place = st.integers(0, flat.size - 1)
-            for at, code in draw(st.lists(st.tuples(place, elements), max_size=DRAWN_ELEMENTS)):
-                flat[at] = code
+        few = draw(st.lists(elements, min_size=1, max_size=DRAWN_ELEMENTS))
+        flat = np.resize(np.array(few, holder), int(np.prod(shape)))
         return laid_out(flat.reshape(shape), layout)
 
     return draw_array()

@@ -7,6 +7,8 @@
 The assertions need nothing else; the property suites need Hypothesis and pytest: ``pip install 'fp8ref[testing]'``.
 """
 
+from typing import TYPE_CHECKING
+
 from .assertions import (
     NotConforming,
     assert_converts,
@@ -16,6 +18,9 @@ from .assertions import (
     assert_scales,
     require_conforming,
 )
+
+if TYPE_CHECKING:
+    from .suites import AdapterSuite, ArithmeticSuite, ConversionSuite, DotSuite, ScalingSuite
 
 __all__ = [
     "AdapterSuite",

@@ -34,6 +34,9 @@ class NotConforming(AssertionError):
         self.report = report
 
 
+NotConforming.__module__ = "fp8ref.testing"  # where it is imported from, in messages
+
+
 @dataclass(frozen=True)
 class FunctionAdapter:
     """A plain function as an adapter of one operation: numpy arrays of natural dtypes in and out."""
@@ -86,6 +89,7 @@ def assert_operation(
     Raises NotConforming, whose message is the counterexample drawn bit by bit with the diagnosis; ValueError for what
     is no operation; TypeError where the answer has another dtype.
     """
+    __tracebackhide__ = True
     op = Operation.parse(operation) if isinstance(operation, str) else operation
     require_conforming(FunctionAdapter(fn, op), op, level=level, seed=seed, nan=nan)
 
@@ -97,6 +101,7 @@ def require_conforming(
 
     Returns the report on a conforming one.  Raises NotConforming for any other, fp8ref.Unsupported where it declines.
     """
+    __tracebackhide__ = True  # the message tells it all
     op = Operation.parse(operation) if isinstance(operation, str) else operation
     report = judge([Here(adapter)], op, Options(level, seed, nan))
     if report.verdict is Verdict.UNSUPPORTED:
@@ -116,6 +121,7 @@ def assert_converts(
     fn: Function, source: str, result: str, mode: str = "rne.sat", *, level: int = 1, seed: int = 0, nan: str = "class"
 ) -> None:
     """Assert that a function converts a source type to a format, as :func:`assert_operation` does."""
+    __tracebackhide__ = True
     assert_operation(fn, f"convert/{source}/{result}/{mode}", level=level, seed=seed, nan=nan)
 
 
@@ -127,6 +133,7 @@ def assert_dot_within(
     ``fn`` takes codes a (n, K), b (n, K) and c (n), a float array of ``result``, and returns d (n).  ``bound``: a name
     of ``fp8ref.cases.bounds``, such as f32 or aligned13.
     """
+    __tracebackhide__ = True
     assert_operation(fn, f"dot/{format_a}.{format_b}/{result}/within.{bound};k={k}", level=level)
 
 
@@ -136,6 +143,7 @@ def assert_scales(fn: Function, scheme: str, rule: str, *, source: str = "f32", 
     ``fn`` takes x (n, B), and the largest magnitude (n) where the scheme asks for it, and returns rows of bytes: the
     scale's, then one for each element.
     """
+    __tracebackhide__ = True
     operands = f"{source}.f32" if get_quantiser(scheme).tensor else source
     assert_operation(fn, f"scale/{operands}/{scheme}/{rule}", level=level)
 
@@ -154,6 +162,7 @@ def assert_equal_codes(
     With ``operation`` and the operands' codes the first difference is drawn as a case of it.  Raises NotConforming;
     ValueError where the shapes differ.
     """
+    __tracebackhide__ = True
     f = get_format(format)
     a, b = carried(got, f.name), carried(want, f.name)
     if a.shape != b.shape:
@@ -175,6 +184,7 @@ def assert_equal_codes(
 
 def require_answer(op: Operation, operands: Sequence[Codes], got: Codes) -> None:
     """Assert that answers to cases of an operation are the law's; the first wrong one is drawn."""
+    __tracebackhide__ = True
     want = expect(op, operands).codes
     assert not is_product(op)
     assert_equal_codes(got, want, op.result, operation=op, operands=operands)

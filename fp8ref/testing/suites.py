@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from ..adapters.base import Adapter, Unsupported
@@ -41,7 +41,7 @@ from .assertions import Codes, FunctionAdapter, NotConforming, require_answer, r
 F64 = get_format("f64")
 QUIET = settings(
     max_examples=150, deadline=None, derandomize=True, database=None, print_blob=False,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=list(HealthCheck), phases=[p for p in Phase if p is not Phase.explain],
 )  # fmt: skip
 ONE_SIDED = (Rounding.TOWARD_POSITIVE, Rounding.TOWARD_NEGATIVE)
 
@@ -81,10 +81,19 @@ class Suite:
 
     def holds(self, strategy: SearchStrategy[Any], claim: Callable[[Any], None]) -> None:
         """Let Hypothesis look for a case that breaks a claim."""
-        given(strategy)(self.settings(lambda case: claim(case)))()
+        __tracebackhide__ = True
+
+        @self.settings
+        @given(strategy)
+        def holds_for(case: Any) -> None:
+            __tracebackhide__ = True
+            claim(case)
+
+        holds_for()
 
     def test_equals_the_law(self) -> None:
         """Every case that ``fp8ref check`` asks; the smallest failing one is drawn, with the diagnosis."""
+        __tracebackhide__ = True
         try:
             require_conforming(FunctionAdapter(self.answer, self.op), self.op, level=self.level, nan=self.nan)
         except Unsupported as reason:
@@ -105,22 +114,30 @@ class ConversionSuite(Suite):
             elements = elements | more
         return arrays(elements, self.source)
 
+    def equals_the_law(self, x: Codes) -> None:
+        __tracebackhide__ = True
+        require_answer(self.op, [x], self.ask(x))
+
     def requires(self, condition: bool, why: str) -> None:
         if not condition:
             pytest.skip(f"{self.op.id}: {why}")
 
     def fail(self, what: str, *rows: tuple[str, str, int]) -> None:
         """Fail with codes drawn: label, type and code of each."""
+        __tracebackhide__ = True
         table = draw_rows([(label, drawn(int(code), type_)) for label, type_, code in rows])
         raise NotConforming(f"{self.op.id}: {what}\n{table}")
 
     def test_any_array_equals_the_law(self) -> None:
-        self.holds(self.inputs(), lambda x: require_answer(self.op, [x], self.ask(x)))
+        __tracebackhide__ = True
+        self.holds(self.inputs(), self.equals_the_law)
 
     def test_each_element_is_converted_alone(self) -> None:
         """Neither length, place nor layout changes an answer."""
+        __tracebackhide__ = True
 
         def claim(x: Codes) -> None:
+            __tracebackhide__ = True
             whole = self.ask(x).ravel()
             for i in {0, x.size // 2, x.size - 1} if x.size else ():
                 alone = self.ask(np.array([x.ravel()[i]]))[0]
@@ -133,9 +150,11 @@ class ConversionSuite(Suite):
 
     def test_monotone(self) -> None:
         """A larger value never becomes a smaller one."""
+        __tracebackhide__ = True
         f = self.op.result_format
 
         def claim(x: Codes) -> None:
+            __tracebackhide__ = True
             x = x.ravel()
             got = self.ask(x)
             number = ~is_nan(x, self.source) & ~is_nan(got, f.name)
@@ -155,6 +174,7 @@ class ConversionSuite(Suite):
 
     def test_round_trip(self) -> None:
         """A value that the result format has becomes its own code."""
+        __tracebackhide__ = True
         f = self.op.result_format
         self.requires(f.k <= 16 and self.source not in INTEGERS, "not every code of the result is asked")
         source = get_format(self.source)
@@ -172,6 +192,7 @@ class ConversionSuite(Suite):
 
     def test_sign_symmetry(self) -> None:
         """-x becomes what x does, with the other sign."""
+        __tracebackhide__ = True
         f = self.op.result_format
         self.requires(self.source not in INTEGERS and f.signed and not f.fixed_point, "not of signed codes")
         source = get_format(self.source)
@@ -179,6 +200,7 @@ class ConversionSuite(Suite):
         self.requires(self.op.projection.rounding not in ONE_SIDED, "a directed rounding is not symmetric")
 
         def claim(x: Codes) -> None:
+            __tracebackhide__ = True
             there = x.ravel()
             back = there ^ there.dtype.type(source.sign_bit)
             got, other = self.ask(there), self.ask(back)
@@ -194,20 +216,20 @@ class ConversionSuite(Suite):
         self.holds(self.inputs(), claim)
 
     def test_zeros_infinities_and_nans(self) -> None:
+        __tracebackhide__ = True
         self.requires(self.source not in INTEGERS, "integers have no special values")
-        self.holds(self.inputs_of_specials(), lambda x: require_answer(self.op, [x], self.ask(x)))
-
-    def inputs_of_specials(self) -> SearchStrategy[Codes]:
-        return arrays(specials(self.source), self.source)
+        self.holds(arrays(specials(self.source), self.source), self.equals_the_law)
 
     def test_idempotent(self) -> None:
         """What has been converted is not changed by converting it again."""
+        __tracebackhide__ = True
         f = self.op.result_format
         self.requires(self.source not in INTEGERS, "integers are not decoded to")
         source = get_format(self.source)
         self.requires(exactly_holds(source, f), f"{source.name} does not hold every {f.name}")
 
         def claim(x: Codes) -> None:
+            __tracebackhide__ = True
             x = x.ravel()
             once = self.ask(x)
             back = convert_codes(once, f, source, get_projection(source, "rne", "nonsat"), False)[0]
@@ -228,7 +250,10 @@ class ArithmeticSuite(Suite):
     commutes: ClassVar[tuple[str, ...]] = ("add", "mul", "min", "max", "minnum", "maxnum", "eq", "ne", "un", "ord")
 
     def test_any_case_equals_the_law(self) -> None:
+        __tracebackhide__ = True
+
         def claim(case: tuple[int, ...]) -> None:
+            __tracebackhide__ = True
             arrays_ = [np.array([code]).astype(carrier_dtype(name)) for code, name in zip(case, self.op.operands)]
             require_answer(self.op, arrays_, self.ask(*arrays_))
 
@@ -236,11 +261,13 @@ class ArithmeticSuite(Suite):
 
     def test_commutes(self) -> None:
         """a + b = b + a, and so on."""
+        __tracebackhide__ = True
         op = self.op
         if op.family not in self.commutes or len(set(op.operands)) > 1:
             pytest.skip(f"{op.id} need not commute")
 
         def claim(case: tuple[int, ...]) -> None:
+            __tracebackhide__ = True
             a, b = (np.array([code]).astype(carrier_dtype(op.operands[0])) for code in case)
             got, other = self.ask(a, b), self.ask(b, a)
             zeros = op.family.startswith(("min", "max")) and not (got | other) & op.result_format.magnitude_mask
@@ -257,9 +284,11 @@ class DotSuite(Suite):
 
     def test_any_row_conforms(self) -> None:
         """Rows of few products, cancelling ones and infinities among them, one at a time."""
+        __tracebackhide__ = True
         bound = bound_of(self.op)
 
         def claim(row: tuple[Codes, Codes, Codes]) -> None:
+            __tracebackhide__ = True
             cases, got = Cases(*row, ("drawn",)), self.ask(*row)
             exact = self.op if bound is None else self.op.with_mode("exact")
             want = expect(exact, row).codes
@@ -277,7 +306,10 @@ class ScalingSuite(Suite):
     """Blocks and their scales: ``answer(x)``, or ``answer(x, amax)``, returns rows of bytes, the scale's first."""
 
     def test_any_block_equals_the_law(self) -> None:
+        __tracebackhide__ = True
+
         def claim(row: tuple[Codes, ...]) -> None:
+            __tracebackhide__ = True
             got, want = self.ask(*row), expect(self.op, row).codes
             if differs(self.op, got, want).any():
                 told = [f"{name} {' '.join(f'{byte:02X}' for byte in rows[0])}" for name, rows in
@@ -298,6 +330,7 @@ class AdapterSuite:
             metafunc.parametrize("operation", list(metafunc.cls.adapter.capabilities()))
 
     def test_conforms(self, operation: str) -> None:
+        __tracebackhide__ = True
         try:
             require_conforming(self.adapter, operation, level=self.level)
         except Unsupported as reason:

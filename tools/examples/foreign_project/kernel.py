@@ -17,10 +17,11 @@ def to_e4m3(x: NDArray[np.float32]) -> Codes:
     normal = magnitude + np.uint32(0x7FFFF) + (magnitude >> np.uint32(20) & np.uint32(1))
     normal = (np.maximum(normal, np.uint32(120 << 23)) >> np.uint32(20)) - np.uint32(120 << 3)
     # below 2**-6: adding 2**14 leaves the multiple of 2**-9 in the last bits, rounded to nearest even
-    small = (np.minimum(np.abs(x), np.float32(1)) + np.float32(2.0**14)).view(np.uint32) - np.uint32(0x46800000)
+    small = (np.fmin(np.abs(x), np.float32(1)) + np.float32(2.0**14)).view(np.uint32) - np.uint32(0x46800000)
     code = np.where(magnitude < np.uint32(121 << 23), small, np.minimum(normal, np.uint32(0x7E)))
     code = np.where(magnitude > np.uint32(0x7F800000), np.uint32(0x7F), code)
-    return (code | (bits >> np.uint32(24) & np.uint32(0x80))).astype(np.uint8)
+    found: Codes = (code | (bits >> np.uint32(24) & np.uint32(0x80))).astype(np.uint8)
+    return found
 
 
 def from_e4m3(codes: Codes) -> NDArray[np.float32]:
