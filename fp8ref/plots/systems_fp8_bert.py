@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..systems.fp8_bert import findings
-from ..systems.fp8_bert.measure import Findings
+from ..systems.fp8_bert.experiment import Findings
 from ..systems.fp8_bert.severity import FORMATS, crossover, predicted
 from .style import COLOURS, GREY, Figure, figure, styled
 
@@ -39,12 +39,13 @@ def fp8_bert(found: Findings | None = None) -> Figure:
     left.minorticks_off()
     left.set_xlabel("amax / sigma")
     left.set_ylabel("SQNR, dB")
-    left.set_title("lines: theory; dots: activations, crosses: weights", loc="left")
+    left.set_title("theory, activations (dots), weights (crosses)", loc="left", fontsize=10)
     left.legend(frameon=False, loc="upper right")
     for o, colour in zip((o for o in found.outcomes if o.recipe.name in SHOWN), COLOURS):
         right.plot(range(len(o.layers)), o.layers, color=colour, linewidth=1.2, label=o.recipe.name)
     right.set_xticks(range(0, len(found.layers), 6), [str(i + 1) for i in range(len(found.layers) // 6)])
     right.set_xlabel("encoder layer, six linear layers each")
-    right.set_title("outputs inside the quantised network", loc="left")
-    right.legend(frameon=False, fontsize=7.5, ncols=2)
+    right.set_title("outputs inside the quantised network", loc="left", fontsize=10)
+    right.set_ylim(8, 48)  # room for the legend
+    right.legend(frameon=False, fontsize=7.5, ncols=2, loc="upper right")
     return fig

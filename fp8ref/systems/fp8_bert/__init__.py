@@ -11,7 +11,7 @@ from functools import cache
 
 from .. import Table
 from ..watch import tell
-from .measure import Findings, measure
+from .experiment import Findings, measure
 from .network import Network
 from .severity import FORMATS, crossover, predicted
 
