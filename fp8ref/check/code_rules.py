@@ -46,7 +46,7 @@ def _read_otherwise(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
             question = replace(op, operands=(f.name,) * len(own), result=result)
             if len({*op.operands}) == 1 and question.is_defined:
                 yield Rule(f"format-{f.name}", f"reads the codes as {f.name}",
-                           lambda q=question: expect(q, operands))  # type: ignore[misc]  # fmt: skip
+                           lambda q=question: expect(q, operands), throughout=True)  # type: ignore[misc]  # fmt: skip
 
 
 def _in_two(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:

@@ -70,9 +70,10 @@ def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> 
         predicted = answers.taken(seen.case)
         off = _off(op, seen, want, predicted) & ~pardoned
         if (off & wrong).any():
-            partial.append((int((wrong & ~off).sum()), rule))
+            if not rule.throughout:
+                partial.append((int((wrong & ~off).sum()), rule))
             continue
-        for rank, (text, where) in enumerate(places):
+        for rank, (text, where) in enumerate(places[:1] if rule.throughout else places):
             if not (off & where).any():
                 # places come widest first; among rules prefer the widest place
                 if best is None or rank < best[0]:
@@ -117,7 +118,7 @@ def _promising(op: Operation, seen: Observations, want: Expected, wrong: Mask) -
         right = int((~_departs(op, got, status, want.taken(some), predicted)).sum())
         if right == some.size:
             kept.add(_key(rule))
-        elif right > most[0]:
+        elif right > most[0] and not rule.throughout:
             most = right, _key(rule)
     return kept, most[1]
 

@@ -34,12 +34,14 @@ Codes = NDArray[Any]
 class Rule:
     """A mistake by name, in one sentence, and its prediction (NotImplementedError where it cannot apply).
 
-    A prediction without a status leaves the flags of the answers that it changes open.
+    A prediction without a status leaves the flags of the answers that it changes open.  ``throughout``: nobody makes
+    this mistake in some places only, so it is named where it explains every answer, or not at all.
     """
 
     name: str
     sentence: str
     predict: Callable[[], Codes | Expected]
+    throughout: bool = False
 
     def predicted(self) -> Expected:
         found = self.predict()
@@ -151,7 +153,7 @@ def format_rules(a: Asked) -> Iterator[Rule]:
         yield Rule("wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(_as_if, a, shifted))
     for other in formats():
         if other.k == f.k and other != f and other.signed == f.signed and not other.name.startswith("binary"):
-            yield Rule(f"format-{other.name}", f"answers in {other.name}", partial(_as_if, a, other))
+            yield Rule(f"format-{other.name}", f"answers in {other.name}", partial(_as_if, a, other), throughout=True)
     if f.signed:
         yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(f.magnitude_mask))
         flip = np.where(is_nan(right, f.name), right, right ^ right.dtype.type(f.sign_bit))
