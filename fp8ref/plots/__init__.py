@@ -21,6 +21,7 @@ from .systems_fp8_bert import fp8_bert
 from .systems_int8 import dyadic_codes, gelu_errors, outliers, tree_error
 from .systems_integers import fixed_point_averages, propagation
 from .systems_power_of_exponent import sqnr
+from .systems_ranges import fp8_range, range_precision
 from .systems_s2fp8 import s2fp8
 
 
@@ -38,6 +39,8 @@ PLOTS: dict[str, Plot] = {
     "density": Plot(density, "several"),
     "error-growth": Plot(error_growth, "one"),
     "sqnr": Plot(sqnr, "none"),
+    "fp8-range": Plot(fp8_range, "none"),
+    "range-precision": Plot(range_precision, "none"),
     "llm-int8": Plot(outliers, "none"),
     "adam8": Plot(tree_error, "none"),
     "i-bert": Plot(gelu_errors, "none"),
@@ -58,11 +61,13 @@ __all__ = [
     "error_growth",
     "fixed_point_averages",
     "fp8_bert",
+    "fp8_range",
     "gelu_errors",
     "growth",
     "number_line",
     "outliers",
     "propagation",
+    "range_precision",
     "relative_error",
     "s2fp8",
     "save",

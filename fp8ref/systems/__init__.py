@@ -44,6 +44,7 @@ class System:
 
 CATALOGUE: tuple[System, ...] = (
     System("power-of-exponent", "ExMy grids with a real bias", "arXiv 2208.09225", "power_of_exponent", "sqnr"),
+    System("fp8-formats", "E4M3 and E5M2, the formats of the paper", "arXiv 2209.05433", "fp8_formats", "fp8-range"),
     System("llm-int8", "int8 products with the outlier features apart", "arXiv 2208.07339", "llm_int8", "llm-int8"),
     System("adam8", "Adam with 8-bit moments, block-wise, dynamic tree codes", "arXiv 2110.02861", "adam8", "adam8"),
     System("i-bert", "GELU, softmax and LayerNorm in integers", "arXiv 2101.01321", "ibert", "i-bert"),
@@ -55,6 +56,13 @@ CATALOGUE: tuple[System, ...] = (
         "arXiv 2009.08034",
         "scale_propagation",
         "scale-propagation",
+    ),
+    System(
+        "integer-gemm",
+        "k-bit products with operands clipped for least error",
+        "arXiv 2001.00926",
+        "integer_gemm",
+        "range-precision",
     ),
     System("s2fp8", "shifted and squeezed E5M2", "arXiv 2001.05674", "s2fp8", "s2fp8"),
     System(
