@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 import fp8ref
-from fp8ref.systems import adam8, hawq, ibert, llm_int8, primitives
+from fp8ref.systems import adam8, dynamic_fixed_point, hawq, ibert, llm_int8, primitives, s2fp8, scale_propagation
+from fp8ref.systems.fp8_bert import recipes
 
 QUANTISER, PRODUCT = 30.0, 25.0  # targets: million elements a second; per cent of float32 BLAS
 SIDE = 1024
@@ -73,6 +74,21 @@ def quantisers(n: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "i-bert, GELU of int32", lambda: ibert.gelu(q, Fraction(1, 4096))
     below = -np.abs(q)
     yield "i-bert, exp of int32", lambda: ibert.exp(below, Fraction(1, 1024))
+    yield "s2fp8, alpha and beta", lambda: s2fp8.Squeeze.of(x)
+    squeeze = s2fp8.Squeeze.of(x)
+    yield "s2fp8, codes", lambda: squeeze.encode(x)
+    stored = squeeze.encode(x)
+    yield "s2fp8, back to float32", lambda: squeeze.decode(stored)
+    for format in ("e4m3fn", "e5m2", recipes.INT8):
+        yield f"fp8-bert, one step, {format}", partial(recipes.quantise, rows, format, recipes.step(6.0, format))
+    seen = recipes.Range(-1.0, 6.0)
+    yield "fp8-bert, asymmetric int8", lambda: recipes.quantise_activations(rows, recipes.UINT8, seen)
+    yield "fp8-bert, mxfp8_e4m3", lambda: recipes.quantise_activations(rows, "mxfp8_e4m3", seen)
+    yield "scale-propagation, quantise", lambda: scale_propagation.quantise(rows)
+    yield "scale-propagation, rescale of int64", lambda: scale_propagation.rescale(q.astype(np.int64), Fraction(1))
+    words = rng.integers(0, 256, n, dtype=np.uint8)
+    yield "integer-fine-tuning, nearest", lambda: dynamic_fixed_point.to_fixed(x)
+    yield "integer-fine-tuning, stochastic", lambda: dynamic_fixed_point.to_fixed(x, 8, words, 8)
 
 
 def products() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
