@@ -1,0 +1,36 @@
+"""``fp8ref vectors c-model``: the golden model in C99 for chosen formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..vectors.c_model import c_model as model_of
+from ..vectors.files import atomically
+from .errors import BadInput, OneLine
+
+
+@click.command("c-model", cls=OneLine)
+@click.argument("formats", nargs=-1, required=True, metavar="FORMAT...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Write into this folder.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+def c_model(formats: tuple[str, ...], output: Path, force: bool) -> None:
+    """A golden model in C99 without dependencies: conversions and arithmetic of FORMATs, with every mode and flag.
+
+    Three files: fp8ref_model.h, fp8ref_model.c, and fp8ref_model_pkg.sv with its DPI-C imports.
+    """
+    try:
+        files = model_of(formats)
+        for name in files:
+            if (output / name).exists() and not force:
+                raise BadInput(f"{output / name} exists; --force replaces it")
+        output.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            with atomically(output / name, force) as file:
+                file.write(text.encode())
+            click.echo(str(output / name))
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written: {error.strerror or error}") from None
