@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from fp8ref.systems.integer_gemm import curve, matmul, matmul_exact, quantise, step_exact, table, threshold
+from fp8ref.systems.integer_gemm import Operand, curve, matmul, matmul_exact, quantise, step_exact, table, threshold
 from fp8ref.systems.power_of_exponent import GAUSSIAN, UNIFORM, best_c, student_t
 
 
@@ -52,21 +52,17 @@ def test_products_are_those_of_rationals(bits: int, T: tuple[float, float]) -> N
     assert np.array_equal(found, want)
 
 
-def test_results_are_rounded_once() -> None:
-    """Products of a 48-bit scale and a 31-bit sum; rounding to float64 first would get some of them wrong."""
-    rng = np.random.default_rng(0)
-    wrong = 0
-    for _ in range(200):
-        T = [float(np.float32(t)) for t in rng.uniform(1, 2, 2)]
-        left, right = quantise(np.ones((1, 300), np.float32), T[0]), quantise(np.ones((300, 1), np.float32), T[1])
-        right.codes[:] = rng.integers(-127, 128, (300, 1))
-        n = int((left.codes.astype(int) @ right.codes.astype(int))[0, 0])
-        want = to_float32(n * Fraction(float(left.step)) * Fraction(float(right.step)))
-        assert matmul(left, right)[0, 0] == want
-        wrong += float(n) * float(left.step) * float(right.step) != n * Fraction(float(left.step)) * Fraction(
-            float(right.step)
-        )
-    assert wrong > 0  # the case is not idle
+@pytest.mark.parametrize(("n", "steps"), [(771189, (3903287, 16670837)), (549299, (3508927, 7155781))])
+def test_results_are_rounded_once(n: int, steps: tuple[int, int]) -> None:
+    """n s_a s_b is 1 away from half way between two float32 numbers, at 2**65: float64 first would make it a tie."""
+    whole, rest = divmod(n, 127)
+    codes = np.array([[127] * whole + [rest]], np.int8)
+    left = Operand(codes, np.float32(steps[0]))
+    right = Operand(np.ones((whole + 1, 1), np.int8), np.float32(steps[1]))
+    value = n * steps[0] * steps[1]
+    twice = np.float32(float(n) * (float(steps[0]) * float(steps[1])))
+    assert abs(Fraction(float(to_float32(Fraction(value)))) - value) < abs(Fraction(float(twice)) - value)
+    assert matmul(left, right)[0, 0] == to_float32(Fraction(value))
 
 
 # -- thresholds -------------------------------------------------------------------------------------------------------
