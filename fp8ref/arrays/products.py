@@ -268,8 +268,8 @@ def _solve(
         raise ValueError(f"rounding {rho.rounding.value!r}: dot products are rounded by deterministic modes")
     if model is not None:
         check_operands(model, fa.name, fb.name)
-    elif max(fa.k, fb.k) > 8:
-        raise ValueError(f"exact dot products take operands of at most 8 bits, not {fa.name} and {fb.name}")
+    elif max(fa.k, fb.k) > 16:
+        raise ValueError(f"exact dot products take operands of at most 16 bits, not {fa.name} and {fb.name}")
     block = _block(scales, block, sides.k, model)
     if model is not None:
         scales = [_fit(s, model, scale_format, w) for s, w in zip(scales, ("scale_a", "scale_b"))]

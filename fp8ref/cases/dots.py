@@ -126,8 +126,6 @@ def check_product(op: Operation, text: str) -> None:
         near = difflib.get_close_matches(mode[len(WITHIN) :], BOUNDS, n=1, cutoff=0.4)
         hint = f"did you mean {WITHIN}{near[0]}?" if near else f"choose from {', '.join(WITHIN + b for b in BOUNDS)}"
         raise ValueError(f"operation {text!r}: unknown error bound {mode!r}; {hint}")
-    if mode.partition(".")[0] in (EXACT, WITHIN[:-1]) and max(get_format(name).k for name in op.operands) > 8:
-        raise ValueError(f"operation {text!r}: exact sums and bounds are at hand for operands of at most 8 bits")
     if mode.partition(".")[0] == EXACT:
         exact_projection(op)
     model = model_of(op)

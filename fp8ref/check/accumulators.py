@@ -71,19 +71,10 @@ def agrees(op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases) -> bo
     return True
 
 
-def has_exact(op: Operation) -> bool:
-    """Is the exact sum at hand?  For operands of at most 8 bits."""
-    return max(get_format(name).k for name in op.operands) <= 8
-
-
 def catalogue(op: Operation) -> list[Hypothesis]:
     """The exact sum, every catalogued model that takes these operands, and those promoted to an outer sum."""
     k = length(op)
-    found = (
-        []
-        if not has_exact(op)
-        else [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
-    )
+    found = [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
     for model in models():
         if not _takes(model, op):
             continue

@@ -32,14 +32,13 @@ from .accumulators import (
     alternatives,
     answers,
     catalogue,
-    has_exact,
     order_of,
     orders,
     wrong,
 )
 from .diagnose import UNEXPLAINED, Diagnosis
 from .fitting import SPECIAL
-from .transport import CAPACITY, Declined, Session
+from .transport import CAPACITY, Session
 from .verdict import Finding, Report, Verdict
 
 Codes = NDArray[Any]
@@ -168,8 +167,6 @@ def _find(op: Operation, cases: Cases, got: Codes) -> Operation:
     for h in catalogue(op):
         if agrees(op, got, h, cases):
             return op.with_mode(h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
-    if not has_exact(op):
-        raise Declined("it equals no catalogued model, and no bound is at hand for operands of more than 8 bits")
     for name in sorted(BOUNDS, key=lambda n: (BOUNDS[n].u, BOUNDS[n].fixed is not None)):
         if not outside(op, BOUNDS[name], cases, got).any():
             return op.with_mode(WITHIN + name)

@@ -13,7 +13,7 @@ from ..cases.dots import addend_type
 from ..cases.operation import Operation
 from ..spec.accumulate import Fused
 from ..spec.catalog import get_format
-from .accumulators import Hypothesis, answers, has_exact, wrong
+from .accumulators import Hypothesis, answers, wrong
 from .fitting import Ask, Observed
 from .sums import scale, split
 
@@ -92,8 +92,6 @@ def _specials(op: Operation, seen: Observed) -> list[Reading]:
     codes = [f"{int(code):0{digits}X}" for code in np.unique(got[is_nan(got, op.result)])]
     found: list[Reading] = []
     f = get_format(op.result)
-    if not has_exact(op):
-        return found
     seen = seen.named(("special lane", "special C")) if "special lane" in seen.cases.names else seen
     got = seen.got
     exact = answers(op, EXACT, seen.cases)

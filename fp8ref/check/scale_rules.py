@@ -97,6 +97,12 @@ def scale_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
     if q.scale == "e8m0fnu":
         yield Rule("scale-twice", "scales are twice the right ones", partial(_shifted, b, 1))
         yield Rule("scale-half", "scales are half the right ones", partial(_shifted, b, -1))
+        sentence = "elements under the smallest scale, 2^-127, are divided by 2^-126"
+        yield Rule("smallest-scale-normal", sentence, partial(_smallest_scale, b, 2.0**126))
+        sentence = "elements under the smallest scale, 2^-127, are not scaled"
+        yield Rule("smallest-scale-one", sentence, partial(_smallest_scale, b, 1.0))
+        sentence = "the exponent is a rounded logarithm of amax / max; under the smallest scale elements are not scaled"
+        yield Rule("rceil-by-log2", sentence, partial(_rceil_by_log2, b))
 
 
 def _other_amax(b: _Blocks) -> Iterator[tuple[str, str, Codes]]:
@@ -160,6 +166,25 @@ def _divided(b: _Blocks, stored: Codes) -> F32s:
         if b.tensor is not None:  # NVFP4
             scale = np.asarray(scale * (b.tensor / np.float32(448 * 6)))
         return np.asarray(b.x / scale[:, None])
+
+
+def _smallest_scale(b: _Blocks, multiplier: float) -> Codes:
+    stored, up = b.scales(b.amax)
+    up = np.where(stored == 0, np.float32(multiplier), up).astype(np.float32)
+    return join(stored, b.q.elements(b.x, up, Rounding.TIES_TO_EVEN))
+
+
+def _rceil_by_log2(b: _Blocks) -> Codes:
+    """As torchao 0.18 computes it in eager mode: ceil(log2(amax / max)) in binary32."""
+    top = np.float32(float(get_format(b.q.element).max))
+    with np.errstate(all="ignore"):
+        ratio = b.amax.view(np.float32) / top
+        e = np.clip(np.ceil(np.log2(ratio)), -127, 127)
+        code = np.where(np.isinf(ratio), 254, np.nan_to_num(e) + 127).astype(np.uint8)
+        code[np.isnan(ratio)] = 255
+        up = np.where(code == 0, np.float32(1), np.ldexp(np.float32(1), 127 - code.astype(np.int32)))
+        up[code == 255] = np.nan
+    return join(code, b.q.elements(b.x, up.astype(np.float32), Rounding.TIES_TO_EVEN))
 
 
 def _shifted(b: _Blocks, shift: int) -> Codes:

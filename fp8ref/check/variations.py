@@ -18,6 +18,7 @@ from ..cases.answers import differs, is_nan, project_into
 from ..cases.flags import exact_parts, operand_parts
 from ..cases.operation import Operation
 from ..cases.scales import is_scale, quantiser, split, values
+from ..fast.blocks import amax_bits
 from ..fast.exact import is_zero
 from ..fast.kernel import Fields
 from ..spec.catalog import get_format
@@ -69,6 +70,23 @@ class Variation:
 
 def nan_scales(op: Operation, rows: Codes) -> Mask:
     return is_nan(split(op, rows)[0], quantiser(op).scale)
+
+
+def _infinite_scale(d: Departures) -> Mask:
+    x = values(d.op, d.operands)[0]
+    number = ~np.isnan(x).any(axis=1)
+    beyond = 255 - get_format(quantiser(d.op).element).emax
+    rounded_up = (d.want[:, 0] == 255) & (d.got[:, 0] == beyond)  # to an infinity, by the rule even
+    return np.asarray(number & (rounded_up | (np.isinf(x).any(axis=1) & np.isin(d.got[:, 0], (254, 255, beyond)))))
+
+
+def _nan_elements(d: Departures) -> Mask:
+    """Do rows differ only where a scaled element is a NaN, 0 times infinity?"""
+    x, tensor = values(d.op, d.operands)
+    with np.errstate(all="ignore"):
+        nan = np.isnan(x * quantiser(d.op).scales(amax_bits(x), d.op.mode or "", tensor)[1][:, None])
+    scales, codes = ((a, b) for a, b in zip(split(d.op, d.got), split(d.op, d.want)))
+    return np.asarray((scales[0] == scales[1]) & (nan | (codes[0] == codes[1])).all(axis=1))
 
 
 def _no_zero(op: Operation) -> bool:
@@ -147,6 +165,20 @@ VARIATIONS = (
         "OCP MX 1.0 5.1: every value of a block with a NaN scale is NaN, whatever its elements",
         is_scale,
         lambda d: nan_scales(d.op, d.got) & nan_scales(d.op, d.want),
+    ),
+    Variation(
+        "nan-without-nan",
+        "what a NaN becomes in a format that has none",
+        "OCP MX 1.0 5.3: a NaN source is implementation-defined",
+        lambda op: is_scale(op) and quantiser(op).element == "e2m1fn" and quantiser(op).tensor,
+        _nan_elements,
+    ),
+    Variation(
+        "infinite-block-scale",
+        "the E8M0 scale of a block with an infinity",
+        "OCP MX 1.0 6.3 takes a logarithm of it: NaN, 2^127 (TransformerEngine), 2^(128 - emax) (torchao 0.18)",
+        lambda op: is_scale(op) and quantiser(op).scale == "e8m0fnu",
+        _infinite_scale,
     ),
     Variation(
         "zero-block-scale",

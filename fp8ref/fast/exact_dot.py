@@ -1,6 +1,6 @@
 """Exact dot products at the speed of float64 matrix multiplication.
 
-Every operand of at most 8 bits is an integer in units of its smallest bit.  Where both operands' bit ranges and log2 K
+Every operand of at most 16 bits is an integer in units of its smallest bit.  Where both operands' bit ranges and log2 K
 fit into 53 bits, one float64 product is exact in whatever order it is summed.  Otherwise operands are cut into slices
 of fewer bits, whose products are exact one by one and are then added without error (``expansion.py``).  The bit ranges
 are those of the format, or, where these do not suffice, those of the data at hand.
@@ -84,9 +84,9 @@ def format_range(f: Format) -> tuple[int, int]:
 def _code_ranges(f: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """lsb and top of every code; of those that are zero or no number, bounds that never count."""
     values = decode_codes(np.arange(1 << f.k, dtype=code_dtype(f)), f, F64).view(np.float64)
-    ranges = [data_range(v[None]) if np.isfinite(v) and v else (1 << 20, -(1 << 20)) for v in values]
-    lsb, top = np.array(ranges, np.int64).T
-    return lsb, top
+    usual = np.isfinite(values) & (values != 0)
+    lsb, top = _ranges(np.where(usual, values, 1.0))
+    return np.where(usual, lsb, 1 << 20), np.where(usual, top, -(1 << 20))
 
 
 def codes_range(codes: Array, f: Format) -> tuple[int, int]:
@@ -102,10 +102,16 @@ def data_range(v: Floats) -> tuple[int, int]:
     nonzero = v[v != 0]
     if nonzero.size == 0:
         return 0, 0
-    fraction, e = np.frexp(nonzero)
+    lsb, top = _ranges(nonzero)
+    return int(lsb.min()), int(top.max())
+
+
+def _ranges(v: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """lsb and top of each of some finite values that are not zero."""
+    fraction, e = np.frexp(v)
     units = np.ldexp(fraction, BITS).astype(np.int64)
     lowest = np.frexp((units & -units).astype(np.float64))[1] - 1
-    return int((e - BITS + lowest).min()), int(e.max())
+    return (e - BITS + lowest).astype(np.int64), e.astype(np.int64)
 
 
 def slices(v: Floats, lsb: int, width: int, count: int) -> list[Floats]:
