@@ -26,7 +26,7 @@ import md
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = "..."
 RUN = ("fp8ref ", "echo ", "sed ")  # any other command a page only names
-LONG = ("--level 2", "--level 3")
+LONG = ("--level 2", "--level 3", "system fp8-bert")
 TIMEOUT = 300
 
 
