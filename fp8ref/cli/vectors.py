@@ -22,6 +22,7 @@ from ..vectors.section import Block, Section
 from ..vectors.source import Source, Unreadable, open_source, standard_input
 from ..vectors.verify import Tally
 from ..vectors.verify import verify as compare
+from .c_model import c_model
 from .errors import BadInput, OneLine
 
 DOES_NOT_CONFORM, NOTHING_RAN = 1, 5
@@ -52,6 +53,9 @@ class Progress:
 @click.group()
 def vectors() -> None:
     """Golden answers as files: make them, export them, verify them."""
+
+
+vectors.add_command(c_model)
 
 
 def _operation(
@@ -164,7 +168,7 @@ def _write(output: Path, form: Form, made: Sections, force: bool) -> None:
         if form.stream:
             write_file(output, form, made, force)
         else:
-            for path in form.exporter(made, output):
+            for path in form.exporter(made, output, force):
                 click.echo(str(path))
     except FileExistsError as error:
         raise BadInput(str(error)) from None

@@ -16,7 +16,7 @@ from .section import Block, Section
 
 Sections = Iterable[tuple[Section, Iterator[Block]]]  # each section's blocks are taken before the next section
 Writer = Callable[[Sections, IO[bytes]], None]
-Exporter = Callable[[Sections, Path], list[Path]]
+Exporter = Callable[[Sections, Path, bool], list[Path]]  # True replaces existing files
 Reader = Callable[[Any], Iterator[Any]]
 
 
@@ -56,7 +56,8 @@ class Form:
     @property
     def reader(self) -> Reader:
         if not self.reads:
-            raise ValueError(f"{self.name} is written only; jsonl and testfloat are read")
+            read = ", ".join(form.name for form in FORMS.values() if form.reads)
+            raise ValueError(f"{self.name} is written only; {read} are read")
         found: Reader = _resolve(self.reads)
         return found
 
