@@ -69,7 +69,8 @@ def _picked(pool: Codes, name: str) -> st.SearchStrategy[int]:
     groups = [ordered[~special & (x.sig == 0)].tolist()]
     for e in sorted(np.unique(binade[~special & (x.sig > 0)]).tolist(), key=lambda e: (abs(e), e)):
         groups.append(ordered[~special & (x.sig > 0) & (binade == e)].tolist())
-    groups = [group for group in (*groups, ordered[special].tolist()) if group]
+    groups += [ordered[x.infinite].tolist(), ordered[x.nan].tolist()]
+    groups = [group for group in groups if group]
 
     def pick(drawn: tuple[list[int], int, bool]) -> int:
         group, index, negative = drawn
@@ -210,10 +211,12 @@ def arrays(
     side = st.sampled_from((1, 2, 3, 7, 8, 17))
     shapes = shapes or st.sampled_from(short).map(lambda n: (n,)) | st.tuples(side, side)
 
+    some, many = (st.lists(elements, min_size=n, max_size=DRAWN_ELEMENTS) for n in (1, DRAWN_ELEMENTS // 2))
+
     @st.composite
     def draw_array(draw: st.DrawFn) -> Codes:
         shape, layout = draw(shapes), draw(st.sampled_from(sorted(layouts, key=list(LAYOUTS).index)))
-        few = draw(st.lists(elements, min_size=1, max_size=DRAWN_ELEMENTS))
+        few = draw(some | many)
         flat = np.resize(np.array(few, holder), int(np.prod(shape)))
         return laid_out(flat.reshape(shape), layout)
 

@@ -26,6 +26,7 @@ from ..cases.dot_cases import Cases
 from ..cases.dots import bound_of
 from ..cases.flags import parts_of
 from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
+from ..cases.selection import cases
 from ..check.products import differing, outside
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes
@@ -107,12 +108,16 @@ class ConversionSuite(Suite):
     def source(self) -> str:
         return self.op.operands[0]
 
-    def inputs(self, *extra: SearchStrategy[int]) -> SearchStrategy[Codes]:
+    def inputs(self) -> SearchStrategy[Codes]:
         """Arrays of source codes, in any shape and layout."""
-        elements = near_thresholds(self.op.result, source=self.source)
-        for more in (operands(self.op).map(lambda case: case[0]), *extra):
-            elements = elements | more
+        elements = near_thresholds(self.op.result, source=self.source) | operands(self.op).map(lambda case: case[0])
         return arrays(elements, self.source)
+
+    def holds(self, strategy: SearchStrategy[Any], claim: Callable[[Any], None]) -> None:
+        """First what Hypothesis finds and shrinks, then all the cases that ``fp8ref check`` asks."""
+        __tracebackhide__ = True
+        super().holds(strategy, claim)
+        claim(cases(self.op, self.level, 0)[0])
 
     def equals_the_law(self, x: Codes) -> None:
         __tracebackhide__ = True
@@ -156,6 +161,7 @@ class ConversionSuite(Suite):
         def claim(x: Codes) -> None:
             __tracebackhide__ = True
             x = x.ravel()
+            x = np.concatenate([x, x + x.dtype.type(1)])  # beside every input its neighbour
             got = self.ask(x)
             number = ~is_nan(x, self.source) & ~is_nan(got, f.name)
             if not number.any():

@@ -1,0 +1,118 @@
+"""The example of another project's tests, run as that project would run them: it passes, and finds planted bugs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tools" / "examples" / "foreign_project"
+INSTALLED = any(point.value == "_fp8ref_pytest" for point in entry_points(group="pytest11"))
+PLUGIN = [] if INSTALLED else ["-p", "_fp8ref_pytest"]
+TIES_AWAY = ("(magnitude >> np.uint32(20) & np.uint32(1))", "np.uint32(1)")
+LOSES_NAN = ("np.where(magnitude > np.uint32(0x7F800000), np.uint32(0x7F), code)", "code")
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "150", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=environment)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def plant(project: Path, bug: tuple[str, str]) -> None:
+    text = (project / "kernel.py").read_text()
+    assert text.count(bug[0]) == 1
+    (project / "kernel.py").write_text(text.replace(*bug))
+
+
+def test_the_correct_kernel_passes(project: Path) -> None:
+    done = run(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\b15 passed", done.stdout)
+
+
+def test_a_planted_bug_is_found_and_shrunk(project: Path) -> None:
+    plant(project, TIES_AWAY)
+    done = run(project, "-k", "equals_the_law or saturates")
+    assert done.returncode == 1
+    assert "why    ties go away from zero" in done.stdout
+    # the drawn counterexample: one element, halfway between two codes of which the even one is right
+    (shrunk,) = re.findall(r"case=array\(\[(\d+)\], dtype=uint32\)", done.stdout)
+    assert int(shrunk) & 0xFFFFF == 0x80000
+    assert int(shrunk) >> 20 & 1 == 0
+    assert int(shrunk) >> 31 == 0
+    a, b = map(int, re.search(r"case=\((\d+), (\d+)\)", done.stdout).groups())  # type: ignore[union-attr]
+    assert max(a, b) < 0x80
+    assert "All traceback" not in done.stderr
+
+
+def test_a_planted_bug_of_nan_breaks_the_special_values_alone(project: Path) -> None:
+    plant(project, LOSES_NAN)
+    done = run(project, "-k", "TestToE4M3 and not equals")
+    assert done.returncode == 1
+    failed = set(re.findall(r"^FAILED \S+::(\w+)", done.stdout, re.M))
+    assert failed == {"test_zeros_infinities_and_nans"}
+
+
+# -- the plugin -------------------------------------------------------------------------------------------------------
+def test_the_plugin_collects_a_test_for_each_claim(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
+    done = run(tmp_path, *PLUGIN, "--fp8ref-impl", "mini:ties-away", "--fp8ref-impl", "mini:raises", "-rA")
+    assert done.returncode == 1
+    assert "1 passed" in done.stdout
+    assert "4 failed" in done.stdout
+    assert "FAILED fp8ref:mini:ties-away::convert/f32/e4m3fn/rne.sat" in done.stdout
+    assert "why    ties go away from zero" in done.stdout
+    assert "crash" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_the_plugin_selects_and_knows_failures(tmp_path: Path) -> None:
+    known = tmp_path / "known.toml"
+    entry = '[[expected]]\noperation = "{}"\nfinding = "{}"\nreason = "known"\n'
+    known.write_text(
+        'schema = "fp8ref/expected/1"\n'
+        + entry.format("convert/f32/e4m3fn/rne.sat", "rounding-rna")
+        + entry.format("convert/bf16/e4m3fn/rne.sat", "rounding-rna")
+    )
+    impls = [*PLUGIN, "--fp8ref-impl", "mini:ties-away", "--fp8ref-expect", "known.toml", "-rxX"]
+    done = run(tmp_path, *impls, "--fp8ref-select", "convert/f32/e4m3fn")
+    assert (done.returncode, "1 xfailed" in done.stdout, "expected: known" in done.stdout) == (0, True, True)
+    impls[len(PLUGIN) + 1] = "mini:correct"
+    done = run(tmp_path, *impls, "--fp8ref-select", "convert/bf16/e4m3fn", "-k", "rne.sat")
+    assert (done.returncode, "1 xpassed" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--fp8ref-impl", "nonesuch"], "unknown implementation 'nonesuch'"),
+        (["--fp8ref-impl", "mini:correct", "--fp8ref-select", "sqrt"], "nothing claimed matches 'sqrt'"),
+        (["--fp8ref-impl", "mini:correct", "--fp8ref-expect", "absent"], "--fp8ref-expect"),
+    ],
+)
+def test_the_plugin_refuses_in_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run(tmp_path, *PLUGIN, *arguments)
+    assert done.returncode == 4
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unused_plugin_imports_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "import sys\n\n\ndef test_own():\n    assert '_fp8ref_pytest' in sys.modules\n"
+        "    assert not [m for m in sys.modules if m.split('.')[0] in ('fp8ref', 'numpy', 'ml_dtypes')]\n"
+    )
+    done = run(tmp_path, *PLUGIN)
+    assert done.returncode == 0, done.stdout
