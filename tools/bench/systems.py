@@ -20,7 +20,18 @@ from pathlib import Path
 import numpy as np
 
 import fp8ref
-from fp8ref.systems import adam8, dynamic_fixed_point, hawq, ibert, llm_int8, primitives, s2fp8, scale_propagation
+from fp8ref.systems import (
+    adam8,
+    dynamic_fixed_point,
+    hawq,
+    ibert,
+    integer_gemm,
+    llm_int8,
+    power_of_exponent,
+    primitives,
+    s2fp8,
+    scale_propagation,
+)
 from fp8ref.systems.fp8_bert import recipes
 
 QUANTISER, PRODUCT = 30.0, 25.0  # targets: million elements a second; per cent of float32 BLAS
@@ -86,6 +97,15 @@ def quantisers(n: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "fp8-bert, mxfp8_e4m3", lambda: recipes.quantise_activations(rows, "mxfp8_e4m3", seen)
     yield "scale-propagation, quantise", lambda: scale_propagation.quantise(rows)
     yield "scale-propagation, rescale of int64", lambda: scale_propagation.rescale(q.astype(np.int64), Fraction(1))
+    wider = x.astype(np.float64)
+    for E, M in ((0, 7), (2, 5), (4, 3), (5, 2)):
+        grid = power_of_exponent.Grid(E, M, 4.1)
+        yield f"power-of-exponent, {grid.name}, codes", partial(grid.codes, x)
+        yield f"power-of-exponent, {grid.name}, values", partial(grid.quantise, x)
+    yield "power-of-exponent, E4M3, codes of float64", partial(power_of_exponent.Grid(4, 3, 4.1).codes, wider)
+    yield "power-of-exponent, E4M3, values of float64", partial(power_of_exponent.Grid(4, 3, 4.1).quantise, wider)
+    for bits in (8, 6):
+        yield f"integer-gemm, {bits} bits", partial(integer_gemm.quantise, rows, 3.9, bits)
     words = rng.integers(0, 256, n, dtype=np.uint8)
     yield "integer-fine-tuning, nearest", lambda: dynamic_fixed_point.to_fixed(x)
     yield "integer-fine-tuning, stochastic", lambda: dynamic_fixed_point.to_fixed(x, 8, words, 8)
