@@ -77,6 +77,8 @@ def package_of(path: Path) -> Path:
 
 def words(section: Section, block: Block) -> bytes:
     """The words of a block, a line each."""
+    if not block.size:
+        return b""
     parts = [to_digits(x, c).reshape(block.size, -1) for x, c in zip(arrays(section, block), case_columns(section))]
     end = np.full((block.size, 1), ord("\n"), np.uint8)
     return np.concatenate([*parts, end], axis=1).tobytes()

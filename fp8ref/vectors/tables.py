@@ -100,7 +100,7 @@ def found_of(section: Section, sha256: str, table: dict[str, NDArray[Any]], wher
     for column in case_columns(section):
         array = table[column.name]
         if column.dtype.kind == "u" and column.bits < 8 * column.dtype.itemsize:
-            bad = (array >> column.bits != 0).reshape(len(array), -1).any(axis=1)
+            bad = (array >> column.bits != 0).reshape(len(array), column.elements).any(axis=1)
             if bad.any():
                 case = int(np.argmax(bad))
                 raise Unreadable(

@@ -33,7 +33,7 @@ def made(operation: str, n: int = 300) -> tuple[Section, Block]:
 
 def written(form: str, path: Path, *operations: str, n: int = 300) -> list[Path]:
     sections = [made(operation, n) for operation in operations]
-    return get_form(form).exporter([(section, iter([block])) for section, block in sections], path, False)
+    return get_form(form).exporter([(section, iter([block[:0], block])) for section, block in sections], path, False)
 
 
 def read(path: Path) -> tuple[Section, Block]:
@@ -51,3 +51,10 @@ def comes_back(form: str, path: Path, operation: str) -> None:
     for mine, theirs in zip(arrays(section, block), arrays(found, again)):
         assert mine.dtype == theirs.dtype
         np.testing.assert_array_equal(mine, theirs)
+
+
+def empty_comes_back(form: str, path: Path) -> None:
+    section, block = made(CONVERSION)
+    get_form(form).exporter([(section, iter([block[:0]]))], path, False)
+    found, _ = next(iter([(piece.section, piece.block) for piece in found_in(open_source(path))]), (None, None))
+    assert found is None or found.count == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from second_oracles.exact import TABLES
-from vectors.tabular import CONVERSION, OPERATIONS, comes_back, read, written
+from vectors.tabular import CONVERSION, OPERATIONS, comes_back, empty_comes_back, read, written
 
 from fp8ref.vectors.source import Unreadable
 
@@ -35,6 +35,10 @@ def change(path: Path, **members: Any) -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_is_written_is_read(tmp_path: Path, operation: str) -> None:
     comes_back("memh", tmp_path / "v.memh", operation)
+
+
+def test_a_section_without_cases(tmp_path: Path) -> None:
+    empty_comes_back("memh", tmp_path / "v.memh")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

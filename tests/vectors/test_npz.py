@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vectors.tabular import CONVERSION, OPERATIONS, comes_back, made, read, written
+from vectors.tabular import CONVERSION, OPERATIONS, comes_back, empty_comes_back, made, read, written
 
 from fp8ref.vectors.source import Unreadable
 
@@ -17,6 +17,10 @@ from fp8ref.vectors.source import Unreadable
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_is_written_is_read(tmp_path: Path, operation: str) -> None:
     comes_back("npz", tmp_path / "v.npz", operation)
+
+
+def test_a_section_without_cases(tmp_path: Path) -> None:
+    empty_comes_back("npz", tmp_path / "v.npz")
 
 
 def test_numpy_alone_reads_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vectors.tabular import CONVERSION, OPERATIONS, comes_back, made, read, written
+from vectors.tabular import CONVERSION, OPERATIONS, comes_back, empty_comes_back, made, read, written
 
 from fp8ref.vectors.source import Unreadable
 
@@ -19,6 +19,10 @@ pq: Any = pytest.importorskip("pyarrow.parquet")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_is_written_is_read(tmp_path: Path, operation: str) -> None:
     comes_back("parquet", tmp_path / "v.parquet", operation)
+
+
+def test_a_section_without_cases(tmp_path: Path) -> None:
+    empty_comes_back("parquet", tmp_path / "v.parquet")
 
 
 def test_pyarrow_alone_reads_it(tmp_path: Path) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from vectors.tabular import made
+
+from fp8ref.vectors.files import write_file
+from fp8ref.vectors.forms import get_form
 
 RUN = Path(__file__).parents[2] / "tools" / "rtl" / "run.py"
 
@@ -41,7 +45,7 @@ def verdicts(bench: ModuleType, capsys: pytest.CaptureFixture[str], *arguments: 
 
 
 @needs_iverilog
-@pytest.mark.parametrize(("overflow", "n"), [([], "65536"), (["--nonsat"], "8192")])
+@pytest.mark.parametrize(("overflow", "n"), [([], "65536"), (["--nonsat"], "4096")])
 def test_good_designs_conform_to_the_words(
     bench: ModuleType, capsys: pytest.CaptureFixture[str], overflow: list[str], n: str
 ) -> None:
@@ -108,13 +112,22 @@ def test_a_missing_simulator_is_told(
 
 
 @needs_iverilog
+def test_the_shipped_vectors(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("iverilog", "--nonsat", "--vectors", str(RUN.parents[2] / "vectors"))
+    code, lines = verdicts(bench, capsys, *given)
+    assert code == 0
+    assert [line.split(" conforms: 0 of ")[0] for line in lines] == ["f32_to_e4m3fn", "mul_e4m3fn"]
+    assert " 0 of 65536 cases differ" in lines[1]
+    code, lines = verdicts(bench, capsys, *given, "--bug", "2")
+    assert code == 1
+    assert all("does not conform" in line for line in lines)
+    assert bench.main(["iverilog", "--design", "mul_e4m3fn", *given[2:]]) == 4
+    assert "holds no cases of mul/e4m3fn.e4m3fn/e4m3fn/rne.sat;flags=1" in capsys.readouterr().err
+
+
+@needs_iverilog
 def test_vectors_from_a_file(bench: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Any form will do; one answer of the file is wrong, and the design that contradicts it is named."""
-    from vectors.tabular import made
-
-    from fp8ref.vectors.files import write_file
-    from fp8ref.vectors.forms import get_form
-
     section, block = made("convert/f32/e4m3fn/rne.sat", 200)
     block.result[17] ^= 1
     write_file(tmp_path / "v.fpv", get_form("testfloat"), [(section, iter([block]))])

@@ -15,7 +15,7 @@ from fp8ref.vectors.source import open_source
 SHOWN = 5
 
 
-@cocotb.test()
+@cocotb.test()  # type: ignore[untyped-decorator]
 async def conforms(dut: Any) -> None:
     cases = wrong = 0
     path = Path(os.environ["FP8REF_VECTORS"])

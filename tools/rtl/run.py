@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fp8ref.cases.operation import Operation
 from fp8ref.vectors.c_model import c_model
 from fp8ref.vectors.files import found_in, sections_of
 from fp8ref.vectors.forms import Sections
 from fp8ref.vectors.generate import Recipe, generate
 from fp8ref.vectors.memh import write
+from fp8ref.vectors.section import Section
 from fp8ref.vectors.source import open_source
 
 HERE = Path(__file__).resolve().parent
@@ -36,10 +38,12 @@ TOTALS = re.compile(r"(\d+) of (\d+) cases differ")
 
 @dataclass(frozen=True)
 class Design:
-    """A design of this folder: its name, what it computes under each overflow rule, and the macros of its benches."""
+    """A design of this folder: its name, what it computes under each overflow rule, its cases among the shipped
+    vectors, and the macros of its benches."""
 
     name: str
     operation: str
+    shipped: str
     macros: tuple[str, ...] = ()
 
     @property
@@ -48,8 +52,8 @@ class Design:
 
 
 DESIGNS = (
-    Design("f32_to_e4m3fn", "convert/f32/e4m3fn/rne"),
-    Design("mul_e4m3fn", "mul/e4m3fn.e4m3fn/e4m3fn/rne", ("BINARY",)),
+    Design("f32_to_e4m3fn", "convert/f32/e4m3fn/rne", "convert/f32_to_e4m3fn.jsonl.gz"),
+    Design("mul_e4m3fn", "mul/e4m3fn.e4m3fn/e4m3fn/rne", "arithmetic/e4m3fn_mul.fpv.gz", ("BINARY",)),
 )
 
 
@@ -68,17 +72,32 @@ class Job:
     def parameters(self) -> dict[str, int]:
         return {"SATURATE": self.saturate, "BUG": self.bug}
 
+    @property
+    def operation(self) -> Operation:
+        return Section.of(f"{self.design.operation}.{'sat' if self.saturate else 'nonsat'}").operation
+
     def words(self) -> Path:
         """The cases as words for $readmemh, of the file that was given or made by the recipe."""
         path = self.folder / "vectors.memh"
-        write(self._sections(), path, force=True)
+        if not write(self._sections(), path, force=True):
+            raise ValueError(f"{self._given} holds no cases of {self.operation}")
         return path
 
+    @property
+    def _given(self) -> Path | None:
+        if self.vectors is not None and self.vectors.is_dir():
+            return self.vectors / self.design.shipped
+        return self.vectors
+
     def _sections(self) -> Sections:
-        if self.vectors is not None:
-            return sections_of(found_in(open_source(self.vectors)))
-        recipe = Recipe.of(f"{self.design.operation}.{'sat' if self.saturate else 'nonsat'}", n=self.count)
-        return [(recipe.section(bins=False), generate(recipe, bins=False))]
+        if self._given is None:
+            recipe = Recipe.of(self.operation, n=self.count)
+            yield recipe.section(bins=False), generate(recipe, bins=False)
+            return
+        for section, blocks in sections_of(found_in(open_source(self._given))):
+            if section.operation == self.operation:
+                yield section, blocks
+                return
 
 
 def tool(command: list[str], folder: Path) -> None:
@@ -169,14 +188,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("way", choices=WAYS)
     parser.add_argument("--design", choices=[d.name for d in DESIGNS], help="one design; by default each")
-    parser.add_argument("--bug", type=int, default=0, choices=[0, 1, 2], help="a planted fault: 1 ties, 2 sticky bit")
+    parser.add_argument(
+        "--bug",
+        type=int,
+        default=0,
+        choices=[0, 1, 2],
+        help="a planted fault: 1 ties go away, 2 the sticky bit is lost",
+    )
     parser.add_argument("--nonsat", action="store_true", help="overflows become NaN")
     parser.add_argument("-n", type=int, default=20000, metavar="CASES", help="how many (a pair of codes has 65536)")
-    parser.add_argument("--vectors", type=Path, help="a vector file instead of generated cases; needs --design")
+    parser.add_argument("--vectors", type=Path, help="a vector file, or the folder of shipped ones")
     parser.add_argument("--build", type=Path, help="build here and keep it; by default a temporary folder")
     args = parser.parse_args(arguments)
-    if args.vectors and not args.design:
-        parser.error("--vectors are of one operation: name the --design too")
     missing = [name for name in WAYS[args.way][0] if shutil.which(name) is None]
     if missing:
         print(f"{missing[0]} is not installed; on Debian: apt-get install iverilog verilator", file=sys.stderr)
