@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -25,7 +26,7 @@ from ..vectors.verify import verify as compare
 from .c_model import c_model
 from .errors import BadInput, OneLine
 
-DOES_NOT_CONFORM, NOTHING_RAN = 1, 5
+DOES_NOT_CONFORM, INTERRUPTED, NOTHING_RAN = 1, 2, 5
 TININESS = click.Choice(["after", "before", "delivered"])
 PATIENCE = 2.0  # seconds without a word
 
@@ -138,7 +139,7 @@ def generate_(
     if output is None:
         if not chosen.stream:
             raise BadInput(f"{chosen.name} is written into files: say -o FILE")
-        chosen.pipe_writer(made, _standard_output())
+        _pipe(chosen, made)
     else:
         _write(output, chosen, made, force)
     progress.done()
@@ -155,10 +156,14 @@ def _each(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:
         progress(block.size)
 
 
-def _standard_output() -> IO[bytes]:
-    """Standard output in bytes; a pipe gets each block when it is made."""
+def _pipe(form: Form, made: Sections) -> None:
+    """Write to standard output, each block when it is made, until the reader has enough."""
     sys.stdout.flush()
-    return sys.stdout.buffer
+    try:
+        form.pipe_writer(made, sys.stdout.buffer)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERRUPTED)
 
 
 def _write(output: Path, form: Form, made: Sections, force: bool) -> None:
@@ -205,7 +210,7 @@ def export(file: Path, form: str, output: Path | None, force: bool) -> None:
             if output is not None:
                 _write(output, chosen, made, force)
             elif chosen.stream:
-                chosen.pipe_writer(made, _standard_output())
+                _pipe(chosen, made)
             else:
                 raise BadInput(f"{chosen.name} is written into files: say -o FILE")
     except OSError as error:

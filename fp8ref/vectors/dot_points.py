@@ -179,13 +179,13 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
     infinities = any(get_format(name).infinities for name in op.operands)
     nans = any(get_format(name).has_nan for name in op.operands)
     without = {} if infinities else dict.fromkeys(
-        ("inf*0", "inf-inf", "inf-inf c", "+inf", "-inf"), "the operands have no infinity"
+        ("inf*0", "inf-inf", "inf-inf-c", "+inf", "-inf"), "the operands have no infinity"
     )  # fmt: skip
     if k == 1 and infinities:
         without["inf-inf"] = "there is one lane"
     if not nans:
         without |= {f"nan{i}": "the operands have no NaN" for i in range(k)}
-    special = [*(f"nan{i}" for i in range(k)), "nan c", "inf*0", "inf-inf", "inf-inf c", "+inf", "-inf", "inf c"]
+    special = [*(f"nan{i}" for i in range(k)), "nan-c", "inf*0", "inf-inf", "inf-inf-c", "+inf", "-inf", "inf-c"]
     spread = ("0", f"<{bits - 1}", str(bits - 1), str(bits), str(bits + 1), f">{bits + 1}")
     reach = sum(
         get_format(name).emax - get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands
@@ -203,14 +203,14 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
         point("order", ("same", "differs"), "do sequential binary32 sums from either end differ?", _order,
               {"differs": "there is one product"} if k == 1 else {}),
         point("special", special, "the first NaN lane; infinities that meet zeros or each other", _special(k), without),
-        point("growth", ("+max", "-max", "same", "one sign"), "all products of one sign; all the largest", _growth,
+        point("growth", ("+max", "-max", "same", "one-sign"), "all products of one sign; all the largest", _growth,
               {} if all(get_format(name).signed for name in op.operands) else {"-max": "the operands have no sign"}),
         *_scale_points(op),
     )  # fmt: skip
 
 
-SCALES = ("nan a", "nan b", "inf", "zero", "max,max", "min,min", "max,min", "min,max", "max", "min", "other")
-BLOCKS = ("zero", "zero, scale nan", "subnormal x max", "max x min")
+SCALES = ("nan-a", "nan-b", "inf", "zero", "max,max", "min,min", "max,min", "min,max", "max", "min", "other")
+BLOCKS = ("zero", "zero,nan-scale", "subnormal*max", "max*min")
 
 
 def _scale_codes(view: View) -> Any:
@@ -253,12 +253,12 @@ def _scale_points(op: Operation) -> tuple[Point, ...]:
     if name is None:
         return ()
     f = get_format(name)
-    missing = {} if f.has_nan else dict.fromkeys(("nan a", "nan b"), f"{name} has no NaN")
+    missing = {} if f.has_nan else dict.fromkeys(("nan-a", "nan-b"), f"{name} has no NaN")
     missing |= {} if f.infinities else {"inf": f"{name} has no infinity"}
     missing |= {} if f.zero else {"zero": f"{name} has no zero"}
-    none = {} if f.has_nan else {"zero, scale nan": f"{name} has no NaN"}
+    none = {} if f.has_nan else {"zero,nan-scale": f"{name} has no NaN"}
     if not get_format(op.operands[0]).has_subnormals:
-        none["subnormal x max"] = f"{op.operands[0]} has no subnormals"
+        none["subnormal*max"] = f"{op.operands[0]} has no subnormals"
     return (
         point("scales", SCALES, "the scales of a block, the rarest pair", _scale_codes, missing),
         point("block", BLOCKS, "blocks of zeros; elements and scales at opposite ends", _blocks_of, none),
@@ -269,6 +269,8 @@ def _class_of_result(op: Operation) -> Point:
     f = op.result
     missing = {name: why_empty(f, name) for name, there in zip(CLASSES, sizes(f)) if not there}
     missing["snan"] = "no result is a signalling NaN"
-    if model_of(op) is None:
-        missing["-zero"] = "an exact sum of zero is +0"
+    result = get_format(f)
+    least = sum(get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands)
+    if model_of(op) is None and scale_type(op) is None and least >= result.quantum_exponent(result.emin):
+        missing["-zero"] = "an exact sum of zero is +0, and none rounds to zero"
     return point("to", CLASSES, "class and sign of the result", lambda view: classes(view.result, f), missing)

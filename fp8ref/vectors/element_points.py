@@ -66,6 +66,14 @@ def _carry_out(view: View) -> NDArray[np.int64]:
 ZERO_SUMS = ("+0+0", "-0-0", "+0-0", "x-x")
 
 
+def _no_zero_sums(op: Operation) -> dict[str, str]:
+    """Sums of zeros that the signs of the operands' zeros do not allow."""
+    a, b = ((0, 1) if get_format(name).has_negative_zero else (0,) for name in op.operands)
+    sums = {(x, y ^ (op.family == "sub")) for x in a for y in b}
+    pairs = {"+0+0": {(0, 0)}, "-0-0": {(1, 1)}, "+0-0": {(0, 1), (1, 0)}}
+    return {name: "an operand has one zero" for name, signs in pairs.items() if not signs & sums}
+
+
 def _add_points(op: Operation) -> list[Point]:
     reach = op.result_format.p + 3
     p = max(get_format(name).p for name in op.operands)
@@ -77,8 +85,7 @@ def _add_points(op: Operation) -> list[Point]:
         point("cancel", depths, "binades lost by an effective subtraction", _cancel(p + 1),
               {f">{p}": f"the smallest difference of numbers of {p} bits lies {p} binades below"}),
         point("zerosum", ZERO_SUMS, "sums that are exactly zero", _zero_sum,
-              {} if all(get_format(name).has_negative_zero for name in op.operands) else
-              dict.fromkeys(ZERO_SUMS[1:3], "there is one zero"), {"+0+0": 1, "-0-0": 1, "+0-0": 2}),
+              _no_zero_sums(op), {"+0+0": 1, "-0-0": 1, "+0-0": 2}),
         point("carryout", ("no", "yes"), "does an effective addition carry into the next binade?", _carry_out),
     ]  # fmt: skip
 

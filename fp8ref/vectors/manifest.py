@@ -158,7 +158,7 @@ def check(directory: Path, advance: Progress = lambda n: None) -> dict[str, int]
     """
     cases: dict[str, int] = {}
     known = documents()
-    for entry in read(directory)["files"]:
+    for entry in sorted(read(directory)["files"], key=lambda entry: entry["form"] != "document"):
         path = directory / entry["name"]
         if not path.is_file():
             raise Unreadable(f"{path}: the manifest lists it, and it is not there")

@@ -112,6 +112,7 @@ def point(
     name: str, values: Sequence[str], asks: str, of: Callable[[View], Any], missing: Mapping[str, str] | None = None,
     room: Mapping[str, float] | None = None,
 ) -> Point:  # fmt: skip
+    assert not any(set(value) & set(' "\\') for value in values), name  # they are words of a line
     return Point(
         Coverpoint(name, tuple(values)), lambda view: np.asarray(of(view), np.int16), asks, missing or {}, room or {}
     )

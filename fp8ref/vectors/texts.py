@@ -16,6 +16,8 @@ EXAMPLES = {
     "add": "add/e5m2.e5m2/e5m2/rne.nonsat", "mul": "mul/e5m2.e5m2/e5m2/rne.nonsat",
     "div": "div/e5m2.e5m2/e5m2/rne.nonsat", "fma": "fma/e5m2.e5m2.e5m2/e5m2/rne.nonsat",
     "dot": "dot/e5m2.e5m2/f32/exact;k=32",
+    "block-scaled dot": "dot/e5m2.e5m2/f32/exact;block=32;k=64;scale=ue4m3",
+    "scale": "scale/f32/mxfp8_e4m3/floor",
 }  # fmt: skip
 STATUS = {
     "x bit 0 (01)": "NX, inexact", "x bit 1 (02)": "UF, underflow", "x bit 2 (04)": "OF, overflow",
