@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "show:explain",
     "list": "show:list_",
     "plot": "show:plot",
+    "prove": "prove:prove_",
     "system": "system:system",
     "vectors": "vectors:vectors",
 }

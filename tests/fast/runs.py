@@ -1,19 +1,8 @@
-"""Where the law's answers change over the codes of a float format, found from the law alone.
-
-The magnitude codes 0 .. infinity of a source are in the order of their values.  A *run* is a stretch of them with one
-answer.  Conversions are monotone (``test_monotone.py``), so the law has spoken about a whole run once it has been asked
-at both of its ends.  Guesses may say where to look first, for instance the ends under another overflow rule; an end is
-still accepted only where the law answers differently on its two sides, and a wrong guess costs a bisection.
-"""
+"""The law's runs of answers over the codes of a source, and the arrays held against them."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cache
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
@@ -22,105 +11,36 @@ from numpy.typing import NDArray
 
 import fp8ref
 from fp8ref import spec
+from fp8ref.check.law_runs import Law, Run, find_runs, guesses
 from fp8ref.spec import Format
+
+__all__ = ["DTYPES", "Mode", "Run", "disagreement", "every_code", "every_run", "find_runs", "nan_answer", "samples"]
 
 DTYPES: dict[str, Any] = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64}
 Mode = tuple[str, str]  # rounding, overflow
 
 
-@dataclass(frozen=True)
-class Run:
-    """Magnitude codes ``first`` .. ``last`` of the source all get ``code``."""
+def every_run(source: str, name: str, modes: Sequence[Mode]) -> tuple[dict[tuple[Mode, bool], list[Run]], int]:
+    """The runs of each mode and sign, and how often the law was asked.
 
-    first: int
-    last: int
-    code: int
-
-
-def find_runs(law: Callable[[int], int], last: int, guesses: Sequence[int]) -> list[Run]:
-    """The runs over 0 .. last; ``guesses`` are ascending positions at which a run may end."""
-    runs: list[Run] = []
-    first = 0
-    while first <= last:
-        answer = law(first)
-        if law(last) == answer:
-            same, different = last, last + 1
-        else:
-            same, different = _narrowed(law, answer, first, last, guesses)
-        while different - same > 1:
-            middle = (same + different) // 2
-            if law(middle) == answer:
-                same = middle
-            else:
-                different = middle
-        runs.append(Run(first, same, answer))
-        first = same + 1
-    return runs
-
-
-def _narrowed(law: Callable[[int], int], answer: int, first: int, last: int, guesses: Sequence[int]) -> tuple[int, int]:
-    """A position with the answer of the run that begins at ``first``, and one beyond the run."""
-    same = first
-    for at in range(bisect_left(guesses, first), len(guesses)):
-        for position in (guesses[at], min(guesses[at] + 1, last)):
-            if law(position) != answer:
-                return same, position
-            same = position
-    return same, last
-
-
-@cache
-def _position(x: Fraction, source: str) -> int:
-    """The magnitude code of the largest value of the source that does not exceed x."""
-    return spec.encode(x, source, "rtz")[0]
-
-
-def _guesses(source: str, f: Format, rounding: str) -> list[int]:
-    """Just below and at every value or, to nearest, every midpoint of the format."""
-    rungs = [abs(f.lowest) if f.fixed_point else f.max, *sorted({abs(v) for v in f.values()})]
-    rungs = sorted({*rungs, rungs[-1] + (rungs[-1] - rungs[-2])})
-    points = rungs
-    if rounding in ("rne", "rna"):
-        points = [(low + high) / 2 for low, high in pairwise(rungs)]
-    at = [_position(x, source) for x in points if x <= spec.get_format(source).max]
-    return sorted({p + d for p in at for d in (-1, 0) if p + d >= 0})
-
-
-class Law:
-    """The law's answers to one source and format, remembered."""
-
-    def __init__(self, source: str, name: str) -> None:
-        self.source, self.format = spec.get_format(source), spec.get_format(name)
-        self.calls = 0
-
-    def runs(self, rounding: str, overflow: str, negative: bool, guesses: Sequence[int]) -> list[Run]:
-        answers: dict[int, int] = {}
-        sign = self.source.sign_bit if negative else 0
-
-        def law(magnitude: int) -> int:
-            if magnitude not in answers:
-                self.calls += 1
-                datum = spec.unpack(sign | magnitude, self.source)
-                answers[magnitude] = spec.encode(datum, self.format, rounding, overflow)[0]
-            return answers[magnitude]
-
-        return find_runs(law, self.source.infinity_code, guesses)
-
-    def every_run(self, modes: Sequence[Mode]) -> dict[tuple[Mode, bool], list[Run]]:
-        """The runs of each mode and sign; the ends found first are guesses for the modes that differ in overflow."""
-        found: dict[tuple[Mode, bool], list[Run]] = {}
-        ends: dict[str, list[int]] = {}
-        for rounding, overflow in modes:
-            directed = rounding in ("rtp", "rtn")
-            for negative in (False, True):
-                key = f"{rounding}{negative}" if directed else rounding
-                if key not in ends:
-                    ends[key] = _guesses(self.source.name, self.format, rounding)
-                runs = self.runs(rounding, overflow, negative, ends[key])
-                found[(rounding, overflow), negative] = runs
-                if directed or not negative:
-                    ends[key] = [run.last for run in runs]
-        return found
+    The ends found first are guesses for the modes that differ in overflow.
+    """
+    found: dict[tuple[Mode, bool], list[Run]] = {}
+    ends: dict[str, list[int]] = {}
+    calls = 0
+    for rounding, overflow in modes:
+        law = Law(source, name, spec.get_projection(spec.get_format(name), rounding, overflow))
+        directed = rounding in ("rtp", "rtn")
+        for negative in (False, True):
+            key = f"{rounding}{negative}" if directed else rounding
+            if key not in ends:
+                ends[key] = guesses(law.source, law.format, rounding)
+            runs = law.runs(negative, ends[key])
+            found[(rounding, overflow), negative] = runs
+            if directed or not negative:
+                ends[key] = [run.last for run in runs]
+        calls += law.calls
+    return found, calls
 
 
 def nan_answer(f: Format) -> int:

@@ -1,0 +1,147 @@
+"""Exhaustive claims: what is provable, that a wrong answer refutes, that a certificate can be repeated and not bent."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fp8ref.cases.operation import Operation
+from fp8ref.check.proof import Claim, NotProvable, law_of, prove
+from fp8ref.cli.prove import prove_
+
+DECODE = "decode/e5m2/f32"
+
+
+def claim(text: str, impl: str = "") -> Claim:
+    return Claim(Operation.parse(text), impl)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(prove_, list(arguments))
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("convert/f64/e4m3fn/rne.sat", "at most 32 bits"),
+        ("convert/f32/e4m3fn/*", "rounding.overflow"),
+        ("convert/f32/e4m3fn/rne.sat;flags=1", "single values"),
+        ("fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat", "at most 16 bits"),
+        ("dot/e4m3fn.e4m3fn/f32/exact", "provable are"),
+    ],
+)
+def test_what_cannot_be_proved(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        claim(text)
+
+
+def test_an_unprovable_claim_is_a_usage_error() -> None:
+    assert issubclass(NotProvable, ValueError)
+    code, said = run("convert/f64/e4m3fn/rne.sat")
+    assert code == 4
+    assert "at most 32 bits" in said
+
+
+@pytest.mark.parametrize("overflow", ["sat", "nonsat"])
+def test_the_runs_are_the_nearest_values(overflow: str) -> None:
+    """Held against Fractions: the value of e4m3fn nearest to a float32, the even code of two."""
+    rng = np.random.default_rng(0)
+    law = law_of(claim(f"convert/f32/e4m3fn/rne.{overflow}"))
+    normal = (((1 + Fraction(i % 8, 8)) * Fraction(2) ** (i // 8 - 7)) for i in range(8, 127))
+    values = [*(Fraction(i, 512) for i in range(8)), *normal]
+    for code in rng.integers(0x3A000000, 0x44000000, 300).tolist():  # 2^-11 to 512
+        x = Fraction(float(np.uint32(code).view(np.float32)))
+        if x > 464:
+            want = 126 if overflow == "sat" else 127
+        else:
+            want = min(range(127), key=lambda i: (abs(values[i] - x), i % 2))
+        assert int(law(code, 1)[0]) == want
+
+
+def test_a_shard_is_the_same_in_any_process() -> None:
+    what = claim("convert/f32/e5m2/rtz.nonsat")
+    chosen = [(first, 1 << 16) for first in (0, 0x3F800000, 0x477F0000, 0x7F7F8000, 0x7F800000, 0xC7000000)]
+    alone, together = (sorted(prove(what, chosen, jobs), key=lambda s: s.first) for jobs in (1, 2))
+    assert alone == together
+    assert not any(shard.wrong for shard in alone)
+
+
+def test_a_planted_fault_refutes() -> None:
+    (shard,) = prove(claim("convert/f32/e4m3fn/rne.sat", "mini:truncates"), [(0x3F8F0000, 1 << 12)])
+    assert shard.wrong > 0
+    assert shard.counterexample is not None
+    (code,), got, want = shard.counterexample
+    x = float(np.uint32(code).view(np.float32))
+    assert (got, want) == (0x38, 0x39)
+    assert 1.0625 < x < 1.125  # nearer to 1.125, cut to 1
+
+
+def test_a_refuted_claim_leaves_no_certificate(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    code, said = run("decode/e4m3fn/f32", "--impl", "mini:decode-bias", "-o", str(file), "--jobs", "1")
+    assert code in (1, 4, 6)
+    assert not file.exists()
+    code, said = run("convert/f16/e4m3fn/rne.sat", "--impl", "ml_dtypes", "-o", str(file), "--jobs", "1")
+    assert code == 1
+    assert "the law says 7E" in said
+    assert not file.exists()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("proof") / "decode.json"
+    assert run(DECODE, "-o", str(file), "--jobs", "1")[0] == 0
+    return file.read_text()
+
+
+def test_a_certificate_is_repeated(certificate: str, tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(certificate)
+    code, said = run("--verify", str(file), "--sample", "1%")
+    assert code == 0
+    assert "1 of 1 shards repeated, 256 cases" in said
+    code, said = run(DECODE, "-o", str(file))
+    assert code == 4
+    assert "--force" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "reason"),
+    [
+        (lambda d: d["shards"][0].__setitem__(2, "0" * 64), 1, "not the certified one"),
+        (lambda d: d["shards"][0].__setitem__(2, "x"), 4, "is no SHA-256"),
+        (lambda d: d["shards"].pop(), 4, "cover every input once"),
+        (lambda d: d["shards"][0].__setitem__(1, 128), 4, "cover every input once"),
+        (lambda d: d.__setitem__("mismatches", 3), 4, "3 mismatches"),
+        (lambda d: d.__setitem__("claim", "convert/f64/e5m2/rne.sat"), 4, "at most 32 bits"),
+        (lambda d: d.__setitem__("schema", "fp8ref/proof/9"), 4, "this version reads"),
+        (lambda d: d.pop("impl"), 4, "'impl' is missing"),
+    ],
+)
+def test_a_bent_certificate(certificate: str, tmp_path: Path, change: object, code: int, reason: str) -> None:
+    data = json.loads(certificate)
+    change(data)  # type: ignore[operator]
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(data))
+    found, said = run("--verify", str(file))
+    assert (found, reason in said) == (code, True), said
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\ud800"])
+def test_what_is_no_certificate(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.json"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    code, said = run("--verify", str(file))
+    assert code == 4
+    assert "c.json" in said
+
+
+@pytest.mark.parametrize("sample", ["0%", "101%", "1", "x%"])
+def test_a_part_that_is_none(tmp_path: Path, sample: str) -> None:
+    assert run("--verify", str(tmp_path), "--sample", sample)[0] == 4
