@@ -5,7 +5,7 @@ byte first, then one byte for the code of each element.  B is the block; ``;k=``
 schemes without a block of their own (32 by default).  ``scale/f32.f32/nvfp4/te`` takes x and the largest magnitude of
 the tensor (n).
 
-A scheme of a system outside the formats' standards is one more entry of ``QUANTISERS``.
+A scheme of a system outside the formats' standards is one more entry of ``SYSTEM_QUANTISERS``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..arrays.conversion import FLOAT_DTYPES
 from ..arrays.quantisers import Quantiser, of_scheme
+from .system_quantisers import SYSTEM_QUANTISERS
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -28,7 +29,7 @@ Codes = NDArray[Any]
 SOURCES = ("f32", "f16", "bf16")
 LONGEST, DEFAULT = 1 << 16, 32
 
-QUANTISERS: dict[str, Quantiser] = {}
+QUANTISERS = SYSTEM_QUANTISERS
 
 
 @lru_cache(maxsize=64)
