@@ -36,16 +36,18 @@ FUNCTIONS = {
 class Torch:
     """PyTorch's eager casts on a device, and those of FUNCTIONS that this release has for a float8 type.
 
-    ``device``: as torch names it, ``cpu`` or ``cuda``.  Raises Unavailable without torch or without the device.
+    ``device``: as torch names it, ``cpu`` or ``cuda``; ``product``: what answers dot and matrix products, ``scaled_mm``
+    or ``addmm``.  Raises Unavailable without torch or without the device.
     """
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", product: str = "scaled_mm") -> None:
         self.torch = require("torch", "pip install torch")
         try:
             self.device = self.torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise Unavailable(f"torch has no device {device!r} here ({reason}): try device=cpu") from error
+        self.products = torch_products.Products(self.torch, self.device, product)
         # E4M3 saturates since 2.13, everywhere from the same header [pytorch/pytorch pull request 178817]
         release = tuple(int(part) for part in self.torch.__version__.split(".")[:2])
         self.profile = get_profile("torch-since-2.13" if release >= (2, 13) else "torch-until-2.12")
@@ -71,11 +73,11 @@ class Torch:
         )
 
     def capabilities(self) -> Sequence[str]:
-        return [*self._claims.ids, *torch_products.claims(self.torch, self.device)]
+        return [*self._claims.ids, *self.products.claims()]
 
     def source(self, op: Operation) -> str:
         if op.asked.kind == "dot":
-            return "torch documents no order of summation; C is added to _scaled_mm's result"
+            return self.products.source(op)
         if op.family in FUNCTIONS:
             said = ": says nothing of float8" if op.mode else ""
             return f"PyTorch documentation, torch.{FUNCTIONS[op.family][0]}{said}"
@@ -86,7 +88,7 @@ class Torch:
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
         if op.asked.kind == "dot":
-            return torch_products.run(self.torch, self.device, op, *operands)
+            return self.products.run(op, *operands)
         self._claims.covering(op)
         tensors = [self._tensor(x).view(self._dtype(name)).to(self.device) for x, name in zip(operands, op.operands)]
         codes = carrier_dtype(op.result)

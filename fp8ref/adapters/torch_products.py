@@ -1,72 +1,108 @@
-"""PyTorch's products of FP8 matrices: ``torch._scaled_mm`` with both scales 1, and float32 matmul of decoded operands.
+"""PyTorch's products of matrices: ``torch._scaled_mm`` of FP8 operands, or ``torch.addmm`` of decoded ones.
 
-``_scaled_mm`` takes no addend: C is added to its result by torch.  PyTorch documents no order of summation, so every
-claim is free: ``*``.  A dot product is an entry on the diagonal of a product of 16 rows and 16 columns.
+PyTorch documents no order of summation, so every claim is free: ``*``.  A dot product is an entry on the diagonal of a
+product of 16 rows and 16 columns.
+
+``scaled_mm`` (the default) takes FP8 operands, a scale for every row and column where the operation has scales, and for
+dot products C as its bias, one a column; to matrix products C is added by torch.  ``addmm`` takes C as its input:
+float32 of decoded FP8 operands, and float16 and bfloat16 as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..cases.dots import COLUMNS
+from ..cases.dots import COLUMNS, scale_type
 from ..cases.operation import ANY_MODE, Operation
 from .base import Codes
 
-DTYPES = {"e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2"}
-RESULTS = {"f32": "float32"}  # C would be rounded twice into a narrower result
+DTYPES = {
+    "e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2", "e4m3fnuz": "float8_e4m3fnuz", "e5m2fnuz": "float8_e5m2fnuz",
+    "f16": "float16", "bf16": "bfloat16", "f32": "float32",
+}  # fmt: skip
+SCALED = {(a, b): ("f32", "bf16", "f16") for a in ("e4m3fn", "e5m2") for b in ("e4m3fn", "e5m2")}
+DECODED = {**{(a, a): ("f32",) for a in list(DTYPES)[:4]}, ("e4m3fn", "e5m2"): ("f32",), ("e5m2", "e4m3fn"): ("f32",)}
+PLAIN = {("f16", "f16"): ("f16",), ("bf16", "bf16"): ("bf16",)}
+PRODUCTS = {"scaled_mm": SCALED, "addmm": {**DECODED, **PLAIN}}
 LENGTHS = {"dot": 32, "matmul": 256}
 
 
-def claims(torch: Any, device: Any) -> list[str]:
-    """The products that run here: every pair of FP8 operands, the results that ``_scaled_mm`` gives."""
-    if not hasattr(torch, "_scaled_mm"):
-        return []
-    found = []
-    for a in DTYPES:
-        for b in DTYPES:
-            for result in RESULTS:
-                try:
-                    ones = [np.full(s, 0x38, np.uint8) for s in ((COLUMNS, 32), (32, COLUMNS))]
-                    _scaled(torch, device, a, b, result, *ones)
-                except (RuntimeError, ValueError, NotImplementedError):
-                    continue
-                found += [f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family, k in LENGTHS.items()]
-    return found
+class Products:
+    """Matrix products on a device by one of PRODUCTS.  Raises ValueError for any other."""
+
+    def __init__(self, torch: Any, device: Any, product: str) -> None:
+        if product not in PRODUCTS:
+            raise ValueError(f"product is one of {', '.join(PRODUCTS)}, not {product!r}")
+        self.torch, self.device, self.product = torch, device, product
+
+    def claims(self) -> list[str]:
+        """The products that run here."""
+        return [claim for claim in self._claims() if self._runs(Operation.parse(claim))]
+
+    def _claims(self) -> Iterator[str]:
+        for (a, b), results in PRODUCTS[self.product].items():
+            for result in results:
+                yield from (f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family, k in LENGTHS.items())
+                if self.product == "scaled_mm":
+                    yield f"dot/{a}.{b}/{result}/{ANY_MODE};k=32;scale=f32"
+
+    def _runs(self, op: Operation) -> bool:
+        zeros = [np.zeros(s, np.uint16 if "16" in n else np.uint8) for s, n in zip(((16, 32), (32, 16)), op.operands)]
+        bits = {"f32": np.uint32}.get(op.result, np.uint16)
+        scales = [np.ones(s, np.float32).view(np.uint32) for s in ((16, 1), (1, 16))] if scale_type(op) else []
+        try:
+            self._matrix(op, *zeros, np.zeros(16 if op.family == "dot" else (16, 16), bits), *scales)
+        except (RuntimeError, ValueError, NotImplementedError, AttributeError, TypeError):
+            return False
+        return True
+
+    def source(self, op: Operation) -> str:
+        said = "torch documents no order of summation"
+        if self.product == "addmm":
+            return (
+                f"{said}; addmm of {'decoded ' if op.operands[0] not in ('f16', 'bf16') else ''}operands, C its input"
+            )
+        return f"{said}; _scaled_mm, {'C its bias' if op.family == 'dot' else 'C is added to its result'}"
+
+    def run(self, op: Operation, a: Codes, b: Codes, c: Codes, *scales: Codes) -> Codes:
+        """The result codes of a dot or matrix product."""
+        if op.family == "matmul":
+            return self._codes(self._matrix(op, a, b, c, *scales), c)
+        found = np.empty(len(a), c.dtype)
+        for start in range(0, len(a), COLUMNS):
+            here = slice(start, min(start + COLUMNS, len(a)))
+            x, y, z, *s = (_padded(v[here]) for v in (a, b, c, *scales))
+            d = self._matrix(op, x, y.T, z, *(v if i == 0 else v.T for i, v in enumerate(s)))
+            found[here] = self._codes(d.diagonal()[: here.stop - start], c)
+        return found
+
+    def _matrix(self, op: Operation, a: Codes, b: Codes, c: Codes, *scales: Codes) -> Any:
+        """D of A (M, K), B (K, N) and C: of a matrix product (M, N), of dot products the diagonal (N)."""
+        fa, fb = op.operands
+        result = getattr(self.torch, DTYPES[op.result])
+        x, y, z = self._tensor(a, fa), self._tensor(b.T, fb).t(), self._tensor(c, op.result)
+        if self.product == "addmm":
+            if fa not in ("f16", "bf16"):
+                x, y = x.to(result), y.to(result)
+            return self.torch.addmm(self.torch.diag(z) if op.family == "dot" else z, x, y)
+        one = self.torch.ones((), device=self.device)
+        sa, sb = (self._tensor(s, "f32") for s in scales) if scales else (one, one)
+        if op.family == "dot":
+            return self.torch._scaled_mm(x, y, scale_a=sa, scale_b=sb, bias=z, out_dtype=result)
+        return self.torch._scaled_mm(x, y, scale_a=sa, scale_b=sb, out_dtype=result) + z
+
+    def _tensor(self, x: Codes, name: str) -> Any:
+        bits = self.torch.from_numpy(np.array(x, order="C").view(f"i{x.itemsize}"))
+        return bits.view(getattr(self.torch, DTYPES[name])).to(self.device)
+
+    def _codes(self, d: Any, c: Codes) -> Codes:
+        bits = d.contiguous().view(getattr(self.torch, f"int{8 * c.dtype.itemsize}")).cpu().numpy()
+        return bits.view(c.dtype)  # type: ignore[no-any-return]
 
 
-def run(torch: Any, device: Any, op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
-    """The result codes of a dot or matrix product."""
-    fa, fb = op.operands
-    if op.family == "matmul":
-        d = _with_addend(torch, device, op.result, _scaled(torch, device, fa, fb, op.result, a, b), c)
-        return _codes(torch, d, c)
-    n = len(a)
-    found = np.empty(n, c.dtype)
-    for start in range(0, n, COLUMNS):
-        here = slice(start, min(start + COLUMNS, n))
-        size = here.stop - start
-        x, y = (np.zeros((COLUMNS, a.shape[1]), np.uint8) for _ in "ab")
-        x[:size], y[:size] = a[here], b[here]
-        diagonal = _scaled(torch, device, fa, fb, op.result, x, y.T).diagonal()[:size]
-        found[here] = _codes(torch, _with_addend(torch, device, op.result, diagonal, c[here]), c)
-    return found
-
-
-def _scaled(torch: Any, device: Any, fa: str, fb: str, result: str, a: Codes, b: Codes) -> Any:
-    """A (M, K) row by row times B (K, N) column by column, as ``_scaled_mm`` wants them."""
-    one = torch.ones((), device=device)
-    x = torch.from_numpy(np.array(a, order="C")).view(getattr(torch, DTYPES[fa])).to(device)
-    y = torch.from_numpy(np.array(b.T, order="C")).view(getattr(torch, DTYPES[fb])).to(device).t()
-    return torch._scaled_mm(x, y, scale_a=one, scale_b=one, out_dtype=getattr(torch, RESULTS[result]))
-
-
-def _with_addend(torch: Any, device: Any, result: str, d: Any, c: Codes) -> Any:
-    bits = torch.from_numpy(np.array(c, order="C").view(f"i{c.dtype.itemsize}"))
-    return d + bits.view(getattr(torch, RESULTS[result])).to(device)
-
-
-def _codes(torch: Any, d: Any, c: Codes) -> Codes:
-    bits = d.contiguous().view(getattr(torch, f"int{8 * c.dtype.itemsize}")).cpu().numpy()
-    return bits.view(c.dtype)  # type: ignore[no-any-return]
+def _padded(x: Codes) -> Codes:
+    """Rows of zeros up to as many as there are columns."""
+    return np.pad(x, [(0, COLUMNS - len(x)), *[(0, 0)] * (x.ndim - 1)])

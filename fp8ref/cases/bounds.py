@@ -1,4 +1,4 @@
-"""How far a floating-point dot product may lie from the exact one: classes of error bound, each with its theorem.
+"""How far a floating-point dot product may lie from the exact one: classes of error bound, each with its source.
 
 A bound is computed for every case from the exact products, so that it holds for the data at hand.  All of them concern
 finite operands and results; what the exact answer makes NaN or infinite must be that.
@@ -27,7 +27,7 @@ class Bound:
     u: float
     text: str
     theorem: str
-    cite: str = "Higham 2002, (3.5)"
+    cite: str = "Muller et al. 2010, chapter 6; any order: derived"
     fixed: int | None = None
     block: int = 1
     least: float = 2.0**-149
@@ -45,26 +45,27 @@ class Bound:
         return np.asarray(found)
 
 
-_HIGHAM = (
-    "Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (3.5) and section 4.2: any order of summation"
+_SUM = (
+    "Muller et al., Handbook of Floating-Point Arithmetic, 2010, chapter 6: |dot - exact| <= gamma(n) sum |a b|, "
+    "u = 2^-p to nearest, 2^(1-p) directed; derived for any order and with C in docs/dot.md"
 )
-_SHORT = "Blanchard et al. 2020, with the cut at alignment"
+_SHORT = "derived in docs/dot.md, with the cut at alignment"
 _BLOCK = (
-    "Blanchard, Higham, Lopez, Mary, Pranesh, Mixed precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), "
-    "2020: a model of block FMAs with one roundoff u for each operation inside"
+    "derived in docs/dot.md; the model is that of Blanchard, Higham, Lopez, Mary, Pranesh, Mixed precision block fused "
+    "multiply-add, SIAM J. Sci. Comput. 42(3), C124-C141, 2020"
 )
 
 BOUNDS = {
     b.name: b
     for b in (
-        Bound("f32", 2.0**-24, "every product and sum rounded to nearest in binary32, in any order", _HIGHAM),
+        Bound("f32", 2.0**-24, "every product and sum rounded to nearest in binary32, in any order", _SUM),
         Bound(
             "f32-directed", 2.0**-23, "the same with any rounding to a neighbour: u = 2^-23, as in units that truncate",
-            f"{_HIGHAM}; u doubled as in {_BLOCK}",
+            _SUM,
         ),
-        Bound("f16", 2.0**-11, "every product and sum rounded to nearest in binary16, in any order", _HIGHAM,
+        Bound("f16", 2.0**-11, "every product and sum rounded to nearest in binary16, in any order", _SUM,
               least=2.0**-24),
-        Bound("bf16", 2.0**-8, "every product and sum rounded to nearest in bfloat16, in any order", _HIGHAM,
+        Bound("bf16", 2.0**-8, "every product and sum rounded to nearest in bfloat16, in any order", _SUM,
               least=2.0**-133),
         Bound(
             "aligned25", 2.0**-23, "blocks of at least 4 products aligned at their largest exponent, 25 bits kept",
