@@ -60,7 +60,7 @@ def compare_power(x: Fraction, alpha: Fraction, beta: Fraction, h: Fraction) -> 
         left = ctx.multiply(decimal(beta, d), ln(Fraction(2), d))
         left = ctx.add(left, ctx.multiply(decimal(alpha, d), ln(x, d)))
         difference = ctx.subtract(left, ln(h, d))
-        if abs(difference) > slack(d):
+        if difference.copy_abs() > slack(d):
             return 1 if difference > 0 else -1
     raise AssertionError
 
@@ -99,9 +99,9 @@ def inverse_power(h: Fraction, alpha: Fraction, beta: Fraction) -> Fraction:
             return F32.max
         if exponent < -110:
             return Fraction(0)
-        found = ctx.exp(exponent)
-        margin = found * slack(d)
-        low, high = (rounded32(Fraction(found + side * margin)) for side in (-1, 1))
+        found = Fraction(ctx.exp(exponent))
+        margin = found * Fraction(slack(d))
+        low, high = (rounded32(found + side * margin) for side in (-1, 1))
         if low == high:
             return low
         middle = (low + high) / 2
@@ -134,5 +134,5 @@ def log2_of_product(magnitudes: Sequence[Fraction], digits: int) -> tuple[Decima
             cuts += 1
     low = ctx.add(Decimal(exponent), ctx.divide(ln(Fraction(significand), digits), ln(Fraction(2), digits)))
     lost = ctx.divide(Decimal(4 * cuts), Decimal(1 << bits))
-    rounding = max(abs(low), Decimal(1)) * Decimal(10) ** (4 - digits)
-    return ctx.subtract(low, rounding), ctx.add(low, lost + rounding)
+    rounding = ctx.multiply(max(low.copy_abs(), Decimal(1)), Decimal(10) ** (4 - digits))
+    return ctx.subtract(low, rounding), ctx.add(low, ctx.add(lost, rounding))

@@ -25,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -71,18 +70,19 @@ class Squeeze:
         single = all(x == largest for x in found)
         for ctx in contexts():
             d = ctx.prec
-            two, error = ln(Fraction(2), d), slack(d)
-            low, high = (ctx.divide(bound, Decimal(n)) for bound in log2_of_product(found, d))
-            top = ctx.divide(ln(largest, d), two)
+            error = Fraction(slack(d))
+            low, high = (Fraction(bound) / n for bound in log2_of_product(found, d))
+            top = Fraction(ctx.divide(ln(largest, d), ln(Fraction(2), d)))
             means = (low - error, high + error)
+            steepest = Fraction(STEEPEST)
             if single:
-                alphas: tuple[Any, ...] = (Fraction(STEEPEST),) * 2
+                alphas = (steepest, steepest)
             elif top - means[1] - error <= 0:
                 continue
             else:
                 spreads = (top - means[0] + error, top - means[1] - error)
-                alphas = tuple(min(Fraction(STEEPEST), Fraction(ctx.divide(Decimal(TOP), s))) for s in spreads)
-            betas = [-a * Fraction(mu) for a in alphas for mu in means]
+                alphas = (min(steepest, TOP / spreads[0]), min(steepest, TOP / spreads[1]))
+            betas = [-a * mu for a in alphas for mu in means]
             ends = [rounded32(a) for a in alphas], [rounded32(min(betas)), rounded32(max(betas))]
             if all(first == last or d >= 640 for first, last in ends):  # 640 digits: it is a tie
                 return cls(ends[0][0], ends[1][0])
@@ -140,11 +140,10 @@ class Squeeze:
         if smallest < largest and top - mean > 4 * error:
             alphas = [min(TOP / (top - mean + side * error), float(STEEPEST)) * (1 - side * 2**-50) for side in (1, -1)]
             betas = [-a * (mean + side * error) for a in alphas for side in (1, -1)]
-            ends = [[np.float32(f(v)) for f in (min, max)] for v in (alphas, betas)]
             wide = 2.0**-50 * max(map(abs, betas))
-            ends[1] = [np.float32(min(betas) - wide), np.float32(max(betas) + wide)]
-            if all(first == last for first, last in ends):
-                return cls(*(Fraction(float(first)) for first, _ in ends))
+            ends = np.array([(min(alphas), max(alphas)), (min(betas) - wide, max(betas) + wide)], np.float32)
+            if (ends[:, 0] == ends[:, 1]).all():
+                return cls(*map(Fraction, ends[:, 0].tolist()))
         usual = np.isfinite(flat) & (flat != 0)
         return cls.exact([Fraction(v) for v in np.abs(flat[usual]).tolist()])
 

@@ -18,6 +18,7 @@ TENSORS = {
     "wide": RNG.standard_normal((5, 20)) * 10.0 ** RNG.integers(-30, 30, (5, 20)),
     "subnormal": RNG.standard_normal((3, 7)) * 1e-42,
     "power of two": np.array([[4.0, -4.0, 3.999, 1e-9, 2.0**-7]]),
+    "near the top": np.array([[0.9999, -0.9999, -0.99, 0.5]]),
     "huge": RNG.standard_normal((3, 7)) * 1e38,
     "zeros": np.zeros((2, 2)),
 }
@@ -92,15 +93,13 @@ def test_errors_are_below_a_step_and_half_a_step() -> None:
         assert (np.abs(found.inverse() - x.astype(np.float64))[inside] <= most * step).all()
 
 
-@pytest.mark.parametrize("exponent", [-200, -150, -149, -20, 0, 90, 120])
+@pytest.mark.parametrize("exponent", [-200, -165, -160, -149, -20, 0, 90, 120])
 def test_the_way_back_is_rounded_once(exponent: int) -> None:
-    codes = np.concatenate([RNG.integers(-(2**31), 2**31, 300), [0, 1, -1, 2**24 + 1, 2**24 + 3, 2**31 - 1]])
+    codes = np.concatenate([RNG.integers(-(2**31), 2**31, 900), [0, 1, -1, 2**24 + 1, 2**24 + 3, 2**31 - 1]])
     found = system.inverse(codes, exponent)
     for q, y in zip(codes.tolist(), found.tolist()):
         value = q * Fraction(2) ** exponent
-        e = -126
-        while abs(value) >= Fraction(2) ** (e + 1):
-            e += 1
+        e = max(abs(q).bit_length() - 1 + exponent, -126)
         ulp = Fraction(2) ** (e - 23)
         nearest = round(value / ulp) * ulp
         if abs(nearest) >= 2**128:

@@ -137,6 +137,17 @@ def test_comparisons_know_equality(x: Fraction, alpha: Fraction, beta: Fraction,
     assert compare_power(x, alpha, beta, h) == sign
 
 
+def test_digits_are_added_until_they_decide() -> None:
+    """Numbers 2**-100 and 2**-400 beside a tie and beside each other, far below 28 or 40 digits."""
+    for bits in (100, 400):
+        off = Fraction(1, 1 << bits)
+        assert compare_power(1 + off, Fraction(1), Fraction(0), Fraction(1)) == 1
+        assert compare_power(Fraction(1), Fraction(3), Fraction(0), 1 + off) == -1
+        middle = Fraction(2**24 + 1)
+        assert inverse_power(middle + off, Fraction(1), Fraction(0)) == 2**24 + 2
+        assert inverse_power(middle - off, Fraction(1), Fraction(0)) == 2**24
+
+
 def test_an_inverse_half_way_between_two_float32_goes_to_the_even_one() -> None:
     middle = Fraction(2**24 + 1)
     assert inverse_power(middle * 8, Fraction(1), Fraction(3)) == 2**24
