@@ -28,6 +28,10 @@ NAMED = {
     "dot-c-late": "unit-c-last",
     "dot-fma-down": "model-f32.fma@order=down",
     "dot-pairwise": "model-f32.pairwise",
+    "dot-scale-ignored": "scale-b-ignored",
+    "dot-scale-blocks-swapped": "scale-b-blocks-rotated",
+    "dot-scale-nan-lost": "scale-nan-finite",
+    "dot-scale-exact-by-unit": "model-blackwell.mxf8f6f4",
     "dot-exact-truncated": "model-exact.rtz",
     "dot-promotes-early": "model-hopper.wgmma.fp8.f32+promote64.fadd",
 }
@@ -57,8 +61,8 @@ def test_there_are_enough_planted_faults() -> None:
 
 
 def test_correct_units_are_never_accused() -> None:
-    found = reports("mini:dot-correct")
-    assert len(found) == 6
+    found = [*reports("mini:dot-correct"), *reports("mini:dot-scaled-correct")]
+    assert len(found) == 13
     assert {report.verdict for report in found} == {Verdict.PASS}
 
 

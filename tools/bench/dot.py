@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from fp8ref.spec.models import get_model, models
 
 Array = np.ndarray[Any, Any]
 TARGETS = {"hopper.wgmma.fp8.f32": 300.0, "blackwell.tcgen05.fp8.f32": 150.0, "ada.mma.fp8.f32": 150.0}
+LIMIT = 256  # MiB of memory beyond operands and result
 COMPOSED = ("hopper.wgmma.fp8.f32+promote128.fadd", "hopper.wgmma.fp8.f32+splitk4")
 
 
@@ -99,6 +101,20 @@ def scaling(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
         yield Row(f"scale_blocks {scheme}", x.size / took / 1e6, "M elements/s", 100.0 if "mxfp8" in scheme else 0.0)
 
 
+def memory(rng: np.random.Generator) -> Iterator[Row]:
+    """The most memory held beyond operands and result, by Python's own account."""
+    n = 1024
+    for f, name in (("e4m3fn", "exact"), ("e5m2", "exact"), ("e4m3fn", "hopper.wgmma.fp8.f32"),
+                    ("e4m3fn", "blackwell.tcgen05.fp8.f32"), ("e4m3fnuz", "cdna3.mfma.fp8.f32")):  # fmt: skip
+        a, b = codes(rng, f, (n, 256), full=True), codes(rng, f, (256, n), full=True)
+        tracemalloc.start()
+        result = fp8ref.matmul(a, b, f, accumulator=name)
+        peak = tracemalloc.get_traced_memory()[1] - result.nbytes
+        tracemalloc.stop()
+        yield Row(f"memory, {name} {f} {n}x{n}x256", peak / 2**20, f"MiB beyond the result (at most {LIMIT})", 0.0)
+        assert peak <= LIMIT << 20, f"{name}: {peak >> 20} MiB"
+
+
 def peer(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
     """mmaemu's Hopper GEMM on the CPU, and ours on the same operands, which must agree."""
     try:
@@ -137,7 +153,8 @@ def main() -> None:
     rows: list[Row] = []
     parts: list[Iterator[Row]] = [accumulators(rng, arguments.repeats, arguments.only)]
     if not arguments.only:
-        parts = [exact(rng, arguments.repeats), *parts, scaling(rng, arguments.repeats), peer(rng, arguments.repeats)]
+        parts = [exact(rng, arguments.repeats), *parts, scaling(rng, arguments.repeats)]
+        parts += [memory(rng), peer(rng, arguments.repeats)]
     for part in parts:
         for row in part:
             rows.append(row)
