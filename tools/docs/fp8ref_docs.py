@@ -14,6 +14,7 @@ import reference_pages
 import result_tables
 import rule_tables
 import system_pages
+import vector_pages
 
 PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     gallery.pages,
@@ -22,6 +23,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     checker_tables.pages,
     profile_tables.pages,
     result_tables.pages,
+    vector_pages.pages,
     reference_pages.pages,
 )
 
