@@ -258,6 +258,9 @@ def test_the_quantiser_itself_crosses_where_the_theory_says(format: str, crossin
         middle = math.sqrt(low * high)
         low, high = (middle, high) if lead(middle) > 0 else (low, middle)
     assert low == pytest.approx(crossing, rel=0.01)
+    for k in (6.0, 12.0, 40.0):
+        found = recipes.quantise(body, "int8", recipes.step(k, "int8")).values
+        assert severity.predicted("int8", k) == pytest.approx(severity.sqnr(body, found), abs=0.1)
 
 
 def test_kendall_counts_pairs() -> None:
@@ -290,6 +293,14 @@ def test_the_experiment_on_a_tiny_network(tiny: Network) -> None:
     tiny.embed((*texts.PASSAGES[:5], *texts.QUESTIONS[:5]), recorder)
     name = "0.attention.self.query"
     assert levels["E4M3"].layers[0] == severity.sqnr(recorder.outputs[name], first(recorder.inputs[name]))
+
+
+def test_questions_and_passages_keep_their_places(tiny: Network) -> None:
+    """The question that is passage i finds passage i; the fourth is passage 0 again, and so finds a wrong one."""
+    passages = texts.PASSAGES[:5]
+    found = experiment.measure(tiny, RECIPES[:1], passages, (*passages[:3], passages[0]))
+    assert (found.questions, found.found) == (4, 3)
+    assert (found.outcomes[0].found, found.outcomes[0].same_first) == (3, 4)
 
 
 def test_the_recorded_run_says_what_the_page_says() -> None:

@@ -51,7 +51,7 @@ def normal_sqnr(format: str) -> float:
 @lru_cache(maxsize=8)
 def crossover(format: str) -> float:
     """The severity from which on a floating-point format beats INT8: where both lines of :func:`predicted` meet."""
-    return 127 * math.sqrt(12 * 10 ** (-normal_sqnr(format) / 10))
+    return 10 ** ((predicted(INT8, 1.0) - normal_sqnr(format)) / 20)
 
 
 def sqnr(reference: NDArray[np.floating], found: NDArray[np.floating]) -> float:
