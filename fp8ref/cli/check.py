@@ -24,7 +24,7 @@ from ..fast.chunks import set_threads
 from ..report import record, text
 from ..report.renderers import RENDERERS
 from .errors import BadInput, OneLine
-from .files import report_files, require_free, write
+from .files import report_files, require_form, require_free, write
 
 DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
 
@@ -93,6 +93,9 @@ def check(
     request = Request(impl, select, skip, Options(level, seed, nan, flag or ""), workers, timeout, fail_fast)
     for path in (output, write_expect, *files.values()):
         require_free(path, force)
+    for name, path in files.items():
+        if path is not None:
+            require_form(name)
     known = _expectations(expect, strict)
     try:
         run = Run(request)

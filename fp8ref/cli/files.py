@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,13 @@ def require_free(path: Path | None, force: bool) -> None:
     """Refuse to replace a file that was not said to be replaced; BadInput."""
     if path is not None and path.exists() and not force:
         raise BadInput(f"{path} exists; --force replaces it")
+
+
+def require_form(name: str) -> None:
+    """Refuse a form whose package is not here; BadInput."""
+    needs = RENDERERS[name].needs
+    if needs and importlib.util.find_spec(needs) is None:
+        raise BadInput(f"{name} needs {needs}: pip install 'fp8ref[report]'")
 
 
 def write(path: Path, text: str) -> None:

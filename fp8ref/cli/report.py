@@ -9,7 +9,7 @@ import click
 from ..report import record
 from ..report.renderers import RENDERERS
 from .errors import BadInput, OneLine
-from .files import require_free, write
+from .files import require_form, require_free, write
 
 
 @click.command(cls=OneLine)
@@ -27,8 +27,10 @@ def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) 
     \b
     fp8ref report run.jsonl
     fp8ref report torch.jsonl ml_dtypes.jsonl --as junit -o report.xml
+    fp8ref report *.jsonl --as html -o matrix.html
     """
     require_free(output, force)
+    require_form(form)
     documents = []
     for path in runs:
         try:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from . import text
+from .html import html
 from .junit import junit
 from .markdown import markdown
 from .record import reports_of
@@ -24,10 +25,14 @@ WIDTH = 140
 
 @dataclass(frozen=True)
 class Renderer:
-    """``help`` tells the option of ``check`` that writes such a file; empty where it has another way to print it."""
+    """``help`` tells the option of ``check`` that writes such a file; empty where it has another way to print it.
+
+    ``needs``: a package of the extra ``report``.
+    """
 
     render: Callable[[Sequence[Document]], str]
     help: str = ""
+    needs: str = ""
 
 
 def as_text(documents: Sequence[Document]) -> str:
@@ -70,6 +75,7 @@ RENDERERS: dict[str, Renderer] = {
     "text": Renderer(as_text),
     "md": Renderer(markdown, "Write the report as Markdown."),
     "junit": Renderer(junit, "Write the verdicts as JUnit XML."),
+    "html": Renderer(html, "Write the matrix as one HTML page.", "jinja2"),
     "json": Renderer(as_json),
     "badge": Renderer(badge, "Write a shields.io endpoint."),
 }
