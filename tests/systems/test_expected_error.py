@@ -205,7 +205,7 @@ def test_the_shown_table() -> None:
     assert cells["INT8"]["N(0,1)"] == "40.540"
     assert cells["E4M3"]["t(3)"] == f"{best_c(4, 3, T3).sqnr:.3f}"
     assert "7.198" in shown.notes[1]
-    assert "k = 23.24" in shown.notes[-1]
+    assert "k = 11.68, below E5M2 at 23.24" in shown.notes[-1]
 
 
 # -- functions --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .distributions import Distribution, Floats
 from .expected import Moments, moments, scaled
 from .grid import Grid
 
-COARSE = 14  # bisections before only the best minima are followed
+ALIKE = {10: 1e-6, 20: 1e-9}  # after so many bisections only minima within that of the least are followed
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,18 @@ def best_c(exponent_bits: int, significand_bits: int, distribution: Distribution
         )
     a, b = c[turns], c[turns + 1]
     for i in range(60):
-        if i == COARSE:  # D is settled to far better than 1e-6 by now
+        if i in ALIKE:  # D is settled to far better than that by now
             D = moments(scaled(steps, b), distribution).D
-            best = np.less_equal(D, D.min() * (1 + 1e-6))
-            a, b = a[best], b[best]
+            alike = np.flatnonzero(np.less_equal(D, D.min() * (1 + ALIKE[i])))
+            a, b = (a[alike], b[alike]) if i < max(ALIKE) else (a[alike[:1]], b[alike[:1]])  # the smallest c
         middle = (a + b) / 2
         falls = _slope(steps, middle, distribution) < 0
         a, b = np.where(falls, middle, a), np.where(falls, b, middle)
         if np.all(b - a <= 4e-16 * b):
             break
-    found = moments(scaled(steps, b), distribution)
-    alike = np.less_equal(found.D, found.D.min() * (1 + 1e-9))
-    i = int(np.argmax(alike))  # the smallest c of minima alike
-    grid = Grid(exponent_bits, significand_bits, float(b[i]))
-    return Best(grid, Moments(found.xx, float(found.qq[i]), float(found.xq[i])))
+    found = moments(scaled(steps, b[0]), distribution)
+    grid = Grid(exponent_bits, significand_bits, float(b[0]))
+    return Best(grid, Moments(found.xx, float(found.qq), float(found.xq)))
 
 
 def best_split(distribution: Distribution, bits: int = 8) -> list[Best]:

@@ -47,7 +47,7 @@ def crossovers() -> tuple[str, ...]:
     return (
         f"Student's t: E2M5 is best above {e2m5} degrees of freedom, E3M4 from there down to {e3m4}, E4M3 below.",
         f"INT8 falls below E3M4 at {int8_e3m4} degrees of freedom and below E4M3 at {int8_e4m3}.",
-        f"A Gaussian body with amax at k sigma: INT8 falls below OCP E4M3 at k = {e4m3} and below E5M2 at k = {e5m2}.",
+        f"A normal body with amax = k sigma: INT8 falls below OCP E4M3 at k = {e4m3}, below E5M2 at {e5m2}.",
     )
 
 
