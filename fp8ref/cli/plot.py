@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..plots import PLOTS, MissingMatplotlib, save, staircase
+from ..plots import PLOTS, save, staircase
 from .errors import BadInput, OneLine
 from .inputs import read_format
 
@@ -52,7 +52,7 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
         operands: list[Any] = [] if takes == "none" else found if takes == "one" else [found]
         fig = draw(*operands, **({} if rounding is None else {"rounding": rounding}))
         save(fig, output)
-    except (MissingMatplotlib, ValueError) as error:
+    except (ImportError, ValueError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {output}: {error.strerror or error}") from None

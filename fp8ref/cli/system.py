@@ -82,13 +82,13 @@ def _is_number(text: str) -> bool:
 
 
 def _draw(name: str, plot: str, file: str) -> None:
-    from ..plots import PLOTS, MissingMatplotlib, save
+    from ..plots import PLOTS, save
 
     if plot not in PLOTS:
         raise BadInput(f"{name} has no picture")
     try:
         save(PLOTS[plot].draw(), file)
-    except (MissingMatplotlib, ValueError) as error:
+    except (ImportError, ValueError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {file}: {error.strerror or error}") from None
