@@ -15,8 +15,7 @@ only parsed, sizes are bounded, and every complaint tells file and line.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.dots import is_product, operand_types, shapes, with_length
-from ..cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
-from ..spec.catalog import get_format
+from ..cases.dots import is_product, operand_types, with_length
+from ..cases.operation import Operation
+from ..vectors.caselines import codes_of, constant, hex_text, json_object, prefix
+from ..vectors.digits import squeezed
+from ..vectors.section import columns_of
 
 Codes = NDArray[Any]
 SCHEMA = "fp8ref/capture/1"
 LARGEST_FILE, LARGEST_LINE, MOST_CASES = 1 << 30, 1 << 20, 1 << 22
-NAMES = ("a", "b", "c", "sa", "sb")  # of operands, in their order
-_HEX = re.compile(r"[0-9A-Fa-f]*")
+ANSWER, WHAT = "d", "a capture"
 
 
 @dataclass(frozen=True)
@@ -60,26 +60,20 @@ def read(path: Path | str) -> Capture:
         lines = _lines(file, path)
         number, first = next(lines, (1, b""))
         op, count, source = _header(first, f"{path}:{number}")
-        fields = _fields(op)
-        columns: dict[str, list[str]] = {name: [] for name in fields}
+        columns = columns_of(op, ANSWER)
+        texts: dict[str, list[str]] = {column.name: [] for column in columns}
+        numbers: list[int] = []
         for number, line in lines:
-            case = _object(line, f"{path}:{number}")
-            if len(columns["d"]) == count:
+            case = json_object(line, f"{path}:{number}", WHAT)
+            if len(numbers) == count:
                 raise ValueError(f"{path}:{number}: the header announces {count} cases, and here is one more")
-            for name, (elements, digits, _) in fields.items():
-                columns[name].append(_hex(case, name, elements, digits, f"{path}:{number}"))
-    if len(columns["d"]) != count:
-        raise ValueError(f"{path}: the header announces {count} cases, the file has {len(columns['d'])}: is it torn?")
-    arrays = {name: _array(columns[name], *field, path, name) for name, field in fields.items()}
-    given = shapes(op, count)
-    names = list(fields)
-    return Capture(
-        op,
-        tuple(arrays[name].reshape(shape) for name, shape in zip(names[:-1], given)),
-        arrays["d"].reshape(given[-1]),
-        source,
-        str(path),
-    )
+            numbers.append(number)
+            for column in columns:
+                texts[column.name].append(hex_text(case, column, f"{path}:{number}"))
+    if len(numbers) != count:
+        raise ValueError(f"{path}: the header announces {count} cases, the file has {len(numbers)}: is it torn?")
+    *operands, answers = (codes_of(texts[c.name], c, lambda i: f"{path}:{numbers[i]}") for c in columns)
+    return Capture(op, tuple(operands), answers, source, str(path))
 
 
 def write(path: Path | str, capture: Capture) -> None:
@@ -91,16 +85,11 @@ def write(path: Path | str, capture: Capture) -> None:
         "count": capture.count,
         "source": dict(capture.source),
     }
-    fields = _fields(capture.operation)
-    arrays = dict(zip(fields, (*capture.operands, capture.answers)))
-    with Path(path).open("w", encoding="ascii", newline="\n") as file:
-        file.write(json.dumps(header, sort_keys=True) + "\n")
-        for i in range(capture.count):
-            case = {
-                name: "".join(f"{int(code):0{digits}X}" for code in np.atleast_1d(arrays[name][i]))
-                for name, (_, digits, _) in fields.items()
-            }
-            file.write(json.dumps(case) + "\n")
+    columns = columns_of(capture.operation, ANSWER)
+    with Path(path).open("wb") as file:
+        file.write(json.dumps(header, sort_keys=True).encode() + b"\n")
+        lines = prefix(columns, (*capture.operands, capture.answers))
+        file.write(squeezed(np.concatenate([*lines, constant("}\n", capture.count)], axis=1)))
 
 
 def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
@@ -114,18 +103,8 @@ def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _object(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError(f"{where}: not a line of a capture: {line[:40].decode('utf-8', 'replace').strip()!r}")
-    return found
-
-
 def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str]]:
-    header = _object(line, where)
+    header = json_object(line, where, WHAT)
     if header.get("fp8ref") != "capture":
         raise ValueError(f'{where}: not a capture: it begins with a header {{"fp8ref": "capture", ...}}')
     if header.get("schema") != SCHEMA:
@@ -145,37 +124,3 @@ def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str]]:
     if not isinstance(source, dict):
         raise ValueError(f"{where}: source is an object of texts, not {source!r}")
     return op, count, {str(key)[:40]: str(value)[:400] for key, value in sorted(source.items())}
-
-
-def _fields(op: Operation) -> dict[str, tuple[int, int, str]]:
-    """Name -> elements of a case, hexadecimal digits of an element, type."""
-    types = (*operand_types(op), op.result)
-    one = shapes(op, 1)
-    names = [*NAMES[: len(types) - 1], "d"]
-    return {name: (int(np.prod(shape)), _digits(type_), type_) for name, shape, type_ in zip(names, one, types)}
-
-
-def _digits(type_: str) -> int:
-    bits = int(type_[1:]) if type_ in INTEGERS else 4 if type_ in UNITS else get_format(type_).k
-    return -(-bits // 4)
-
-
-def _hex(case: Mapping[str, Any], name: str, elements: int, digits: int, where: str) -> str:
-    text = case.get(name)
-    if not isinstance(text, str) or not _HEX.fullmatch(text) or len(text) != elements * digits:
-        shown = repr(text)[:40]
-        raise ValueError(f"{where}: {name} is {elements} element(s) of {digits} hexadecimal digits, not {shown}")
-    return text
-
-
-def _array(texts: Sequence[str], elements: int, digits: int, type_: str, path: Path, name: str) -> Codes:
-    dtype = np.dtype(carrier_dtype(type_))
-    joined = "".join(texts)
-    if digits == 2 * dtype.itemsize:
-        codes = np.frombuffer(bytes.fromhex(joined), np.dtype(f">u{dtype.itemsize}")).astype(f"u{dtype.itemsize}")
-    else:
-        codes = np.array([int(joined[i : i + digits], 16) for i in range(0, len(joined), digits)], f"u{dtype.itemsize}")
-    if type_ not in INTEGERS and type_ not in UNITS and codes.size and codes.max() > get_format(type_).code_mask:
-        case = int(np.argmax(codes > get_format(type_).code_mask)) // max(elements, 1)
-        raise ValueError(f"{path}: case {case}: {name} has a code that {type_} does not")
-    return codes.view(dtype)

@@ -71,7 +71,7 @@ def prefix(columns: Sequence[Column], arrays: Sequence[Codes]) -> list[Text]:
     parts = []
     for i, (column, codes) in enumerate(zip(columns, arrays)):
         parts.append(constant(f'{"," if i else "{"}"{column.name}":"', n))
-        parts.append(to_digits(codes, column).reshape(n, -1))
+        parts.append(to_digits(codes, column).reshape(n, column.elements * column.digits))
         parts.append(constant('"', n))
     return parts
 

@@ -58,6 +58,13 @@ class Column:
         return carrier_dtype(self.type)
 
 
+def columns_of(op: Operation, result: str = RESULT) -> tuple[Column, ...]:
+    """The operands of an operation in their order, and last its result, under the name that is said."""
+    types = (*operand_types(op), "u8" if is_scale(op) else op.result)  # blocks become rows of bytes
+    names = [*(NAMES if is_product(op) else "abc")[: len(types) - 1], result]
+    return tuple(Column(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1)))
+
+
 @dataclass(frozen=True)
 class Coverpoint:
     """A question asked of every case, such as "which of guard, round and sticky are set"; its answers are the bins.
@@ -107,10 +114,7 @@ class Section:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The operands in their order, and last the result."""
-        op = self.operation
-        types = (*operand_types(op), "u8" if is_scale(op) else op.result)  # blocks become rows of bytes
-        names = [*(NAMES if is_product(op) else "abc")[: len(types) - 1], RESULT]
-        return tuple(Column(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1)))
+        return columns_of(self.operation)
 
     @property
     def operand_columns(self) -> tuple[Column, ...]:
