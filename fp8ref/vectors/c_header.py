@@ -1,4 +1,4 @@
-"""A C header with the cases of a section as tables: ``NAME_a``, ``NAME_b``, ... ``NAME_z`` and the status ``NAME_x``."""
+"""A C header with a section's cases as tables: ``NAME_a``, ``NAME_b``, ... ``NAME_z`` and the status ``NAME_x``."""
 
 from __future__ import annotations
 
