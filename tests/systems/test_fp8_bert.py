@@ -202,6 +202,16 @@ def _exact_row(q: recipes.Quantised, i: int) -> list[Fraction]:
     return [v * Fraction(row[k // (q.block or len(plain))]) for k, v in enumerate(plain)]
 
 
+@pytest.mark.parametrize("name", list(system.golden()))
+def test_golden_layers_are_what_arrays_compute(name: str) -> None:
+    found = system.golden()[name]
+    weights, activations = (part.split()[-1] for part in name.split(","))
+    bound = float(found["amax of x"][0])
+    layer = QuantisedLinear.make(Recipe(name, weights, activations), found["w"], found["bias"], Range(-bound, bound))
+    np.testing.assert_array_equal(layer.weights.codes, found["codes of w"])
+    np.testing.assert_array_equal(layer(found["x"]), found["y"])
+
+
 def test_affine_codes_reach_both_ends() -> None:
     x = np.array([[-1.0, 0.0, 4.0, 9.0, -7.0]], np.float32)
     found = recipes.quantise_activations(x, "uint8", Range(-1.0, 4.0))  # step 5/255, zero point 51

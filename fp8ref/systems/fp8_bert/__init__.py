@@ -14,6 +14,9 @@ from ..watch import tell
 from .experiment import Findings, measure
 from .network import Network
 from .severity import FORMATS, crossover, predicted
+from .vectors import golden
+
+__all__ = ["findings", "golden", "table", "verdicts"]
 
 
 @cache
