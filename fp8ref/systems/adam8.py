@@ -42,6 +42,7 @@ from .primitives import Array, Codebook, absmax
 
 RULES = ("paper", "bitsandbytes", "bitsandbytes-cpu")
 BLOCK = 256
+SMALLEST = np.float32(1e-38)  # what the Python function of bitsandbytes divides by at least
 CHUNK = 1 << 15  # elements that stay in the cache
 F32 = get_format("f32")
 Single = NDArray[np.float32]
@@ -111,7 +112,13 @@ def code_exact(x: Fraction, largest: Fraction, signed: bool = True, rule: str = 
         return 0 if book.steps is not None else book.nearest.nearest_exact(Fraction(0))
     if rule == "paper":
         return book.nearest.nearest_exact(x / largest)
-    v = times(Datum.finite(x), over(Datum.finite(1), Datum.finite(largest))).value
+    if rule == "bitsandbytes":
+        largest = max(largest, Fraction(float(SMALLEST)))
+    up = over(Datum.finite(1), Datum.finite(largest))
+    if up.is_infinite:  # of a subnormal N: every number but 0 is +-1, and 0 times infinity goes to step 0
+        v = Fraction(1 if x > 0 else -1)
+    else:
+        v = times(Datum.finite(x), up).value
     v = max(Fraction(-1), min(Fraction(1), v))
     if book.steps is None:
         return book.nearest.nearest_exact(v)
@@ -214,8 +221,13 @@ def _codes(part: Array, largest: Array, book: Tree, rule: str) -> NDArray[np.uin
         safe = np.where(largest == 0, np.float32(1), largest)
     if rule == "paper":
         return book.nearest.nearest(np.divide(part, safe, dtype=np.float64))
+    if rule == "bitsandbytes":
+        safe = np.maximum(largest, SMALLEST)
     with np.errstate(over="ignore", invalid="ignore"):
-        v = part * (np.float32(1) / safe)
+        up = np.float32(1) / safe
+        v = part * up
+    if np.isinf(up).any():
+        v[np.isnan(v)] = -1
     np.minimum(np.maximum(v, np.float32(-1), out=v), np.float32(1), out=v)
     if book.steps is None:
         return book.nearest.nearest(v)

@@ -86,6 +86,19 @@ def test_ties_and_their_neighbours(signed: bool) -> None:
     assert set(want) == (set(range(256)) if signed else set(range(1, 256)))
 
 
+@RULE
+def test_subnormal_blocks(rule: str) -> None:
+    """Largest magnitudes whose reciprocal is beyond binary32, and beside 1e-38."""
+    x = np.float32([[1e-45, -1e-45, 0, 3e-45], [1e-39, -2e-39, 0, 5e-40], [9e-39, 1e-38, 1.1e-38, -1.2e-38]])
+    for row in x:
+        want = system.quantise_exact(exact(row), 4, rule=rule)[0]
+        assert system.quantise(row, rule=rule).codes.tolist() == want
+    if rule == "paper":  # 2**-149 is half of 3e-45
+        assert abs(system.tree().values[system.quantise(x[0]).codes[0]] - 0.5) < 0.004
+    if rule == "bitsandbytes-cpu":  # as the compiled library answers
+        assert system.quantise(x[1], rule=rule).codes.tolist() == [255, 0, 0, 255]
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(TypeError, match="float64"):
         system.quantise(np.ones(3))
@@ -163,7 +176,8 @@ def test_bitsandbytes_on_the_cpu(signed: bool) -> None:
     compared = 0
     for block, n in ((64, 50_000), (256, 200_000), (256, 1000), (4096, 200_000)):
         x = sample(n, n, signed)
-        x[48:80] = 1  # no infinite reciprocal
+        x[48:80] = 1
+        x[128:192] *= np.float32(1e-39)  # blocks of 64 whose reciprocal is infinite
         codes, state = functional.quantize_blockwise(torch.from_numpy(x), code=code, blocksize=block)
         ours = system.quantise(x, block, signed, "bitsandbytes-cpu")
         np.testing.assert_array_equal(ours.codes, codes.numpy())
@@ -194,6 +208,7 @@ def test_bitsandbytes_in_python(signed: bool) -> None:
     for block, n in ((64, 64_000), (256, 102_400), (4096, 409_600)):
         x = sample(n, n, signed)
         x[48:80] = 1
+        x[128:192] *= np.float32(1e-39)
         codes, largest = names["theirs"](torch.from_numpy(x), functional.create_dynamic_map(signed), block)
         ours = system.quantise(x, block, signed, "bitsandbytes")
         np.testing.assert_array_equal(ours.codes, codes.numpy())
