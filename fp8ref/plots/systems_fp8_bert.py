@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..systems.fp8_bert import findings
+from ..systems import fp8_bert as system
 from ..systems.fp8_bert.experiment import Findings
 from ..systems.fp8_bert.severity import FORMATS, crossover, predicted
 from .style import COLOURS, GREY, Figure, figure, styled
@@ -19,7 +19,7 @@ def fp8_bert(found: Findings | None = None) -> Figure:
 
     Without ``found`` the experiment is run, which takes minutes.
     """
-    found = found or findings()
+    found = found or system.findings()
     fig = figure()
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.15))
     reach = np.geomspace(3, 100, 50)

