@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_with_the_binade_detached_the_error_only_ever_takes_bits_away() -> None:
     for x in (UNIFORM,):
         _, way = learn(torch.from_numpy(x), significand_bits=4.0, binade="detached", steps=60)
         M = [grid.significand_bits for grid in way]
-        assert M == sorted(M)[::-1]
+        assert all(a >= b for a, b in pairwise(M))
         assert (M[0], M[-1]) == (4, 1)
 
 
