@@ -266,10 +266,10 @@ def _solve(
     rho = get_projection(f, rounding, overflow)
     if rho.rounding.is_stochastic:
         raise ValueError(f"rounding {rho.rounding.value!r}: dot products are rounded by deterministic modes")
+    if max(fa.k, fb.k) > 16:
+        raise ValueError(f"dot products take operands of at most 16 bits, not {fa.name} and {fb.name}")
     if model is not None:
         check_operands(model, fa.name, fb.name)
-    elif max(fa.k, fb.k) > 16:
-        raise ValueError(f"exact dot products take operands of at most 16 bits, not {fa.name} and {fb.name}")
     block = _block(scales, block, sides.k, model)
     if model is not None:
         scales = [_fit(s, model, scale_format, w) for s, w in zip(scales, ("scale_a", "scale_b"))]
