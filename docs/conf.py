@@ -24,6 +24,7 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"fp8ref {version}"
 html_static_path = ["_static"]
+html_extra_path = ["generated/site"]  # the conformance matrix, made by fp8ref_docs
 html_css_files = ["fp8ref.css"]
 pygments_style = "friendly"
 pygments_dark_style = "monokai"

@@ -51,21 +51,26 @@ def html(documents: Sequence[Mapping[str, Any]]) -> str:
     found = build(documents)
     code = _file("matrix.js")
     verdicts = {report.verdict for one in found.implementations for report in one.reports}
-    return _environment().get_template("matrix.html").render(
-        title=TITLE,
-        lead=_lead(found),
-        style=_file("matrix.css") + _file("picture.css"),
-        code=code,
-        script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
-        legend=[row for row in LEGEND if row[0] in ("pass", "allowed", "fail", *verdicts)],
-        severities=_severities(verdicts),
-        groups=[(name, GROUPS[name].rpartition(" ")[0]) for name in found.groups],
-        implementations=[_summary(one) for one in found.implementations],
-        picture=_picture(found),
-        page="",
-        made=_made(found),
-        data=_data(found),
-    ) + "\n"  # fmt: skip
+    told: str = (
+        _environment()
+        .get_template("matrix.html")
+        .render(
+            title=TITLE,
+            lead=_lead(found),
+            style=_file("matrix.css") + _file("picture.css"),
+            code=code,
+            script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
+            legend=[row for row in LEGEND if row[0] in ("pass", "allowed", "fail", *verdicts)],
+            severities=_severities(verdicts),
+            groups=[(name, GROUPS[name].rpartition(" ")[0]) for name in found.groups],
+            implementations=[_summary(one) for one in found.implementations],
+            picture=_picture(found),
+            page="",
+            made=_made(found),
+            data=_data(found),
+        )
+    )
+    return told + "\n"
 
 
 def picture(documents: Sequence[Mapping[str, Any]], page: str) -> str:

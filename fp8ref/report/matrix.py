@@ -91,12 +91,13 @@ class Implementation:
     @property
     def summary(self) -> str:
         """One line: conforms, or how many operations fail.  Never a percentage."""
+        operations = f"{self.judged} operation{'s' if self.judged != 1 else ''}"
         said = {
             "not asked": f"not asked: {self.end.get('reason') or 'it offers nothing'}",
-            "fail": f"{self.bad} of {self.judged} operations fail",
-            "unfinished": f"{self.judged} operations conform; the run did not finish",
-            "xfail": f"{self.judged} operations: departs only as expected",
-            "pass": f"conforms: {self.judged} operations",
+            "fail": f"{self.bad} of {operations} fail",
+            "unfinished": f"{operations} conform{'s' if self.judged == 1 else ''}; the run did not finish",
+            "xfail": f"{operations}: departs only as expected",
+            "pass": f"conforms: {operations}",
         }
         return said[self.state]
 
@@ -170,8 +171,9 @@ def build(documents: Sequence[Mapping[str, Any]]) -> Matrix:
     families = {name: i for i, name in enumerate(FAMILIES)}
 
     def key(place: Place) -> tuple[Any, ...]:
-        family, operands = [*place.key.split("/"), ""][:2]
-        return rank[0][place.group], rank[1][place.format], families.get(family, 99), _types(operands), place.key
+        family, *types = place.key.split("/")
+        order = [*map(_types, types)], families.get(family, len(families))
+        return rank[0][place.group], rank[1][place.format], *order, place.key
 
     found.places = {place.key: place for place in sorted(places.values(), key=key)}
     return found

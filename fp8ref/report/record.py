@@ -6,6 +6,7 @@ A header line, then one line an operation and one a finding, then a footer.  A r
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import platform
@@ -132,11 +133,13 @@ def meta(started: float, jobs: int) -> dict[str, Any]:
 def read(path: Path) -> dict[str, Any]:
     """A record as one document: ``header``, ``operations``, ``findings``, ``end`` (None for a torn record).
 
+    A path that ends in ``.gz`` is a compressed record.
     Raises ValueError with file and line for anything that is not a record.
     """
     found: dict[str, Any] = {"header": None, "operations": [], "findings": [], "end": None}
     places = {"operation": "operations", "finding": "findings"}
-    with path.open(encoding="utf-8") as file:
+    unpack = gzip.open if path.suffix == ".gz" else open
+    with unpack(path, "rt", encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
                 data = json.loads(line)

@@ -8,6 +8,7 @@ from typing import Any
 
 import checker_tables
 import gallery
+import matrix_page
 import md
 import profile_tables
 import reference_pages
@@ -23,6 +24,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     checker_tables.pages,
     profile_tables.pages,
     result_tables.pages,
+    matrix_page.pages,
     vector_pages.pages,
     reference_pages.pages,
 )
@@ -37,6 +39,7 @@ def generate(docs: Path) -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
+    (Path(app.srcdir) / "generated" / matrix_page.SITE).mkdir(parents=True, exist_ok=True)  # before Sphinx looks for it
     app.connect("builder-inited", lambda app: generate(Path(app.srcdir)))
     app.connect("autodoc-process-docstring", reference_pages.tame)
     app.connect("autodoc-process-signature", reference_pages.signature)
