@@ -4,7 +4,7 @@ PyTorch documents no order of summation, so every claim is free: ``*``.  A dot p
 product of 16 rows and 16 columns.
 
 ``scaled_mm`` (the default) takes FP8 operands, a scale for every row and column where the operation has scales, and for
-dot products C as its bias, one a column; to matrix products C is added by torch.  ``addmm`` takes C as its input:
+dot products C as its bias, one a column; to matrix products in float32 C is added by torch.  ``addmm`` takes C as its input:
 float32 of decoded FP8 operands, and float16 and bfloat16 as they are.
 """
 
@@ -23,7 +23,9 @@ DTYPES = {
     "e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2", "e4m3fnuz": "float8_e4m3fnuz", "e5m2fnuz": "float8_e5m2fnuz",
     "f16": "float16", "bf16": "bfloat16", "f32": "float32",
 }  # fmt: skip
-SCALED = {(a, b): ("f32", "bf16", "f16") for a in ("e4m3fn", "e5m2") for b in ("e4m3fn", "e5m2")}
+SCALED = {(a, b): ("f32",) for a in ("e4m3fn", "e5m2") for b in ("e4m3fn", "e5m2")} | {
+    ("e4m3fn", "e4m3fn"): ("f32", "bf16", "f16")  # the result's type and the operands' do not depend on each other
+}
 DECODED = {**{(a, a): ("f32",) for a in list(DTYPES)[:4]}, ("e4m3fn", "e5m2"): ("f32",), ("e5m2", "e4m3fn"): ("f32",)}
 PLAIN = {("f16", "f16"): ("f16",), ("bf16", "bf16"): ("bf16",)}
 PRODUCTS = {"scaled_mm": SCALED, "addmm": {**DECODED, **PLAIN}}
@@ -45,8 +47,10 @@ class Products:
     def _claims(self) -> Iterator[str]:
         for (a, b), results in PRODUCTS[self.product].items():
             for result in results:
-                yield from (f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}" for family, k in LENGTHS.items())
-                if self.product == "scaled_mm":
+                for family, k in LENGTHS.items():
+                    if family == "dot" or self.product == "addmm" or result == "f32":  # C added to less is another sum
+                        yield f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}"
+                if self.product == "scaled_mm" and a == b == "e4m3fn":
                     yield f"dot/{a}.{b}/{result}/{ANY_MODE};k=32;scale=f32"
 
     def _runs(self, op: Operation) -> bool:
