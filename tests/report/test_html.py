@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -210,6 +211,26 @@ def test_the_page_is_the_same_each_time_and_small() -> None:
     text = html(documents)
     assert text == html(documents)
     assert len(text.encode()) < 1_500_000
+
+
+def test_kept_records_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(RUNS.parents[2] / "tools" / "matrix"))
+    keep = importlib.import_module("keep")
+    run = tmp_path / "torch.jsonl"
+    run.write_bytes((RUNS / "torch-level2.jsonl").read_bytes())
+    assert "date" not in record.read(keep.keep(run, tmp_path))["header"]
+    run.with_suffix(".meta.json").write_text('{"started": "2026-11-22T01:00:20Z"}')
+    path = keep.keep(run, tmp_path)
+    packed = path.read_bytes()
+    assert keep.keep(run, tmp_path).read_bytes() == packed
+    assert len(packed) < run.stat().st_size / 8
+    kept, whole = record.read(path), record.read(run)
+    assert kept["header"]["date"] == "2026-11-22"
+    assert record.reports_of(kept) == record.reports_of(whole)
+    assert cells(Page(html([kept]))) == cells(Page(html([whole])))
+    assert "asked 2026-11-22" in html([kept])
+    many = [*[{"kind": "finding", "op": "a", "n": n} for n in range(9)], {"kind": "finding", "op": "b"}]
+    assert [line.get("n") for line in keep.trimmed(many, "")] == [0, 1, 2, 3, None]
 
 
 HIDDEN = """

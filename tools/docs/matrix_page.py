@@ -35,7 +35,7 @@ def _rows(documents: list[dict[str, Any]]) -> list[list[str]]:
             f"{one.name} {one.version}",
             one.summary,
             ", ".join(f"{name} ({count})" for name, count in one.allowed.items()),
-            str(one.header.get("date", "")),
+            str(one.header.get("date", "")).replace("-", "\u2011"),  # hyphens that do not break
         ]
         for one in build(documents).implementations
     ]
