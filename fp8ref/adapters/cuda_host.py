@@ -47,10 +47,10 @@ class CudaHost:
     """
 
     def __init__(self, include: str | None = None) -> None:
-        self._include = Path(include) if include is not None else _find_headers()
+        self._include = Path(include) if include is not None else find_headers()
         headers = _read_headers(self._include)
         self._compiler = find_compiler()
-        self._version = _cuda_version(self._include)
+        self._version = cuda_version(self._include)
         self._library = ctypes.CDLL(str(self._build(headers)))
         self._library.fp8ref_cuda_id.restype = ctypes.c_char_p
         self._library.fp8ref_cuda_run.argtypes = [
@@ -118,7 +118,7 @@ def _candidates() -> Iterator[Path]:
         yield Path(root) / "cuda_runtime" / "include"  # the wheels of CUDA 12
 
 
-def _find_headers() -> Path:
+def find_headers() -> Path:
     looked = list(_candidates())
     for place in looked:
         if (place / "cuda_fp8.h").is_file():
@@ -133,7 +133,7 @@ def _read_headers(include: Path) -> bytes:
     return b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in found)
 
 
-def _cuda_version(include: Path) -> str:
+def cuda_version(include: Path) -> str:
     """``13.5`` of ``#define CUDART_VERSION 13050``."""
     api = include / "cuda_runtime_api.h"
     match = re.search(r"#define\s+CUDART_VERSION\s+(\d+)", api.read_text(errors="replace")) if api.is_file() else None

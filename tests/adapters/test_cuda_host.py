@@ -11,7 +11,7 @@ from adapters.asking import ask, claim, decodes_exactly, disagreements, same_in_
 
 from fp8ref.adapters import Unsupported
 from fp8ref.adapters.base import Unavailable
-from fp8ref.adapters.cuda_host import CudaHost, _candidates, _find_headers
+from fp8ref.adapters.cuda_host import CudaHost, _candidates, find_headers
 from fp8ref.cases import Operation
 
 NAN = float("nan")
@@ -194,7 +194,7 @@ def test_cuda_home_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "cuda_fp8.h").write_text("")
     monkeypatch.setenv("CUDA_HOME", str(tmp_path))
-    assert _find_headers() == tmp_path / "include"
+    assert find_headers() == tmp_path / "include"
 
 
 def test_no_headers(tmp_path: Path) -> None:
