@@ -21,24 +21,29 @@ except ImportError as error:  # pragma: no cover - told where it is missing
     raise ImportError("fp8ref.strategies needs Hypothesis: pip install 'fp8ref[testing]'") from error
 
 from .cases.answers import default_mode
-from .cases.dot_cases import PROBES, probes
-from .cases.dots import addend_type, is_product, length
+from .cases.dot_cases import PROBES, Cases, probes
+from .cases.dots import addend_type, length
 from .cases.flags import parts_of
 from .cases.operation import INTEGERS, Operation, carrier_dtype
 from .cases.scale_cases import scale_cases
 from .cases.selection import nearby, thresholds
 from .cases.tuples import special_codes, width
 from .check.layout import LAYOUTS
-from .check.plan import LENGTHS
+from .fast.decode import decode_codes
+from .fast.encode import convert_codes
 from .spec.catalog import get_format
 from .spec.codec import unpack
 from .spec.datum import Datum
 from .spec.formats import Format
+from .spec.projection import get_projection
 
 Codes = NDArray[Any]
+F64 = get_format("f64")
 MOST_RANDOM_BITS = 64
 NARROW = 16  # bits up to which every code stands in one list, the simplest first
-DRAWN_ELEMENTS = 24  # of an array, at most; the rest repeats them
+DRAWN_ELEMENTS = 12  # of an array, at most; the rest repeats them
+TINY = (1, 0, 2, 3)  # lengths of arrays
+AROUND_VECTORS = tuple(n + d for n in (4, 8, 16, 32, 64, 128, 256) for d in (-1, 0, 1))
 
 
 # -- codes ------------------------------------------------------------------------------------------------------------
@@ -138,8 +143,9 @@ def datums(format: str | Format) -> st.SearchStrategy[Datum]:
 def near_thresholds(result: str | Format, *, source: str | Format = "f32") -> st.SearchStrategy[int]:
     """Codes of a source on, or next to, the values at which an answer in a result format changes.
 
-    Values, midpoints (ties) and quarter points of the result format, its overflow limits and its smallest numbers; each
-    with both neighbours in the source, under both signs.
+    Values, midpoints (ties) and quarter points of the result format and of the binade beyond it, powers of two times
+    its largest number, and fractions of its smallest; each with both neighbours in the source, under both signs.  Half
+    of them lie where overflow begins.
     """
     return _near(_name(source), get_format(result).name)
 
@@ -152,11 +158,14 @@ def _near(source: str, result: str) -> st.SearchStrategy[int]:
         around = {int(m) + d for m in marks if m < 2.0**64 for d in (-1, 0, 1)}
         found = [s * v for v in around for s in (1, -1) if info.min <= s * v <= info.max]
         return _sampled(np.array(sorted(set(found)), carrier_dtype(source)), source)
-    f = get_format(source)
-    near: Codes = np.unique(nearby(marks, f))
-    if f.signed:
-        near = np.concatenate([near, near | near.dtype.type(f.sign_bit)])
-    return _picked(near, source)
+    f, top = get_format(source), float(get_format(result).max)
+    everywhere, overflow = (nearby(some, f) for some in (marks, marks[(marks >= top) & (marks <= 1.25 * top)]))
+    return _picked(_signed(everywhere, f), source) | _picked(_signed(overflow, f), source)
+
+
+def _signed(magnitudes: Codes, f: Format) -> Codes:
+    found: Codes = np.unique(magnitudes)
+    return np.concatenate([found, found | found.dtype.type(f.sign_bit)]) if f.signed else found
 
 
 def random_bits(width: int) -> st.SearchStrategy[int]:
@@ -207,9 +216,10 @@ def arrays(
     if unknown or not layouts:
         raise ValueError(f"layouts are some of {', '.join(LAYOUTS)}, not {', '.join(sorted(unknown)) or 'none'}")
     holder = carrier_dtype(_name(dtype)) if isinstance(dtype, str | Format) else np.dtype(dtype)
-    short = sorted({n for n in LENGTHS if n <= 300}, key=lambda n: (n == 0, n))
     side = st.sampled_from((1, 2, 3, 7, 8, 17))
-    shapes = shapes or st.sampled_from(short).map(lambda n: (n,)) | st.tuples(side, side)
+    if shapes is None:
+        row = st.sampled_from(TINY) | st.sampled_from(AROUND_VECTORS)
+        shapes = row.map(lambda n: (n,)) | st.tuples(side, side)
 
     some, many = (st.lists(elements, min_size=n, max_size=DRAWN_ELEMENTS) for n in (1, DRAWN_ELEMENTS // 2))
 
@@ -239,34 +249,60 @@ def laid_out(array: Codes, layout: str) -> Codes:
     return found
 
 
-@st.composite
-def dot_operands(draw: st.DrawFn, operation: str | Operation) -> tuple[Codes, Codes, Codes]:
+def dot_operands(operation: str | Operation) -> st.SearchStrategy[tuple[Codes, Codes, Codes]]:
     """Operands of one dot product: codes a (1, K), b (1, K), c (1), in the dtypes that adapters take.
 
-    Few products that are not zero; some cancel one another, some cancel c; the checker's named probes among them.  The
-    operation is a ``dot/...`` id; ``;k=`` tells K.
+    Few products that are not zero; some cancel one another, some cancel with c; the checker's named probes among them.
+    The operation is a ``dot/...`` id; ``;k=`` tells K.
+
+    Raises ValueError for any other, and for products with scales.
     """
     op = default_mode(Operation.parse(operation) if isinstance(operation, str) else operation)
-    if not is_product(op):
-        raise ValueError(f"operation {op.id!r} is no dot product")
+    if op.family != "dot" or op.key("scale"):
+        raise ValueError(f"operation {op.id!r} is no dot product of a, b and c alone")
+    return _dot_operands(op)
+
+
+@st.composite
+def _dot_operands(draw: st.DrawFn, op: Operation) -> tuple[Codes, Codes, Codes]:
     k, kinds = length(op), (*op.operands, addend_type(op))
     a, b, c = (np.zeros(s, carrier_dtype(name)) for s, name in zip(((1, k), (1, k), (1,)), kinds))
-    named = probes(op, PROBES)
+    named = _probes(op)
     if named.size and draw(st.integers(0, 9)) == 9:
         row = named.taken(np.array([draw(st.integers(0, named.size - 1))]))
         return row.a, row.b, row.c
     fa = get_format(op.operands[0])
-    for at, x, y, cancels in draw(
-        st.lists(st.tuples(st.integers(0, k - 1), finite(kinds[0]), finite(kinds[1]), st.booleans()), max_size=6)
-    ):
+    for at, x, y, cancels in draw(_products(k, kinds[0], kinds[1])):
         a[0, at], b[0, at] = x, y
         if cancels and fa.signed and (x != 0 or fa.has_negative_zero):
             a[0, (at + k // 2) % k], b[0, (at + k // 2) % k] = x ^ fa.sign_bit, y
-    if draw(st.booleans()):
+    addend = draw(st.sampled_from(("zero", "any", "cancels")))
+    if addend == "any":
         c[0] = draw(finite(kinds[2]))
+    elif addend == "cancels":
+        c[0] = _minus_sum(a, b, kinds)
     if draw(st.integers(0, 19)) == 19:
         a[0, draw(st.integers(0, k - 1))] = draw(specials(kinds[0]))
     return a, b, c
+
+
+@lru_cache(maxsize=64)
+def _probes(op: Operation) -> Cases:
+    return probes(op, PROBES)
+
+
+@lru_cache(maxsize=64)
+def _products(k: int, x: str, y: str) -> st.SearchStrategy[list[tuple[int, int, int, bool]]]:
+    """Places, operands, and whether a product of the other sign stands half a row further on."""
+    return st.lists(st.tuples(st.integers(0, k - 1), finite(x), finite(y), st.booleans()), max_size=6)
+
+
+def _minus_sum(a: Codes, b: Codes, kinds: Sequence[str]) -> int:
+    """Code of the addend that leaves nothing, or little, of the sum of products."""
+    fx, fy, fc = map(get_format, kinds)
+    x, y = (decode_codes(codes[0], f, F64).view(np.float64) for codes, f in ((a, fx), (b, fy)))
+    total = np.array([-(x @ y)])
+    return int(convert_codes(total.view(np.uint64), F64, fc, get_projection(fc, "rne", "sat"), False)[0][0])
 
 
 def scaled_blocks(operation: str | Operation) -> st.SearchStrategy[tuple[Codes, ...]]:

@@ -23,7 +23,7 @@ from hypothesis.strategies import SearchStrategy
 from ..adapters.base import Adapter, Unsupported
 from ..cases.answers import differs, expect, is_nan
 from ..cases.dot_cases import Cases
-from ..cases.dots import bound_of
+from ..cases.dots import bound_of, shapes
 from ..cases.flags import parts_of
 from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
 from ..cases.selection import cases
@@ -73,11 +73,15 @@ class Suite:
     def ask(self, *operands: Codes) -> Codes:
         """The answers of the function under test to arrays of operand codes, as codes."""
         found: Codes = FunctionAdapter(self.answer, self.op).run(self.op, *operands)
-        shape = operands[0].shape if self.op.asked.kind not in ("dot", "scale") else None
+        rows = self.op.asked.kind in ("dot", "scale")
+        shape = shapes(self.op, len(operands[0]))[-1] if rows else operands[0].shape
         if found.dtype != (wanted := carrier_dtype(self.op.result)):
             raise TypeError(f"{self.op.id}: answers have dtype {wanted}, not {found.dtype}")
-        if shape is not None and found.shape != shape:
-            raise ValueError(f"{self.op.id}: answers to operands of shape {shape} have that shape, not {found.shape}")
+        if found.shape != shape:
+            asked = operands[0].shape
+            raise ValueError(
+                f"{self.op.id}: answers to operands of shape {asked} have shape {shape}, not {found.shape}"
+            )
         return found
 
     def holds(self, strategy: SearchStrategy[Any], claim: Callable[[Any], None]) -> None:
