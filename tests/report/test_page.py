@@ -149,9 +149,11 @@ def test_the_keyboard_opens_a_finding_and_comes_back(opened: Any, key: str) -> N
         if "v-fail" in one.page.evaluate("document.activeElement.className"):
             break
         one.page.keyboard.press("ArrowRight")
-    one.page.keyboard.press("ArrowDown")
-    one.page.keyboard.press("ArrowUp")
     before = one.page.evaluate(focused)
+    one.page.keyboard.press("ArrowDown")
+    assert one.page.evaluate(focused) not in (None, before)
+    one.page.keyboard.press("ArrowUp")
+    assert one.page.evaluate(focused) == before
     one.page.keyboard.press(key)
     assert one.page.locator("dialog[open]").count() == 1
     said = one.page.locator("dialog").inner_text()

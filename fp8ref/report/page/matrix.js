@@ -147,7 +147,7 @@
   };
 
   // -- a cell, opened
-  let opener = null, current = null;
+  let current = null;
   const departures = implementations.map((one, c) => [...cells[c]].sort((a, b) => a[0] - b[0])
     .flatMap(([row, ops]) => ops.flatMap((op, at) => (op.verdict === "pass" || op.verdict === "unsupported" ? [] : [[c, row, at]]))));
   const command = (text, label) => {
@@ -197,7 +197,7 @@
     remember(`#${one.id}/${ops[at].id}${which > 1 ? `~${which}` : ""}`);
     const all = departures[c];
     for (const id of ["previous", "next"]) document.getElementById(id).disabled = all.length < 2;
-    if (!dialog.open) { opener = document.activeElement; dialog.showModal(); }
+    if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
     if (at) parts[at].scrollIntoView();
     if (which > 1) parts[at].querySelectorAll(".finding")[which - 1]?.scrollIntoView();
@@ -213,7 +213,7 @@
   document.getElementById("next").addEventListener("click", () => step(1));
   document.getElementById("close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-  dialog.addEventListener("close", () => { remember(addressOf()); if (opener && opener.isConnected) opener.focus(); });
+  dialog.addEventListener("close", () => remember(addressOf()));
 
   // -- events
   table.addEventListener("click", (event) => {
