@@ -1,10 +1,11 @@
-"""JAX: eager ``array.astype`` and functions of ``jax.numpy`` on its CPU backend."""
+"""JAX: ``array.astype`` and functions of ``jax.numpy`` on its CPU backend, eager or compiled, and its host's casts."""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from .ml_dtypes import numpy_dtype
 
 # XLA's CPU runtime refuses the FP6 types that jax.numpy names (jaxlib 0.10: "Invalid XLA PrimitiveType")
 NARROW = tuple(name for name in NUMPY_NARROW if name not in ("e2m3fn", "e3m2fn"))
+MODES = ("eager", "jit", "host")
 # family -> jax.numpy's function of one narrow type into itself or into bool, and the mode
 FUNCTIONS = {
     "add": ("add", "*"), "sub": ("subtract", "*"), "mul": ("multiply", "*"), "div": ("divide", "*"),
@@ -30,7 +32,10 @@ LENGTHS = (0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 65, 257, 1025, 4099)
 
 
 class Jax:
-    """JAX's eager casts and functions.  Raises Unavailable without jax.
+    """JAX's casts and functions, by one of its ways.  Raises Unavailable without jax.
+
+    ``mode``: ``eager``; ``jit``, compiled by XLA in one piece; or ``host``, where an array takes its type as it is made
+    of one of NumPy's, ``jnp.asarray(x, dtype)``, which is casts alone.
 
     Every function here is element-wise, so that arrays are filled up to one of few lengths (``LENGTHS``), and the
     answers to what was filled in are dropped: the functions called and the way through them are the same.
@@ -39,7 +44,10 @@ class Jax:
     (openxla/stablehlo issue 180), so every mode is "find out".
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mode: str = "eager") -> None:
+        if mode not in MODES:
+            raise ValueError(f"jax has no mode {mode!r}; choose from {', '.join(MODES)}")
+        self.mode = mode
         self.jax = require("jax", "pip install jax")
         self.jnp = require("jax.numpy", "pip install jax")
         self.cpu = self.jax.devices("cpu")[0]
@@ -51,12 +59,20 @@ class Jax:
             if source != result
         )
         modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
-        functions = (op for name in narrow if name != "e8m0fnu" for op in claims_of(modes, name))
+        with_functions = [name for name in narrow if name != "e8m0fnu" and mode != "host"]
+        functions = (op for name in with_functions for op in claims_of(modes, name))
+        self._compiled: dict[Operation, Any] = {}
         self._claims = Claims([*casts, *functions])
 
     def identify(self) -> Mapping[str, str]:
         jaxlib = require("jaxlib", "pip install jax")
-        return {"name": "jax", "version": self.jax.__version__, "jaxlib": jaxlib.__version__, "device": "cpu"}
+        return {
+            "name": "jax",
+            "version": self.jax.__version__,
+            "jaxlib": jaxlib.__version__,
+            "device": "cpu",
+            "mode": self.mode,
+        }
 
     def capabilities(self) -> Sequence[str]:
         return self._claims.ids
@@ -73,13 +89,21 @@ class Jax:
         native = [x.astype(x.dtype.newbyteorder("="), copy=False) for x in operands]  # jax knows one byte order
         native = [_filled_up(x) for x in native]
         with self.jax.default_device(self.cpu), self._64_bits():
-            arrays = [self.jnp.asarray(x.view(numpy_dtype(name))) for x, name in zip(native, op.operands)]
-            if op.family in FUNCTIONS:
-                z = np.asarray(getattr(self.jnp, FUNCTIONS[op.family][0])(*arrays))
+            arrays = [x.view(numpy_dtype(name)) for x, name in zip(native, op.operands)]
+            if self.mode == "host":
+                z = np.asarray(self.jnp.asarray(*arrays, dtype=numpy_dtype(op.result)))
             else:
-                z = np.asarray(arrays[0].astype(numpy_dtype(op.result)))
+                z = np.asarray(self._function(op)(*map(self.jnp.asarray, arrays)))
         answer: Codes = z.view(carrier_dtype(op.result))
         return answer[: shape[0]] if len(shape) == 1 else answer
+
+    def _function(self, op: Operation) -> Callable[..., Any]:
+        """What answers an operation on arrays of jax."""
+        if op not in self._compiled:
+            result = numpy_dtype(op.result) if op.family not in FUNCTIONS else None
+            found = getattr(self.jnp, FUNCTIONS[op.family][0]) if result is None else lambda x: x.astype(result)
+            self._compiled[op] = self.jax.jit(found) if self.mode == "jit" else found
+        return self._compiled[op]  # type: ignore[no-any-return]
 
     def _64_bits(self) -> AbstractContextManager[None]:
         """Keeps f64 and 64-bit integers what they are, in this thread and for this call."""
