@@ -8,17 +8,21 @@ hexadecimal codes of its elements, element 0 first, ceil(k / 4) digits an elemen
      "count": 1000, "source": {"device": "...", "instruction": "...", "origin": "...", "license": "..."}}
     {"a": "3738aa3b...", "b": "31b22d29...", "c": "00000000", "d": "40727c00"}
 
-The mode of the operation is the behaviour declared for the device, or ``*``.  Files are data from strangers: they are
-only parsed, sizes are bounded, and every complaint tells file and line.
+The mode of the operation is the behaviour declared for the device, or ``*``.  A header may carry the ``sha256`` of all
+codes, column by column, little-endian; it is then verified.  A file may be packed by gzip, ``.gz``.  Files are data
+from strangers: they are only parsed, sizes are bounded, and every complaint tells file and line.
 """
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +60,10 @@ def read(path: Path | str) -> Capture:
     size = path.stat().st_size
     if size > LARGEST_FILE:
         raise ValueError(f"{path}: {size} bytes; a capture has at most {LARGEST_FILE}")
-    with path.open("rb") as file:
+    with _opened(path) as file:
         lines = _lines(file, path)
         number, first = next(lines, (1, b""))
-        op, count, source = _header(first, f"{path}:{number}")
+        op, count, source, digest = _header(first, f"{path}:{number}")
         columns = columns_of(op, ANSWER)
         texts: dict[str, list[str]] = {column.name: [] for column in columns}
         numbers: list[int] = []
@@ -73,37 +77,70 @@ def read(path: Path | str) -> Capture:
     if len(numbers) != count:
         raise ValueError(f"{path}: the header announces {count} cases, the file has {len(numbers)}: is it torn?")
     *operands, answers = (codes_of(texts[c.name], c, lambda i: f"{path}:{numbers[i]}") for c in columns)
+    if digest is not None and digest != sha256([*operands, answers]):
+        raise ValueError(f"{path}: the codes are not those of the header's sha256: is it damaged?")
     return Capture(op, tuple(operands), answers, source, str(path))
 
 
+def sha256(columns: Sequence[Codes]) -> str:
+    """The digest of all codes, column by column, little-endian."""
+    digest = hashlib.sha256()
+    for codes in columns:
+        digest.update(np.ascontiguousarray(codes).astype(codes.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()
+
+
 def write(path: Path | str, capture: Capture) -> None:
-    """Write a capture; the same capture gives the same bytes."""
+    """Write a capture, packed where the name ends with ``.gz``; the same capture gives the same bytes."""
     header = {
         "fp8ref": "capture",
         "schema": SCHEMA,
         "operation": capture.operation.id,
         "count": capture.count,
+        "sha256": sha256([*capture.operands, capture.answers]),
         "source": dict(capture.source),
     }
     columns = columns_of(capture.operation, ANSWER)
-    with Path(path).open("wb") as file:
-        file.write(json.dumps(header, sort_keys=True).encode() + b"\n")
-        lines = prefix(columns, (*capture.operands, capture.answers))
-        file.write(squeezed(np.concatenate([*lines, constant("}\n", capture.count)], axis=1)))
+    lines = prefix(columns, (*capture.operands, capture.answers))
+    text = json.dumps(header, sort_keys=True).encode() + b"\n"
+    text += squeezed(np.concatenate([*lines, constant("}\n", capture.count)], axis=1))
+    Path(path).write_bytes(gzip.compress(text, 6, mtime=0) if Path(path).suffix == ".gz" else text)
+
+
+def header_of(path: Path | str) -> tuple[Operation, int, dict[str, str]]:
+    """Operation, number of cases and source of a capture, from its first line.  Raises as :func:`read` does."""
+    path = Path(path)
+    with _opened(path) as file:
+        return _header(next(_lines(file, path), (1, b""))[1], f"{path}:1")[:3]
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
 def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
     """Numbered lines that are not blank."""
-    number = 0
-    while line := file.readline(LARGEST_LINE + 1):
-        number += 1
+    number, size = 0, 0
+    while line := _line(file, path, number + 1):
+        number, size = number + 1, size + len(line)
+        if size > LARGEST_FILE:
+            raise ValueError(f"{path}: unpacks to more than {LARGEST_FILE} bytes")
         if len(line) > LARGEST_LINE:
             raise ValueError(f"{path}:{number}: a line of more than {LARGEST_LINE} bytes")
         if line.strip():
             yield number, line
 
 
-def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str]]:
+def _line(file: Any, path: Path, number: int) -> bytes:
+    try:
+        return file.readline(LARGEST_LINE + 1)  # type: ignore[no-any-return]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}:{number}: damaged: {error}") from None
+
+
+def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str], str | None]:
     header = json_object(line, where, WHAT)
     if header.get("fp8ref") != "capture":
         raise ValueError(f'{where}: not a capture: it begins with a header {{"fp8ref": "capture", ...}}')
@@ -123,4 +160,5 @@ def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str]]:
     source = header.get("source", {})
     if not isinstance(source, dict):
         raise ValueError(f"{where}: source is an object of texts, not {source!r}")
-    return op, count, {str(key)[:40]: str(value)[:400] for key, value in sorted(source.items())}
+    digest = header.get("sha256")
+    return op, count, {str(k)[:40]: str(v)[:400] for k, v in sorted(source.items())}, digest and str(digest)

@@ -28,6 +28,7 @@ class Device:
 
     def __init__(self, source: Path, index: int = 0, includes: Sequence[Path] = (), define: str = "") -> None:
         self._driver = require("cuda.bindings.driver", MEND)
+        self._lost = ""  # the kernel in which the device failed
         self._nvrtc = require("cuda.bindings.nvrtc", MEND)
         try:
             self._start(index)
@@ -117,7 +118,6 @@ class Device:
         image = np.frombuffer(cubin, np.uint8)
         self._module = self._call("cuModuleLoadData", image.ctypes.data)
         self._kernels: dict[str, Any] = {}
-        self._lost = ""
 
     def _found(self, kernel: str) -> bool:
         try:

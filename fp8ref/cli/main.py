@@ -20,6 +20,7 @@ COMMANDS = {
     "smoke": "smoke:smoke",
     "report": "report:report",
     "identify": "identify:identify_",
+    "capture": "capture:capture",
     "show": "show:show",
     "explain": "show:explain",
     "list": "show:list_",

@@ -18,7 +18,7 @@ SITE = "site"  # copied beside the built pages
 def pages(docs: Path) -> dict[str, str]:
     documents = [record.read(path) for path in sorted((docs / "data" / "matrix").glob("*.jsonl.gz"))]
     if not documents:
-        return {"matrix.md": "No implementation was asked yet: `python tools/matrix/run.py`.\n"}
+        return {"matrix.md": "No implementation was asked yet: `python tools/matrix/ask.py`.\n"}
     table = md.table(["implementation", "verdict", "allowed", "asked"], _rows(documents))
     return {f"{SITE}/{PAGE}": html(documents), "matrix.md": f"{_picture(documents)}\n{table}"}
 

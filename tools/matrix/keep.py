@@ -1,7 +1,7 @@
 """Keep the records of a matrix as data of the documentation: dated, trimmed, compressed.
 
 ``python tools/matrix/keep.py DIR`` replaces docs/data/matrix by the records (``*.jsonl``) of DIR, which
-``tools/matrix/run.py -o DIR`` wrote.  What the page does not show is left out: the list of claimed operations, and of
+``tools/matrix/ask.py -o DIR`` wrote.  What the page does not show is left out: the list of claimed operations, and of
 one operation the findings beyond the first few.
 """
 
@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of records")
     records = sorted(parser.parse_args().folder.glob("*.jsonl"))
     if not records:
-        parser.error("no *.jsonl there: write records with tools/matrix/run.py -o DIR")
+        parser.error("no *.jsonl there: write records with tools/matrix/ask.py -o DIR")
     KEPT.mkdir(parents=True, exist_ok=True)
     for old in KEPT.glob("*.jsonl.gz"):
         old.unlink()

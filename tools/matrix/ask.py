@@ -1,6 +1,6 @@
 """Ask every implementation of ``implementations.toml``, each in an environment of its own, and keep the records.
 
-``python tools/matrix/run.py [-o DIR] [NAME...]`` writes one run record an implementation into DIR and, from all that
+``python tools/matrix/ask.py [-o DIR] [NAME...]`` writes one run record an implementation into DIR and, from all that
 are there, ``matrix.html``.  An implementation whose record is there already is not asked again (``--again`` does); one
 that will not install or start is a row of the matrix with its reason.
 """
