@@ -23,12 +23,17 @@ DTYPES = {
     "e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2", "e4m3fnuz": "float8_e4m3fnuz", "e5m2fnuz": "float8_e5m2fnuz",
     "f16": "float16", "bf16": "bfloat16", "f32": "float32",
 }  # fmt: skip
-SCALED = {(a, b): ("f32",) for a in ("e4m3fn", "e5m2") for b in ("e4m3fn", "e5m2")} | {
+Claimed = dict[tuple[str, str], tuple[str, ...]]  # formats of the operands: result types
+SCALED: Claimed = {(a, b): ("f32",) for a in ("e4m3fn", "e5m2") for b in ("e4m3fn", "e5m2")} | {
     ("e4m3fn", "e4m3fn"): ("f32", "bf16", "f16")  # the result's type and the operands' do not depend on each other
 }
-DECODED = {**{(a, a): ("f32",) for a in list(DTYPES)[:4]}, ("e4m3fn", "e5m2"): ("f32",), ("e5m2", "e4m3fn"): ("f32",)}
-PLAIN = {("f16", "f16"): ("f16",), ("bf16", "bf16"): ("bf16",)}
-PRODUCTS = {"scaled_mm": SCALED, "addmm": {**DECODED, **PLAIN}}
+DECODED: Claimed = {
+    **{(a, a): ("f32",) for a in list(DTYPES)[:4]},
+    ("e4m3fn", "e5m2"): ("f32",),
+    ("e5m2", "e4m3fn"): ("f32",),
+}
+PLAIN: Claimed = {("f16", "f16"): ("f16",), ("bf16", "bf16"): ("bf16",)}
+PRODUCTS: dict[str, Claimed] = {"scaled_mm": SCALED, "addmm": {**DECODED, **PLAIN}}
 LENGTHS = {"dot": 32, "matmul": 256}
 
 

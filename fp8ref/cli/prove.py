@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .. import __version__
 from ..cases.operation import Operation
 from ..check.proof import Claim, Shard, prove
 from ..check.transport import Crashed, Declined, NotStarted, Session, TimedOut
@@ -123,7 +124,7 @@ def _with_progress(shards: Iterable[Shard], total: int) -> Iterable[Shard]:
 
 def _identity(impl: str) -> dict[str, str]:
     if not impl:
-        return {"name": "fp8ref", "version": certificate.__version__}
+        return {"name": "fp8ref", "version": __version__}
     try:
         with Session(impl) as session:
             return dict(sorted(session.hello.identity.items()))
