@@ -4,8 +4,8 @@ PyTorch documents no order of summation, so every claim is free: ``*``.  A dot p
 product of 16 rows and 16 columns.
 
 ``scaled_mm`` (the default) takes FP8 operands, a scale for every row and column where the operation has scales, and for
-dot products C as its bias, one a column; to matrix products in float32 C is added by torch.  ``addmm`` takes C as its input:
-float32 of decoded FP8 operands, and float16 and bfloat16 as they are.
+dot products C as its bias, one a column; to matrix products in float32 C is added by torch.  ``addmm`` takes C as its
+input: float32 of decoded FP8 operands, and float16 and bfloat16 as they are.
 """
 
 from __future__ import annotations
