@@ -119,7 +119,12 @@ def test_directed_staircases_turn_at_the_values() -> None:
     assert (1.0, 1.25) in dots(near_one, False)
 
 
-@pytest.mark.parametrize("f", [f for f in formats() if f.k <= 8], ids=str)
+NARROW = [f for f in formats() if f.k <= 8]
+
+
+@pytest.mark.parametrize(
+    "f", [pytest.param(f, id=str(f), marks=[pytest.mark.full] if i % 6 else []) for i, f in enumerate(NARROW)]
+)
 def test_every_staircase_steps_on_values(f: Any) -> None:
     values = {float(v) for v in f.values()}
     for axes in staircase(f, "rna").axes:

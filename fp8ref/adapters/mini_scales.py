@@ -158,7 +158,6 @@ SCALE_MINIS: dict[str, MiniScales] = {
     # the scale
     "scale-rounds-up": wrong(by_rule("ceil"), "scale-rule-ceil"),
     "scale-to-even": wrong(by_rule("even"), "scale-rule-even"),
-    "scale-like-te": wrong(by_rule("te"), "scale-rule-te", MX4),
     "scale-floors": wrong(by_rule("floor"), "scale-rule-floor", MX6),
     "scale-nvfp4-other-order": wrong(by_rule("torchao"), "scale-rule-torchao", NVFP4),
     "scale-not-a-power": wrong(by_rule("te"), "scale-rule-te", "scale/f32/row_e4m3fn/te-pow2;k=40"),

@@ -173,7 +173,9 @@ def test_files_obey_the_schema(tmp_path: Path) -> None:
 
 # -- the command ------------------------------------------------------------------------------------------------------
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*FP8REF, "check", *arguments], capture_output=True, text=True, cwd=folder, timeout=120)
+    return subprocess.run(
+        [*FP8REF, "check", "--jobs", "1", *arguments], capture_output=True, text=True, cwd=folder, timeout=120
+    )
 
 
 def test_the_command_excuses_what_it_wrote_and_tells_what_is_new(tmp_path: Path) -> None:

@@ -59,7 +59,10 @@ def test_every_fp8_model_of_the_catalogue_is_here() -> None:
     assert fp8 <= same
 
 
-@pytest.mark.parametrize("model", CATALOGUE)
+LONG = {"exact", "f32.fma", "hopper.wgmma.fp8.f16", "hopper.mma.fp8.f16", "sm120.mma.fp8.f16", "cdna3.mfma.fp8.f32"}
+
+
+@pytest.mark.parametrize("model", [pytest.param(m, marks=[pytest.mark.full] if m in LONG else []) for m in CATALOGUE])
 def test_a_catalogued_model_is_named_with_its_class(model: str) -> None:
     claim, members = CATALOGUE[model]
     found = inside(model, claim)
@@ -83,7 +86,7 @@ def random_unit(op: Operation, seed: int) -> tuple[object, Order]:
     return model, order
 
 
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.full] if s >= 6 else []) for s in range(50)])
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.full] if s >= 2 else []) for s in range(50)])
 def test_parameters_of_a_unit_outside_the_catalogue(seed: int) -> None:
     """Each parameter is recovered, or said to be open, and then the other value truly shows nowhere."""
     op = Operation.parse(E4M3)
@@ -108,13 +111,15 @@ def _same_sums(found: Identification, name: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 3 else []) for i, n in enumerate(DOT_FAULTY)]
+    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 6 else []) for i, n in enumerate(DOT_FAULTY)]
 )
 def test_a_faulty_unit_is_never_called_what_it_is_not(name: str) -> None:
     mini = DOT_MINIS[name]
     op = Operation.parse(mini.claims[0])
     if int(op.key("k")) > 32:
         pytest.skip("asked by check; its tree of 129 addends takes long")
+    if op.key("scale"):
+        pytest.skip("asked by check; identification hands over no scales")
 
     def ask(cases: Cases) -> np.ndarray:
         return mini.run(op, *cases.operands)
