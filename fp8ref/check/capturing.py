@@ -1,0 +1,49 @@
+"""Captures of an implementation: the cases that a check would ask, and the answers, without judging them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..adapters.captures import Capture
+from ..cases.answers import default_mode
+from ..cases.dot_cases import dot_cases
+from ..cases.dots import is_product, length, operand_types, shapes, with_length
+from ..cases.operation import Operation, carrier_dtype
+from ..cases.scales import is_scale
+from ..cases.selection import cases
+from .transport import CAPACITY, Declined, Session
+
+
+def capture(
+    session: Session, claim: Operation, level: int, seed: int, advance: Callable[[int], None] = lambda n: None
+) -> Capture:
+    """Ask what a check at this level asks first, for products the named probes before all else.
+
+    Raises Declined for what a capture cannot hold and for what the implementation declines, Crashed and TimedOut.
+    """
+    op = with_length(claim) if is_product(claim) else claim
+    if op.flags or op.family == "matmul":
+        raise Declined("a capture holds single cases without status flags")
+    asked = dot_cases(op, level, seed).operands if is_product(op) else cases(default_mode(op), level, seed)
+    count = len(asked[0])
+    step = max(1, CAPACITY // 4 // (length(op) if is_product(op) else _elements(op)))
+    answers = []
+    for start in range(0, count, step):
+        part = [codes[start : start + step] for codes in asked]
+        ((got, _),) = session.ask(op, [(part, "plain")])
+        answers.append(got.copy())
+        advance(len(part[0]))
+    carried = [codes.astype(carrier_dtype(name), copy=False) for codes, name in zip(asked, operand_types(op))]
+    return Capture(op, tuple(carried), np.concatenate(answers), provenance(session.hello.identity, op, level, seed))
+
+
+def provenance(identity: Mapping[str, str], op: Operation, level: int, seed: int) -> dict[str, str]:
+    """Who answered what: the implementation's own words, and how the cases were chosen."""
+    return {**identity, "operation": op.id, "level": str(level), "seed": str(seed)}
+
+
+def _elements(op: Operation) -> int:
+    """Of the longest row of a case."""
+    return max(int(np.prod(shape[1:])) for shape in shapes(op, 1)) if is_scale(op) else 1

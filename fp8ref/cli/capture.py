@@ -1,0 +1,134 @@
+"""``fp8ref capture``: record what an implementation answers, to be judged anywhere, later."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from ..adapters import captures
+from ..cases.operation import ANY_MODE, Operation
+from ..check.capturing import capture as record
+from ..check.capturing import provenance
+from ..check.run import NothingSelected, select
+from ..check.transport import Crashed, Declined, NotStarted, Session, TimedOut
+from ..fast.chunks import set_threads
+from .errors import BadInput, OneLine
+from .files import require_free
+
+NOTHING_RAN, FAILED = 5, 6
+ENDINGS = (".jsonl", ".jsonl.gz")
+
+
+@click.command("capture", cls=OneLine)
+@click.argument("wanted", metavar="[SELECT]...", nargs=-1)
+@click.option("--impl", required=True, help="The implementation: [kind:]id[,key=value...].")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER",
+    help="One operation into FILE.jsonl[.gz]; or each into a file of its own in FOLDER.",
+)  # fmt: skip
+@click.option("--skip", multiple=True, metavar="GLOB", help="Leave these operations out.")
+@click.option("--level", type=click.IntRange(1, 3), default=1, show_default=True, help="How many cases, as for check.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--force", is_flag=True, help="Replace existing files; otherwise finished ones in FOLDER are kept.")
+def capture(
+    wanted: tuple[str, ...],
+    impl: str,
+    output: Path,
+    skip: tuple[str, ...],
+    level: int,
+    seed: int,
+    timeout: float,
+    force: bool,
+) -> None:
+    """Record answers of an implementation: a GPU, a simulator, anything that is not at hand later.
+
+    Nothing is judged: a capture holds operand codes, result codes and who answered.  Products are asked the named
+    probes first.  An interrupted capture into a folder goes on where it stopped.
+
+    \b
+    fp8ref capture --impl cuda -o h100/ 'dot/*'
+    fp8ref capture --impl ml_dtypes -o casts.jsonl.gz convert/f32/e4m3fn
+    fp8ref check --impl replay:casts.jsonl.gz
+
+    Exit codes: 0 captured, 5 nothing ran, 6 the implementation crashed, hung or would not start.
+    """
+    set_threads(1)
+    one = output.name.endswith(ENDINGS)
+    if one:
+        require_free(output, force)
+    try:
+        session = Session(impl, timeout)
+    except NotStarted as error:
+        if error.usage:
+            raise BadInput(str(error)) from None
+        click.echo(f"{impl} would not start: {error}", err=True)
+        sys.exit(FAILED)
+    with session:
+        claims = _selected(session, wanted, skip)
+        if one and len(claims) > 1:
+            raise BadInput(f"{len(claims)} operations are selected and {output} holds one; name a folder")
+        done = [
+            _captured(session, claim, output if one else _file(output, claim), level, seed, force) for claim in claims
+        ]
+    if FAILED in done:
+        sys.exit(FAILED)
+    if 0 not in done:
+        sys.exit(NOTHING_RAN)
+
+
+def _selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...]) -> list[Operation]:
+    try:
+        return select([Operation.parse(claim) for claim in session.hello.claims], wanted, skip)
+    except NothingSelected as error:
+        click.echo(f"nothing ran: {error}", err=True)
+        sys.exit(NOTHING_RAN)
+    except ValueError as error:
+        raise BadInput(f"capabilities(): {error}") from None
+
+
+def _file(folder: Path, op: Operation) -> Path:
+    """The file of an operation: its id in characters that every file system has."""
+    name = re.sub(r"[^A-Za-z0-9.=-]", "_", op.id.replace(ANY_MODE, "any")).replace("=", "")
+    return folder / f"{name}.jsonl.gz"
+
+
+def _captured(session: Session, claim: Operation, path: Path, level: int, seed: int, force: bool) -> int:
+    """Capture one operation; tells so in one line, and returns its exit code."""
+    if not force and path.exists() and _is_of(session, claim, path, level, seed):
+        click.echo(f"kept       {claim.id}  {path}")
+        return 0
+    try:
+        found = record(session, claim, level, seed)
+    except Declined as error:
+        click.echo(f"unsupported {claim.id}: {error}")
+        return NOTHING_RAN
+    except (Crashed, TimedOut) as error:
+        click.echo(f"{'timeout' if isinstance(error, TimedOut) else 'crash'}      {claim.id}: {error}", err=True)
+        return FAILED
+    part = path.with_name(f"part-{path.name}")  # the ending tells whether it is packed
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        captures.write(part, found)
+        os.replace(part, path)
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror or error}") from None
+    click.echo(f"captured   {claim.id}  {found.count} cases  {path}")
+    return 0
+
+
+def _is_of(session: Session, claim: Operation, path: Path, level: int, seed: int) -> bool:
+    """Is a file the finished capture of an operation of this implementation?  BadInput where it is something else."""
+    try:
+        _, _, source = captures.header_of(path)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is in the way: {error}; --force replaces it") from None
+    wanted = provenance(session.hello.identity, claim, level, seed)
+    differ = [key for key in wanted if key != "operation" and source.get(key) != str(wanted[key])[:400]]
+    if differ:
+        raise BadInput(f"{path} has another {differ[0]} ({source.get(differ[0])!r}); --force replaces it")
+    return True
