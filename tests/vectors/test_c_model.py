@@ -178,7 +178,7 @@ def check_pairs(model: Model, name: str, which: Sequence[str]) -> None:
 
 @pytest.mark.parametrize("name", [*OCP, "e8m0fnu", "mxint8", "ue5m3", "binary8p1se", "e5m2b40fnuz", "e2m1fn"])
 def test_every_pair_is_calculated(model: Model, name: str) -> None:
-    check_pairs(model, name, modes(name))
+    check_pairs(model, name, SOME)
 
 
 @pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e3m2fn", "mxint8", "binary8p1se"])
