@@ -18,6 +18,10 @@ typedef unsigned long long u64;
 #define FP8 (__CUDA_ARCH__ >= 890)
 #define FP6 (defined(__CUDA_ARCH_FEAT_SM100_ALL) || defined(__CUDA_ARCH_FEAT_SM103_ALL) || defined(__CUDA_ARCH_FEAT_SM120_ALL))
 #define WGMMA defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#else // the host's pass only names the kernels
+#define FP8 1
+#define FP6 1
+#define WGMMA 1
 #endif
 
 // -- conversions: two elements a thread, the first operand of cvt into the upper half ---------------------------------
