@@ -132,11 +132,12 @@ def test_thresholds_shrink_to_the_simplest() -> None:
     value = lambda c: float(np.uint32(c).view(np.float32))  # noqa: E731
     near = s.near_thresholds("e4m3fn")
     assert value(least(near, lambda c: 1.01 < abs(value(c)) < 2)) == 1.03125
-    assert value(least(near, lambda c: 448 < abs(value(c)) < 512)) in (456, 464, 480, 496)
+    assert value(least(near, lambda c: 449 < abs(value(c)) < 512)) in (456, 464, 480, 496)
     limits = {value(c) for c in drawn(near, 250)}
     assert {464 * s for s in (1, -1)} & limits
     assert {float(np.nextafter(np.float32(464), np.float32(to))) * s for to in (0, 999) for s in (1, -1)} & limits
-    assert least(s.near_thresholds("e4m3fn", source="i16"), lambda n: n > 256) in (257, 264, 272, 288, 320, 384, 512)
+    beyond = least(s.near_thresholds("e4m3fn", source="i16"), lambda n: n > 256)  # quarter points are 8 apart here
+    assert beyond % 8 in (0, 1, 7)
 
 
 def test_arrays_reach_lengths_and_layouts() -> None:
