@@ -14,10 +14,11 @@ from ..cases.operation import ANY_MODE, Operation
 from ..check.capturing import capture as record
 from ..check.capturing import provenance
 from ..check.run import NothingSelected, select
-from ..check.transport import Crashed, Declined, NotStarted, Session, TimedOut
+from ..check.transport import Crashed, Declined, Session, TimedOut
 from ..fast.chunks import set_threads
 from .errors import BadInput, OneLine
 from .files import require_free
+from .starting import open_session
 
 NOTHING_RAN, FAILED = 5, 6
 ENDINGS = (".jsonl", ".jsonl.gz")
@@ -61,14 +62,7 @@ def capture(
     one = output.name.endswith(ENDINGS)
     if one:
         require_free(output, force)
-    try:
-        session = Session(impl, timeout)
-    except NotStarted as error:
-        if error.usage:
-            raise BadInput(str(error)) from None
-        click.echo(f"{impl} would not start: {error}", err=True)
-        sys.exit(FAILED)
-    with session:
+    with open_session(impl, timeout) as session:
         claims = _selected(session, wanted, skip)
         if one and len(claims) > 1:
             raise BadInput(f"{len(claims)} operations are selected and {output} holds one; name a folder")

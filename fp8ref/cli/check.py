@@ -17,14 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..cases.flags import FLAGS
 from ..check import expected
 from ..check.judge import Options
-from ..check.run import NothingSelected, Request, Run
-from ..check.transport import NotStarted
+from ..check.run import Request, Run
 from ..check.verdict import Report, Verdict
 from ..fast.chunks import set_threads
 from ..report import record, text
 from ..report.renderers import RENDERERS
 from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write
+from .starting import open_run
 
 DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
 
@@ -97,15 +97,7 @@ def check(
         if path is not None:
             require_form(name)
     known = _expectations(expect, strict)
-    try:
-        run = Run(request)
-    except NotStarted as error:
-        click.echo(f"{impl} would not start: {error}" if not error.usage else f"Error: {error}", err=True)
-        sys.exit(USAGE if error.usage else NOT_STARTED)
-    except NothingSelected as error:
-        click.echo(f"nothing ran: {error}", err=True)
-        sys.exit(NOTHING_RAN)
-    with run:
+    with open_run(request) as run:
         if dry_run:
             for claim in run.claims:
                 click.echo(claim.id)

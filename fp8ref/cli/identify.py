@@ -14,11 +14,12 @@ from ..cases.operation import Operation
 from ..check.blackbox import BlackBox
 from ..check.identify import RANDOM, Identification, identify, identify_captured
 from ..check.run import NothingSelected, select
-from ..check.transport import Crashed, Declined, NotStarted, Session, TimedOut
+from ..check.transport import Crashed, Declined, Session, TimedOut
 from ..fast.chunks import set_threads
 from ..report.identification import document, page
 from .console import tell_json
 from .errors import BadInput, OneLine
+from .starting import open_session
 
 NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
 
@@ -48,14 +49,7 @@ def identify_(wanted: tuple[str, ...], impl: str, seed: int, count: int, timeout
     failed.
     """
     set_threads(1)
-    try:
-        session = Session(impl, timeout)
-    except NotStarted as error:
-        if error.usage:
-            raise BadInput(str(error)) from None
-        click.echo(f"{impl} would not start: {error}", err=True)
-        sys.exit(FAILED)
-    with session:
+    with open_session(impl, timeout) as session:
         found, failures = _each(session, impl, wanted, seed, count, as_json)
     if as_json:
         tell_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})

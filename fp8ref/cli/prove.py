@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import __version__
 from ..cases.operation import Operation
 from ..check.proof import Claim, Shard, prove
-from ..check.transport import Crashed, Declined, NotStarted, Session, TimedOut
+from ..check.transport import Crashed, Declined, NotStarted, TimedOut
 from ..fast.chunks import set_threads
 from ..report import certificate
 from .errors import BadInput, OneLine
 from .files import require_free, write
+from .starting import open_session
 
 REFUTED, NOT_STARTED = 1, 6
 
@@ -125,14 +126,8 @@ def _with_progress(shards: Iterable[Shard], total: int) -> Iterable[Shard]:
 def _identity(impl: str) -> dict[str, str]:
     if not impl:
         return {"name": "fp8ref", "version": __version__}
-    try:
-        with Session(impl) as session:
-            return dict(sorted(session.hello.identity.items()))
-    except NotStarted as error:
-        if error.usage:
-            raise BadInput(str(error)) from None
-        click.echo(f"{impl} would not start: {error}", err=True)
-        sys.exit(NOT_STARTED)
+    with open_session(impl) as session:
+        return dict(sorted(session.hello.identity.items()))
 
 
 def _refuted(claim: Claim, shards: Sequence[Shard], wrong: int) -> None:

@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from ..check.run import NothingSelected, Request, Run
+from ..check.run import Request
 from ..check.smoke import smoke as try_out
-from ..check.transport import NotStarted
 from ..fast.chunks import set_threads
-from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN, USAGE
+from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN
 from .errors import OneLine
+from .starting import open_run
 
 
 @click.command(cls=OneLine)
@@ -25,15 +25,7 @@ def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
     way twice, and plain cases right.  `fp8ref check` judges.
     """
     set_threads(1)
-    try:
-        run = Run(Request(impl, select, timeout=timeout))
-    except NotStarted as error:
-        click.echo(f"{impl} would not start: {error}" if not error.usage else f"Error: {error}", err=True)
-        sys.exit(USAGE if error.usage else NOT_STARTED)
-    except NothingSelected as error:
-        click.echo(f"nothing ran: {error}", err=True)
-        sys.exit(NOTHING_RAN)
-    with run:
+    with open_run(Request(impl, select, timeout=timeout)) as run:
         found = try_out(run.sessions[0], run.claims)
     identity = run.hello.identity
     click.echo(" ".join(identity[key] for key in ("name", "version") if key in identity) + " starts and answers")

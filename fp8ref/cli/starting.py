@@ -1,0 +1,45 @@
+"""Starting an implementation for a command: what does not start ends the command with one line and its exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from ..check.run import NothingSelected, Request, Run
+from ..check.transport import NotStarted, Session
+from .errors import BadInput
+
+NOTHING_RAN, NOT_STARTED = 5, 6
+
+
+def open_session(impl: str, timeout: float = 60.0) -> Session:
+    """A session with an implementation.  BadInput for a name or option that is none; exit 6 where it does not start."""
+    try:
+        return Session(impl, timeout)
+    except NotStarted as error:
+        _not_started(impl, error)
+
+
+def open_run(request: Request) -> Run:
+    """A run over the selected claims.  As :func:`open_session`; exit 5 where nothing is selected."""
+    try:
+        return Run(request)
+    except NotStarted as error:
+        _not_started(request.connectable, error)
+    except NothingSelected as error:
+        nothing_ran(error)
+
+
+def nothing_ran(error: NothingSelected) -> NoReturn:
+    """End the command: exit 5."""
+    click.echo(f"nothing ran: {error}", err=True)
+    sys.exit(NOTHING_RAN)
+
+
+def _not_started(impl: str, error: NotStarted) -> NoReturn:
+    if error.usage:
+        raise BadInput(str(error)) from None
+    click.echo(f"{impl} would not start: {error}", err=True)
+    sys.exit(NOT_STARTED)
