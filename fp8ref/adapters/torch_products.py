@@ -4,7 +4,8 @@ PyTorch documents no order of summation, so every claim is free: ``*``.  A dot p
 product of 16 rows and 16 columns.
 
 ``scaled_mm`` (the default) takes FP8 operands, a scale for every row and column where the operation has scales, and for
-dot products C as its bias, one a column; to matrix products in float32 C is added by torch.  ``addmm`` takes C as its
+dot products C as its bias, one a column; to matrix products in float32 C is added by torch.  ``scaled_mm_fast`` sets
+``use_fast_accum``: on a GPU partial sums stay in the unit's own accumulator.  ``addmm`` takes C as its
 input: float32 of decoded FP8 operands, and float16 and bfloat16 as they are.
 """
 
@@ -33,7 +34,7 @@ DECODED: Claimed = {
     ("e5m2", "e4m3fn"): ("f32",),
 }
 PLAIN: Claimed = {("f16", "f16"): ("f16",), ("bf16", "bf16"): ("bf16",)}
-PRODUCTS: dict[str, Claimed] = {"scaled_mm": SCALED, "addmm": {**DECODED, **PLAIN}}
+PRODUCTS: dict[str, Claimed] = {"scaled_mm": SCALED, "scaled_mm_fast": SCALED, "addmm": {**DECODED, **PLAIN}}
 LENGTHS = {"dot": 32, "matmul": 256}
 
 
@@ -44,10 +45,19 @@ class Products:
         if product not in PRODUCTS:
             raise ValueError(f"product is one of {', '.join(PRODUCTS)}, not {product!r}")
         self.torch, self.device, self.product = torch, device, product
+        self._late = False  # is C of a float32 dot added by torch, because _scaled_mm takes no bias there?
 
     def claims(self) -> list[str]:
-        """The products that run here."""
-        return [claim for claim in self._claims() if self._runs(Operation.parse(claim))]
+        """The products that run here; float32 dots without a bias where the device has none for them."""
+        asked = list(self._claims())
+        found = [claim for claim in asked if self._runs(Operation.parse(claim))]
+        if self.product != "addmm" and not any(claim.startswith("dot/") and "/f32/" in claim for claim in found):
+            self._late = True
+            found = [claim for claim in asked if self._runs(Operation.parse(claim))]
+        return found
+
+    def _biased(self, op: Operation) -> bool:
+        return op.family == "dot" and not (self._late and op.result == "f32")
 
     def _claims(self) -> Iterator[str]:
         for (a, b), results in PRODUCTS[self.product].items():
@@ -55,7 +65,7 @@ class Products:
                 for family, k in LENGTHS.items():
                     if family == "dot" or self.product == "addmm" or result == "f32":  # C added to less is another sum
                         yield f"{family}/{a}.{b}/{result}/{ANY_MODE};k={k}"
-                if self.product == "scaled_mm" and a == b == "e4m3fn":
+                if self.product != "addmm" and a == b == "e4m3fn":
                     yield f"dot/{a}.{b}/{result}/{ANY_MODE};k=32;scale=f32"
 
     def _runs(self, op: Operation) -> bool:
@@ -74,7 +84,8 @@ class Products:
             return (
                 f"{said}; addmm of {'decoded ' if op.operands[0] not in ('f16', 'bf16') else ''}operands, C its input"
             )
-        return f"{said}; _scaled_mm, {'C its bias' if op.family == 'dot' else 'C is added to its result'}"
+        fast = ", use_fast_accum" if self.product == "scaled_mm_fast" else ""
+        return f"{said}; _scaled_mm{fast}, {'C its bias' if self._biased(op) else 'C is added to its result'}"
 
     def run(self, op: Operation, a: Codes, b: Codes, c: Codes, *scales: Codes) -> Codes:
         """The result codes of a dot or matrix product."""
@@ -99,9 +110,10 @@ class Products:
             return self.torch.addmm(self.torch.diag(z) if op.family == "dot" else z, x, y)
         one = self.torch.ones((), device=self.device)
         sa, sb = (self._tensor(s, "f32") for s in scales) if scales else (one, one)
-        if op.family == "dot":
-            return self.torch._scaled_mm(x, y, scale_a=sa, scale_b=sb, bias=z, out_dtype=result)
-        return self.torch._scaled_mm(x, y, scale_a=sa, scale_b=sb, out_dtype=result) + z
+        given = {"scale_a": sa, "scale_b": sb, "out_dtype": result, "use_fast_accum": self.product == "scaled_mm_fast"}
+        if self._biased(op):
+            return self.torch._scaled_mm(x, y, bias=z, **given)
+        return self.torch._scaled_mm(x, y, **given) + z
 
     def _tensor(self, x: Codes, name: str) -> Any:
         bits = self.torch.from_numpy(np.array(x, order="C").view(f"i{x.itemsize}"))

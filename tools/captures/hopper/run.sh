@@ -40,7 +40,7 @@ random)
   done
   mkdir "$out/runs" && mv "$out"/*.jsonl "$out"/*.meta.json "$out/runs" && pack runs ;;
 scaled)
-  for one in torch,device=cuda "torch,device=cuda,product=addmm" triton,device=cuda; do
+  for one in torch,device=cuda torch,device=cuda,product=scaled_mm_fast torch,device=cuda,product=addmm triton,device=cuda; do
     if [ "$impl" != cuda ]; then one=$impl; fi
     fp8ref capture --impl "$one" -o "$out/captures/${one//[:,=]/_}" --timeout 120 'dot/*' 'convert/*' 'decode/*'
     fp8ref check --impl "$one" --timeout 120 --force -o "$out/${one//[:,=]/_}.jsonl" | tail -60
