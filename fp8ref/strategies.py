@@ -144,8 +144,8 @@ def near_thresholds(result: str | Format, *, source: str | Format = "f32") -> st
     """Codes of a source on, or next to, the values at which an answer in a result format changes.
 
     Values, midpoints (ties) and quarter points of the result format and of the binade beyond it, powers of two times
-    its largest number, and fractions of its smallest; each with both neighbours in the source, under both signs.  Half
-    of them lie where overflow begins.
+    its largest number, and fractions of its smallest; each with both neighbours in the source, under both signs.  A
+    third of them lie where overflow begins, and a third are ties.
     """
     return _near(_name(source), get_format(result).name)
 
@@ -159,8 +159,17 @@ def _near(source: str, result: str) -> st.SearchStrategy[int]:
         found = [s * v for v in around for s in (1, -1) if info.min <= s * v <= info.max]
         return _sampled(np.array(sorted(set(found)), carrier_dtype(source)), source)
     f, top = get_format(source), float(get_format(result).max)
-    everywhere, overflow = (nearby(some, f) for some in (marks, marks[(marks >= top) & (marks <= 1.25 * top)]))
-    return _picked(_signed(everywhere, f), source) | _picked(_signed(overflow, f), source)
+    overflow = marks[(marks >= top) & (marks <= 1.25 * top)]
+    ties = np.split(nearby(_ties(get_format(result)), f), 3)[1]  # below, at and above each
+    pools: list[Codes] = [nearby(marks, f), nearby(overflow, f), ties]
+    return st.one_of(*(_picked(_signed(pool, f), source) for pool in pools if pool.size))
+
+
+def _ties(f: Format) -> NDArray[np.float64]:
+    """The midpoints between neighbouring magnitudes of a format; a sample of many."""
+    codes = range(0, f.max_code, max(1, f.max_code // 1024))
+    found = np.array([float((f.magnitude(c) + f.magnitude(c + 1)) / 2) for c in codes])
+    return np.asarray(found[np.isfinite(found)])
 
 
 def _signed(magnitudes: Codes, f: Format) -> Codes:

@@ -100,9 +100,9 @@ def misplaced(unit: Unit, multiply: Multiply) -> str:
                 f"A is 1 at row {at_row[tile]}, k = {at_k[tile]} alone, and D has a wrong number at row {row}, column "
                 f"{column}"
             )
-    nothing = [np.zeros((1, n, k), _carrier(fa.k)) for n in (rows, COLUMNS)]
+    no_a, no_b = (np.zeros((1, n, k), _carrier(fa.k)) for n in (rows, COLUMNS))
     c = _integers(np.arange(1, rows * COLUMNS + 1).reshape(1, rows, COLUMNS), fd.name)
-    for _, row, column in _wrong(multiply(*nothing, c), c):
+    for _, row, column in _wrong(multiply(no_a, no_b, c), c):
         return f"A and B are zeros, and D is not C at row {row}, column {column}"
     return ""
 
