@@ -128,7 +128,7 @@ def test_thresholds_lie_on_a_mark_or_one_ulp_beside(source: str, dtype: Any) -> 
 
 
 def test_thresholds_shrink_to_the_simplest() -> None:
-    """1.0625 is a tie above 1, 1.03125 a quarter point.  Beyond 448 lie 456, the tie 464, at which overflow begins, and 480."""
+    """1.0625 is a tie above 1, 1.03125 a quarter point.  Beyond 448 lie 456, the tie 464, and 480."""
     value = lambda c: float(np.uint32(c).view(np.float32))  # noqa: E731
     near = s.near_thresholds("e4m3fn")
     assert value(least(near, lambda c: 1.01 < abs(value(c)) < 2)) in (1.0625, 1.03125)
