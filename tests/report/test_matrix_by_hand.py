@@ -32,7 +32,10 @@ WIDE = {"f16": (5, 10), "bf16": (8, 7), "f32": (8, 23), "f64": (11, 52)}
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 Meaning = tuple[str, int, Fraction | None]
 ARITHMETIC = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "sqrt": "sqrt", "fma": "fma"}
-PAIRS = {"max-nan": ("sat", "nonsat")}  # what a finite overflow and what an infinity follows
+PAIRS = {
+    "max-nan": ("sat", "nonsat"),
+    "nan-inf": ("nan", "nonsat"),
+}  # what a finite overflow and what an infinity follows
 RELATIONS = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
 
 
@@ -67,7 +70,10 @@ def delivered(table: Table, x: Meaning, rounding: str, overflow: str) -> int | s
         assert value is not None
         if not table.signed and (value < 0 or value == 0):
             return "open"
-        code = table.encode(bool(sign), table.place(abs(value)), rounding, overflow)
+        to_nan = overflow == "nan"
+        code = table.encode(bool(sign), table.place(abs(value)), rounding, "nonsat" if to_nan else overflow)
+        if to_nan and table.meaning(code)[0] != "finite":
+            return "nan"
     return "nan" if code in table.nans else code
 
 
