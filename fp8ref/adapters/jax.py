@@ -13,7 +13,7 @@ from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
 from .base import Codes
 from .claims import Claims, cast_claim, claims_of, require
 from .ml_dtypes import NARROW as NUMPY_NARROW
-from .ml_dtypes import numpy_dtype
+from .ml_dtypes import numpy_dtype, unregistered
 
 # XLA's CPU runtime refuses the FP6 types that jax.numpy names (jaxlib 0.10: "Invalid XLA PrimitiveType")
 NARROW = tuple(name for name in NUMPY_NARROW if name not in ("e2m3fn", "e3m2fn"))
@@ -56,7 +56,7 @@ class Jax:
             cast_claim(source, result)
             for source in (*WIDE, *INTEGERS, *narrow)
             for result in (*narrow, *(WIDE if source in narrow else ()))
-            if source != result
+            if source != result and not (mode == "host" and unregistered(source, result))
         )
         modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
         with_functions = [name for name in narrow if name != "e8m0fnu" and mode != "host"]

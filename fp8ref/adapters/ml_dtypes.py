@@ -63,7 +63,7 @@ class MlDtypes:
             cast_claim(source, result, self.profile)
             for source in (*WIDE, *INTEGERS, *NARROW)
             for result in (*NARROW, *(WIDE if source in NARROW else ()))
-            if source != result and not _unregistered(source, result)
+            if source != result and not unregistered(source, result)
         )
         self._claims = Claims([*casts, *operations()])
 
@@ -96,7 +96,7 @@ def ufunc_of(op: Operation) -> np.ufunc:
     return INTEGRAL[op.mode or ""] if op.family == "rint" else OPERATIONS[op.family][0]
 
 
-def _unregistered(source: str, result: str) -> bool:
+def unregistered(source: str, result: str) -> bool:
     """ml_dtypes registers no cast between E8M0 and another narrow type."""
     return "e8m0fnu" in (source, result) and {source, result} <= set(NARROW)
 
