@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import pickle
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,31 +159,25 @@ def test_nothing_of_matplotlib_is_changed() -> None:
     assert dict(mpl.rcParams) == before
 
 
-def of_a_system(name: str) -> Any:
-    """A fresh copy of a figure: saving one lays it out, and a second time not quite the same."""
-    return pickle.loads(_drawn(name))
-
-
-@cache
-def _drawn(name: str) -> bytes:
-    """Drawn once: seconds; FP8-BERT's, which would take minutes, from the record."""
+def fresh(name: str) -> Any:
+    """A figure drawn anew; FP8-BERT's, which would take minutes, from the record."""
+    draw, takes = PLOTS[name]
     if name == "fp8-bert":
         record = Path(__file__).parents[1] / "docs" / "data" / "fp8-bert.json"
-        return pickle.dumps(fp8_bert(Findings.of(json.loads(record.read_text(encoding="utf-8"))["findings"])))
-    return pickle.dumps(PLOTS[name].draw())
+        return fp8_bert(Findings.of(json.loads(record.read_text(encoding="utf-8"))["findings"]))
+    return draw(*{"none": [], "one": ["e5m2"], "several": [["e5m2"]]}[takes])
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [*((name, "svg") for name in PLOTS), ("number-line", "png"), ("number-line", "pdf")]
 )
 def test_files_are_the_same_bytes_each_time(name: str, kind: str, tmp_path: Path) -> None:
-    draw, takes = PLOTS[name]
     files = [tmp_path / f"{i}.{kind}" for i in (1, 2)]
     for file in files:
-        figure = of_a_system(name) if takes == "none" else draw(*([["e5m2"]] if takes == "several" else ["e5m2"]))
-        save(figure, str(file))
+        save(fresh(name), str(file))
     first, second = (file.read_bytes() for file in files)
-    assert first == second
+    same = first == second  # compared first: a difference of long files takes minutes to draw
+    assert same
     assert first.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind])
 
 

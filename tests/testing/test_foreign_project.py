@@ -45,10 +45,12 @@ def test_the_correct_kernel_passes(project: Path) -> None:
 def test_a_planted_bug_is_found_and_shrunk(project: Path) -> None:
     plant(project, TIES_AWAY)
     done = run(project, "-k", "equals_the_law or saturates")
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stdout + done.stderr
     assert "why    ties go away from zero" in done.stdout
     # the drawn counterexample: one element, halfway between two codes of which the even one is right
-    (shrunk,) = re.findall(r"case=array\(\[(\d+)\], dtype=uint32\)", done.stdout)
+    found = re.findall(r"case=array\(\[(\d+)\], dtype=uint32\)", done.stdout)
+    assert len(found) == 1, done.stdout
+    shrunk = found[0]
     assert int(shrunk) & 0xFFFFF == 0x80000
     assert int(shrunk) >> 20 & 1 == 0
     assert int(shrunk) >> 31 == 0
