@@ -6,12 +6,14 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..cases.families import FAMILIES
-from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation
+from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype, constant_type
 from ..fast.tables import exactly_holds
 from ..spec.catalog import get_format
 from ..spec.profile_rules import Profile
-from .base import Unavailable, Unsupported
+from .base import Codes, Unavailable, Unsupported
 
 
 class Claims:
@@ -34,8 +36,9 @@ class Claims:
         return claim
 
 
-def _head(op: Operation, mode: str | None) -> tuple[str, tuple[str, ...], str, str | None]:
-    return op.family, op.operands, op.result, mode
+def _head(op: Operation, mode: str | None) -> tuple[str, tuple[str, ...], str, str | None, bool]:
+    """What a claim is found by; whether it rectifies is no detail of its mode but another operation."""
+    return op.family, op.operands, op.result, mode, op.key("negative") == "zero"
 
 
 def cast_claim(source: str, result: str, profile: Profile | None = None) -> Operation:
@@ -61,6 +64,22 @@ def claims_of(families: Mapping[str, str | None], type_name: str) -> Iterator[Op
         op = Operation(family, (type_name,) * asked.arity, asked.result or type_name, mode)
         if op.is_defined:
             yield op
+
+
+def constant_claims(constants: Iterable[str], types: Iterable[str]) -> Iterator[Operation]:
+    """The questions of some constants of some formats, where the law defines them."""
+    for name in types:
+        for constant in constants:
+            op = Operation("finfo", (name,), constant_type(constant), constant)
+            if op.is_defined:
+                yield op
+
+
+def published(op: Operation, x: Codes, info: Any) -> Codes:
+    """The answer of an object with the constants as attributes, like ``numpy.finfo``, once for each operand code."""
+    value = getattr(info, op.mode or "")
+    codes = np.full(x.shape, int(value) if op.result == "i64" else float(value))
+    return codes.view(carrier_dtype(op.result))
 
 
 def require(module: str, mend: str) -> Any:

@@ -7,6 +7,7 @@ place its operands as the instruction expects before it is claimed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ UNITS = ("cvt", "header", "mma", "wgmma")
 NAMES = {"e4m3fn": "e4m3", "e5m2": "e5m2", "e2m3fn": "e2m3", "e3m2fn": "e3m2", "e2m1fn": "e2m1"}  # PTX's
 NARROW, WIDE = ("e4m3fn", "e5m2"), ("f16", "bf16", "f32", "f64")
 SATURATION = {"sat": "cuda-satfinite", "nosat": "cuda-nosat"}
+RELU = ("negative", "zero")  # of an operation id: .relu
 CHUNK = 1 << 26  # elements of one launch of a conversion
 THREADS = 256
 # unit -> compute capability, or its major number -> kind of operands -> the model but for its result
@@ -107,7 +109,8 @@ class Cuda:
             SATURATION[self._kernel(op).rpartition("_")[2]] if self._by_header(op) else SATURATION["sat"]
         )
         found = rule.rule(op.operands[0], op.result)
-        return (found.promised if found else "") or "the documentation says nothing of this conversion"
+        said = (found.promised if found else "") or "the documentation says nothing of this conversion"
+        return f"{said}; PTX ISA, cvt: .relu makes negative results 0" if RELU in op.keys else said
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
         native = [np.array(x, x.dtype.newbyteorder("="), order="C") for x in operands]
@@ -158,9 +161,16 @@ def _conversions(units: Sequence[str]) -> Iterator[tuple[Operation, str]]:
     found: dict[Operation, str] = {}
     if "cvt" in units:
         for name, ptx in NAMES.items():
-            for source in ("f32", "f16") if name in NARROW else ("f32",):
-                found[cast_claim(source, name, sat)] = f"cvt_{ptx}_{source}"
+            for source in ("f32",) if name in ("e2m3fn", "e3m2fn") else ("f32", "f16"):
+                claim = cast_claim(source, name, sat)
+                found[claim] = f"cvt_{ptx}_{source}"
+                found[replace(claim, keys=tuple(sorted((*claim.keys, RELU))))] = f"cvt_{ptx}_{source}_relu"
             found[cast_claim(name, "f16")] = f"cvt_f16_{ptx}"
+        for source in ("f32", "bf16"):
+            for mode, suffix in (("rtz.sat", "rz"), ("rtp.sat", "rp")):
+                keys = {"negative": "magnitude"}
+                found[Operation.convert(source, "e8m0fnu", mode, **keys)] = f"cvt_ue8m0_{source}_{suffix}"
+        found[Operation.decode("e8m0fnu", "bf16")] = "cvt_bf16_ue8m0"
     if "header" in units:
         for name in NARROW:
             for source in WIDE:

@@ -16,6 +16,7 @@ typedef unsigned long long u64;
 
 #if defined(__CUDA_ARCH__)
 #define FP8 (__CUDA_ARCH__ >= 890)
+// FP6, FP4 and UE8M0: conversions of 10.0, 10.3 and 12.0
 #define FP6 (defined(__CUDA_ARCH_FEAT_SM100_ALL) || defined(__CUDA_ARCH_FEAT_SM103_ALL) || defined(__CUDA_ARCH_FEAT_SM120_ALL))
 #define WGMMA defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #else // the host's pass only names the kernels
@@ -64,6 +65,29 @@ typedef unsigned long long u64;
     if (i + 1 < n) z[i + 1] = d >> 4 & 15;                                                                             \
   }
 
+#define CVT_F16_E2M1(name, instruction)                                                                                \
+  KERNEL name(const u16 *x, u8 *z, u64 n) {                                                                            \
+    u64 i = THREAD * 2;                                                                                                \
+    if (i >= n) return;                                                                                                \
+    u32 d;                                                                                                             \
+    asm volatile("{ .reg .b8 t; " instruction " t, %1; cvt.u32.u8 %0, t; }"                                            \
+                 : "=r"(d)                                                                                             \
+                 : "r"((u32)x[i] | (i + 1 < n ? (u32)x[i + 1] << 16 : 0u)));                                           \
+    z[i] = d & 15;                                                                                                     \
+    if (i + 1 < n) z[i + 1] = d >> 4 & 15;                                                                             \
+  }
+#define DECODE_E2M1(name, instruction)                                                                                 \
+  KERNEL name(const u8 *x, u16 *z, u64 n) {                                                                            \
+    u64 i = THREAD * 2;                                                                                                \
+    if (i >= n) return;                                                                                                \
+    u32 d;                                                                                                             \
+    asm volatile("{ .reg .b8 t; cvt.u8.u32 t, %1; " instruction " %0, t; }"                                            \
+                 : "=r"(d)                                                                                             \
+                 : "r"((u32)(x[i] & 15 | (i + 1 < n ? (x[i + 1] & 15) << 4 : 0))));                                    \
+    z[i] = (u16)d;                                                                                                     \
+    if (i + 1 < n) z[i + 1] = d >> 16;                                                                                 \
+  }
+
 #if FP8
 CVT_F32(cvt_e4m3_f32, "cvt.rn.satfinite.e4m3x2.f32")
 CVT_F32(cvt_e5m2_f32, "cvt.rn.satfinite.e5m2x2.f32")
@@ -82,8 +106,17 @@ CVT_F32(cvt_e3m2_f32, "cvt.rn.satfinite.e3m2x2.f32")
 CVT_F32(cvt_ue8m0_f32_rz, "cvt.rz.satfinite.ue8m0x2.f32")
 CVT_F32(cvt_ue8m0_f32_rp, "cvt.rp.satfinite.ue8m0x2.f32")
 CVT_F32_E2M1(cvt_e2m1_f32, "cvt.rn.satfinite.e2m1x2.f32")
+CVT_F32(cvt_e2m3_f32_relu, "cvt.rn.satfinite.relu.e2m3x2.f32")
+CVT_F32(cvt_e3m2_f32_relu, "cvt.rn.satfinite.relu.e3m2x2.f32")
+CVT_F32_E2M1(cvt_e2m1_f32_relu, "cvt.rn.satfinite.relu.e2m1x2.f32")
+CVT_F16_E2M1(cvt_e2m1_f16, "cvt.rn.satfinite.e2m1x2.f16x2")
+CVT_F16_E2M1(cvt_e2m1_f16_relu, "cvt.rn.satfinite.relu.e2m1x2.f16x2")
+CVT_F16(cvt_ue8m0_bf16_rz, "cvt.rz.satfinite.ue8m0x2.bf16x2")
+CVT_F16(cvt_ue8m0_bf16_rp, "cvt.rp.satfinite.ue8m0x2.bf16x2")
 DECODE(cvt_f16_e2m3, "cvt.rn.f16x2.e2m3x2")
 DECODE(cvt_f16_e3m2, "cvt.rn.f16x2.e3m2x2")
+DECODE(cvt_bf16_ue8m0, "cvt.rn.bf16x2.ue8m0x2")
+DECODE_E2M1(cvt_f16_e2m1, "cvt.rn.f16x2.e2m1x2")
 #endif
 
 // -- the functions of cuda_fp8.h: one element a thread ------------------------------------------------------------------

@@ -26,6 +26,7 @@ SAT, NONSAT = "convert/f32/e4m3fn/rne.sat", "convert/f32/e5m2/rne.nonsat"
 SAT_ONLY, NONSAT_ONLY = (SAT,), (NONSAT,)
 BOTH_NONSAT = ("convert/f32/e4m3fn/rne.nonsat", NONSAT)
 F64 = ("convert/f64/e4m3fn/rne.sat",)
+RELU = ("convert/f32/e4m3fn/rne.sat;negative=zero", "convert/f16/e5m2/rne.nonsat;negative=zero")
 DECODE = ("decode/e4m3fn/f32", "decode/e5m2/f32")
 UNEXPLAINED = "unexplained"
 
@@ -214,6 +215,16 @@ MINIS: dict[str, Mini] = {
     "answers-fnuz": wrong(a.in_format("e4m3fnuz"), "format-e4m3fnuz", SAT_ONLY),
     "sign-dropped": wrong(lambda op, x: right(op, x) & 0x7F, "sign-dropped"),
     "sign-flipped": wrong(instead(lambda op, x: ~a.is_nan(op, x), lambda op, x: right(op, x) ^ 0x80), "sign-flipped"),
+    # rectified: PTX's .relu
+    "not-rectified": wrong(lambda op, x: right(op, x, negative="lowest"), "not-rectified", RELU),
+    "rectified-unasked": wrong(lambda op, x: right(op, x, negative="zero"), "rectified"),
+    "rectifier-keeps-minus-zero": wrong(
+        instead(lambda op, x: a.values(op, x) == 0, lambda op, x: a.sign_of(op, x)), "minus-zero-kept", RELU
+    ),
+    "rectifier-keeps-minus-infinity": wrong(
+        instead(lambda op, x: a.values(op, x) == -np.inf, constant(0xFE)), "minus-infinity-kept", RELU[:1]
+    ),
+    "rectifier-takes-nan-for-zero": wrong(instead(a.is_nan, constant(0)), "nan-zero", RELU),
     # decoding
     "decodes-no-subnormals": wrong(a.decode_without_subnormals, "flush-to-zero", DECODE),
     "decodes-nan-as-number": wrong(a.decode_nan_as_480, "nan-as-number", DECODE[:1]),

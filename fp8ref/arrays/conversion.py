@@ -110,9 +110,10 @@ def encode(
     (Intel), sr-hip, which take ``random_bits`` (unsigned, x's shape) of ``random_width`` bits (default: all that the
     dtype has), or draw them from ``rng``.  ``overflow``: sat, satprop, nonsat, or a pair
     (finite, infinite) of max, ieee, inf, nan.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.
-    ``negative`` (unsigned formats): lowest or magnitude.  ``tininess``: after, before or delivered, for the underflow
-    flag.  ``snan``: ieee, or quiet (a signalling NaN raises nothing).  ``subnormal``: keep, daz (subnormal operands are
-    zeros), ftz (tiny results become zeros, raising UF and NX), both.
+    ``negative`` (unsigned formats): lowest or magnitude; any format: zero, which makes +0 of everything below it.
+    ``tininess``: after, before or delivered, for the underflow flag.  ``snan``: ieee, or quiet (a signalling NaN raises
+    nothing).  ``subnormal``: keep, daz (subnormal operands are zeros), ftz (tiny results become zeros, raising UF and
+    NX), both.
 
     >>> import numpy as np
     >>> encode(np.float32([0.3, 464, 465, np.inf]), "e4m3fn").tolist()

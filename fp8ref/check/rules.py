@@ -24,7 +24,7 @@ from ..spec.codec import pack
 from ..spec.datum import Datum
 from ..spec.formats import Format, NaNs
 from ..spec.overflow import To, get_overflow, resolve
-from ..spec.projection import NaN, Projection
+from ..spec.projection import NaN, Negative, Projection
 from ..spec.rounding import DETERMINISTIC, Rounding
 
 Codes = NDArray[Any]
@@ -255,6 +255,14 @@ def _operand_rules(a: Asked) -> Iterator[Rule]:
     if source is not None and source.has_subnormals:
         small = ~(x.nan | x.infinite) & (x.sig < np.uint64(1 << source.t)) & (x.sig != 0)
         yield Rule("denormals-are-zero", "subnormal inputs are taken for zero", where(small, a.zero, a.right))
+    below = x.negative & ~x.nan
+    if a.rho.negative is Negative.ZERO:
+        kept, nothing = a.instead(negative=Negative.LOWEST), (x.sig == 0) & ~x.infinite
+        yield Rule("not-rectified", "negative values are kept", kept)
+        for name, what, there in (("infinity", "-infinity", x.infinite), ("zero", "-0", nothing)):
+            yield Rule(f"minus-{name}-kept", f"{what} is kept", where(below & there, kept().codes, a.right))
+    elif below.any() and a.f.zero:
+        yield Rule("rectified", "negative values become +0", a.instead(negative=Negative.ZERO))
 
 
 def _nan_rules(a: Asked, x: Codes, source: str) -> Iterator[Rule]:

@@ -144,6 +144,12 @@ def jam(sig: Bits, shift: NDArray[np.int64]) -> Bits:
     return jammed
 
 
+def _rectified(x: Fields) -> Fields:
+    """Everything below +0 made +0; NaNs stay."""
+    below = x.negative & ~x.nan
+    return Fields(x.negative & x.nan, np.where(below, U64(0), x.sig), x.exp, x.infinite & ~below, x.nan)
+
+
 def project_codes(
     fields: Fields, f: Format, rho: Projection, random: Random | None = None
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
@@ -151,6 +157,8 @@ def project_codes(
 
     NaN choices that look at the payload are the caller's: see ``tables.nan_codes``.
     """
+    if rho.negative is Negative.ZERO:
+        fields = _rectified(fields)
     negative, sig, exp = fields.negative, fields.sig, fields.exp
     if not f.signed and rho.negative is Negative.MAGNITUDE:
         negative = np.zeros_like(negative)

@@ -21,7 +21,7 @@ from ..spec.projection import NaN, Negative, Projection, get_projection, operand
 from ..spec.rounding import DETERMINISTIC, Rounding
 from ..spec.status import LETTERS, Status
 from .clauses import citation, clause_for
-from .draw import Drawn, datum_of, draw_rows, drawn, exact_line, exact_result
+from .draw import Drawn, datum_of, draw_rows, drawn, drawn_inputs, exact_line, exact_result
 from .neighbours import named, neighbours, short_value
 from .numbers import ulps_text
 from .scale import value_line
@@ -136,7 +136,7 @@ def explanation(c: Conversion, unicode: bool = True) -> str:
 
 def answer_block(op: Operation, codes: Sequence[int]) -> str:
     """Operands, answer, flags and clause of an operation that rounds nothing, or to an integer."""
-    rows: list[tuple[str, Drawn | str]] = [("input", drawn(code, name)) for code, name in zip(codes, op.operands)]
+    rows: list[tuple[str, Drawn | str]] = [("input", row) for row in drawn_inputs(op, codes)]
     asked = replace(op if op.mode != ANY_MODE else op.with_mode("rtz.riscv"), keys=(*op.keys, ("flags", "1")))
     found = expect(asked, [np.array([code]).astype(carrier_dtype(name)) for code, name in zip(codes, op.operands)])
     bits = found.codes.view(f"u{found.codes.dtype.itemsize}")
@@ -162,6 +162,8 @@ def reason(c: Conversion) -> str:
         return "a NaN keeps its sign" if x.is_nan else "a code stands for one value; nothing is rounded"
     if x.is_nan:
         return f"a NaN under nan={rho.nan}{'' if f.has_nan else f', and {f.name} has no NaN'}: {becomes}"
+    if x.sign and rho.negative is Negative.ZERO:
+        return f"below +0, under negative=zero: {becomes}"
     if c.is_below_unsigned and rho.negative is Negative.LOWEST:
         return f"a negative value into an unsigned format under negative=lowest: {becomes}"
     if x.is_infinite:
@@ -213,7 +215,8 @@ def alternatives(c: Conversion) -> list[Alternative]:
         settings = [(f"nan={choice}", {"nan": choice}) for choice in NaN if choice is not NaN.ERROR]
     elif c.is_below_unsigned:
         rounding = Rounding.TIES_TO_EVEN if c.rho.rounding.is_stochastic else c.rho.rounding
-        settings = [(f"negative={choice}", {"negative": choice, "rounding": rounding}) for choice in Negative]
+        choices = [choice for choice in Negative if choice is not Negative.ZERO or c.f.zero]
+        settings = [(f"negative={choice}", {"negative": choice, "rounding": rounding}) for choice in choices]
     else:
         settings = [(mode.value, {"rounding": mode}) for mode in DETERMINISTIC]
     rules = dict.fromkeys([*NAMED, c.overflow_name])

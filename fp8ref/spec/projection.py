@@ -56,10 +56,11 @@ class Subnormal(enum.StrEnum):
 
 
 class Negative(enum.StrEnum):
-    """What a negative input becomes in an unsigned format; no standard says."""
+    """What a negative input becomes.  The first two are about unsigned formats, of which no standard says it."""
 
     LOWEST = "lowest"  # out of range below: judged by the overflow rule; NaN where the format has no zero
     MAGNITUDE = "magnitude"  # the sign is dropped, as CUDA does
+    ZERO = "zero"  # +0, of -0 and -Infinity too and in every format: a rectifier, PTX's .relu; raises nothing
 
 
 E = TypeVar("E", bound=enum.StrEnum)
@@ -96,6 +97,8 @@ def get_projection(
     subnormal: Subnormal | str = Subnormal.KEEP,
 ) -> Projection:
     """The projection of these names onto a format.  Raises ValueError, with the choices, for unknown or unfit names."""
+    if negative == Negative.ZERO and not f.zero:
+        raise ValueError(f"negative {str(negative)!r}: {f.name} has no zero for negative values to become")
     return Projection(
         get_rounding(rounding),
         get_overflow(overflow, f),
@@ -138,6 +141,8 @@ def project(x: Datum, f: Format, rho: Projection, random: RandomBits | None = No
     """
     if x.is_nan:
         return _project_nan(x, f, rho)
+    if x.sign and rho.negative is Negative.ZERO:
+        return Datum.finite(ZERO), Status.NONE
     if x.sign and not f.signed:
         if rho.negative is Negative.MAGNITUDE:
             x = x.with_sign(0)

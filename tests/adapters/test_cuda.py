@@ -58,7 +58,7 @@ class FakeDevice:
         self.launched: list[str] = []
 
     def has(self, kernel: str) -> bool:
-        return "e2m" not in kernel and "e3m2" not in kernel
+        return not any(name in kernel for name in ("e2m", "e3m2", "ue8m0"))
 
     def run(self, kernel: str, blocks: int, threads: int, operands: Any, out: Any, scalars: Any) -> Any:
         self.launched.append(kernel)
@@ -225,6 +225,34 @@ def test_conversions_prefer_the_instruction(device: type[FakeDevice]) -> None:
         assert adapter._device.launched[-1] == kernel  # type: ignore[attr-defined]
 
 
+def test_rectified_conversions_are_instructions_of_their_own(device: type[FakeDevice]) -> None:
+    adapter = cuda.Cuda(unit="cvt")
+    x = np.zeros(3, np.uint16)
+    for result in ("e4m3", "e5m2"):
+        name = {"e4m3": "e4m3fn"}.get(result, result)
+        op = Operation.parse(f"convert/f16/{name}/rne.sat;negative=zero")
+        assert op.id in adapter.capabilities()
+        assert ".relu" in adapter.source(op)
+        adapter.run(op, x)
+        assert adapter._device.launched[-1] == f"cvt_{result}_f16_relu"  # type: ignore[attr-defined]
+    with pytest.raises(Unsupported, match="it has no"):
+        cuda.Cuda(unit="header").run(op, x)
+
+
+def test_blackwell_has_the_narrower_formats(device: type[FakeDevice], monkeypatch: pytest.MonkeyPatch) -> None:
+    hopper = cuda.Cuda(unit="cvt").capabilities()
+    device.capability = (10, 0)
+    monkeypatch.setattr(device, "has", lambda self, kernel: True)
+    more = set(cuda.Cuda(unit="cvt").capabilities()) - set(hopper)
+    assert more >= {
+        "convert/f16/e2m1fn/rne.sat;nan=max",
+        "convert/f32/e3m2fn/rne.sat;nan=max;negative=zero",
+        "convert/bf16/e8m0fnu/rtp.sat;negative=magnitude",
+        "decode/e8m0fnu/bf16",
+        "decode/e2m1fn/f16",
+    }
+
+
 def test_a_device_with_another_layout_is_refused(device: type[FakeDevice], monkeypatch: pytest.MonkeyPatch) -> None:
     run = FakeDevice.run
 
@@ -269,7 +297,7 @@ def test_every_kernel_compiles(target: str, tmp_path: Path) -> None:
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     image = out.read_bytes()
-    wanted = {"sm_90a": b"wgmma_e4m3_e5m2_f16", "sm_100a": b"cvt_e2m1_f32", "sm_120a": b"cvt_f16_e3m2"}
+    wanted = {"sm_90a": b"wgmma_e4m3_e5m2_f16", "sm_100a": b"cvt_e2m1_f32", "sm_120a": b"cvt_f16_e2m1"}
     for kernel in (b"cvt_e5m2_f16_relu", b"mma_e4m3_e5m2_f16", b"header_e4m3_f64_nosat", wanted.get(target, b"")):
         assert kernel in image
     assert (b"wgmma" in image) == (target == "sm_90a")

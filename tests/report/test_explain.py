@@ -56,7 +56,7 @@ def test_alternatives_of_a_nan() -> None:
 
 def test_alternatives_of_a_negative_value_into_an_unsigned_format() -> None:
     found = {a.setting: a.codes["nonsat"] for a in alternatives(conversion("convert/f32/ue5m3/rne.sat#BF800000"))}
-    assert found == {"negative=lowest": 0xFF, "negative=magnitude": 0x78}
+    assert found == {"negative=lowest": 0xFF, "negative=magnitude": 0x78, "negative=zero": 0x00}
 
 
 def test_an_overflow_pair_gets_its_own_column() -> None:
