@@ -15,7 +15,7 @@ import fp8ref
 ROOT = Path(fp8ref.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
-FLOORS = ("spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
+FLOORS = ("engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
 DOORS = ("cli", "learn", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
 
@@ -23,11 +23,11 @@ EVERYWHERE = {"numpy", "ml_dtypes"}
 ANYTHING = None
 # floor or door: third-party packages beyond numpy and ml_dtypes that may be imported there
 ROOMS: dict[str, set[str] | None] = {
+    "engines": {"dask", "distributed"},  # one of them
     "vectors": {"pyarrow"},  # one of its forms
     "adapters": ANYTHING,
     "systems": {"sklearn"},  # data to train on
     "report": ANYTHING,  # the renderers
-    "check": {"dask"},  # one of its engines
     "cli": {"click", "rich"},
     "learn": {"torch"},
     "strategies": ANYTHING,

@@ -38,6 +38,8 @@ def cases(op: Operation, level: int, seed: int) -> list[Codes]:
         from .scale_cases import scale_cases
 
         return scale_cases(op, level, seed)
+    if op.asked.kind == "constant":
+        return [np.zeros(1, carrier_dtype(op.operands[0]))]
     if total_width(op) <= EVERY and op.operands[0] not in INTEGERS:
         return every(op)
     rng = np.random.default_rng([seed, *op.id.split(";")[0].encode()])
@@ -55,18 +57,19 @@ def cases(op: Operation, level: int, seed: int) -> list[Codes]:
     return [found[np.sort(first)]]
 
 
-def sweep(op: Operation, level: int, seed: int) -> Iterator[list[Codes]]:
-    """Blocks of further cases at level 3: every case of up to 32 bits together, in order; random ones beyond."""
-    bits = total_width(op)
-    if not sweep_size(op, level):
-        return
-    if bits <= 32:
-        size = min(BLOCK, 1 << bits)
-        for start in range(0, 1 << bits, size):
-            yield every(op, start, start + size)
-        return
-    rng = np.random.default_rng([seed, 3])
-    for _ in range(SWEEP_64 // BLOCK):
+def sweep_blocks(op: Operation, level: int, seed: int, first: int, count: int) -> Iterator[list[Codes]]:
+    """Blocks of further cases at level 3, from a place on: every case of up to 32 bits together, in order; random
+    ones beyond.
+
+    ``first``, ``count``: numbers of blocks of ``BLOCK`` cases, of which there are as many as :func:`sweep_size` says.
+    """
+    size = sweep_size(op, level)
+    for number in range(first, first + count):
+        start = number * BLOCK
+        if total_width(op) <= 32:
+            yield every(op, start, min(start + BLOCK, size))
+            continue
+        rng = np.random.default_rng([seed, 3, number])
         if len(op.operands) == 1:
             dtype = carrier_dtype(op.operands[0])
             yield [rng.integers(0, 1 << 64, BLOCK, dtype=np.uint64).view(dtype)]
@@ -75,9 +78,9 @@ def sweep(op: Operation, level: int, seed: int) -> Iterator[list[Codes]]:
 
 
 def sweep_size(op: Operation, level: int) -> int:
-    """How many cases :func:`sweep` will give."""
+    """How many cases :func:`sweep_blocks` will give."""
     bits = total_width(op)
-    if level < 3 or bits <= EVERY or is_scale(op):
+    if level < 3 or bits <= EVERY or op.asked.kind in ("scale", "constant"):
         return 0
     return 1 << bits if bits <= 32 else SWEEP_64
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..cases.dots import is_product
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.scales import is_scale
-from ..cases.selection import cases, sweep
+from ..cases.selection import BLOCK, cases, sweep_blocks, sweep_size
 from ..spec.profiles import profiles_meeting
 from .diagnose import diagnose
 from .observe import LAYOUT_NAMES, Observations, observe
@@ -31,7 +30,8 @@ Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 SAMPLE = 1 << 13  # cases on which behaviours are sorted out first
 FEW_TUPLES = 1021  # the same for several operands; a prime, so that neighbours differ in every operand
-KEPT_FROM_SWEEP = 1 << 12  # wrong answers of a sweep kept for the diagnosis, per block; all are counted
+SHARD = 16  # blocks of a sweep asked together: 2^24 cases
+KEPT = 256  # wrong answers kept of each shard of a sweep, for the diagnosis; all are counted
 
 
 @dataclass(frozen=True)
@@ -44,56 +44,57 @@ class Options:
     flag: str = ""  # ask only cases that carry this flag
 
 
-Advance = Callable[[int], None]
+def judge(session: Session, claim: Operation, options: Options) -> Report:
+    """The report on one claimed operation, its sweep included."""
+    report = judge_cases(session, claim, options)
+    found = [sweep(session, report, options, *shard) for shard in sweep_shards(report, options, session.connectable)]
+    for swept in found:
+        add(report, swept)
+    if kept := [swept.kept for swept in found if swept.kept is not None]:
+        diagnose_sweep(session, report, options, kept)
+    return conclude(report)
 
 
-def judge(sessions: Sequence[Session], claim: Operation, options: Options, advance: Advance = lambda n: None) -> Report:
-    """The report on one claimed operation.  The first session asks the plan; all of them share a sweep."""
+def judge_cases(session: Session, claim: Operation, options: Options) -> Report:
+    """The report on the cases of the plan, before any sweep: its verdict may yet become worse."""
     report = Report(claim.id, claim.id, Verdict.PASS)
+    with misbehaviour(report):
+        _judge(session, claim, options, report)
+    return report
+
+
+@contextmanager
+def misbehaviour(report: Report) -> Iterator[None]:
+    """What an implementation does other than answering becomes the verdict."""
     try:
-        _judge(sessions, claim, options, advance, report)
+        yield
     except Declined as error:
         report.verdict, report.reason = Verdict.UNSUPPORTED, str(error)
     except Crashed as error:
         report.verdict, report.reason = Verdict.CRASH, str(error)
     except TimedOut as error:
         report.verdict, report.reason = Verdict.TIMEOUT, str(error)
-    return report
 
 
-def _judge(sessions: Sequence[Session], claim: Operation, options: Options, advance: Advance, report: Report) -> None:
-    capture = captured(sessions[0].connectable)
+def _judge(session: Session, claim: Operation, options: Options, report: Report) -> None:
+    capture = captured(session.connectable)
     if capture is not None and not capture.count:
         raise Declined("the capture holds no cases")
     if is_product(claim):
         plan = None if capture is None else captured_cases(capture)
-        judge_products(sessions[0], claim, options.level, options.seed, options.nan, report, plan, advance)
+        judge_products(session, claim, options.level, options.seed, options.nan, report, plan)
         return
     definite = default_mode(claim)
     asked = cases(definite, options.level, options.seed) if capture is None else list(capture.operands)
     if options.flag:
         kept = flags_of(definite, asked)[options.flag]
         asked = [codes[kept] for codes in asked]
-    seen = observe(sessions[0], claim, asked, options.level, options.seed, advance)
+    seen = observe(session, claim, asked, options.level, options.seed)
     op = claim if claim.mode != ANY_MODE else _find_mode(claim, seen, options.nan)
     report.op = op.id
     want, wrong = _compare(op, seen, options.nan, report)
-    sweep_seen = None
-    if not options.flag and capture is None:
-        sweep_seen = _sweep(sessions, claim, op, options, report, advance)
     if report.failed:
-        report.verdict = Verdict.FAIL
-        if not wrong.any():  # only the sweep found it
-            assert sweep_seen is not None
-            seen = sweep_seen
-            want = expect(op, seen.inputs())
-            wrong = _wrong(op, seen.inputs(), seen.got, seen.status, want, options.nan)[0]
-        report.findings.append(_finding(sessions[0], claim, op, seen, want, wrong, options.nan, report))
-        return
-    if report.allowed:
-        report.verdict = Verdict.ALLOWED
-    if op.asked.kind == "convert":
-        report.profiles = profiles_meeting(op.operands[0], op.result, op.projection)
+        report.findings.append(_finding(session, claim, op, seen, want, wrong, options.nan, report))
 
 
 def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
@@ -173,71 +174,133 @@ def _compare(op: Operation, seen: Observations, nan: str, report: Report) -> tup
 
 # -- the sweep of level 3 -------------------------------------------------------------------------------------------
 @dataclass
-class _Swept:
-    """One session's share of a sweep; of the wrong answers the first of each block are kept."""
+class Kept:
+    """Wrong answers of a sweep, kept for the diagnosis."""
+
+    inputs: list[Codes]
+    got: Codes
+    status: Codes | None
+
+    @staticmethod
+    def joined(parts: Sequence[Kept]) -> Kept:
+        """All of them, in the order of their inputs."""
+        inputs = [np.concatenate(codes) for codes in zip(*(part.inputs for part in parts))]
+        got = np.concatenate([part.got for part in parts])
+        status = [part.status for part in parts if part.status is not None]
+        return Kept(inputs, got, np.concatenate(status) if status else None).taken(np.lexsort(inputs[::-1]))
+
+    def taken(self, some: NDArray[np.intp]) -> Kept:
+        """Those at some places."""
+        return Kept(
+            [codes[some] for codes in self.inputs], self.got[some], None if self.status is None else self.status[some]
+        )
+
+
+@dataclass
+class Swept:
+    """What one shard of a sweep found."""
 
     cases: int = 0
     failed: int = 0
-    allowed: Counter[str] = field(default_factory=Counter)
-    inputs: list[list[Codes]] = field(default_factory=list)
-    got: list[Codes] = field(default_factory=list)
-    status: list[Codes] = field(default_factory=list)
+    allowed: dict[str, int] = field(default_factory=dict)
+    kept: Kept | None = None  # some of the wrong answers, where the plan's cases found none
+    misbehaved: tuple[Verdict, str] | None = None  # a crash or timeout, and its reason
 
 
-def _sweep(
-    sessions: Sequence[Session], claim: Operation, op: Operation, options: Options, report: Report, advance: Advance
-) -> Observations | None:
-    shares = len(sessions)
-    with ThreadPoolExecutor(shares) as pool:
-        jobs = [pool.submit(_sweep_share, s, i, shares, claim, op, options, advance) for i, s in enumerate(sessions)]
-        done = [job.result() for job in jobs]
-    for share in done:
-        report.cases += share.cases
-        report.failed += share.failed
-        for name, count in share.allowed.items():
-            report.allowed[name] = report.allowed.get(name, 0) + count
-    inputs = [block for share in done for block in share.inputs]
-    if not inputs:
-        return None
-    operands = [np.concatenate(parts) for parts in zip(*inputs)]
-    order = np.lexsort(operands[::-1])
-    zeros = np.zeros(order.size, np.int32)
-    return Observations(
-        operands=[codes[order] for codes in operands],
-        case=np.arange(order.size),
-        got=np.concatenate([block for share in done for block in share.got])[order],
-        status=np.concatenate([block for share in done for block in share.status])[order] if op.flags else None,
+def sweep_shards(report: Report, options: Options, connectable: str) -> list[tuple[int, int]]:
+    """First block and number of blocks of each shard of the sweep that follows a report; none where none follows."""
+    claim = Operation.parse(report.claim)
+    if report.verdict is not Verdict.PASS and report.verdict is not Verdict.FAIL:
+        return []
+    if options.flag or is_product(claim) or captured(connectable) is not None:
+        return []
+    blocks = -(-sweep_size(claim, options.level) // BLOCK)
+    return [(first, min(SHARD, blocks - first)) for first in range(0, blocks, SHARD)]
+
+
+def sweep(session: Session, report: Report, options: Options, first: int, count: int) -> Swept:
+    """Ask the blocks ``first`` .. ``first + count`` of the sweep of the operation that a report is about.
+
+    A crash or timeout loses what is left of the shard, and nothing else.
+    """
+    claim, op = Operation.parse(report.claim), Operation.parse(report.op)
+    swept, lost, kept = Swept(), Report(report.claim, report.op, Verdict.PASS), []
+    with misbehaviour(lost):
+        for block in sweep_blocks(op, options.level, options.seed, first, count):
+            session.send(claim, [(block, "plain")])
+            want = expect(op, block)  # while the implementation works
+            ((got, status),) = session.receive()
+            wrong, allowed = _wrong(op, block, got, status, want, options.nan)
+            swept.cases += got.size
+            for name, n in allowed.items():
+                swept.allowed[name] = swept.allowed.get(name, 0) + n
+            bad = np.flatnonzero(wrong)
+            swept.failed += bad.size
+            if bad.size and not report.failed:
+                bad = bad[_telling_ones(op, [codes[bad] for codes in block])]
+                kept.append(Kept(block, got, status).taken(bad))
+    if lost.verdict is not Verdict.PASS:
+        swept.misbehaved = lost.verdict, lost.reason
+    if kept:
+        swept.kept = Kept.joined(kept)
+        swept.kept = swept.kept.taken(_telling_ones(op, swept.kept.inputs))
+    return swept
+
+
+def _telling_ones(op: Operation, operands: list[Codes]) -> NDArray[np.intp]:
+    """Of many wrong answers the plainest, and others spread over all of them; ascending."""
+    count = len(operands[0])
+    if count <= KEPT:
+        return np.arange(count)
+    plain = _plainest(op, operands)[: KEPT // 4]
+    return np.unique(np.concatenate([plain, np.linspace(0, count - 1, KEPT - plain.size).astype(np.intp)]))
+
+
+def add(report: Report, swept: Swept) -> None:
+    """Add a shard's counts to the report: the same sums in any order, and the first shard's misbehaviour is told."""
+    report.cases += swept.cases
+    report.failed += swept.failed
+    for name, count in swept.allowed.items():
+        report.allowed[name] = report.allowed.get(name, 0) + count
+    if swept.misbehaved is not None and report.verdict not in (Verdict.CRASH, Verdict.TIMEOUT):
+        report.verdict, report.reason = swept.misbehaved
+
+
+def diagnose_sweep(session: Session, report: Report, options: Options, parts: Sequence[Kept]) -> None:
+    """The finding of a fault that only the sweep met."""
+    claim, op, kept = Operation.parse(report.claim), Operation.parse(report.op), Kept.joined(parts)
+    zeros = np.zeros(kept.got.shape[0], np.int32)
+    seen = Observations(
+        operands=kept.inputs,
+        case=np.arange(zeros.size),
+        got=kept.got,
+        status=kept.status,
         call=zeros,
-        length=zeros + order.size,
+        length=zeros + zeros.size,
         position=zeros,
         layout=zeros.astype(np.int8),
-        again=np.zeros(order.size, bool),
+        again=np.zeros(zeros.size, bool),
     )
+    want = expect(op, seen.inputs())
+    wrong, _ = _wrong(op, seen.inputs(), seen.got, seen.status, want, options.nan)
+    report.findings.append(_finding(session, claim, op, seen, want, wrong, options.nan, report))
 
 
-def _sweep_share(
-    session: Session, share: int, shares: int, claim: Operation, op: Operation, options: Options, advance: Advance
-) -> _Swept:
-    swept = _Swept()
-    for number, block in enumerate(sweep(op, options.level, options.seed)):
-        if number % shares != share:
-            continue
-        session.send(claim, [(block, "plain")])
-        want = expect(op, block)  # while the implementation works
-        ((got, status),) = session.receive()
-        wrong, allowed = _wrong(op, block, got, status, want, options.nan)
-        bad = np.flatnonzero(wrong)
-        swept.cases += got.size
-        swept.failed += bad.size
-        swept.allowed.update(allowed)
-        if bad.size:
-            kept = bad[:KEPT_FROM_SWEEP]
-            swept.inputs.append([codes[kept] for codes in block])
-            swept.got.append(got[kept].copy())
-            if status is not None:
-                swept.status.append(status[kept].copy())
-        advance(got.size)
-    return swept
+def conclude(report: Report) -> Report:
+    """The report with its verdict, the counts of its finding, and the profiles it meets."""
+    op = Operation.parse(report.op)
+    if not is_product(op):
+        report.findings = [replace(found, count=report.failed, of=report.cases) for found in report.findings]
+    if report.verdict is not Verdict.PASS:
+        return report
+    if report.failed:
+        report.verdict = Verdict.FAIL
+        return report
+    if report.allowed:
+        report.verdict = Verdict.ALLOWED
+    if op.asked.kind == "convert":
+        report.profiles = profiles_meeting(op.operands[0], op.result, op.projection)
+    return report
 
 
 # -- the finding ----------------------------------------------------------------------------------------------------
@@ -283,17 +346,26 @@ def _bits(code: Any) -> int:
 
 
 def _smallest(op: Operation, seen: Observations, wrong: Mask) -> int:
-    """The wrong answer that a person reads most easily: finite, few significand bits, near 1, positive."""
+    """The wrong answer that a person reads most easily."""
     bad = np.flatnonzero(wrong)
+    operands = [codes[seen.case[bad]] for codes in seen.operands]
     if is_scale(op):
-        return int(bad[plainest(op, [codes[seen.case[bad]] for codes in seen.operands])])
-    parts = operand_parts(op, [codes[seen.case[bad]] for codes in seen.operands])
+        return int(bad[plainest(op, operands)])
+    return int(bad[_plainest(op, operands, seen.case[bad], seen.length[bad], seen.layout[bad])[0]])
+
+
+def _plainest(
+    op: Operation, operands: list[Codes], case: Codes | None = None, length: Codes | None = None,
+    layout: Codes | None = None,
+) -> NDArray[np.intp]:  # fmt: skip
+    """Cases in the order in which a person reads them most easily: finite, few significand bits, near 1, positive."""
+    parts = operand_parts(op, operands)
     special = np.add.reduce([x.nan.astype(int) + x.infinite for x in parts])
     bits = np.add.reduce([np.bitwise_count(x.sig).astype(int) for x in parts])
     exponent = np.add.reduce([np.abs(x.exp) for x in parts])
     negative = np.add.reduce([x.negative.astype(int) for x in parts])
-    order = np.lexsort((seen.case[bad], seen.length[bad], negative, exponent, bits, seen.layout[bad], special))
-    return int(bad[order[0]])
+    keys = (case, length, negative, exponent, bits, layout, special)
+    return np.lexsort([key for key in keys if key is not None])
 
 
 def _alone(session: Session, claim: Operation, op: Operation, x: Sequence[Any], nan: str) -> bool:

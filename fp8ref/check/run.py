@@ -1,22 +1,22 @@
-"""A run: which claims, in which order, on how many processes, and what is told while it goes."""
+"""A run: which claims, in which pieces, on which engine; the same reports however it is done."""
 
 from __future__ import annotations
 
 import fnmatch
-import queue
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from ..cases.answers import default_mode
-from ..cases.dot_cases import dot_cases
-from ..cases.dots import is_product, with_length
 from ..cases.operation import ANY_MODE, Operation, from_testfloat
-from ..cases.selection import cases, sweep_size
-from .judge import Options, judge
-from .plan import calls, repeats, room
-from .transport import CAPACITY, Hello, NotStarted, Session
+from ..engines import Journal, Task, open_engine
+from ..engines import run as done
+from . import shards
+from .judge import Kept, Options, Swept, add, conclude, sweep_shards
+from .transport import Hello, NotStarted
 from .verdict import Report, Verdict
+
+Tick = Callable[[int, int], None]  # so many pieces are done, of so many
 
 
 class NothingSelected(Exception):
@@ -25,7 +25,7 @@ class NothingSelected(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for."""
+    """What a person asked for.  ``engine``, ``jobs`` and ``scheduler`` change nothing of what is found."""
 
     connectable: str
     select: tuple[str, ...] = ()
@@ -34,16 +34,23 @@ class Request:
     jobs: int = 1
     timeout: float = 60.0
     fail_fast: bool = False
+    engine: str = "processes"
+    scheduler: str = ""
 
 
 class Run:
-    """One run over the claims of an implementation; a context manager that ends its processes."""
+    """One run over the claims of an implementation; a context manager that ends its processes.
+
+    Raises NotStarted, NothingSelected, and EngineError where the engine does not start.
+    """
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.sessions = [Session(request.connectable, request.timeout)]
-        self.hello: Hello = self.sessions[0].hello
+        self.engine = open_engine(request.engine, request.jobs, request.scheduler)
         try:
+            hello = shards.task("hello", impl=request.connectable, timeout=request.timeout)
+            ((_, result),) = done(self.engine, [hello])
+            self.hello: Hello = shards.said(result)
             self.claims = select(self.parsed_claims(), request.select, request.skip)
         except BaseException:
             self.close()
@@ -65,63 +72,90 @@ class Run:
         self.close()
 
     def close(self) -> None:
-        for session in self.sessions:
-            session.close()
+        self.engine.close()
+        shards.close_sessions(self.request.connectable, self.request.timeout)
 
-    def size(self, claim: Operation) -> int:
-        """How many answers judging a claim will ask for."""
-        options = self.request.options
-        if is_product(claim):
-            return dot_cases(with_length(claim), options.level, options.seed).size
-        count = len(cases(default_mode(claim), options.level, options.seed)[0])
-        planned = calls(count, repeats(claim, options.level), options.seed, room(claim, CAPACITY))
-        return sum(c.cases.size for c in planned) + sweep_size(claim, options.level)
+    def reports(self, tick: Tick = lambda done, of: None, journal: Journal | None = None) -> Iterator[Report]:
+        """The reports in the order of the claims, each as soon as those before it are there.
 
-    def reports(self, advance: Callable[[int], None] = lambda n: None) -> Iterator[Report]:
-        """The reports in the order of the claims, each as soon as those before it are there."""
-        jobs = max(1, self.request.jobs)
-        while len(self.sessions) < jobs:
-            self.sessions.append(Session(self.request.connectable, self.request.timeout))
-        if self.request.options.level >= 3 or jobs == 1:
-            # a sweep is shared by all processes; one operation after the other
-            for claim in self.claims:
-                report = self._report(self.sessions, claim, advance)
-                yield report
-                if self._stops(report):
-                    return
-            return
-        yield from self._side_by_side(advance)
+        ``journal``: what is done already, and where more is noted.  Raises EngineError, and OSError of the journal.
+        """
+        for report in self._swept(tick, journal) if self.request.options.level >= 3 else self._judged(tick, journal):
+            yield conclude(report)
+            if self.request.fail_fast and report.verdict in (Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT):
+                return
 
-    def _side_by_side(self, advance: Callable[[int], None]) -> Iterator[Report]:
-        idle: queue.SimpleQueue[Session] = queue.SimpleQueue()
-        for session in self.sessions:
-            idle.put(session)
+    def _judged(self, tick: Tick, journal: Journal | None, more: int = 0) -> Iterator[Report]:
+        """Every claim's cases.  ``more``: pieces that follow."""
+        tasks = [self._task("judge", claim=claim.id) for claim in self.claims]
+        place = {task.address: i for i, task in enumerate(tasks)}
+        early: dict[int, Report] = {}
+        told = 0
+        for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):
+            report = early[place[task.address]] = shards.report_of(result)
+            report.source = self.hello.sources.get(report.claim, "")
+            tick(count, len(tasks) + more)
+            while told in early:
+                yield early.pop(told)
+                told += 1
 
-        def work(claim: Operation) -> Report:
-            session = idle.get()
-            try:
-                return self._report([session], claim, advance)
-            finally:
-                idle.put(session)
+    def _swept(self, tick: Tick, journal: Journal | None) -> Iterator[Report]:
+        """The same, then the sweep of each; a fault that only a sweep met is diagnosed at the end."""
+        expected = [
+            len(sweep_shards(Report(claim.id, claim.id, Verdict.PASS), self.request.options, self.request.connectable))
+            for claim in self.claims
+        ]
+        reports = list(self._judged(tick, journal, sum(expected)))
+        tasks: list[Task] = []
+        owner: dict[str, tuple[int, int]] = {}  # address: which report, which of its shards
+        left = []
+        for i, report in enumerate(reports):
+            found = sweep_shards(report, self.request.options, self.request.connectable)
+            left.append(len(found))
+            for first, count in found:
+                task = self._task("sweep_shard", report=_bare(report), first=first, count=count)
+                owner[task.address] = i, first
+                tasks.append(task)
+        swept: defaultdict[int, dict[int, Swept]] = defaultdict(dict)
+        told = 0
 
-        pool = ThreadPoolExecutor(len(self.sessions))
-        try:
-            waiting: list[Future[Report]] = [pool.submit(work, claim) for claim in self.claims]
-            for future in waiting:
-                report = future.result()
-                yield report
-                if self._stops(report):
-                    return
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        def ready() -> Iterator[Report]:
+            nonlocal told
+            while told < len(reports) and not left[told]:
+                in_order = [shard for _, shard in sorted(swept.pop(told, {}).items(), key=lambda item: item[0])]
+                yield self._joined(reports[told], in_order, journal)
+                told += 1
 
-    def _report(self, sessions: Sequence[Session], claim: Operation, advance: Callable[[int], None]) -> Report:
-        report = judge(sessions, claim, self.request.options, advance)
-        report.source = self.hello.sources.get(claim.id, "")
-        return report
+        yield from ready()
+        for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):
+            i, first = owner[task.address]
+            swept[i][first] = shards.swept_of(result)
+            left[i] -= 1
+            tick(len(reports) + count, len(reports) + len(tasks))
+            yield from ready()
 
-    def _stops(self, report: Report) -> bool:
-        return self.request.fail_fast and report.verdict in (Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT)
+    def _joined(self, report: Report, found: Sequence[Swept], journal: Journal | None) -> Report:
+        for swept in found:
+            add(report, swept)
+        kept: list[Kept] = [swept.kept for swept in found if swept.kept is not None]
+        if not kept:
+            return report
+        given = [shards.kept_json(some) for some in kept]
+        task = self._task("diagnose", report=shards.report_json(report), kept=given)
+        ((_, result),) = done(self.engine, [task], journal)
+        return shards.report_of(result)
+
+    def _task(self, name: str, **argument: Any) -> Task:
+        request = self.request
+        who = shards.digest(dict(self.hello.identity))
+        given = {"impl": request.connectable, "timeout": request.timeout, "options": asdict(request.options)}
+        return shards.task(name, identity=who, **given, **argument)
+
+
+def _bare(report: Report) -> dict[str, Any]:
+    """What a shard of a sweep must know of a report: the operation, and whether its fault is known already."""
+    known = Report(report.claim, report.op, Verdict.PASS, cases=report.cases, failed=report.failed)
+    return shards.report_json(known)
 
 
 def select(claims: Sequence[Operation], wanted: Sequence[str], skip: Sequence[str] = ()) -> list[Operation]:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import json
+import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..cases.flags import FLAGS
 from ..check import expected
 from ..check.judge import Options
 from ..check.run import Request, Run
+from ..check.transport import NotStarted
 from ..check.verdict import Report, Verdict
+from ..engines import EngineError, Journal
 from ..fast.chunks import set_threads
 from ..report import record, text
 from ..report.renderers import RENDERERS
+from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write
 from .starting import open_run
@@ -44,10 +45,14 @@ DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
     help="Compare NaN results as one class, or bit by bit.",
 )  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=None, help="Processes; default: one for each core.")
+@engines.engine_options
 @click.option("--fail-fast", is_flag=True, help="Stop at the first operation that does not conform.")
 @click.option("--dry-run", is_flag=True, help="List the selected operations and stop.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the run record here.")
+@click.option(
+    "--resume", type=click.Path(dir_okay=False, path_type=Path), metavar="RUN",
+    help="Go on with the run that was to write this record and did not end.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing record.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON document.")
 @click.option("--expect", type=click.Path(dir_okay=False, path_type=Path), help="Known failures: a TOML or JSON file.")
@@ -67,9 +72,12 @@ def check(
     nan: str,
     timeout: float,
     jobs: int | None,
+    engine: str,
+    scheduler: str,
     fail_fast: bool,
     dry_run: bool,
     output: Path | None,
+    resume: Path | None,
     force: bool,
     as_json: bool,
     expect: Path | None,
@@ -87,23 +95,40 @@ def check(
     fp8ref check --impl torch
     fp8ref check 'convert/f32/*' --impl py:my_module:MyKernel --level 2 -o run.jsonl
     fp8ref check --impl torch --expect known.toml --strict --junit report.xml
+    fp8ref check --level 3 'convert/f32/*' -o run.jsonl; fp8ref check --resume run.jsonl
     """
     set_threads(1)  # the implementation gets the other core
-    workers = jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    request = Request(impl, select, skip, Options(level, seed, nan, flag or ""), workers, timeout, fail_fast)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: in good order, too
+    workers, engine = engines.chosen(jobs, engine, scheduler)
+    asked: dict[str, Any] = {
+        "connectable": impl, "select": select, "skip": skip, "timeout": timeout, "fail_fast": fail_fast,
+        "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or ""},
+        "expect": None if expect is None else str(expect), "strict": strict,
+    }  # fmt: skip
+    journal = None
+    if resume is not None:
+        engines.refuse_beside_resume()
+        journal = engines.resume(resume, "check")
+        asked, output, force = journal.head["asked"], resume, True
     for path in (output, write_expect, *files.values()):
         require_free(path, force)
     for name, path in files.items():
         if path is not None:
             require_form(name)
-    known = _expectations(expect, strict)
+    known = _expectations(None if asked["expect"] is None else Path(asked["expect"]), asked["strict"])
+    request = _request(asked, workers, engine, scheduler)
     with open_run(request) as run:
         if dry_run:
             for claim in run.claims:
                 click.echo(claim.id)
             return
         header = record.header(run, None if known is None else len(known.entries))
-        reports, finished, stale = _judge(run, header, output, force, known)
+        if journal is not None:
+            _require_the_same(header, journal.head["header"])
+        elif output is not None:
+            journal = engines.begin(output, {"kind": "check", "asked": asked, "header": header}, force)
+        reports, finished, stale = _judge(run, header, output, journal, known)
+    fail_fast, strict = request.fail_fast, asked["strict"]
     end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
     document = record.document(header, reports, end)
     if as_json:
@@ -139,51 +164,63 @@ Stale = list[tuple[expected.Entry, str]]
 
 
 def _judge(
-    run: Run, header: dict[str, Any], output: Path | None, force: bool, known: expected.Expectations | None
+    run: Run, header: dict[str, Any], output: Path | None, journal: Journal | None, known: expected.Expectations | None
 ) -> tuple[list[Report], bool, Stale]:
-    """Judge every claim, writing the record as it goes; an interruption ends it in good order."""
+    """Judge every claim and write the record; an interruption ends it in good order and keeps the journal."""
     started = time.time()
     reports: list[Report] = []
     stale: Stale = []
-    finished = False
-    with ExitStack() as stack:
-        writer = record.RecordWriter(output, force) if output is not None else None
-        if writer is not None:
-            writer.line(header)
-        advance = _progress(stack, run)
-        try:
-            for report in run.reports(advance):
+    finished = over = False
+    trouble: Exception | None = None
+    try:
+        with engines.progress("judging") as tick:
+            for report in run.reports(tick, journal):
                 reports.append(report if known is None else known.judge(report))
-                if writer is not None:
-                    writer.report(report)
-            finished = len(reports) == len(run.claims)
-            if known is not None and finished:
-                stale = known.stale(run.hello.claims)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            if writer is not None:
-                writer.line(record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale]))
-                writer.close(record.meta(started, run.request.jobs))
+        over = True
+        finished = len(reports) == len(run.claims)
+        if known is not None and finished:
+            stale = known.stale(run.hello.claims)
+    except KeyboardInterrupt:
+        pass
+    except (EngineError, NotStarted, OSError) as error:
+        trouble = error
+    finally:
+        if output is not None:
+            end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
+            _write_record(output, record.text(header, reports, end), record.meta(started, run.request))
+        if journal is not None:
+            journal.remove() if over else journal.close()
+    if trouble is not None:
+        click.echo(f"not finished: {trouble}", err=True)
+    if not over and output is not None:
+        click.echo(f"fp8ref check --resume {output} goes on", err=True)
     return reports, finished, stale
 
 
-def _progress(stack: ExitStack, run: Run) -> Callable[[int], None]:
-    """A progress bar on stderr, where that is a terminal."""
-    if not sys.stderr.isatty():
-        return lambda n: None
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
+def _write_record(path: Path, text: str, meta: dict[str, Any]) -> None:
+    write(path, text)
+    write(record.meta_path(path), json.dumps(meta, indent=1, sort_keys=True) + "\n")
+
+
+def _request(asked: dict[str, Any], workers: int, engine: str, scheduler: str) -> Request:
+    own = ("connectable", "timeout", "fail_fast")
+    return Request(
+        **{name: asked[name] for name in own},
+        select=tuple(asked["select"]),
+        skip=tuple(asked["skip"]),
+        options=Options(**asked["options"]),
+        jobs=workers,
+        engine=engine,
+        scheduler=scheduler,
     )
-    stack.enter_context(bar)
-    task = bar.add_task("judging", total=sum(run.size(claim) for claim in run.claims))
-    return lambda n: bar.advance(task, n)
+
+
+def _require_the_same(header: dict[str, Any], begun: dict[str, Any]) -> None:
+    """The same implementation, operations and fp8ref as when the run began; BadInput otherwise."""
+    for key in header:
+        if header[key] != begun.get(key):
+            now, then = (json.dumps(one)[:200] for one in (header[key], begun.get(key)))
+            raise BadInput(f"the run began with another {key}: {then}, now {now}; start it again with -o and --force")
 
 
 def _exit_code(reports: list[Report], finished: bool, stale: bool, strict: bool) -> int:

@@ -6,12 +6,11 @@ import sys
 
 import click
 
-from ..check.run import Request
 from ..check.smoke import smoke as try_out
 from ..fast.chunks import set_threads
 from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN
 from .errors import OneLine
-from .starting import open_run
+from .starting import open_session, selected
 
 
 @click.command(cls=OneLine)
@@ -25,9 +24,9 @@ def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
     way twice, and plain cases right.  `fp8ref check` judges.
     """
     set_threads(1)
-    with open_run(Request(impl, select, timeout=timeout)) as run:
-        found = try_out(run.sessions[0], run.claims)
-    identity = run.hello.identity
+    with open_session(impl, timeout) as session:
+        found = try_out(session, selected(session, select))
+    identity = session.hello.identity
     click.echo(" ".join(identity[key] for key in ("name", "version") if key in identity) + " starts and answers")
     for family, tried in found.items():
         working = tried.claims - tried.declined - len(tried.broken) - len(tried.wrong)

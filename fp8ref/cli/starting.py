@@ -7,8 +7,10 @@ from typing import NoReturn
 
 import click
 
-from ..check.run import NothingSelected, Request, Run
+from ..cases.operation import Operation
+from ..check.run import NothingSelected, Request, Run, select
 from ..check.transport import NotStarted, Session
+from ..engines import EngineError
 from .errors import BadInput
 
 NOTHING_RAN, NOT_STARTED = 5, 6
@@ -30,6 +32,18 @@ def open_run(request: Request) -> Run:
         _not_started(request.connectable, error)
     except NothingSelected as error:
         nothing_ran(error)
+    except EngineError as error:
+        raise BadInput(str(error)) from None
+
+
+def selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...] = ()) -> list[Operation]:
+    """The claims of an implementation that are selected.  Exit 5 where nothing is."""
+    try:
+        return select([Operation.parse(claim) for claim in session.hello.claims], wanted, skip)
+    except NothingSelected as error:
+        nothing_ran(error)
+    except ValueError as error:
+        raise BadInput(f"capabilities(): {error}") from None
 
 
 def nothing_ran(error: NothingSelected) -> NoReturn:

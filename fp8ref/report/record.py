@@ -15,13 +15,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from .. import __version__
 from ..cases.dots import is_product
 from ..cases.operation import Operation
-from ..check.run import Run
+from ..check.run import Request, Run
 from ..check.verdict import Finding, Report
+from ..engines.task import compact
 from .clauses import citation, clause_for
 from .draw import exact_result
 
@@ -90,33 +91,20 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     return {**finding.as_json(), "clause": clause}
 
 
-class RecordWriter:
-    """Writes a record line by line beside its final name, and moves it there at the end, whatever the end is."""
-
-    def __init__(self, path: Path, force: bool) -> None:
-        if path.exists() and not force:
-            raise FileExistsError(f"{path} exists; --force replaces it")
-        self.path = path
-        self._part = path.with_name(path.name + ".part")
-        self._file: TextIO = self._part.open("w", encoding="utf-8", newline="\n")
-
-    def line(self, data: dict[str, Any]) -> None:
-        self._file.write(json.dumps(data, sort_keys=True, separators=(",", ":")) + "\n")
-        self._file.flush()
-
-    def report(self, report: Report) -> None:
-        self.line(report.as_json())
-        for finding in report.findings:
-            self.line(finding_json(finding))
-
-    def close(self, meta: dict[str, Any]) -> None:
-        self._file.close()
-        os.replace(self._part, self.path)
-        meta_path = self.path.with_suffix(".meta.json")
-        meta_path.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def text(header: dict[str, Any], reports: Sequence[Report], footer: dict[str, Any]) -> str:
+    """The lines of a record: the header, each operation with its findings, the end."""
+    lines = [header]
+    for report in reports:
+        lines += [report.as_json(), *map(finding_json, report.findings)]
+    return "".join(compact(line) + "\n" for line in [*lines, footer])
 
 
-def meta(started: float, jobs: int) -> dict[str, Any]:
+def meta_path(path: Path) -> Path:
+    """Where what varies from run to run stands."""
+    return path.with_suffix(".meta.json")
+
+
+def meta(started: float, request: Request) -> dict[str, Any]:
     """What differs from run to run."""
     return {
         "argv": sys.argv,
@@ -126,7 +114,8 @@ def meta(started: float, jobs: int) -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "pid": os.getpid(),
-        "jobs": jobs,
+        "jobs": request.jobs,
+        "engine": request.engine,
     }
 
 

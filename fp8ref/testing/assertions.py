@@ -103,7 +103,7 @@ def require_conforming(
     """
     __tracebackhide__ = True  # the message tells it all
     op = Operation.parse(operation) if isinstance(operation, str) else operation
-    report = judge([Here(adapter)], op, Options(level, seed, nan))
+    report = judge(Here(adapter), op, Options(level, seed, nan))
     if report.verdict is Verdict.UNSUPPORTED:
         raise Unsupported(report.reason)
     if report.verdict not in (Verdict.PASS, Verdict.ALLOWED):

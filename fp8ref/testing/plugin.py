@@ -84,7 +84,7 @@ class Claim(pytest.Item):
 
     def runtest(self) -> None:
         options = Options(self.config.getoption("fp8ref_level"), self.config.getoption("fp8ref_seed"))
-        report = judge([self.implementation.opened], self.claim, options)
+        report = judge(self.implementation.opened, self.claim, options)
         self.report = self.implementation.plugin.known.judge(report)
         if report.verdict in BAD:
             raise NotConforming(told(report, self.implementation.impl), report)

@@ -92,9 +92,9 @@ def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> 
         # a runner in the background ignores the interrupt, and its children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    part = path.with_name(path.name + ".part")
+    journal = path.with_name(path.name + ".shards")
     deadline = time.monotonic() + 60
-    while not (part.exists() and part.read_text().count("\n") > 3) and time.monotonic() < deadline:
+    while not (journal.exists() and journal.read_text().count("\n") > 3) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -103,7 +103,11 @@ def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> 
     found = record.read(path)
     assert found["end"]["finished"] is False
     assert 2 <= len(found["operations"]) < 233
-    assert not part.exists()
+    assert f"--resume {path} goes on" in errors
+    done = fp8ref("check", "--resume", str(path))
+    assert done.returncode == 0, done.stderr
+    assert len(record.read(path)["operations"]) == 233
+    assert not journal.exists()
 
 
 def test_the_drawing_tells_the_case_the_cause_and_how_to_see_it_again() -> None:
