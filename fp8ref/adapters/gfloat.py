@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cases.operation import Operation
 from .base import Codes
+from .claims import constant_claims, published
 from .library import Library
 from .ml_dtypes import numpy_dtype
 
@@ -23,6 +24,9 @@ P3109 = ("se", "sf", "ue", "uf")  # of binary8p3 and binary8p4
 ROUNDINGS = {
     "rne": "TiesToEven", "rna": "TiesToAway", "rtz": "TowardZero", "rtp": "TowardPositive", "rtn": "TowardNegative",
 }  # fmt: skip
+FINFO = (
+    "bits", "eps", "epsneg", "iexp", "machep", "max", "maxexp", "min", "smallest_normal", "smallest_subnormal"
+)  # fmt: skip
 SOURCES = ("f64", "f32", "f16")  # numpy's own; gfloat computes in float64
 
 
@@ -41,9 +45,15 @@ class Gfloat(Library):
             if name not in SOURCES and info.num_nans:  # without NaNs, a NaN operand raises, as documented
                 modes = product(SOURCES, ROUNDINGS, ("sat", "nonsat"))
                 yield from (Operation.convert(x, name, f"{rounding}.{overflow}") for x, rounding, overflow in modes)
+        yield from constant_claims(FINFO, self._infos)
+
+    def source(self, op: Operation) -> str:
+        return f"gfloat, FormatInfo.{op.mode}" if op.family == "finfo" else super().source(op)
 
     def answer(self, op: Operation, *operands: Codes) -> Any:
         (x,) = operands
+        if op.family == "finfo":
+            return published(op, x, self._infos[op.operands[0]])
         if op.family == "decode":
             return self.lib.decode_ndarray(self._infos[op.operands[0]], x).astype(np.float64)
         rounding, _, overflow = (op.mode or "").partition(".")

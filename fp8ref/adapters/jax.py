@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
+from ..spec.constants import CONSTANTS
 from .base import Codes
-from .claims import Claims, cast_claim, claims_of, require
+from .claims import Claims, cast_claim, claims_of, constant_claims, published, require
 from .ml_dtypes import NARROW as NUMPY_NARROW
 from .ml_dtypes import numpy_dtype, unregistered
 
@@ -61,8 +62,9 @@ class Jax:
         modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
         with_functions = [name for name in narrow if name != "e8m0fnu" and mode != "host"]
         functions = (op for name in with_functions for op in claims_of(modes, name))
+        constants = constant_claims(CONSTANTS, narrow if mode == "eager" else ())  # the same object in every mode
         self._compiled: dict[Operation, Any] = {}
-        self._claims = Claims([*casts, *functions])
+        self._claims = Claims([*casts, *functions, *constants])
 
     def identify(self) -> Mapping[str, str]:
         jaxlib = require("jaxlib", "pip install jax")
@@ -81,10 +83,14 @@ class Jax:
         if op.family in FUNCTIONS:
             said = ": says nothing of rounding" if op.mode else ""
             return f"JAX reference, jax.numpy.{FUNCTIONS[op.family][0]}{said}"
+        if op.family == "finfo":
+            return f"NumPy reference, numpy.finfo.{op.mode}, whose attributes jax.numpy.finfo has"
         return "StableHLO convert: exact where representable, otherwise to be determined (openxla/stablehlo issue 180)"
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
         self._claims.covering(op)
+        if op.family == "finfo":
+            return published(op, operands[0], self.jnp.finfo(numpy_dtype(op.operands[0])))
         shape = operands[0].shape
         native = [x.astype(x.dtype.newbyteorder("="), copy=False) for x in operands]  # jax knows one byte order
         native = [_filled_up(x) for x in native]

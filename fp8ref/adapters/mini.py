@@ -18,7 +18,7 @@ from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.operation import Operation
 from . import mini_answers as a
 from . import mini_arithmetic as c
-from . import mini_dots, mini_scales
+from . import mini_constants, mini_dots, mini_scales
 from .base import Codes
 from .mini_answers import both, constant, instead, overflow, right, rounding, signed, when, within
 
@@ -54,7 +54,9 @@ class Mini:
         return self.answer(op, *operands)
 
 
-def connect(name: str = "", **options: str) -> Mini | mini_dots.MiniDots | mini_scales.MiniScales:
+def connect(
+    name: str = "", **options: str
+) -> Mini | mini_dots.MiniDots | mini_scales.MiniScales | mini_constants.MiniConstants:
     """The miniature of a name.  Raises ValueError for any other, with the nearest."""
     if name.startswith("dot-"):
         return mini_dots.connect(name, **options)
@@ -62,8 +64,10 @@ def connect(name: str = "", **options: str) -> Mini | mini_dots.MiniDots | mini_
         raise ValueError(f"miniature {name!r} has no options")
     if name in mini_scales.SCALE_MINIS:
         return mini_scales.connect(name)
+    if name in mini_constants.CONSTANT_MINIS:
+        return mini_constants.connect(name)
     if name not in MINIS:
-        every = [*MINIS, *mini_scales.SCALE_MINIS]
+        every = [*MINIS, *mini_scales.SCALE_MINIS, *mini_constants.CONSTANT_MINIS]
         near = difflib.get_close_matches(name, every, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(every)}"
         raise ValueError(f"unknown miniature {name!r}; {hint}")

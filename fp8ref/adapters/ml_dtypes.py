@@ -11,9 +11,10 @@ import numpy as np
 from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype
 from ..spec.catalog import get_format
+from ..spec.constants import CONSTANTS
 from ..spec.profiles import get_profile
 from .base import Codes
-from .claims import Claims, cast_claim, claims_of
+from .claims import Claims, cast_claim, claims_of, constant_claims, published
 
 # fmt: off
 NARROW = ("e3m4", "e4m3", "e4m3b11fnuz", "e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu",
@@ -51,7 +52,7 @@ def operations() -> Iterator[Operation]:
 
 
 class MlDtypes:
-    """``array.astype`` into and out of the dtypes of ml_dtypes, and NumPy's functions on arrays of these.
+    """``array.astype`` into and out of the dtypes of ml_dtypes, NumPy's functions on arrays of these, and ``finfo``.
 
     The README (of 0.6.0) specifies the formats but neither rounding nor overflow of casts and arithmetic, so every
     such mode is "find out".
@@ -65,7 +66,7 @@ class MlDtypes:
             for result in (*NARROW, *(WIDE if source in NARROW else ()))
             if source != result and not unregistered(source, result)
         )
-        self._claims = Claims([*casts, *operations()])
+        self._claims = Claims([*casts, *operations(), *constant_claims(CONSTANTS, NARROW)])
 
     def identify(self) -> Mapping[str, str]:
         return {"name": "ml_dtypes", "version": ml_dtypes.__version__, "device": "cpu", "numpy": np.__version__}
@@ -76,6 +77,8 @@ class MlDtypes:
     def source(self, op: Operation) -> str:
         if op.family == "decode":
             return "ml_dtypes README: the format's specification"
+        if op.family == "finfo":
+            return f"NumPy reference, numpy.finfo.{op.mode}, whose attributes ml_dtypes.finfo has"
         if op.family != "convert":
             ufunc = ufunc_of(op).__name__
             return f"NumPy reference, numpy.{ufunc}" + (": says nothing of rounding" if op.mode == ANY_MODE else "")
@@ -84,6 +87,8 @@ class MlDtypes:
     def run(self, op: Operation, *operands: Codes) -> Codes:
         self._claims.covering(op)
         arrays = [x.view(numpy_dtype(name, x.dtype.isnative)) for x, name in zip(operands, op.operands)]
+        if op.family == "finfo":
+            return published(op, operands[0], ml_dtypes.finfo(arrays[0].dtype))
         with np.errstate(all="ignore"):  # a float64 beyond float32 warns of its overflow
             if op.family not in ("convert", "decode"):
                 return ufunc_of(op)(*arrays).view(carrier_dtype(op.result))  # type: ignore[no-any-return]

@@ -11,11 +11,12 @@ import numpy as np
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
 from ..spec.catalog import get_format
 from .base import Codes
-from .claims import cast_claim
+from .claims import cast_claim, constant_claims, published
 from .library import Library
 
 NARROW = ("e4m3fn", "e5m2")
 FLOATS = {"f16": "float16", "bf16": "bfloat16", "f32": "float32", "f64": "float64"}
+FINFO = ("bits", "eps", "max", "min", "smallest_normal", "tiny")
 SIGNED = ("i8", "i16", "i32", "i64")
 
 
@@ -33,6 +34,7 @@ class Paddle(Library):
         self.lib.set_device("cpu")
 
     def operations(self) -> Iterator[Operation]:
+        yield from constant_claims(FINFO, NARROW)
         for name in NARROW:
             yield from (cast_claim(source, name) for source in (*FLOATS, *SIGNED, "u8"))
             yield from (cast_claim(name, wide) for wide in FLOATS)
@@ -40,6 +42,8 @@ class Paddle(Library):
 
     def answer(self, op: Operation, *operands: Codes) -> Any:
         (x,) = operands
+        if op.family == "finfo":
+            return published(op, x, self.lib.finfo(getattr(self.lib, _name(op.operands[0]))))
         carrier = carrier_dtype(op.result)
         if x.size == 0:
             return np.empty(0, carrier)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..cases.operation import INTEGERS, Operation
 from .base import Codes, Unavailable
-from .claims import cast_claim
+from .claims import cast_claim, constant_claims, published
 from .library import Library
 from .ml_dtypes import numpy_dtype
 
@@ -47,11 +47,15 @@ class TensorFlow(Library):
                 for source, result in ((other, name), (name, other)):
                     if result not in INTEGERS and self._works(source, result):
                         yield cast_claim(source, result)
+        if self.mode == "eager":
+            yield from constant_claims(("max", "min"), (name for name in NARROW if self._dtype(name) is not None))
         if not self._casts:
             raise Unavailable(f"tensorflow {self.lib.__version__} casts to no float8 type")
 
     def answer(self, op: Operation, *operands: Codes) -> Any:
         (x,) = operands
+        if op.family == "finfo":
+            return published(op, x, self._dtype(op.operands[0]))
         return self._cast(op.result)(self.lib.constant(x.view(numpy_dtype(op.operands[0])))).numpy()
 
     def _works(self, source: str, result: str) -> bool:
@@ -61,10 +65,14 @@ class TensorFlow(Library):
         except Exception:  # its many error classes: no kernel, no such type
             return False
 
+    def _dtype(self, name: str) -> Any:
+        home = self.lib.dtypes.experimental if name in NARROW else self.lib
+        return getattr(home, {**NARROW, **OTHERS}[name], None)
+
     def _cast(self, result: str) -> Any:
         if result not in self._casts:
             tf = self.lib
-            dtype = getattr(tf.dtypes.experimental if result in NARROW else tf, {**NARROW, **OTHERS}[result])
+            dtype = self._dtype(result)
 
             def cast(x: Any) -> Any:
                 return tf.cast(x, dtype)

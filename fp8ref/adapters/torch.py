@@ -12,7 +12,7 @@ from ..cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
 from ..spec.profiles import get_profile
 from . import torch_products
 from .base import Codes, Unavailable
-from .claims import Claims, cast_claim, claims_of, require
+from .claims import Claims, cast_claim, claims_of, constant_claims, published, require
 
 NARROW = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")  # float4_e2m1fn_x2 is for storage: no cast exists
 DTYPES = {
@@ -31,6 +31,7 @@ FUNCTIONS = {
     **{name: (name, None) for name in ("eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite")},
     "issignminus": ("signbit", None),
 }  # fmt: skip
+FINFO = ("bits", "eps", "max", "min", "smallest_normal", "tiny")  # torch.finfo's, but for the approximate resolution
 
 
 class Torch:
@@ -60,7 +61,8 @@ class Torch:
         )
         modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
         functions = (op for name in here if name in NARROW for op in claims_of(modes, name) if self._has(op))
-        self._claims = Claims([*casts, *functions])
+        constants = constant_claims(FINFO, (name for name in here if name in NARROW))
+        self._claims = Claims([*casts, *functions, *constants])
 
     def identify(self) -> Mapping[str, str]:
         found = {"name": "torch", "version": self.torch.__version__, "device": str(self.device)}
@@ -81,6 +83,8 @@ class Torch:
         if op.family in FUNCTIONS:
             said = ": says nothing of float8" if op.mode else ""
             return f"PyTorch documentation, torch.{FUNCTIONS[op.family][0]}{said}"
+        if op.family == "finfo":
+            return f"PyTorch documentation, torch.finfo: {op.mode}"
         rule = self.profile.rule(op.operands[0], op.result)
         if op.family == "decode":
             return "torch.dtype documentation: the format"
@@ -90,6 +94,8 @@ class Torch:
         if op.asked.kind == "dot":
             return self.products.run(op, *operands)
         self._claims.covering(op)
+        if op.family == "finfo":
+            return published(op, operands[0], self.torch.finfo(self._dtype(op.operands[0])))
         tensors = [self._tensor(x).view(self._dtype(name)).to(self.device) for x, name in zip(operands, op.operands)]
         codes = carrier_dtype(op.result)
         if op.family in FUNCTIONS:

@@ -19,6 +19,7 @@ from ..fast.encode import convert_codes, convert_integers
 from ..fast.kernel import unpack_fields
 from ..spec.accumulate import Model
 from ..spec.catalog import get_format
+from ..spec.constants import constant
 from ..spec.formats import Format
 from ..spec.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow
@@ -161,6 +162,12 @@ def _dot(op: Operation, operands: Sequence[Codes]) -> Expected:
     return Expected(product(op, operands, None, rho.rounding.value, rho.overflow))
 
 
+def _constant(op: Operation, operands: Sequence[Codes]) -> Expected:
+    value = np.array(constant(op.mode or "", get_format(op.operands[0])), FLOAT_DTYPES.get(op.result, np.int64))
+    codes = np.full(operands[0].shape, value)
+    return _quietly(op, codes.view(np.uint64) if op.result == "f64" else codes)
+
+
 ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
     "convert": _convert,
     "decode": _decode,
@@ -170,6 +177,7 @@ ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
     "test": _test,
     "codes": _codes,
     "dot": _dot,
+    "constant": _constant,
     "scale": lambda op, operands: Expected(scaled_rows(op, operands)),
 }
 
@@ -231,7 +239,7 @@ def modes(op: Operation) -> Iterator[str]:
         yield from quantiser(op).rules
     elif op.asked.kind == "int":
         yield from (f"{rounding.value}.{rule.value}" for rule in OutOfRange for rounding in DETERMINISTIC)
-    elif op.asked.mode is not None:
+    elif op.asked.mode is not None and op.asked.kind != "constant":
         yield from behaviours(op.result_format)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..spec.compare import CLASS_PREDICATES, PREDICATES
 
 PROJECTION, INTEGER_MODE, ACCUMULATOR, RULE = "projection", "rounding.range", "accumulator", "rule"
+CONSTANT = "constant"
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Family:
     """A kind of question: how many operands, what its mode is, and how it is answered.
 
     ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, ``accumulator`` for
-    dot products, ``rule`` for scales of blocks, None where nothing is rounded.  ``law``: the name of the operation in
-    the law.  ``kind``: which of the checker's answers serves it.
+    dot products, ``rule`` for scales of blocks, ``constant`` for what libraries publish of a format, None where nothing
+    is rounded.  ``law``: the name of the operation in the law.  ``kind``: which of the checker's answers serves it.
     ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
     """
 
@@ -103,6 +104,8 @@ FAMILIES = {
                "scale", example="scale/f32/mxfp8_e4m3/floor"),
         Family("classify", 1, None, "0 to 9: -Inf, -normal, -subnormal, -0, +0, ..., +Inf, sNaN, qNaN", "codes",
                result="class", example="classify/e5m2/class"),
+        Family("finfo", 1, CONSTANT, "a constant of the format of x, whatever x (n) -> z (n): values f64, counts i64",
+               "constant", example="finfo/e4m3fn/f64/max"),
     )
 }  # fmt: skip
 

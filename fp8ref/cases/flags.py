@@ -87,6 +87,8 @@ def flags_of(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
     family's default.
     """
     kind = op.asked.kind
+    if kind == "constant":  # of the format: the operand decides nothing
+        return dict.fromkeys(FLAGS, np.zeros(operands[0].shape, bool))
     if kind == "scale":  # zero: every element is; the others: some element is
         never, found = np.zeros(len(operands[0]), bool), _of_operands(op, operands[:1])
         rows = {name: np.asarray((np.all if name == "zero" else np.any)(m, axis=1)) for name, m in found.items()}

@@ -19,6 +19,7 @@ import numpy as np
 from ..fast.kernel import code_dtype
 from ..spec.arithmetic import require_defined
 from ..spec.catalog import get_format
+from ..spec.constants import constant, get_constant
 from ..spec.formats import Format
 from ..spec.integers import OutOfRange
 from ..spec.projection import Projection, get_projection
@@ -37,6 +38,7 @@ KEYS = (
 )  # fmt: skip
 PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"
+LONGEST = 300  # characters of an id
 DEFAULT_MODES = {PROJECTION: "rne.sat", INTEGER_MODE: "rtz.riscv", ACCUMULATOR: "exact"}
 
 
@@ -61,6 +63,8 @@ class Operation:
     @classmethod
     def parse(cls, text: str) -> Operation:
         """The operation of an id or of a TestFloat name.  Raises ValueError that says which part is wrong."""
+        if len(text) > LONGEST or not text.isascii():
+            raise ValueError(f"operation {text!r:.80}: an id is ASCII, of at most {LONGEST} characters")
         head, *pairs = text.strip().split(";")
         named = from_testfloat(head)
         if named is not None:
@@ -95,7 +99,7 @@ class Operation:
             raise ValueError(f"operation {text!r}: the result of {self.family} is {wanted}, not {self.result}")
         if kind == "int" and self.result not in INTEGERS:
             raise ValueError(f"operation {text!r}: the result of int is one of {', '.join(INTEGERS)}")
-        if kind not in ("int", "convert") and not wanted and self.result in INTEGERS:
+        if kind not in ("int", "convert", "constant") and not wanted and self.result in INTEGERS:
             raise ValueError(f"operation {text!r}: the result of {self.family} is a format, not {self.result}")
         integers = [name for name in self.operands if name in INTEGERS]
         if integers and kind != "convert" and not (self.family == "scaleb" and self.operands[0] not in INTEGERS):
@@ -107,12 +111,24 @@ class Operation:
         if kind in ("dot", "scale"):
             (check_product if kind == "dot" else check_scale)(self, text)
             return
+        if kind == "constant":
+            self._check_constant(text)
+            return
         if kind == "arithmetic":
             require_defined(self.asked.law, self.result_format)
         if kind == "codes" and self.family == "neg" and not self.result_format.signed:
             raise ValueError(f"operation {text!r}: {self.result} is unsigned and has no negative of any value but 0")
         if self.mode is not None and self.mode != ANY_MODE:  # an unknown mode is an error here, not later
             self.integer_mode if kind == "int" else self.projection  # noqa: B018
+
+    def _check_constant(self, text: str) -> None:
+        try:
+            result = constant_type(self.mode or "")
+            constant(self.mode or "", get_format(self.operands[0]))
+        except ValueError as error:
+            raise ValueError(f"operation {text!r}: {error}") from None
+        if self.result != result:
+            raise ValueError(f"operation {text!r}: the result of {self.mode} is {result}, not {self.result}")
 
     @classmethod
     def convert(cls, source: str, result: str, mode: str = "rne.sat", **keys: str) -> Operation:
@@ -214,6 +230,11 @@ def type_name(name: str) -> str:
 def result_name(family: Family, name: str) -> str:
     """The canonical name of a result: of a quantiser where blocks are scaled, else of a type."""
     return get_quantiser(name).name if family.kind == "scale" else type_name(name)
+
+
+def constant_type(name: str) -> str:
+    """The result type of a constant.  Raises ValueError for an unknown one."""
+    return "i64" if get_constant(name).whole else "f64"
 
 
 def default_mode_of(family: Family, result: str) -> str | None:

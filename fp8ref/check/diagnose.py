@@ -263,6 +263,8 @@ def pattern(
 ) -> str:
     """What the wrong answers have in common, in one line: count, sign, binades, distance, place."""
     bad = np.flatnonzero(wrong)
+    if op.asked.kind == "constant":
+        return "it is no other constant, and none of a format of the same fields"
     parts = [f"{bad.size} of {seen.size} answers"]
     if is_scale(op):
         parts += scale_pattern(op, seen.got[bad], want.codes[bad])

@@ -29,7 +29,12 @@ class Call:
 
 
 def repeats(op: Operation, level: int) -> int:
-    """How often every length is asked: an implementation has most of its code in conversions, and many operations."""
+    """How often every length is asked: an implementation has most of its code in conversions, and many operations.
+
+    A constant is one case, and asked once.
+    """
+    if op.asked.kind == "constant":
+        return 0
     return 1 if level == 1 and op.asked.kind in ("arithmetic", "compare", "test", "codes") else REPEATS[level]
 
 
@@ -52,7 +57,7 @@ def calls(count: int, times: int, seed: int, room: int = BLOCK) -> Iterator[Call
     step = min(BLOCK, room)
     for start in range(0, max(count, 1), step):
         yield Call(everything[start : start + step])
-    if count == 0:
+    if count == 0 or times == 0:
         return
     rng = np.random.default_rng([seed, count])
     for _ in range(times):

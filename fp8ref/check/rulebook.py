@@ -8,6 +8,7 @@ from ..cases.answers import Codes
 from ..cases.operation import Operation
 from .arithmetic_rules import arithmetic_rules
 from .code_rules import code_rules, comparison_rules, integer_rules, test_rules
+from .constant_rules import constant_rules
 from .rules import Rule, conversion_rules, decode_rules
 from .scale_rules import scale_rules
 from .status_rules import status_rules
@@ -21,6 +22,7 @@ RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
     "test": test_rules,
     "codes": code_rules,
     "scale": scale_rules,
+    "constant": constant_rules,
 }
 
 

@@ -211,6 +211,13 @@ VARIATIONS = (
         lambda d: (d.want == 0x80) & (d.got == 0x81),
     ),
     Variation(
+        "storage-width",
+        "the bits of a type that is narrower than the bytes in which it is stored",
+        "numpy.finfo reference: bits are those that the type occupies",
+        lambda op: op.family == "finfo" and op.mode == "bits",
+        lambda d: d.got == -(-d.want // 8) * 8,
+    ),
+    Variation(
         "min-max-zeros",
         "which zero the minimum or maximum of +0 and -0 is",
         "IEEE 754-2008 5.3.1 minNum, maxNum: either one; IEEE 754-2019 9.6 orders them, as a recommendation",

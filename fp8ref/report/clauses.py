@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from ..cases.operation import Operation
 from ..cases.scales import quantiser
 from ..spec import catalog
+from ..spec.constants import get_constant
 from ..spec.datum import Datum
 from ..spec.formats import Format
 from ..spec.overflow import get_overflow
-from ..spec.projection import NaN, project
+from ..spec.projection import NaN, Negative, project
 from ..spec.rounding import RandomBits, Rounding
 from ..spec.status import Status
 
@@ -57,6 +58,7 @@ CLAUSES = {
     "fp8ref/stochastic": "stochastic rounding (P3109 v4.0 RoundToPrecision, StochasticA to C)",
     "fp8ref/e8m0": "fp8ref's choice: no standard defines conversion to E8M0",
     "fp8ref/negative": "fp8ref's choice: no standard says what a negative value becomes in an unsigned format",
+    "fp8ref/rectified": "the option negative=zero: every negative value, -0 too, becomes +0 (PTX ISA cvt, .relu)",
     "fp8ref/nan": "fp8ref's choice: no standard names this format's NaN for a NaN",
     "fp8ref/nan-option": "the option nan=, which departs from NaN to NaN",
     "fp8ref/infinity": "the overflow rule's second half: what an infinity becomes",
@@ -134,6 +136,8 @@ def clause_for(op: Operation, datum: Datum | None) -> str:
     ``datum``: None for operations that round nothing.  Raises ValueError where the operation's mode is not
     ``rounding.overflow``.
     """
+    if op.asked.kind == "constant":
+        return f"numpy.finfo reference: {op.mode} is {get_constant(op.mode or '').says}"
     ruling = _OPERATIONS.get(op.family) or _OPERATIONS.get(op.asked.kind)
     if ruling:
         return ruling
@@ -159,6 +163,8 @@ def clause_for(op: Operation, datum: Datum | None) -> str:
     ruled = document if rho.overflow in [get_overflow(rule, f) for rule in document.rules] else _SILENT
     if datum.is_nan:
         return document.nan if rho.nan not in (NaN.ZERO, NaN.MAX) or not f.has_nan else "fp8ref/nan-option"
+    if datum.sign and rho.negative is Negative.ZERO:
+        return "fp8ref/rectified"
     if datum.sign and not f.signed and not datum.is_zero:
         return "fp8ref/negative"
     if datum.is_infinite:

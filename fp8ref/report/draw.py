@@ -230,6 +230,13 @@ def repro_command(op: Operation, inputs: Sequence[int]) -> str:
     return f"fp8ref explain {shlex.quote(case_id(op, inputs))}"
 
 
+def drawn_inputs(op: Operation, inputs: Sequence[int]) -> list[Drawn]:
+    """The operands in columns; none for a constant, which is asked of a format and not of a value."""
+    if op.asked.kind == "constant":
+        return []
+    return [drawn(code, type_) for code, type_ in zip(inputs, op.operands)]
+
+
 def draw_case(
     op: Operation,
     inputs: Sequence[int],
@@ -247,7 +254,7 @@ def draw_case(
     Raises ValueError for input and ``want`` codes that their formats do not have; such a ``got`` is shown as it is.
     """
     result = op.result
-    rows: list[tuple[str, Drawn | str]] = [("input", drawn(code, type_)) for code, type_ in zip(inputs, op.operands)]
+    rows: list[tuple[str, Drawn | str]] = [("input", row) for row in drawn_inputs(op, inputs)]
     exact = exact_result(op, inputs)
     if exact is not None and op.asked.kind in ("convert", "arithmetic"):
         rows.append(("exact", exact_line(exact, op.result_format)))

@@ -29,7 +29,7 @@ ORDER = (
 GROUPS = {
     "convert": "Conversions into", "decode": "Decoding of", "arithmetic": "Arithmetic on", "dot": "Products of",
     "scale": "Scaling of", "compare": "Comparisons of", "codes": "Signs, neighbours, classes of",
-    "int": "Integers from", "other": "Operations of",
+    "int": "Integers from", "constant": "Constants of", "other": "Operations of",
 }  # fmt: skip
 GROUP_OF_KIND = {**{kind: kind for kind in GROUPS}, "test": "codes"}
 OTHER, UNKNOWN = "other", "unknown kind"

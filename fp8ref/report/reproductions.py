@@ -176,6 +176,7 @@ RECIPES = {
             "*": "x.astype({result})",
             **{family: f"np.{ufunc.__name__}({{args}})" for family, (ufunc, _) in ml_dtypes.OPERATIONS.items()},
             "rint": "np.{integral}(x)",
+            "finfo": "np.array([ml_dtypes.finfo(x.dtype).{constant}], {result})",
         },
         VIEW,
         _numpy,
@@ -187,6 +188,7 @@ RECIPES = {
         {
             "*": "x.to({result})",
             **{family: f"torch.{name}({{args}})" for family, (name, _) in torch_adapter.FUNCTIONS.items()},
+            "finfo": "torch.tensor([torch.finfo(x.dtype).{constant}], dtype={result})",
         },
         TORCH_CODES,
         _torch,
@@ -206,6 +208,7 @@ RECIPES = {
         {
             "*": "x.astype({result})",
             **{family: f"jnp.{name}({{args}})" for family, (name, _) in jax.FUNCTIONS.items()},
+            "finfo": "np.array([jnp.finfo(x.dtype).{constant}], {result})",
         },
         VIEW,
         _numpy,
@@ -347,7 +350,8 @@ def script(finding: Finding, connectable: str) -> str:
     except (ValueError, KeyError):
         return ""
     names = NAMES[: len(operands)]
-    fields = {**more, "result": result, "bits": _bits(op.result), "args": ", ".join(names), **dict(zip(names, names))}
+    fields = {**more, "result": result, "bits": _bits(op.result), "args": ", ".join(names),
+              "constant": op.mode, **dict(zip(names, names))}  # fmt: skip
     answer = "answer"
     lines = [
         recipe.setup.format(**fields).rstrip() + "\n",
