@@ -63,9 +63,10 @@ class Operation:
     @classmethod
     def parse(cls, text: str) -> Operation:
         """The operation of an id or of a TestFloat name.  Raises ValueError that says which part is wrong."""
-        if len(text) > LONGEST or not text.isascii():
+        text = text.strip()
+        if len(text) > LONGEST or not (text.isascii() and text.isprintable()):
             raise ValueError(f"operation {text!r:.80}: an id is ASCII, of at most {LONGEST} characters")
-        head, *pairs = text.strip().split(";")
+        head, *pairs = text.split(";")
         named = from_testfloat(head)
         if named is not None:
             head, *more = named.split(";")
@@ -76,6 +77,8 @@ class Operation:
             raise ValueError(f"operation {text!r}: unknown family {parts[0]!r}{_nearest(parts[0], FAMILIES)}")
         if not 3 <= len(parts) <= 4:
             raise ValueError(f"operation {text!r}: an id is family/operands/result[/mode], here {len(parts)} parts")
+        if not all(parts):
+            raise ValueError(f"operation {text!r}: a part of the id is empty")
         if (len(parts) == 4) and family.mode is None:
             raise ValueError(f"operation {text!r}: {family.name} rounds nothing and has no mode")
         operands = tuple(parts[1].split("."))
