@@ -1,0 +1,160 @@
+"""Judge what came back from a device, anywhere: tables in Markdown, and the set that is shipped.
+
+    python tools/captures/hopper/judge.py FOLDER [-o REPORT.md] [--every 1] [--pack vectors/captures]
+
+FOLDER holds what the stages of ``run.sh`` wrote, packed or not.  Files that cannot be read are named, the others are
+judged.  Exit codes: 0 every model agrees, 1 not so, 4 something could not be read, 5 there is nothing to judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import judge_dots
+import judge_shapes
+import pack
+
+from fp8ref.check.run import Request, Run
+from fp8ref.fast.chunks import set_threads
+
+AGREES, DISAGREES, UNREADABLE, NOTHING = 0, 1, 4, 5
+PASSING = ("pass", "allowed")
+
+
+def unpacked(folder: Path, into: Path) -> list[str]:
+    """Unpack every archive, parts in the order of their names joined; what is damaged is said."""
+    said = []
+    whole: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.tar.gz*")):
+        whole.setdefault(str(path).partition(".tar.gz")[0], []).append(path)
+    for stem, parts in whole.items():
+        joined = into / "joined.tar.gz"
+        joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+        try:
+            with tarfile.open(joined) as archive:
+                for member in archive:  # one by one: of a torn archive the beginning is good
+                    archive.extract(member, into / Path(stem).name, filter="data")
+        except (tarfile.TarError, OSError, EOFError) as error:
+            said.append(f"{parts[0].name}: damaged: {error}")
+        joined.unlink()
+    return said
+
+
+def replayed(path: Path) -> list[tuple[str, str, int, int, str]]:
+    """Operation, verdict, cases, failed and reason of a capture."""
+    name = str(path).replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
+    with Run(Request(f"replay:{name}")) as run:
+        return [
+            (r.op, r.verdict.value, r.cases, r.failed, r.findings[0].diagnosis.sentence if r.findings else r.reason)
+            for r in run.reports()
+        ]
+
+
+class Report:
+    """Sections in Markdown, and what was wrong on the way."""
+
+    def __init__(self) -> None:
+        self.sections: list[str] = []
+        self.unread: list[str] = []
+        self.judged = 0
+        self.disagree = 0
+
+    def each(self, paths: list[Path], judge: Callable[[Path], Any]) -> list[Any]:
+        """What is found in files; those that cannot be read are named."""
+        found = []
+        for path in paths:
+            try:
+                found.append(judge(path))
+            except (ValueError, OSError, KeyError, TypeError) as error:
+                self.unread.append(f"{path.name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+        self.judged += len(found)
+        return found
+
+    def add(self, title: str, *texts: str) -> None:
+        self.sections += [f"## {title}", *texts]
+
+    @property
+    def text(self) -> str:
+        parts = list(self.sections)
+        if self.unread:
+            parts += ["## Not read", "\n".join(f"- {line}" for line in self.unread)]
+        return "\n\n".join(parts) + "\n"
+
+    @property
+    def code(self) -> int:
+        if self.unread:
+            return UNREADABLE
+        return NOTHING if not self.judged else DISAGREES if self.disagree else AGREES
+
+
+def judged(folder: Path, every: int = 1) -> Report:
+    """Everything in a folder."""
+    report = Report()
+    found = report.each(sorted(folder.rglob("dot_*.blocks")), lambda path: judge_dots.judge(path, every))
+    if found:
+        report.disagree += sum(not j.agrees for j in found)
+        devices = dict.fromkeys(", ".join(f"{k} {v}" for k, v in j.source.items()) for j in found)
+        report.add("Drawn products", *devices, judge_dots.table(found), judge_dots.classes_table(found))
+        report.add("What the answers say by themselves", judge_dots.questions_table(found))
+        report.sections += [f"```text\n{j.page}\n```" for j in found if j.page]
+        report.unread += [f"{j.op.id}: {complaint}" for j in found for complaint in j.complaints]
+        report.unread += [f"{j.op.id}: {j.torn} bytes of a torn record" for j in found if j.torn]
+    for source, some, torn in report.each(sorted(folder.rglob("shapes*.blocks")), judge_shapes.judge):
+        report.disagree += sum(bool(e.nearest) for e in some)
+        report.add(
+            "Matrix products by shape", ", ".join(f"{k} {v}" for k, v in source.items()), judge_shapes.table(some)
+        )
+        report.unread += [f"shapes: {torn} bytes of a torn record"] * bool(torn)
+    rows = ["| operation | verdict | cases | failed | |", "| --- | --- | ---: | ---: | --- |"]
+    captures = sorted(folder.rglob("*.jsonl.gz"))
+    for reports in report.each(captures, replayed):
+        for op, verdict, cases, failed, reason in reports:
+            report.disagree += verdict not in PASSING
+            rows.append(f"| `{op}` | {verdict} | {cases:,} | {failed:,} | {reason} |")
+    if len(rows) > 2:
+        report.add("Captures", "\n".join(rows))
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="look at one in so many blocks that are digests alone")
+    parser.add_argument("--pack", type=Path, metavar="FOLDER", help="write the set that is shipped")
+    given = parser.parse_args(arguments)
+    set_threads(1)
+    if not given.folder.is_dir():
+        print(f"{given.folder} is no folder", file=sys.stderr)
+        return UNREADABLE
+    with tempfile.TemporaryDirectory() as temporary:
+        here = Path(temporary)
+        said = unpacked(given.folder, here)
+        for path in given.folder.rglob("*"):  # what is not packed is judged in place
+            if path.name.endswith((".blocks", ".jsonl.gz")) and path.is_file():
+                (here / "loose" / path.parent.name).mkdir(parents=True, exist_ok=True)
+                (here / "loose" / path.parent.name / path.name).symlink_to(path.resolve())
+        report = judged(here, given.every)
+        report.unread += said
+        if given.pack is not None:
+            try:
+                files = pack.pack(here, given.pack)
+                total = sum(path.stat().st_size for path in files)
+                print(f"{len(files)} files of {total:,} bytes in {given.pack}", file=sys.stderr)
+            except (pack.Refused, ValueError) as error:
+                report.unread.append(f"nothing is packed: {error}")
+    if given.output:
+        given.output.write_text(report.text, encoding="utf-8")
+    else:
+        print(report.text)
+    return report.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
