@@ -8,9 +8,9 @@ which are independent of each other, and each leaves the digest of its answers: 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,16 +22,20 @@ from ..cases.flags import task_of
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
 from ..cases.selection import BLOCK
 from ..cases.tuples import EVERY, every, total_width
+from ..engines import Engine, Journal, Result, Task
+from ..engines import run as done
 from ..fast.chunks import set_threads
 from ..spec.arithmetic import compute_codes
 from ..spec.catalog import get_format
 from ..spec.projection import get_projection
 from .law_runs import Law, guesses
-from .transport import Session
+from .shards import digest, the_same
+from .transport import Crashed, Declined, NotStarted, TimedOut
 
 Codes = NDArray[Any]
 SHARD = 1 << 24  # inputs
 WIDEST = 32  # bits of a source of conversions
+TIMEOUT = 60.0  # seconds for a block
 
 
 class NotProvable(ValueError):
@@ -83,6 +87,12 @@ class Shard:
     digest: str
     wrong: int = 0
     counterexample: tuple[tuple[int, ...], int, int] | None = None  # inputs, got, want
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Shard:
+        """The shard of its JSON."""
+        found = data["counterexample"]
+        return cls(**{**data, "counterexample": None if found is None else (tuple(found[0]), found[1], found[2])})
 
 
 def law_of(claim: Claim) -> Callable[[int, int], Codes]:
@@ -161,46 +171,49 @@ def prove_shard(claim: Claim, first: int, count: int, ask: Callable[[list[Codes]
     return Shard(first, count, digest.hexdigest(), wrong, found)
 
 
-def prove(claim: Claim, chosen: Iterable[tuple[int, int]] | None = None, jobs: int = 1) -> Iterator[Shard]:
-    """The shards, each as soon as it is done; all of them, or those chosen."""
-    shards = list(claim.shards if chosen is None else chosen)
-    if jobs <= 1 or len(shards) == 1:
-        with _Asker(claim) as ask:
-            for first, count in shards:
-                yield prove_shard(claim, first, count, ask)
-        return
-    with ProcessPoolExecutor(jobs, initializer=set_threads, initargs=(1,)) as pool:
-        waiting: set[Future[Shard]] = {pool.submit(_alone, claim, *shard) for shard in shards}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+# -- as tasks ---------------------------------------------------------------------------------------------------------
+def prove(
+    asked: Sequence[tuple[Claim, int, int]], identity: Mapping[str, str], engine: Engine, journal: Journal | None = None
+) -> Iterator[tuple[Claim, Shard]]:
+    """Shards of claims, given by their first inputs and counts, each as soon as it is done.
+
+    ``identity``: of the implementation that answers; no other one is asked.
+    Raises NotStarted, Declined, Crashed, TimedOut, NotProvable, and EngineError.
+    """
+    who = digest(dict(identity))
+    tasks = {}
+    for claim, first, count in asked:
+        argument = {"claim": claim.op.id, "impl": claim.impl, "identity": who, "first": first, "count": count}
+        task = Task(f"{__name__}:shard", argument)
+        tasks[task.address] = task, claim
+    for task, result in done(engine, [task for task, _ in tasks.values()], journal):
+        if "failed" in result:
+            raise FAILURES[result["failed"]](result["reason"])
+        yield tasks[task.address][1], Shard.of(result)
 
 
-class _Asker:
+FAILURES: dict[str, type[Exception]] = {
+    kind.__name__: kind for kind in (NotStarted, Declined, Crashed, TimedOut, NotProvable)
+}
+
+
+def shard(argument: dict[str, Any]) -> Result:
+    """One shard, as a task."""
+    claim = Claim(Operation.parse(argument["claim"]), argument["impl"])
+    set_threads(1)
+    try:
+        with _asker(claim, argument["identity"]) as ask:
+            found = prove_shard(claim, argument["first"], argument["count"], ask)
+    except tuple(FAILURES.values()) as error:
+        return {"failed": type(error).__name__, "reason": str(error)}
+    return asdict(found)
+
+
+@contextmanager
+def _asker(claim: Claim, identity: str) -> Iterator[Callable[[list[Codes]], Codes]]:
     """fp8ref's own array functions, or an implementation in a process of its own."""
-
-    def __init__(self, claim: Claim) -> None:
-        self.claim = claim
-        self.session = Session(claim.impl) if claim.impl else None
-
-    def __enter__(self) -> _Asker:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self.session is not None:
-            self.session.close()
-
-    def __call__(self, operands: list[Codes]) -> Codes:
-        if self.session is None:
-            return expect(self.claim.op, operands).codes
-        ((codes, _),) = self.session.ask(self.claim.op, [(operands, "plain")])
-        return codes
-
-
-_askers: dict[Claim, _Asker] = {}  # of this process: a session lasts as long as its worker
-
-
-def _alone(claim: Claim, first: int, count: int) -> Shard:
-    if claim not in _askers:
-        _askers[claim] = _Asker(claim)
-    return prove_shard(claim, first, count, _askers[claim])
+    if not claim.impl:
+        yield lambda operands: expect(claim.op, operands).codes
+        return
+    with the_same(claim.impl, TIMEOUT, identity) as session:
+        yield lambda operands: session.ask(claim.op, [(operands, "plain")])[0][0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..cases.operation import Operation
@@ -44,6 +44,16 @@ def digest(identity: dict[str, str]) -> str:
     return hashlib.sha256(compact(identity).encode()).hexdigest()
 
 
+@contextmanager
+def the_same(impl: str, timeout: float, identity: str) -> Iterator[Session]:
+    """A session with the very implementation that a run began with, known by the digest of its identity."""
+    with session(impl, timeout) as found:
+        if digest(dict(found.hello.identity)) != identity:
+            who = ", ".join(f"{key} {value}" for key, value in found.hello.identity.items())
+            raise NotStarted(f"{impl} is another one here than where the run began: {who}")
+        yield found
+
+
 # -- tasks ------------------------------------------------------------------------------------------------------------
 def task(name: str, **argument: Any) -> Task:
     """A task of this module."""
@@ -69,33 +79,27 @@ def said(result: Result) -> Hello:
 
 def judge(argument: dict[str, Any]) -> Result:
     """A claim's cases: its report, before any sweep and not concluded."""
-    with _same(argument) as found:
+    with _session(argument) as found:
         return report_json(judge_cases(found, Operation.parse(argument["claim"]), Options(**argument["options"])))
 
 
 def sweep_shard(argument: dict[str, Any]) -> Result:
     """Blocks ``first`` .. ``first + count`` of the sweep of the operation that ``report`` is about."""
     report, options = report_of(argument["report"]), Options(**argument["options"])
-    with _same(argument) as found:
+    with _session(argument) as found:
         return swept_json(sweep(found, report, options, argument["first"], argument["count"]))
 
 
 def diagnose(argument: dict[str, Any]) -> Result:
     """The report of an operation whose fault only the sweep met, with the finding; ``kept``: the wrong answers."""
     report = report_of(argument["report"])
-    with _same(argument) as found:
+    with _session(argument) as found:
         diagnose_sweep(found, report, Options(**argument["options"]), [kept_of(kept) for kept in argument["kept"]])
     return report_json(report)
 
 
-@contextmanager
-def _same(argument: dict[str, Any]) -> Iterator[Session]:
-    """A session with the very implementation that the run began with."""
-    with session(argument["impl"], argument["timeout"]) as found:
-        if digest(dict(found.hello.identity)) != argument["identity"]:
-            who = ", ".join(f"{key} {value}" for key, value in found.hello.identity.items())
-            raise NotStarted(f"{argument['impl']} is another one here than where the run began: {who}")
-        yield found
+def _session(argument: dict[str, Any]) -> AbstractContextManager[Session]:
+    return the_same(argument["impl"], argument["timeout"], argument["identity"])
 
 
 # -- reports and shards as JSON ---------------------------------------------------------------------------------------

@@ -1,85 +1,126 @@
-"""``fp8ref prove``: an exhaustive claim, its certificate, and repeating a part of one."""
+"""``fp8ref prove``: exhaustive claims, their certificate, and repeating a part of one."""
 
 from __future__ import annotations
 
-import os
+import fnmatch
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import __version__
+from ..cases.answers import modes
 from ..cases.operation import Operation
-from ..check.proof import Claim, Shard, prove
+from ..check import shards
+from ..check.proof import TIMEOUT, Claim, Shard, prove
 from ..check.transport import Crashed, Declined, NotStarted, TimedOut
+from ..engines import Engine, EngineError, Journal, open_engine
+from ..engines import run as done
 from ..fast.chunks import set_threads
 from ..report import certificate
+from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import require_free, write
-from .starting import open_session
 
-REFUTED, NOT_STARTED = 1, 6
+REFUTED, INTERRUPTED, NOT_STARTED = 1, 2, 6
+Asked = list[tuple[Claim, int, int]]
+Found = list[tuple[Claim, Shard]]
 
 
 @click.command("prove", cls=OneLine)
-@click.argument("claim", required=False)
+@click.argument("claims", metavar="[CLAIM]...", nargs=-1)
 @click.option("--impl", default="", help="Prove it of an implementation: [kind:]id[,key=value...]. Default: fp8ref.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate here.")
+@click.option(
+    "--resume", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Go on with the proof that was to write this certificate and did not end.",
+)  # fmt: skip
 @click.option("--verify", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Repeat a certificate.")
 @click.option("--sample", default="100%", show_default=True, metavar="PART%", help="--verify: so much of it.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="--sample: which part.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one for each core.")
+@engines.engine_options
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def prove_(
-    claim: str | None,
+    claims: tuple[str, ...],
     impl: str,
     output: Path | None,
+    resume: Path | None,
     verify: Path | None,
     sample: str,
     seed: int,
     jobs: int | None,
+    engine: str,
+    scheduler: str,
     force: bool,
 ) -> None:
-    """Prove that an operation answers as the law does for every one of its inputs.
+    """Prove that operations answer as the law does for every one of their inputs.
 
     CLAIM is an operation id with a definite mode: a conversion of a float of at most 32 bits, or arithmetic on at most
-    16 bits of operands.  The certificate holds the digest of the answers to each shard of the inputs, so that anyone
-    can repeat a part of the proof.
+    16 bits of operands; * stands for all modes.  The certificate holds the digest of the answers to each shard of the
+    inputs, so that anyone can repeat a part of the proof.
 
     \b
     fp8ref prove convert/f32/e4m3fn/rne.sat -o e4m3fn.json
+    fp8ref prove 'add/e4m3fn.e4m3fn/e4m3fn/*' 'multiply/e4m3fn.e4m3fn/e4m3fn/*' -o tables.json
     fp8ref prove convert/f32/e4m3fn/rne.nonsat --impl ml_dtypes
     fp8ref prove --verify e4m3fn.json --sample 1%
     """
-    if (claim is None) == (verify is None):
-        raise BadInput("name one claim, such as convert/f32/e4m3fn/rne.sat, or a certificate with --verify FILE")
+    if sum((bool(claims), verify is not None, resume is not None)) != 1:
+        raise BadInput("name claims, such as convert/f32/e4m3fn/rne.sat, or a file with --verify or --resume")
     set_threads(1)
-    workers = jobs or os.cpu_count() or 1
-    if verify is not None:
-        _verify(verify, _part(sample), seed, workers)
-        return
-    require_free(output, force)
+    workers, engine = engines.chosen(jobs, engine, scheduler)
+    part = _part(sample)
     try:
-        what = Claim(Operation.parse(claim or ""), impl)
-    except ValueError as error:
+        where = open_engine(engine, workers, scheduler)
+    except EngineError as error:
         raise BadInput(str(error)) from None
+    try:
+        if verify is not None:
+            _verify(verify, part, seed, where)
+        else:
+            _prove(claims, impl, output, resume, force, where)
+    finally:
+        where.close()
+        shards.close_sessions(impl, TIMEOUT)
+
+
+def _prove(
+    names: tuple[str, ...], impl: str, output: Path | None, resume: Path | None, force: bool, engine: Engine
+) -> None:
+    journal = None
+    if resume is not None:
+        engines.refuse_beside_resume()
+        journal = engines.resume(resume, "prove")
+        names, impl, output = tuple(journal.head["claims"]), journal.head["impl"], resume
+    else:
+        require_free(output, force)
+    claims = _claims(names, impl)
     started = time.monotonic()
-    identity = _identity(impl)
-    shards = _asked(what, None, workers)
-    wrong = sum(shard.wrong for shard in shards)
-    if wrong:
-        _refuted(what, shards, wrong)
+    identity = _identity(impl, engine)
+    if journal is not None and journal.head["identity"] != identity:
+        raise BadInput(f"the proof began with {journal.head['identity']}, now {identity}: start it again")
+    if journal is None and output is not None:
+        head = {"kind": "prove", "claims": list(names), "impl": impl, "identity": identity}
+        journal = engines.begin(output, head, force)
+    asked = [(claim, first, count) for claim in claims for first, count in claim.shards]
+    found = _asked(asked, identity, engine, journal, output)
+    _require_proved(found)
+    certified = certificate.certify(claims, identity, found)
     if output is not None:
-        write(output, certificate.certify(what, identity, shards).text())
+        write(output, certified.text())
+    if journal is not None:
+        journal.remove()
     took = time.monotonic() - started
-    click.echo(f"proved: {_who(what)} answers {what.op.id} as the law does for all {what.inputs} inputs ({took:.1f} s)")
+    what = claims[0].op.id if len(claims) == 1 else f"{len(claims)} operations"
+    click.echo(
+        f"proved: {_who(claims[0])} answers {what} as the law does for all {certified.cases} inputs ({took:.1f} s)"
+    )
 
 
-def _verify(path: Path, part: float, seed: int, workers: int) -> None:
+def _verify(path: Path, part: float, seed: int, engine: Engine) -> None:
     try:
         found = certificate.read(path)
     except ValueError as error:
@@ -87,56 +128,103 @@ def _verify(path: Path, part: float, seed: int, workers: int) -> None:
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
     chosen = certificate.sample(found, part, seed)
-    shards = _asked(found.claim, [(shard.first, shard.count) for shard in chosen], workers)
-    wrong = sum(shard.wrong for shard in shards)
-    if wrong:
-        _refuted(found.claim, shards, wrong)
-    certified = {shard.first: shard.digest for shard in found.shards}
-    for shard in sorted(shards, key=lambda shard: shard.first):
-        if shard.digest != certified[shard.first]:
-            click.echo(f"{path}: shard {shard.first}: the answers have SHA-256 {shard.digest}, not the certified one")
+    asked = [(claim, shard.first, shard.count) for claim, shard in chosen]
+    again = _asked(asked, _identity(found.impl, engine), engine, None, None)
+    _require_proved(again)
+    certified = {(claim, shard.first): shard.digest for claim, shard in chosen}
+    for claim, shard in sorted(again, key=lambda one: (one[0].op.id, one[1].first)):
+        if shard.digest != certified[claim, shard.first]:
+            what = f"{path}: {claim.op.id}, shard {shard.first}"
+            click.echo(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one")
             sys.exit(REFUTED)
-    cases = sum(shard.count for shard in shards)
-    click.echo(f"{path}: {len(shards)} of {len(found.shards)} shards repeated, {cases} cases, the same answers")
+    cases = sum(shard.count for _, shard in again)
+    click.echo(f"{path}: {len(again)} of {len(found.shards)} shards repeated, {cases} cases, the same answers")
 
 
-def _asked(claim: Claim, chosen: Sequence[tuple[int, int]] | None, workers: int) -> list[Shard]:
-    total = len(claim.shards if chosen is None else chosen)
+def _claims(names: Sequence[str], impl: str) -> list[Claim]:
+    """The claims that are named, with every mode of those whose mode is a pattern."""
+    found: dict[str, Claim] = {}
     try:
-        return list(_with_progress(prove(claim, chosen, min(workers, total)), total))
-    except NotStarted as error:
-        click.echo(f"{claim.impl} would not start: {error}", err=True)
-        sys.exit(NOT_STARTED)
-    except (Crashed, TimedOut) as error:
-        click.echo(f"{claim.impl}: {error}", err=True)
-        sys.exit(NOT_STARTED)
+        for name in names:
+            head, _, mode = name.rpartition("/")
+            if not any(c in mode for c in "*?["):
+                found[name] = Claim(Operation.parse(name), impl)
+                continue
+            op = Operation.parse(f"{head}/*")
+            matching = fnmatch.filter(modes(op), mode)
+            if not matching:
+                raise BadInput(f"{name}: no mode matches; there are {', '.join(list(modes(op))[:8])} ...")
+            found.update((f"{head}/{one}", Claim(op.with_mode(one), impl)) for one in matching)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    return list(found.values())
+
+
+def _asked(
+    asked: Asked, identity: Mapping[str, str], engine: Engine, journal: Journal | None, output: Path | None
+) -> Found:
+    found: Found = []
+    try:
+        with engines.progress("proving") as tick:
+            for one in prove(asked, identity, engine, journal):
+                found.append(one)
+                tick(len(found), len(asked))
+    except (NotStarted, Crashed, TimedOut, EngineError) as error:
+        _failed(f"{asked[0][0].impl}: {error}" if asked[0][0].impl else str(error), journal)
     except (Declined, ValueError) as error:
-        raise BadInput(f"{claim.op.id}: {error}") from None
+        _drop(journal)
+        raise BadInput(f"{asked[0][0].op.id}: {error}") from None
+    except OSError as error:
+        assert output is not None
+        raise engines.full(output, error) from None
+    except KeyboardInterrupt:
+        if output is not None:
+            click.echo(f"fp8ref prove --resume {output} goes on", err=True)
+        sys.exit(INTERRUPTED)
+    return found
 
 
-def _with_progress(shards: Iterable[Shard], total: int) -> Iterable[Shard]:
-    if not sys.stderr.isatty():
-        yield from shards
-        return
-    columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(shards, total=total)
+def _failed(why: str, journal: Journal | None) -> NoReturn:
+    _drop(journal)
+    click.echo(why, err=True)
+    sys.exit(NOT_STARTED)
 
 
-def _identity(impl: str) -> dict[str, str]:
+def _drop(journal: Journal | None) -> None:
+    """Nothing to go on with: the same would happen again."""
+    if journal is not None:
+        journal.remove()
+
+
+def _identity(impl: str, engine: Engine) -> dict[str, str]:
     if not impl:
         return {"name": "fp8ref", "version": __version__}
-    with open_session(impl) as session:
-        return dict(sorted(session.hello.identity.items()))
+    ((_, result),) = done(engine, [shards.task("hello", impl=impl, timeout=TIMEOUT)])
+    try:
+        return dict(sorted(shards.said(result).identity.items()))
+    except NotStarted as error:
+        if error.usage:
+            raise BadInput(str(error)) from None
+        _failed(f"{impl} would not start: {error}", None)
 
 
-def _refuted(claim: Claim, shards: Sequence[Shard], wrong: int) -> None:
-    first = min((shard for shard in shards if shard.counterexample), key=lambda shard: shard.first)
+def _require_proved(found: Found) -> None:
+    """End with the first counterexample, where there is one."""
+    wrong = sorted(
+        ((claim, shard) for claim, shard in found if shard.wrong), key=lambda one: (one[0].op.id, one[1].first)
+    )
+    if not wrong:
+        return
+    claim, first = wrong[0]
     assert first.counterexample is not None
     inputs, got, want = first.counterexample
     case = ".".join(f"{code:X}" for code in inputs)
-    click.echo(f"refuted: {_who(claim)} answers {wrong} inputs of {claim.op.id} otherwise, the first {case}:")
+    count = sum(shard.wrong for one, shard in wrong if one == claim)
+    click.echo(f"refuted: {_who(claim)} answers {count} inputs of {claim.op.id} otherwise, the first {case}:")
     click.echo(f"  got {got:X}, the law says {want:X}; fp8ref explain '{claim.op.id}#{case}'")
+    others = len({one for one, _ in wrong}) - 1
+    if others:
+        click.echo(f"  and {others} more of the claims are refuted")
     sys.exit(REFUTED)
 
 

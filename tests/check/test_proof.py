@@ -11,14 +11,26 @@ import pytest
 from click.testing import CliRunner
 
 from fp8ref.cases.operation import Operation
-from fp8ref.check.proof import Claim, NotProvable, law_of, prove
+from fp8ref.check.proof import Claim, NotProvable, Shard, law_of, prove
+from fp8ref.check.transport import Session
 from fp8ref.cli.prove import prove_
+from fp8ref.engines import open_engine
 
 DECODE = "decode/e5m2/f32"
 
 
 def claim(text: str, impl: str = "") -> Claim:
     return Claim(Operation.parse(text), impl)
+
+
+def proved(what: Claim, chosen: list[tuple[int, int]], jobs: int = 1) -> list[Shard]:
+    identity = Session(what.impl).hello.identity if what.impl else {}
+    engine = open_engine("processes", jobs)
+    try:
+        asked = [(what, first, count) for first, count in chosen]
+        return sorted((shard for _, shard in prove(asked, identity, engine)), key=lambda shard: shard.first)
+    finally:
+        engine.close()
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -67,13 +79,13 @@ def test_the_runs_are_the_nearest_values(overflow: str) -> None:
 def test_a_shard_is_the_same_in_any_process() -> None:
     what = claim("convert/f32/e5m2/rtz.nonsat")
     chosen = [(first, 1 << 16) for first in (0, 0x3F800000, 0x477F0000, 0x7F7F8000, 0x7F800000, 0xC7000000)]
-    alone, together = (sorted(prove(what, chosen, jobs), key=lambda s: s.first) for jobs in (1, 2))
+    alone, together = (proved(what, chosen, jobs) for jobs in (1, 2))
     assert alone == together
     assert not any(shard.wrong for shard in alone)
 
 
 def test_a_planted_fault_refutes() -> None:
-    (shard,) = prove(claim("convert/f32/e4m3fn/rne.sat", "mini:truncates"), [(0x3F8F0000, 1 << 12)])
+    (shard,) = proved(claim("convert/f32/e4m3fn/rne.sat", "mini:truncates"), [(0x3F8F0000, 1 << 12)])
     assert shard.wrong > 0
     assert shard.counterexample is not None
     (code,), got, want = shard.counterexample
@@ -114,13 +126,14 @@ def test_a_certificate_is_repeated(certificate: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "reason"),
     [
-        (lambda d: d["shards"][0].__setitem__(2, "0" * 64), 1, "not the certified one"),
-        (lambda d: d["shards"][0].__setitem__(2, "x"), 4, "is no SHA-256"),
-        (lambda d: d["shards"].pop(), 4, "cover every input once"),
-        (lambda d: d["shards"][0].__setitem__(1, 128), 4, "cover every input once"),
-        (lambda d: d.__setitem__("mismatches", 3), 4, "3 mismatches"),
-        (lambda d: d.__setitem__("claim", "convert/f64/e5m2/rne.sat"), 4, "at most 32 bits"),
+        (lambda d: d["proofs"][0]["shards"][0].__setitem__(2, "0" * 64), 1, "not the certified one"),
+        (lambda d: d["proofs"][0]["shards"][0].__setitem__(2, "x"), 4, "is no SHA-256"),
+        (lambda d: d["proofs"][0]["shards"].pop(), 4, "cover every input once"),
+        (lambda d: d["proofs"][0]["shards"][0].__setitem__(1, 128), 4, "cover every input once"),
+        (lambda d: d["proofs"][0].__setitem__("mismatches", 3), 4, "3 mismatches"),
+        (lambda d: d["proofs"][0].__setitem__("claim", "convert/f64/e5m2/rne.sat"), 4, "at most 32 bits"),
         (lambda d: d.__setitem__("schema", "fp8ref/proof/9"), 4, "this version reads"),
+        (lambda d: d.__setitem__("proofs", []), 4, "at least one"),
         (lambda d: d.pop("impl"), 4, "'impl' is missing"),
     ],
 )
@@ -145,3 +158,14 @@ def test_what_is_no_certificate(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("sample", ["0%", "101%", "1", "x%"])
 def test_a_part_that_is_none(tmp_path: Path, sample: str) -> None:
     assert run("--verify", str(tmp_path), "--sample", sample)[0] == 4
+
+
+def test_every_mode_of_a_pattern_stands_in_one_certificate(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    code, said = run("convert/e5m2/e4m3fn/rne.*", DECODE, "-o", str(file), "--jobs", "2")
+    assert code == 0, said
+    claims = [proof["claim"] for proof in json.loads(file.read_text())["proofs"]]
+    assert {"convert/e5m2/e4m3fn/rne.sat", "convert/e5m2/e4m3fn/rne.nonsat", DECODE} < set(claims)
+    assert len(claims) == len(set(claims))
+    assert run("--verify", str(file), "--jobs", "1")[0] == 0
+    assert run("convert/e5m2/e4m3fn/nonesuch.*")[0] == 4
