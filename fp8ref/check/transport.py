@@ -28,6 +28,7 @@ Call = tuple[Sequence[Codes], str]  # operands, layout
 Answer = tuple[Codes, Codes | None]  # result codes, status where it is asked for
 CAPACITY = 1 << 21  # elements of buffer for each operand, and for answers
 MAX_LINE = 1 << 22
+MAX_REASON = 600  # characters
 START_TIMEOUT = 120.0
 
 
@@ -73,7 +74,11 @@ class Session:
         self._arena = mmap.mmap(self._arena_fd, REGIONS * CAPACITY * ELEMENT)
         self._child: subprocess.Popen[bytes] | None = None
         self._pending: tuple[Operation, list[tuple[Slot, int]]] | None = None
-        self.hello = self._start()
+        try:
+            self.hello = self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Session:
         return self
@@ -121,13 +126,13 @@ class Session:
         op, asked = self._pending
         answer = self._read_line(self.timeout)
         if "unsupported" in answer:
-            raise Declined(str(answer["unsupported"]))
+            raise Declined(_one_line(answer["unsupported"]))
         for kind in ("raised", "wrong"):
             if kind in answer:
-                raise Crashed(str(answer[kind]))
+                raise Crashed(_one_line(answer[kind]))
         if answer.get("done") != len(asked):
             self._kill()
-            raise Crashed(f"answered {str(answer)[:200]} instead of {len(asked)} calls")
+            raise Crashed(f"answered {str(answer)[:200]!r} instead of {len(asked)} calls")
         return [self._answer(op, Slot(slot.start, slot.n), shapes(op, n)[-1]) for slot, n in asked]
 
     def _answer(self, op: Operation, slot: Slot, shape: tuple[int, ...]) -> Answer:
@@ -165,8 +170,12 @@ class Session:
             raise NotStarted(f"{self.connectable} would not start: {error}") from None
         if "failed" in answer:
             self._kill()
-            raise NotStarted(str(answer["failed"]), bool(answer.get("usage")))
-        return Hello(answer["identity"], tuple(answer["claims"]), answer["sources"])
+            raise NotStarted(_one_line(answer["failed"]), bool(answer.get("usage")))
+        identity, claims, sources = (answer.get(key) for key in ("identity", "claims", "sources"))
+        if not (_are_texts(identity, dict) and _are_texts(claims, list) and _are_texts(sources, dict)):
+            self._kill()
+            raise NotStarted(f"{self.connectable} would not start: its hello is {str(answer)[:200]!r}")
+        return Hello(identity, tuple(claims), sources)  # type: ignore[arg-type]
 
     def _read_line(self, timeout: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
@@ -189,7 +198,7 @@ class Session:
             os.lseek(self._log_fd, 0, os.SEEK_SET)  # the child writes through the same offset
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             self._kill()
@@ -222,6 +231,17 @@ class Session:
         for fd in (self._to, self._from):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def _are_texts(x: Any, kind: type) -> bool:
+    """Is it a list of texts, or an object of them?"""
+    texts = x.values() if isinstance(x, dict) else x
+    return isinstance(x, kind) and all(isinstance(text, str) for text in texts)
+
+
+def _one_line(said: object) -> str:
+    """Somebody's words, fit for a verdict."""
+    return "".join(c if c.isprintable() else " " for c in str(said)[:MAX_REASON]).strip() or "no reason given"
 
 
 def _kill_descendants(session: int) -> None:
