@@ -6,7 +6,6 @@ A header line, then one line an operation and one a finding, then a footer.  A r
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 import os
 import platform
@@ -25,6 +24,7 @@ from ..check.verdict import Finding, Report
 from ..engines.task import compact
 from .clauses import citation, clause_for
 from .draw import exact_result
+from .lines import check_line, lines_of
 
 SCHEMA = "fp8ref/run/1"
 
@@ -127,31 +127,26 @@ def read(path: Path) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"header": None, "operations": [], "findings": [], "end": None}
     places = {"operation": "operations", "finding": "findings"}
-    unpack = gzip.open if path.suffix == ".gz" else open
-    with unpack(path, "rt", encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                data = json.loads(line)
-                kind = data["kind"]
-            except (ValueError, TypeError, KeyError):
-                if found["header"] is None:
-                    raise ValueError(f"{path}:{number}: not a run record") from None
-                with contextlib.suppress(StopIteration):
-                    next(file)
-                    raise ValueError(f"{path}:{number}: not a line of a run record") from None
-                break  # a torn tail
-            if (number == 1) != (kind == "run"):
-                raise ValueError(f"{path}:{number}: a run record begins with its one header")
-            if kind == "run":
-                if data.get("schema") != SCHEMA:
-                    raise ValueError(f"{path}:{number}: schema {data.get('schema')!r}, this version reads {SCHEMA}")
-                found["header"] = data
-            elif kind == "end":
-                found["end"] = data
-            elif kind in places:
-                found[places[kind]].append(data)
-            else:
-                raise ValueError(f"{path}:{number}: unknown kind {kind!r}")
+    lines = lines_of(path)
+    for number, line in lines:
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError):
+            if found["header"] is None:
+                raise ValueError(f"{path}:{number}: not a run record") from None
+            with contextlib.suppress(StopIteration):
+                next(lines)
+                raise ValueError(f"{path}:{number}: not a line of a run record") from None
+            break  # a torn tail
+        if isinstance(data, dict) and data.get("kind") == "run" and data.get("schema") != SCHEMA:
+            raise ValueError(f"{path}:{number}: schema {data.get('schema')!r:.40}, this version reads {SCHEMA}")
+        kind = check_line(data, f"{path}:{number}")
+        if (number == 1) != (kind == "run"):
+            raise ValueError(f"{path}:{number}: a run record begins with its one header")
+        if kind in places:
+            found[places[kind]].append(data)
+        else:
+            found["header" if kind == "run" else "end"] = data
     if found["header"] is None:
         raise ValueError(f"{path}: an empty file is not a run record")
     return found
