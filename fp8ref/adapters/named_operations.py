@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ..cases.dots import is_product, shapes
 from ..cases.families import FAMILIES
 from ..cases.operation import INTEGERS, WIDE, Operation, from_testfloat
+from ..cases.scales import is_scale
 from ..spec import catalog
 
 _JOINT = re.compile(r"\+(?=[A-Za-z0-9*?\[\]]+[/_])")  # an accumulator's name has + inside, too
@@ -27,15 +28,19 @@ def named_operations(text: str) -> list[Operation]:
         head = part.partition(";")[0].split("/")[:3]
         ops = list(_matching(part)) if any(c in "*?[" for word in head for c in word) else [Operation.parse(part)]
         if not ops:
-            raise ValueError(f"op={part}: no operation matches; write it as family/operands/result/mode")
+            raise ValueError(
+                f"op={ascii(part[:80])[1:-1]}: no operation matches; write it as family/operands/result/mode"
+            )
         if len(ops) > MOST:
-            raise ValueError(f"op={part}: {len(ops)} operations match; name at most {MOST}")
+            raise ValueError(f"op={ascii(part[:80])[1:-1]}: {len(ops)} operations match; name at most {MOST}")
         found.update((askable(op), None) for op in ops)
     return list(found)
 
 
 def askable(op: Operation) -> Operation:
     """The operation itself.  Raises ValueError where its operands are not one piece for each case."""
+    if is_scale(op):
+        raise ValueError(f"operation {op.id!r}: a device is asked for one code a case, not for blocks and their scales")
     if any(shape[0] != 2 for shape in shapes(op, 2)) or op.family == "matmul":
         raise ValueError(f"operation {op.id!r}: a device is asked single cases; claim the dot product instead")
     return op

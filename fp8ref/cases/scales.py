@@ -87,6 +87,8 @@ def check_scale(op: Operation, text: str) -> None:
         raise ValueError(f"operation {text!r}: scale has no status flags")
     if op.mode != "*" and op.mode not in q.rules:
         raise ValueError(f"operation {text!r}: {q.name} has the rules {', '.join(q.rules)}, not {op.mode!r}")
+    if q.block and q.block > LONGEST:
+        raise ValueError(f"operation {text!r}: a block of {q.block} elements; at most {LONGEST} are asked in a case")
     k, most = op.key("k", "1"), q.block or LONGEST
     if not k.isascii() or not k.isdigit() or not 1 <= int(k) <= most:
         raise ValueError(f"operation {text!r}: k is the number of elements of a block, 1 to {most}, not {k!r}")

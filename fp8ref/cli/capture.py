@@ -18,6 +18,7 @@ from ..check.transport import Crashed, Declined, Session, TimedOut
 from ..fast.chunks import set_threads
 from .errors import BadInput, OneLine
 from .files import require_free
+from .inputs import Seconds
 from .starting import open_session
 
 NOTHING_RAN, FAILED = 5, 6
@@ -34,7 +35,7 @@ ENDINGS = (".jsonl", ".jsonl.gz")
 @click.option("--skip", multiple=True, metavar="GLOB", help="Leave these operations out.")
 @click.option("--level", type=click.IntRange(1, 3), default=1, show_default=True, help="How many cases, as for check.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--force", is_flag=True, help="Replace existing files; otherwise finished ones in FOLDER are kept.")
 def capture(
     wanted: tuple[str, ...],
@@ -49,7 +50,7 @@ def capture(
     """Record answers of an implementation: a GPU, a simulator, anything that is not at hand later.
 
     Nothing is judged: a capture holds operand codes, result codes and who answered.  Products are asked the named
-    probes first.  An interrupted capture into a folder goes on where it stopped.
+    probes first.  The same command goes on with a capture that was interrupted; a torn end is dropped.
 
     \b
     fp8ref capture --impl cuda -o h100/ 'dot/*'
@@ -96,9 +97,18 @@ def _captured(session: Session, claim: Operation, path: Path, level: int, seed: 
     if not force and path.exists() and _is_of(session, claim, path, level, seed):
         click.echo(f"kept       {claim.id}  {path}")
         return 0
+    unfinished = path.with_name(f"part-{path.name.partition('.jsonl')[0]}.blocks")
     try:
-        found = record(session, claim, level, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if force:
+            unfinished.unlink(missing_ok=True)
+        found = record(session, claim, level, seed, unfinished)
+    except ValueError as error:
+        raise BadInput(f"{error}; --force begins anew") from None
+    except OSError as error:
+        raise BadInput(f"cannot write {unfinished}: {error.strerror or error}") from None
     except Declined as error:
+        unfinished.unlink(missing_ok=True)
         click.echo(f"unsupported {claim.id}: {error}")
         return NOTHING_RAN
     except (Crashed, TimedOut) as error:
@@ -106,9 +116,9 @@ def _captured(session: Session, claim: Operation, path: Path, level: int, seed: 
         return FAILED
     part = path.with_name(f"part-{path.name}")  # the ending tells whether it is packed
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         captures.write(part, found)
         os.replace(part, path)
+        unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror or error}") from None
     click.echo(f"captured   {claim.id}  {found.count} cases  {path}")

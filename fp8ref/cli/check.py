@@ -25,6 +25,7 @@ from ..report.renderers import RENDERERS
 from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write
+from .inputs import Seconds
 from .starting import open_run
 
 DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
@@ -44,7 +45,7 @@ DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
     "--nan", type=click.Choice(["class", "bits"]), default="class", show_default=True,
     help="Compare NaN results as one class, or bit by bit.",
 )  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
 @engines.engine_options
 @click.option("--fail-fast", is_flag=True, help="Stop at the first operation that does not conform.")
 @click.option("--dry-run", is_flag=True, help="List the selected operations and stop.")

@@ -7,11 +7,19 @@ from typing import IO, Any
 
 import click
 
+LONGEST = 700  # characters of a refusal
+
 
 class BadInput(click.ClickException):
-    """A usage error told in one line."""
+    """A usage error told in one line: what is long is shortened in its middle, what is not printable is escaped."""
 
     exit_code = 4
+
+    def __init__(self, message: str) -> None:
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        if len(line) > LONGEST:
+            line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+        super().__init__(line)
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"Error: {self.format_message()}", file=file, err=file is None)

@@ -19,6 +19,7 @@ from ..fast.chunks import set_threads
 from ..report.identification import document, page
 from .console import tell_json
 from .errors import BadInput, OneLine
+from .inputs import Seconds
 from .starting import open_session
 
 NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
@@ -32,7 +33,7 @@ NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
     "--random", "count", type=click.IntRange(100, 10_000_000), default=RANDOM, show_default=True,
     help="Random products asked beside the probes.",
 )  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def identify_(wanted: tuple[str, ...], impl: str, seed: int, count: int, timeout: float, as_json: bool) -> None:
     """Which accumulator is inside?  Treats a matrix unit as a black box.

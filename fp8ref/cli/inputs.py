@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
+from typing import Any
+
+import click
 
 from ..cases.operation import INTEGERS, Operation, type_name
 from ..cases.scales import is_scale, quantiser
@@ -17,10 +21,26 @@ CODES = "a code is 0x7E or 7E (hexadecimal), 0b01111110, or d:126 (decimal)"
 VALUES = "a value is 0.3, -2e-5, 5/16, 0x1.8p-3, inf or nan"
 EXPONENT_LIMIT = 5000  # a decimal or hexadecimal exponent beyond this is refused: no format comes near
 
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e([+-]?\d+))?", re.I)
-_RATIO = re.compile(r"[+-]?\d+/\d+")
-_HEX_FLOAT = re.compile(r"([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)p([+-]?\d+)", re.I)
+LONGEST = 2000  # characters of a value
+
+_PLAIN = re.I | re.ASCII
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e([+-]?\d+))?", _PLAIN)
+_RATIO = re.compile(r"[+-]?\d+/\d+", re.ASCII)
+_HEX_FLOAT = re.compile(r"([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)p([+-]?\d+)", _PLAIN)
 _SPECIAL = re.compile(r"([+-]?)(inf|infinity|nan)", re.I)
+
+
+class Seconds(click.FloatRange):
+    """A time limit on the command line: 0.1 to 1,000,000 seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(0.1, 1e6)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):  # which is in every range
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return found
 
 
 def read_format(text: str) -> Format:
@@ -41,14 +61,16 @@ def read_code(text: str, k: int, owner: str, what: str = "CODE") -> int:
     """
     text = text.strip()
     if text[:1] in ("+", "-") or _SPECIAL.fullmatch(text) or "." in text:
-        raise BadInput(f"{what} {text!r} is a value, not a bit pattern: {CODES}; values are given with --from {text}")
+        raise BadInput(
+            f"{what} {text!r:.80} is a value, not a bit pattern: {CODES}; values are given with --from VALUE"
+        )
     if text[:2].lower() == "d:":
         return _in_range(_digits(text, 2, 10, what, CODES), k, owner, text, what)
     if text[:2].lower() == "0b" and len(text) > 2:
         digits = text[2:].replace("_", "")
         if len(digits) != k:
             raise BadInput(
-                f"{what} {text!r} is binary and has {len(digits)} digits: write all {k} bits of {owner}, "
+                f"{what} {text!r:.80} is binary and has {len(digits)} digits: write all {k} bits of {owner}, "
                 "or put 0x before a hexadecimal code"
             )
         return _digits(text, 2, 2, what, CODES)
@@ -66,17 +88,17 @@ def _digits(text: str, start: int, base: int, what: str, notations: str) -> int:
     name, alphabet = {2: ("binary", "01"), 10: ("decimal", "0123456789"), 16: ("hexadecimal", "0123456789abcdef")}[base]
     for position, digit in enumerate(text[start:], start + 1):
         if digit.lower() not in alphabet and digit != "_":
-            raise BadInput(f"{what} {text[:40]!r}: {digit!r} at position {position} is no {name} digit; {notations}")
+            raise BadInput(f"{what} {text!r:.80}: {digit!r} at position {position} is no {name} digit; {notations}")
     plain = text[start:].replace("_", "")
     if not plain or len(plain) > 80:
-        raise BadInput(f"{what} {text[:40]!r} has {len(plain) or 'no'} digits; {notations}")
+        raise BadInput(f"{what} {text!r:.80} has {len(plain) or 'no'} digits; {notations}")
     return int(plain, base)
 
 
 def _in_range(code: int, k: int, owner: str, text: str, what: str) -> int:
     if code >> k:
         codes = f"{code_text(0, k)} to {code_text((1 << k) - 1, k)}"
-        raise BadInput(f"{what} {text} is out of range: {owner} has {k} bits, codes {codes}")
+        raise BadInput(f"{what} {text!s:.80} is out of range: {owner} has {k} bits, codes {codes}")
     return code
 
 
@@ -86,7 +108,7 @@ def read_typed_code(text: str, what: str) -> tuple[str, int]:
     try:
         name = type_name(name.strip())
     except ValueError as error:
-        raise BadInput(f"{what} {text!r}: {error}") from None
+        raise BadInput(f"{what} {text!r:.80}: {error}") from None
     k = int(name[1:]) if name in INTEGERS else get_format(name).k
     return name, read_hex(digits, k, name, f"{what} {name}: code")
 
@@ -94,6 +116,8 @@ def read_typed_code(text: str, what: str) -> tuple[str, int]:
 def read_value(text: str, what: str) -> Datum:
     """The exact datum that a text spells: nothing is rounded on the way."""
     text = text.strip().replace("_", "")
+    if len(text) > LONGEST:
+        raise BadInput(f"{what} {text!r:.40}... has {len(text)} characters; a value has at most {LONGEST}")
     if match := _SPECIAL.fullmatch(text):
         sign = int(match[1] == "-")
         return Datum.nan(sign) if match[2].lower() == "nan" else Datum.infinity(sign)
@@ -108,24 +132,28 @@ def read_value(text: str, what: str) -> Datum:
         value = abs(Fraction(text))
     elif _RATIO.fullmatch(text):
         if int(text.partition("/")[2]) == 0:
-            raise BadInput(f"{what} {text!r} divides by zero; {VALUES}")
+            raise BadInput(f"{what} {text!r:.80} divides by zero; {VALUES}")
         value = abs(Fraction(text))
     if value is None:
-        hint = f"; a code needs its format, as in f32:{text}" if re.fullmatch(r"0[xb].*|[0-9a-f]+", text, re.I) else ""
-        raise BadInput(f"{what} {text!r} is no number: {VALUES}{hint}")
+        hint = (
+            f"; a code needs its format, as in f32:{text}"
+            if re.fullmatch(r"0[xb]\w{1,40}|[0-9a-f]{1,40}", text, _PLAIN)
+            else ""
+        )
+        raise BadInput(f"{what} {text!r:.80} is no number: {VALUES}{hint}")
     return Datum.finite(value).with_sign(sign)
 
 
 def _check_exponent(exponent: str, text: str, what: str) -> None:
-    if len(text) > 2000 or len(exponent) > 6 or abs(int(exponent)) > EXPONENT_LIMIT:
-        raise BadInput(f"{what} {text[:40]!r}: exponents go from -{EXPONENT_LIMIT} to {EXPONENT_LIMIT}")
+    if len(exponent) > 6 or abs(int(exponent)) > EXPONENT_LIMIT:
+        raise BadInput(f"{what} {text!r:.80}: exponents go from -{EXPONENT_LIMIT} to {EXPONENT_LIMIT}")
 
 
 def read_case(text: str) -> tuple[Operation, list[int]]:
     """``convert/f32/e4m3fn/rne.sat#43E80001`` as the operation and the operands' codes, joined by points."""
     name, hash_, digits = text.strip().partition("#")
     if not hash_:
-        raise BadInput(f"CASE {text!r} has no '#': a case is operation-id#HEXINPUT, like {EXAMPLE}")
+        raise BadInput(f"CASE {text!r:.80} has no '#': a case is operation-id#HEXINPUT, like {EXAMPLE}")
     try:
         op = Operation.parse(name)
     except ValueError as error:
@@ -135,7 +163,7 @@ def read_case(text: str) -> tuple[Operation, list[int]]:
         return _read_block(text, op, codes)
     if len(codes) != len(op.operands):
         raise BadInput(
-            f"CASE {text!r}: {op.family} takes {len(op.operands)} code(s) joined by points, not {len(codes)}"
+            f"CASE {text!r:.80}: {op.family} takes {len(op.operands)} code(s) joined by points, not {len(codes)}"
         )
     return op, [read_hex(code, _width(type_), type_, "CASE, input") for code, type_ in zip(codes, op.operands)]
 
@@ -146,7 +174,7 @@ def _read_block(text: str, op: Operation, codes: list[str]) -> tuple[Operation, 
     names = [op.operands[0]] * (len(codes) - q.tensor) + ["f32"] * q.tensor
     if len(codes) <= q.tensor or (q.block and len(codes) - q.tensor > q.block):
         most = f"1 to {q.block} elements" if q.block else "elements"
-        raise BadInput(f"CASE {text[:60]!r}: {op.result} takes {most}{' and the amax of a tensor' if q.tensor else ''}")
+        raise BadInput(f"CASE {text!r:.80}: {op.result} takes {most}{' and the amax of a tensor' if q.tensor else ''}")
     return op, [read_hex(code, _width(name), name, "CASE, input") for code, name in zip(codes, names)]
 
 

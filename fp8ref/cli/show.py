@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..cases.dots import is_product
 from ..cases.families import PROJECTION
 from ..cases.operation import Operation
 from ..cases.scales import is_scale
@@ -87,6 +88,8 @@ def explain(case: str, as_json: bool) -> None:
     fp8ref explain scale/f32/mxfp4/floor#40400000.C0D00000
     """
     op, codes = read_case(case)
+    if is_product(op):
+        raise BadInput(f"CASE {case!r:.80}: {op.family} is drawn by `fp8ref check`; explained are single operations")
     if is_scale(op):
         if as_json:
             raise BadInput(f"CASE {case!r}: the scaling of a block is explained as text only")

@@ -10,13 +10,14 @@ from ..check.smoke import smoke as try_out
 from ..fast.chunks import set_threads
 from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN
 from .errors import OneLine
+from .inputs import Seconds
 from .starting import open_session, selected
 
 
 @click.command(cls=OneLine)
 @click.argument("select", nargs=-1)
 @click.option("--impl", default="ml_dtypes", show_default=True, help="The implementation: [kind:]id[,key=value...].")
-@click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds for one call.")
+@click.option("--timeout", type=Seconds(), default=30.0, show_default=True, help="Seconds for one call.")
 def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
     """Start an implementation and ask each claimed operation a handful of cases.
 

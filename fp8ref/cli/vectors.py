@@ -205,7 +205,7 @@ def export(file: Path, form: str, output: Path | None, force: bool) -> None:
     """Write vectors of one form in another."""
     chosen = _form(form, output)
     try:
-        with suppress_unreadable():
+        with one_line():
             made = sections_of(found_in(open_source(file)))
             if output is not None:
                 _write(output, chosen, made, force)
@@ -217,13 +217,13 @@ def export(file: Path, form: str, output: Path | None, force: bool) -> None:
         raise BadInput(f"{file} cannot be read: {error.strerror or error}") from None
 
 
-class suppress_unreadable:
-    """Unreadable files as usage errors of one line."""
+class one_line:
+    """Unreadable files, and forms that are not read, as usage errors of one line."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Unreadable):
+        if isinstance(error, ValueError):
             raise BadInput(str(error)) from None
 
 
@@ -266,6 +266,8 @@ def verify(
         raise BadInput(str(error)) from None
     except ValueError as error:
         raise BadInput(f"{path}: {error}") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from None
     progress.done()
     _tell(tally, path, quiet)
 
@@ -334,7 +336,7 @@ def list_(path: str) -> None:
             return
         for section, blocks in sections_of(found_in(open_source(path))):
             click.echo(f"{sum(block.size for block in blocks):>9}  {section.operation.id}  {section.selection}")
-    except Unreadable as error:
+    except ValueError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from None

@@ -26,8 +26,9 @@ IEEE754 = "IEEE 754-2019"
 CUDA = "CUDA 13 cuda_fp8.h; PTX ISA"
 P3109 = "IEEE P3109 Interim Report v4.0 (unapproved draft)"
 
-_ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?")
-_P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])")
+_ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?", re.ASCII)
+_P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])", re.ASCII)
+LONGEST = 80  # characters of a name
 
 
 def from_grammar(name: str) -> Format | None:
@@ -130,6 +131,8 @@ for _k in range(3, 9):
 
 @lru_cache(maxsize=4096)
 def _by_name(name: str) -> Format:
+    if len(name) > LONGEST:
+        raise ValueError(f"unknown format {name[:LONGEST]!r}...: a name has at most {LONGEST} characters")
     folded = _fold(name)
     for key in (name, folded, ALIASES.get(folded, "")):
         if key in CATALOG:

@@ -37,6 +37,7 @@ EMULATED = "FP8 mma.sync is converted to FP16 and runs on the FP16 unit, two of 
 
 MODELS: dict[str, Model] = {}
 ALIASES: dict[str, str] = {}
+LONGEST = 200  # characters of a name
 
 
 def _declare(model: Model, *aliases: str) -> None:
@@ -211,22 +212,29 @@ for _type in ("f16", "bf16"):
 _declare(replace(MODELS["cdna2.mfma.bf16.f32"], name="cdna2.mfma.bf16.k2.f32", k=2, note=f"{_amd}; without _1k"))
 
 
-def _integer_or_none(text: str) -> int | None:
-    return None if text == "none" else int(text)
+def _exponent_or_none(text: str, model: Model) -> int | None:
+    return None if text == "none" else int(_spelled(r"-?\d{1,3}", text))
 
 
-def _order(text: str) -> str:
-    if re.fullmatch(r"up|down|stride[1-9]\d*", text) is None:
+def _nan(text: str, model: Model) -> int:
+    code = int(_spelled(r"[0-9A-Fa-f]{1,16}", text), 16)
+    if code >> get_format(model.result).k or not get_format(model.result).is_nan_code(code):
+        raise ValueError(text)
+    return code
+
+
+def _spelled(pattern: str, text: str) -> str:
+    if re.fullmatch(pattern, text) is None:
         raise ValueError(text)
     return text
 
 
-OPTIONS: dict[str, Callable[[str], Any]] = {
-    "zero_exponent": _integer_or_none,
-    "min_exponent": _integer_or_none,
-    "underflow_sign": lambda text: {"0": False, "1": True}[text],
-    "order": _order,
-    "nan": lambda text: int(text, 16),
+OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal digits: no unit's exponents need more
+    "zero_exponent": _exponent_or_none,
+    "min_exponent": _exponent_or_none,
+    "underflow_sign": lambda text, model: {"0": False, "1": True}[text],
+    "order": lambda text, model: _spelled(r"up|down|stride[1-9]\d{0,4}", text),
+    "nan": _nan,
 }
 _SUFFIX = re.compile(r"promote([1-9]\d{0,6})\.(fadd|ffma)|splitk([1-9]\d{0,3})")
 
@@ -242,6 +250,8 @@ def get_model(name: str) -> Model:
     """
     if not isinstance(name, str):
         raise TypeError(f"an accumulator is named by a string, not {name!r}")
+    if len(name) > LONGEST or not name.isascii():
+        raise ValueError(f"unknown accumulator {name!r:.80}: a name is ASCII, of at most {LONGEST} characters")
     head, *suffixes = name.strip().split("+")
     base, *options = head.split("@")
     model = MODELS.get(ALIASES.get(base, base))
@@ -262,7 +272,7 @@ def _with_option(model: Model, option: str, name: str) -> Model:
     if key not in known:
         raise ValueError(f"accumulator {name!r}: {model.name} has the options {', '.join(known)}, not {key!r}")
     try:
-        value = OPTIONS[key](text)
+        value = OPTIONS[key](text, model)
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"accumulator {name!r}: {option!r} is not a value of {key}") from None
     return replace(model, name=f"{model.name}@{option}", **{key: value})

@@ -72,7 +72,7 @@ def get_overflow(rule: Overflow | tuple[str, str] | str, f: Format) -> Overflow:
         found = Overflow(To(finite), To(infinite))
     except (TypeError, ValueError):
         raise ValueError(
-            f"unknown overflow rule {given!r}; choose sat, satprop, nonsat, or a pair (finite, infinite) of "
+            f"unknown overflow rule {given!r:.80}; choose sat, satprop, nonsat, or a pair (finite, infinite) of "
             f"{', '.join(To)}"
         ) from None
     for which, to in (("finite", found.finite), ("infinite", found.infinite)):

@@ -204,7 +204,7 @@ def get_profile(name: str) -> Profile:
     if name in PROFILES:
         return PROFILES[name]
     near = difflib.get_close_matches(name, PROFILES, n=3, cutoff=0.4)
-    raise ValueError(f"unknown profile {name!r}; {'did you mean ' if near else ''}{' or '.join(near or PROFILES)}")
+    raise ValueError(f"unknown profile {name!r:.80}; {'did you mean ' if near else ''}{' or '.join(near or PROFILES)}")
 
 
 def profile_mode(profile: Profile | str, source: str, result: str) -> tuple[str, dict[str, str]]:

@@ -83,7 +83,7 @@ def _choice(what: str, kind: type[E], name: str) -> E:
     try:
         return kind(name)
     except ValueError:
-        raise ValueError(f"unknown {what} {name!r}; choose from {', '.join(kind)}") from None
+        raise ValueError(f"unknown {what} {name!r:.80}; choose from {', '.join(kind)}") from None
 
 
 def get_projection(

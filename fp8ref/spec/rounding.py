@@ -155,4 +155,4 @@ def get_rounding(name: Rounding | str) -> Rounding:
         for mode, long in LONG_NAMES.items():
             if name in (mode.value, long):
                 return mode
-    raise ValueError(f"unknown rounding {name!r}; choose from {', '.join(m.value for m in Rounding)}")
+    raise ValueError(f"unknown rounding {name!r:.80}; choose from {', '.join(m.value for m in Rounding)}")

@@ -108,7 +108,7 @@ def get_scheme(name: str) -> Scheme:
     match = _FP8.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         raise ValueError(
-            f"unknown scheme {name!r}; choose from {', '.join(_MX)}, nvfp4, tensor_F, row_F, block<n>_F, "
+            f"unknown scheme {name!r:.80}; choose from {', '.join(_MX)}, nvfp4, tensor_F, row_F, block<n>_F, "
             "block<n>x<n>_F with a format F"
         )
     element = get_format(match[4])

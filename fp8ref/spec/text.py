@@ -19,8 +19,9 @@ from .projection import Projection, get_projection, is_signalling, project
 from .rounding import Rounding
 from .status import Status
 
-_NUMBER = re.compile(r"(?P<digits>\d+\.?\d*|\.\d+)(?:e(?P<exponent>[+-]?\d{1,6}))?")
-_HEX = re.compile(r"0x(?P<digits>[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p(?P<exponent>[+-]?\d{1,6}))?")
+_NUMBER = re.compile(r"(?P<digits>\d+\.?\d*|\.\d+)(?:e(?P<exponent>[+-]?\d{1,6}))?", re.ASCII)
+_HEX = re.compile(r"0x(?P<digits>[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p(?P<exponent>[+-]?\d{1,6}))?", re.ASCII)
+LONGEST, FARTHEST = 4000, 20_000  # characters and exponents that are read: far beyond what any format needs
 _NAN = re.compile(r"(?P<kind>s?nan)(?:\((?P<payload>[^)]*)\))?")
 
 
@@ -116,8 +117,10 @@ def to_hex(x: Datum) -> str:
 def parse(text: str) -> Datum:
     """The exact datum of decimal or hexadecimal text: 1.5, -0, 3e-4, 0x1.8p3, inf, infinity, nan, snan.
 
-    Raises ValueError for any other text.
+    Raises ValueError for any other text, for more than 4000 characters, and for exponents beyond 20000.
     """
+    if len(text) > LONGEST:
+        raise ValueError(f"{text!r:.40}... has {len(text)} characters; a number has at most {LONGEST}")
     body = text.strip().lower()
     sign = int(body.startswith("-"))
     body = body[1:] if body[:1] in ("+", "-") else body
@@ -125,14 +128,17 @@ def parse(text: str) -> Datum:
         return Datum.infinity(sign)
     if match := _NAN.fullmatch(body):
         return Datum.nan(sign, HALF if match["kind"] == "nan" else HALF / 2)
-    if match := _HEX.fullmatch(body):
+    match = _HEX.fullmatch(body) or _NUMBER.fullmatch(body)
+    if match and abs(int(match["exponent"] or 0)) > FARTHEST:
+        raise ValueError(f"{text!r:.40}: exponents go from -{FARTHEST} to {FARTHEST}")
+    if match and match.re is _HEX:
         whole, _, fraction = match["digits"].partition(".")
         value = Fraction(int(whole + fraction, 16), 16 ** len(fraction)) * power_of_two(int(match["exponent"] or 0))
-    elif match := _NUMBER.fullmatch(body):
+    elif match:
         whole, _, fraction = match["digits"].partition(".")
         value = Fraction(int(whole + fraction), 10 ** len(fraction)) * Fraction(10) ** int(match["exponent"] or 0)
     else:
-        raise ValueError(f"{text!r} is not a number: write 1.5, 3e-4, 0x1.8p3, inf or nan")
+        raise ValueError(f"{text!r:.80} is not a number: write 1.5, 3e-4, 0x1.8p3, inf or nan")
     return Datum.finite(value if value else ZERO).with_sign(sign)
 
 

@@ -86,7 +86,7 @@ def get_form(name: str) -> Form:
         return FORMS[name]
     near = difflib.get_close_matches(name, FORMS, n=1, cutoff=0.4)
     raise ValueError(
-        f"unknown form {name!r}; " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(FORMS)}")
+        f"unknown form {name!r:.80}; " + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(FORMS)}")
     )
 
 
