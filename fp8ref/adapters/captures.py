@@ -36,6 +36,7 @@ from ..vectors.section import columns_of
 Codes = NDArray[Any]
 SCHEMA = "fp8ref/capture/1"
 LARGEST_FILE, LARGEST_LINE, MOST_CASES = 1 << 30, 1 << 20, 1 << 22
+MOST_BLANK = 1000
 ANSWER, WHAT = "d", "a capture"
 
 
@@ -122,7 +123,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
     """Numbered lines that are not blank."""
-    number, size = 0, 0
+    number, size, blank = 0, 0, 0
     while line := _line(file, path, number + 1):
         number, size = number + 1, size + len(line)
         if size > LARGEST_FILE:
@@ -131,6 +132,10 @@ def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
             raise ValueError(f"{path}:{number}: a line of more than {LARGEST_LINE} bytes")
         if line.strip():
             yield number, line
+            continue
+        blank += 1
+        if blank > MOST_BLANK:
+            raise ValueError(f"{path}:{number}: more than {MOST_BLANK} blank lines")
 
 
 def _line(file: Any, path: Path, number: int) -> bytes:
@@ -145,10 +150,10 @@ def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str], st
     if header.get("fp8ref") != "capture":
         raise ValueError(f'{where}: not a capture: it begins with a header {{"fp8ref": "capture", ...}}')
     if header.get("schema") != SCHEMA:
-        raise ValueError(f"{where}: schema {header.get('schema')!r}; this version reads {SCHEMA}")
+        raise ValueError(f"{where}: schema {header.get('schema')!r:.40}; this version reads {SCHEMA}")
     count = header.get("count")
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MOST_CASES:
-        raise ValueError(f"{where}: count is the number of cases, 0 to {MOST_CASES}, not {count!r}")
+        raise ValueError(f"{where}: count is the number of cases, 0 to {MOST_CASES}, not {count!r:.40}")
     try:
         op = Operation.parse(str(header.get("operation")))
         op = with_length(op) if is_product(op) else op
@@ -159,6 +164,6 @@ def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str], st
         raise ValueError(f"{where}: {error}") from None
     source = header.get("source", {})
     if not isinstance(source, dict):
-        raise ValueError(f"{where}: source is an object of texts, not {source!r}")
+        raise ValueError(f"{where}: source is an object of texts, not {source!r:.40}")
     digest = header.get("sha256")
     return op, count, {str(k)[:40]: str(v)[:400] for k, v in sorted(source.items())}, digest and str(digest)

@@ -28,7 +28,7 @@ class Replay:
             raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
         self._answers: dict[bytes, Any] = {}
         for key, answer in zip(self._keys(self.capture.operands, self.capture.count), self.capture.answers):
-            if self._answers.setdefault(key, answer) != answer:
+            if not np.array_equal(self._answers.setdefault(key, answer), answer):
                 raise ValueError(f"{path}: the same operands have two different answers")
 
     def identify(self) -> Mapping[str, str]:
@@ -51,7 +51,7 @@ class Replay:
         if operand_types(op) != types or shapes(op, 1) != shapes(claimed, 1):
             raise Unsupported(f"the capture holds {claimed.id}")
         n = len(operands[0])
-        out = np.empty(n, self.capture.answers.dtype)
+        out = np.empty((n, *self.capture.answers.shape[1:]), self.capture.answers.dtype)
         for i, key in enumerate(self._keys(operands, n)):
             answer = self._answers.get(key)
             if answer is None:

@@ -29,6 +29,7 @@ from .diagnose import UNEXPLAINED
 from .verdict import Finding, Report, Verdict
 
 SCHEMA = "fp8ref/expected/1"
+LARGEST = 1 << 24  # bytes of a file
 ENDED = (Verdict.CRASH, Verdict.TIMEOUT)
 _HEAD = {"schema", "implementation", "expected"}
 
@@ -155,7 +156,12 @@ def load(path: Path) -> Expectations:
 
     Raises ValueError, one line with file and place, for anything else; OSError for an unreadable file.
     """
-    text = path.read_text(encoding="utf-8")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path}: {path.stat().st_size} bytes; a file of expected failures has at most {LARGEST}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: byte {error.start + 1}") from None
     is_json = path.suffix == ".json"
     try:
         data = json.loads(text) if is_json else tomllib.loads(text)
@@ -164,11 +170,13 @@ def load(path: Path) -> Expectations:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise ValueError(f"{path}{':' + line[1] if line else ''}: not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, lists in lists in lists
+        raise ValueError(f"{path}: not {'JSON' if is_json else 'TOML'}: {error}") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else None
-        raise ValueError(f"{path}: schema is {found!r}; a file of expected failures says schema = {SCHEMA!r}")
+        raise ValueError(f"{path}: schema is {found!r:.40}; a file of expected failures says schema = {SCHEMA!r}")
     for key in data.keys() - _HEAD:
-        raise ValueError(f"{path}: unknown key {key!r}; choose from {', '.join(sorted(_HEAD))}")
+        raise ValueError(f"{path}: unknown key {key!r:.40}; choose from {', '.join(sorted(_HEAD))}")
     rows = data.get("expected", [])
     if not isinstance(rows, list):
         raise ValueError(f"{path}: expected is a list of tables, [[expected]], not {type(rows).__name__}")
@@ -183,9 +191,9 @@ def _entry(row: Any, place: str) -> Entry:
     known = {f.name: int if f.name == "count" else str for f in fields(Entry) if f.name != "place"}
     for key, value in row.items():
         if key not in known:
-            raise ValueError(f"{place}: unknown key {key!r}; choose from {', '.join(known)}")
+            raise ValueError(f"{place}: unknown key {key!r:.40}; choose from {', '.join(known)}")
         if not isinstance(value, known[key]) or isinstance(value, bool):
-            raise ValueError(f"{place}: {key} is {'a number' if known[key] is int else 'a text'}, not {value!r}")
+            raise ValueError(f"{place}: {key} is {'a number' if known[key] is int else 'a text'}, not {value!r:.80}")
     for key in ("operation", "finding", "reason"):
         if not row.get(key, "").strip():
             raise ValueError(f"{place}: {key} is missing; an expected failure has operation, finding and reason")

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,12 +20,13 @@ from .files import atomically, sha256_of, write_file
 from .forms import Form, Sections, get_form
 from .generate import Recipe, generate
 from .section import VERSION, Section
-from .source import Unreadable, open_source
+from .source import MOST_UNPACKED, Unreadable, open_source
 from .texts import documents
 
 SCHEMA = "fp8ref/manifest/1"
 NAME = "MANIFEST.json"
 LARGEST = 1 << 24
+SLACK = 1 << 16  # cases that a recipe may make beyond a file's lines, so that the first difference is told
 Progress = Callable[[int], None]
 
 
@@ -123,14 +125,20 @@ def read(directory: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("fp8ref") != "manifest" or found.get("schema") != SCHEMA:
         raise Unreadable(f'{path}: not a manifest: it has "fp8ref": "manifest" and "schema": "{SCHEMA}"')
     rest = {key: value for key, value in found.items() if key != "sha256"}
-    if _sealed(rest) != text:
+    try:
+        own = _sealed(rest)
+    except RecursionError:
+        raise Unreadable(f"{path}: lists in lists in lists") from None
+    if own != text:
         raise Unreadable(f"{path}: field sha256 is not the hash of the other fields: the manifest was changed")
     version = str(found.get("version"))
     if version != VERSION:
-        raise Unreadable(f"{path}: vectors of version {version[:20]}; this version makes {VERSION}")
+        raise Unreadable(f"{path}: vectors of version {ascii(version[:20])[1:-1]}; this version makes {VERSION}")
     files = found.get("files")
     if not isinstance(files, list) or not all(_is_entry(entry) for entry in files):
-        raise Unreadable(f"{path}: files is a list of objects with name, form, sha256 and size")
+        raise Unreadable(f"{path}: files is a list of objects with name, form, sha256, size and sections")
+    if not _are(found.get("recipes"), {"operation": str, "command": str}):
+        raise Unreadable(f"{path}: recipes is a list of objects with operation and command")
     names = [entry["name"] for entry in files]
     for name in names:
         _check_name(name, directory, path)
@@ -141,7 +149,16 @@ def read(directory: Path) -> dict[str, Any]:
 
 def _is_entry(entry: Any) -> bool:
     wanted = {"name": str, "form": str, "sha256": str, "size": int}
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in wanted.items())
+    return _has(entry, wanted) and _are(entry.get("sections", []), {"operation": str, "selection": str, "seed": int})
+
+
+def _are(found: Any, wanted: dict[str, type]) -> bool:
+    """Is it a list of objects with these fields?"""
+    return isinstance(found, list) and all(_has(one, wanted) for one in found)
+
+
+def _has(found: Any, wanted: dict[str, type]) -> bool:
+    return isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in wanted.items())
 
 
 def _check_name(name: str, directory: Path, path: Path) -> None:
@@ -167,9 +184,10 @@ def check(directory: Path, advance: Progress = lambda n: None) -> dict[str, int]
                 raise Unreadable(f"{directory / NAME}: {entry['name'][:60]!r} is no document of this version")
             _compare([known[entry["name"]]], path, "document")
         else:
-            form, recipes = get_form(entry["form"]), _recipes(entry, directory)
+            form, recipes = _form(entry, directory), _recipes(entry, directory)
+            most = _lines_in(path) + SLACK
             with tempfile.TemporaryFile() as again:
-                counted = _counted(sections(recipes, form), cases, advance)
+                counted = _counted(sections(recipes, form), cases, advance, path, most)
                 form.writer(counted, again)
                 again.seek(0)
                 _compare(iter(lambda file=again: file.read(1 << 20), b""), path, form.name)  # type: ignore[misc]
@@ -177,6 +195,30 @@ def check(directory: Path, advance: Progress = lambda n: None) -> dict[str, int]
         if sha256_of(path) != entry["sha256"]:
             raise Unreadable(f"{path}: what it holds is right, but its bytes do not have the sha256 of {NAME}")
     return cases
+
+
+def _form(entry: dict[str, Any], directory: Path) -> Form:
+    try:
+        form = get_form(entry["form"])
+    except ValueError as error:
+        raise Unreadable(f"{directory / NAME}: {entry['name']!r:.80}: {error}") from None
+    if not form.stream:
+        raise Unreadable(
+            f"{directory / NAME}: {entry['name']!r:.80}: {form.name} is not made again; jsonl and testfloat are"
+        )
+    return form
+
+
+def _lines_in(path: Path) -> int:
+    """The lines of a file, unpacked: a recipe that makes many more cases is not followed to its end."""
+    found = taken = 0
+    try:
+        with _unpacked(path) as file:
+            while (piece := file.read(1 << 20)) and taken <= MOST_UNPACKED:
+                found, taken = found + piece.count(b"\n"), taken + len(piece)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Unreadable(f"{path}: the compressed file is damaged: {error}") from None
+    return found
 
 
 def _check_content(entry: dict[str, Any], again: IO[bytes], path: Path, directory: Path) -> None:
@@ -199,7 +241,8 @@ def _recipes(entry: dict[str, Any], directory: Path) -> list[Recipe]:
     return found
 
 
-def _counted(made: Sections, cases: dict[str, int], advance: Progress) -> Sections:
+def _counted(made: Sections, cases: dict[str, int], advance: Progress, path: Path, most: int) -> Sections:
+    left = [most]
     for section, blocks in made:
         name = section.operation.id
         cases.setdefault(name, 0)
@@ -207,6 +250,9 @@ def _counted(made: Sections, cases: dict[str, int], advance: Progress) -> Sectio
         def counting(blocks: Iterator[Any] = blocks, name: str = name) -> Iterator[Any]:
             for block in blocks:
                 cases[name] += block.size
+                left[0] -= block.size
+                if left[0] < 0:
+                    raise Unreadable(f"{path}: its recipe makes more cases than it has lines")
                 advance(block.size)
                 yield block
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -37,13 +38,11 @@ def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
 
 def read(source: Source) -> Iterator[Found]:
     """The cases of an archive.  Raises Unreadable for anything else, and for arrays of another dtype or shape."""
-    raw = source.file.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise Unreadable(f"{source.name}: an archive of more than {MOST_BYTES} bytes")
+    raw = source.whole(MOST_BYTES)
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             yield _found(archive, source.name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise Unreadable(f"{source.name}: no numpy archive, or a damaged one: {error}") from None
 
 
@@ -70,11 +69,13 @@ def _array(
         info = archive.getinfo(f"{field}.npy")
     except KeyError:
         raise Unreadable(f"{where}: the archive has no such array") from None
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Unreadable(f"{where}: packed by method {info.compress_type}; arrays of numpy are stored or deflated")
     with archive.open(info) as file:
         try:
             found_shape, fortran, found_dtype = _npy_header(file)
-        except ValueError as error:
-            raise Unreadable(f"{where}: no array of numpy: {error}") from None
+        except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
+            raise Unreadable(f"{where}: no array of numpy: {ascii(str(error))[1:-1]:.200}") from None
         if dtype is None:
             if found_dtype.kind != "U" or found_dtype.itemsize > 4 * LONGEST_HEADER:
                 raise Unreadable(f"{where}: the header is text, not {found_dtype}")

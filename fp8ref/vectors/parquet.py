@@ -60,9 +60,7 @@ def read(source: Source) -> Iterator[Found]:
     """The cases of a file.  Raises Unreadable for anything else, and for columns of another type or length."""
     pa, pq = _pyarrow()
     name = source.name
-    raw = source.file.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise Unreadable(f"{name}: a file of more than {MOST_BYTES} bytes")
+    raw = source.whole(MOST_BYTES)
     try:
         file = pq.ParquetFile(io.BytesIO(raw))
         text = (file.schema_arrow.metadata or {}).get(KEY)
@@ -81,7 +79,7 @@ def read(source: Source) -> Iterator[Found]:
         table = file.read()
         found = {c.name: _values(table.column(c.name), c, expected_shape(section, c), name) for c in columns}
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = ascii(str(error).partition("\n")[0])[1:-1][:200]
         raise Unreadable(f"{name}: no Parquet file, or a damaged one: {reason}") from None
     yield found_of(section, sha256, found, name)
 

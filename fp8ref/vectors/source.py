@@ -64,12 +64,7 @@ class Source:
         """(number of the first line, bytes that end with a line's end); as much as has arrived, at most PIECE or so."""
         line, kept, taken = 1, b"", 0
         while True:
-            try:
-                more = self._more()
-            except (OSError, EOFError, zlib.error) as error:
-                if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
-                    raise
-                raise Unreadable(f"{self.at(line)}: the compressed file is damaged from here on: {error}") from None
+            more = self._more(line)
             taken += len(more)
             if self._limit is not None and taken > self._limit:
                 raise Unreadable(
@@ -91,16 +86,30 @@ class Source:
 
     def begins_with(self, start: bytes) -> bool:
         """Does the stream begin so?  Waits for its first bytes."""
-        self._ahead = self._ahead or self._more()
+        self._ahead = self._ahead or self._more(1)
         return self._ahead.startswith(start)
 
-    def _more(self) -> bytes:
+    def whole(self, most: int) -> bytes:
+        """Everything, for the forms that are no lines.  Raises Unreadable where that is more than so many bytes."""
+        parts, size = [], 0
+        while more := self._more(1):
+            parts.append(more)
+            size += len(more)
+            if size > most:
+                raise Unreadable(f"{self.name}: more than {most} bytes")
+        return b"".join(parts)
+
+    def _more(self, line: int) -> bytes:
+        """What comes next, at most PIECE bytes; ``line`` is where that is, for a complaint."""
         if self._ahead:
             ahead, self._ahead = self._ahead, b""
             return ahead
-        if isinstance(self.file, (io.BufferedReader, gzip.GzipFile)):
-            return self.file.read1(PIECE)
-        return self.file.read(PIECE)
+        try:
+            if isinstance(self.file, (io.BufferedReader, gzip.GzipFile)):
+                return self.file.read1(PIECE)
+            return self.file.read(PIECE)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise Unreadable(f"{self.at(line)}: the compressed file is damaged from here on: {error}") from None
 
     def _check(self, piece: bytes, line: int) -> None:
         """Only ASCII, and lines that end with a line feed alone."""

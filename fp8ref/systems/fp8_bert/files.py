@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,16 +59,31 @@ def read_safetensors(path: Path) -> Tensors:
     if start > len(data):
         raise ValueError(f"{path}: a header of {start - 8} bytes in a file of {len(data)}")
     tensors: Tensors = {}
-    for name, entry in json.loads(data[8:start]).items():
+    try:
+        header = json.loads(data[8:start])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: its header is not JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise ValueError(f"{path}: its header is an object, not {header!r:.40}")
+    for name, entry in header.items():
         if name == "__metadata__":
             continue
-        dtype, shape, (first, last) = DTYPES.get(entry["dtype"]), entry["shape"], entry["data_offsets"]
+        if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+            raise ValueError(f"{path}: {name!r:.60} has no dtype")
+        dtype, shape, place = DTYPES.get(entry["dtype"]), entry.get("shape"), entry.get("data_offsets")
         if dtype is None:
-            raise ValueError(f"{path}: {name} has dtype {entry['dtype']}; known are {', '.join(DTYPES)}")
+            raise ValueError(f"{path}: {name!r:.60} has dtype {entry['dtype']!r:.20}; known are {', '.join(DTYPES)}")
+        if not (_are_sizes(shape) and _are_sizes(place) and len(place) == 2):
+            raise ValueError(f"{path}: {name!r:.60}: shape and data_offsets are lists of whole numbers")
+        first, last = place
         if last - first != math.prod(shape) * dtype.itemsize or start + last > len(data):
-            raise ValueError(f"{path}: {name} of shape {shape} does not fit its {last - first} bytes")
+            raise ValueError(f"{path}: {name!r:.60} of shape {shape!r:.60} does not fit its {last - first} bytes")
         tensors[name] = np.frombuffer(data, dtype, math.prod(shape), start + first).reshape(shape)
     return tensors
+
+
+def _are_sizes(x: Any) -> TypeGuard[list[int]]:
+    return isinstance(x, list) and len(x) <= 32 and all(type(n) is int and 0 <= n < 1 << 48 for n in x)
 
 
 @dataclass(frozen=True)
