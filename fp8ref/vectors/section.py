@@ -103,6 +103,8 @@ class Section:
         op = Operation.parse(operation) if isinstance(operation, str) else operation
         if op.mode == ANY_MODE or (op.mode or "").startswith("within."):
             raise ValueError(f"operation {op.id!r}: vectors need a definite mode, not {op.mode}")
+        if op.asked.kind == "constant":
+            raise ValueError(f"operation {op.id!r}: a constant is one number; fp8ref explain '{op.id}#00' tells it")
         if op.family == "matmul":
             raise ValueError(f"operation {op.id!r}: vectors hold single cases; take dot/...")
         if is_product(op):
