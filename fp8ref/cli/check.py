@@ -172,7 +172,6 @@ def _judge(
     reports: list[Report] = []
     stale: Stale = []
     finished = over = False
-    trouble: Exception | None = None
     try:
         with engines.progress("judging") as tick:
             for report in run.reports(tick, journal):
@@ -183,24 +182,22 @@ def _judge(
             stale = known.stale(run.hello.claims)
     except KeyboardInterrupt:
         pass
-    except (EngineError, NotStarted, OSError) as error:
-        trouble = error
-    finally:
-        if output is not None:
-            end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
-            _write_record(output, record.text(header, reports, end), record.meta(started, run.request))
-        if journal is not None:
-            journal.remove() if over else journal.close()
-    if trouble is not None:
-        click.echo(f"not finished: {trouble}", err=True)
-    if not over and output is not None:
-        click.echo(f"fp8ref check --resume {output} goes on", err=True)
+    except (EngineError, NotStarted) as error:
+        click.echo(f"not finished: {error}", err=True)
+    except OSError as error:
+        if output is None:
+            raise
+        engines.no_room(output, error)
+    if output is not None:
+        end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
+        write(output, record.text(header, reports, end))
+        meta = record.meta(started, run.request)
+        write(record.meta_path(output), json.dumps(meta, indent=1, sort_keys=True) + "\n")
+    if journal is not None:
+        journal.remove() if over else journal.close()
+        if not over:
+            click.echo(f"fp8ref check --resume {output} goes on", err=True)
     return reports, finished, stale
-
-
-def _write_record(path: Path, text: str, meta: dict[str, Any]) -> None:
-    write(path, text)
-    write(record.meta_path(path), json.dumps(meta, indent=1, sort_keys=True) + "\n")
 
 
 def _request(asked: dict[str, Any], workers: int, engine: str, scheduler: str) -> Request:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -17,6 +17,7 @@ from ..engines import ENGINES, Journal
 from ..engines.journal import JournalError
 from .errors import BadInput
 
+INTERRUPTED = 2
 Command = TypeVar("Command", bound=Callable[..., Any])
 OPTIONS = (
     click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one for each core."),
@@ -89,10 +90,11 @@ def refuse_beside_resume() -> None:
         raise BadInput(f"--resume goes on as the run began: leave out {', '.join(given)}")
 
 
-def full(path: Path, error: OSError) -> BadInput:
-    """What to say where the journal could not be written any more."""
+def no_room(path: Path, error: OSError) -> NoReturn:
+    """End the command where the journal could not be written any more; what stands in it stays."""
     why = error.strerror or str(error)
-    return BadInput(f"cannot write {journal_of(path)}: {why}; with room there, --resume {path} goes on")
+    click.echo(f"cannot write {journal_of(path)}: {why}; with room there, --resume {path} goes on", err=True)
+    sys.exit(INTERRUPTED)
 
 
 def _why(error: Exception, what: str) -> str:

@@ -25,7 +25,7 @@ from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import require_free, write
 
-REFUTED, INTERRUPTED, NOT_STARTED = 1, 2, 6
+REFUTED, NOT_STARTED = 1, 6
 Asked = list[tuple[Claim, int, int]]
 Found = list[tuple[Claim, Shard]]
 
@@ -176,11 +176,11 @@ def _asked(
         raise BadInput(f"{asked[0][0].op.id}: {error}") from None
     except OSError as error:
         assert output is not None
-        raise engines.full(output, error) from None
+        engines.no_room(output, error)
     except KeyboardInterrupt:
         if output is not None:
             click.echo(f"fp8ref prove --resume {output} goes on", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(engines.INTERRUPTED)
     return found
 
 
