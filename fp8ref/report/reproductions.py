@@ -81,7 +81,7 @@ MODEL = 'model = h.make_model(graph, opset_imports=[h.make_opsetid("", {opset})]
 
 def _gfloat_fields(op: Operation, options: Mapping[str, str]) -> Mapping[str, str]:
     rounding, overflow = _mode(op)
-    name = op.operands[0] if op.family == "decode" else op.result
+    name = op.result if op.family == "convert" else op.operands[0]
     if name in gfloat.FORMATS:
         info = f"formats.{gfloat.FORMATS[name]}"
     else:  # binary8p3se
@@ -281,12 +281,13 @@ def run(codes):
         {
             "convert": "gfloat.encode_ndarray({info}, gfloat.round_ndarray({info}, x, {rounding}, {sat}))",
             "decode": "gfloat.decode_ndarray({info}, x)",
+            "finfo": "[{info}.{constant}]",
         },
         "np.asarray({answer}).astype({carrier}).view(np.uint{bits})", _plain,
         lambda op, options: {
             **_gfloat_fields(op, options),
             "as_values": f".view({_numpy(op.operands[0])}).astype(np.float64)" if op.family == "convert" else "",
-            "carrier": "np.float64" if op.family == "decode" else f"np.uint{_bits(op.result)}",
+            "carrier": f"np.uint{_bits(op.result)}" if op.family == "convert" else _numpy(op.result),
         },
     ),
     "pychop": Recipe(

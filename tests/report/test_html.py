@@ -119,6 +119,7 @@ def test_modes_share_a_row_and_the_verdicts_stay_apart() -> None:
         ("lt/e5m2.e5m2/bool;signalling=1", "compare", "e5m2", "lt", ";signalling=1"),
         ("isnan/e5m2/bool", "codes", "e5m2", "isnan", ""),
         ("scale/f32/mxfp8_e4m3/floor", "scale", "blocks", "scale f32 → mxfp8_e4m3", "floor"),
+        ("finfo/e5m2/f64/max", "constant", "e5m2", "finfo e5m2 → f64", "max"),
         ("int/e5m2/i8/rtz.x86", "int", "e5m2", "e5m2 → i8", "rtz.x86"),
         ("future/e5m2/e5m2", "other", "unknown kind", "future/e5m2/e5m2", ""),
     ],

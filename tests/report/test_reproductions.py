@@ -55,11 +55,13 @@ def test_the_scripts_print_the_wrong_answers(name: str) -> None:
 # what the law of the formats makes of 1.3 and 1: by hand, 1.3 lies between 1.25 (0x3A) and 1.375 of E4M3
 ANSWERS = {
     "ml_dtypes": [("convert/f32/e4m3fn/rne.nonsat", (0x3FA66666,), 0x3A), ("isnan/e5m2/bool", (0x7E,), 1),
-                  ("add/e5m2.e5m2/e5m2/rne.nonsat", (0x3C, 0x3C), 0x40)],
+                  ("add/e5m2.e5m2/e5m2/rne.nonsat", (0x3C, 0x3C), 0x40),
+                  ("finfo/e5m2/f64/max", (0,), 0x40EC000000000000), ("finfo/e5m2/i64/minexp", (0,), 2**64 - 14)],
     "torch": [("convert/f32/e4m3fn/rne.sat", (0x3FA66666,), 0x3A), ("decode/e4m3fn/bf16", (0x38,), 0x3F80),
-              ("convert/i8/e5m2/rne.sat", (-1,), 0xBC), ("eq/e5m2.e5m2/bool", (0, 0x80), 1)],
+              ("convert/i8/e5m2/rne.sat", (-1,), 0xBC), ("eq/e5m2.e5m2/bool", (0, 0x80), 1),
+              ("finfo/e4m3fn/f64/max", (0,), 0x407C000000000000), ("finfo/e4m3fn/i64/bits", (0,), 8)],
     "jax": [("convert/f64/e4m3fn/rne.nonsat", (0x3FF4CCCCCCCCCCCD,), 0x3A),
-            ("mul/e5m2.e5m2/e5m2/rne.nonsat", (0x40, 0x40), 0x44)],
+            ("mul/e5m2.e5m2/e5m2/rne.nonsat", (0x40, 0x40), 0x44), ("finfo/e4m3fn/i64/nmant", (0,), 3)],
     "onnx": [("convert/f32/e4m3fn/rne.sat", (0x3FA66666,), 0x3A), ("decode/e4m3fn/f16", (0x38,), 0x3C00)],
     "onnxruntime": [("convert/f32/e4m3fn/rne.sat", (0x3FA66666,), 0x3A), ("decode/e4m3fn/f32", (0x38,), 0x3F800000)],
     "openvino": [("convert/f32/e4m3fn/rne.sat", (0x3FA66666,), 0x3A)],
@@ -67,7 +69,8 @@ ANSWERS = {
     "paddle": [("convert/f32/e4m3fn/rne.nonsat", (0x3FA66666,), 0x3A)],
     "mlx": [("convert/f32/e4m3fn/rne.sat", (0x3FA66666,), 0x3A), ("decode/e4m3fn/f32", (0x38,), 0x3F800000)],
     "tinygrad": [("convert/f32/e4m3fn/rne.nonsat", (0x3FA66666,), 0x3A)],
-    "gfloat": [("convert/f64/e4m3fn/rtp.sat", (0x3FF4CCCCCCCCCCCD,), 0x3B), ("decode/e5m2/f64", (0x3C,), 0x3FF << 52)],
+    "gfloat": [("convert/f64/e4m3fn/rtp.sat", (0x3FF4CCCCCCCCCCCD,), 0x3B), ("decode/e5m2/f64", (0x3C,), 0x3FF << 52),
+               ("finfo/e5m2/f64/eps", (0,), 0x3FD << 52), ("finfo/e4m3fn/i64/maxexp", (0,), 9)],
     "pychop": [("convert/f64/binary8p4se/rtz.sat", (0x3FF4CCCCCCCCCCCD,), 0x42)],
     "apytypes": [("convert/f32/e5m2/rtz.nonsat", (0x3FA66666,), 0x3D), ("neg/e5m2/e5m2", (3,), 0x83)],
     "triton": [],  # its kernels are read from a file
