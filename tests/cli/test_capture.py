@@ -6,9 +6,13 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from fp8ref.adapters import captures
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -73,6 +77,46 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     packed = tmp_path / "b.jsonl.gz"
     packed.write_bytes(gzip.compress(text.encode())[:-20])
     assert "damaged" in run("check", "--impl", f"replay:{packed}").stderr
+
+
+SLOW = """
+import pathlib, time
+import numpy as np
+HERE = pathlib.Path(__file__).parent
+class Slow:
+    def identify(self): return {"name": "slow", "version": "1", "device": "cpu"}
+    def capabilities(self): return ["dot/e4m3fn.e4m3fn/f32/*;k=4096"]
+    def run(self, op, a, b, c):
+        with (HERE / "asked").open("a") as file: print(len(c), file=file)
+        while (HERE / "asked").read_text().count("\\n") == 3 and not (HERE / "go").exists(): time.sleep(0.05)
+        return (a.astype(np.uint32) * b).sum(1, np.uint32)
+"""
+
+
+def test_a_capture_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slow.py").write_text(SLOW)
+    arguments = ["capture", "--impl", "py:slow:Slow", "-o", "a.jsonl.gz"]
+    command = [sys.executable, "-m", "fp8ref", *arguments]
+    asked, part = tmp_path / "asked", tmp_path / "part-a.blocks"
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (asked.exists() and asked.read_text().count("\n") == 3) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    first.kill()  # in the third call
+    first.wait()
+    (tmp_path / "go").touch()
+    part.write_bytes(part.read_bytes()[:-3])  # the second answer is torn
+    asked.unlink()
+    assert run(*arguments, "--seed", 1).returncode == 4
+    assert run(*arguments).returncode == 0
+    capture = captures.read(tmp_path / "a.jsonl.gz")
+    again = [int(n) for n in asked.read_text().split()]
+    whole = again[0]  # of a call
+    assert sum(again) == capture.count - whole  # all but the first call's
+    assert not part.exists()
+    a, b, _ = capture.operands
+    assert np.array_equal(capture.answers, (a.astype(np.uint32) * b).sum(1, np.uint32))
 
 
 @pytest.mark.parametrize(

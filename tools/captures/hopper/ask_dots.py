@@ -22,11 +22,11 @@ from typing import Any
 
 import draws
 import numpy as np
-from blocks import Appending
 from draws import BLOCK
 
 import fp8ref
 from fp8ref.adapters.base import Adapter, Broken, Unavailable, Unsupported
+from fp8ref.adapters.blocks import Appending
 from fp8ref.adapters.connect import connect
 from fp8ref.cases.answers import expect
 from fp8ref.cases.dots import is_product, length, model_of, scale_type, with_length

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from blocks import Appending
 from draws import Codes
 from shapes import BLOCKS, ROW, SEED, TENSOR, Product, products
 
 import fp8ref
+from fp8ref.adapters.blocks import Appending
 
 DTYPES = {"e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2", "f16": "float16", "bf16": "bfloat16", "f32": "float32"}
 

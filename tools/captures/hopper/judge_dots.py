@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import blocks
 import draws
 import numpy as np
 from draws import BLOCK, Codes
 
+from fp8ref.adapters import blocks
 from fp8ref.cases.answers import expect, is_nan
 from fp8ref.cases.dot_cases import Cases
 from fp8ref.cases.dots import model_of

@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import blocks
 import numpy as np
 from draws import Codes
 from numpy.typing import NDArray
 from shapes import BLOCK, BLOCKS, ROW, SEED, TENSOR, Product
 
+from fp8ref.adapters import blocks
 from fp8ref.arrays import encode, matmul
 from fp8ref.arrays.conversion import FLOAT_DTYPES
 from fp8ref.fast.units import fma

@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import blocks
 import judge_dots
 import numpy as np
 from draws import CLASSES
 
-from fp8ref.adapters import captures
+from fp8ref.adapters import blocks, captures
 from fp8ref.adapters.captures import Capture
 from fp8ref.cases.dot_cases import PROBES
 from fp8ref.cases.dots import is_product, scale_type
@@ -140,8 +139,8 @@ def text(files: list[Path], each: int) -> str:
         *("\n".join(f"- {key}: {value}" for key, value in source) for source in sources),
         "## How they were taken",
         f"By `tools/captures/hopper` (its README has the commands): of each operation up to {each} cases of every\n"
-        f"kind that was asked, evenly chosen, and all named probes. Products were asked {', '.join(CLASSES)}; everything\n"
-        "else that was asked is drawn again by the same commands.",
+        "kind that was asked, evenly chosen, and all named probes; everything else is drawn again by the same commands.\n"
+        f"Products were asked {', '.join(CLASSES)}.",
         "## Replay",
         "```sh\nfor file in vectors/captures/*.jsonl.gz; do fp8ref check --impl replay:$file; done\n"
         "fp8ref identify --impl replay:vectors/captures/FILE\n```",

@@ -82,12 +82,14 @@ class Appending:
         self.path = path
         line = json.dumps({"fp8ref": "blocks", **header}, sort_keys=True).encode() + b"\n"
         self.known: list[dict[str, Any]] = []
+        self.contents: list[bytes] = []  # of the records that were there already
         if path.exists() and b"\n" in path.read_bytes()[:LONGEST]:
             found = read(path)
             if json.dumps(found.header, sort_keys=True).encode() + b"\n" != line:
                 differ = sorted(k for k in {**found.header, **header} if found.header.get(k) != header.get(k))
                 raise ValueError(f"{path} has another {', '.join(differ)}: name another folder, or remove it")
             self.known = [record for record, _ in found.records]
+            self.contents = [content for _, content in found.records]
             os.truncate(path, path.stat().st_size - found.torn)
             self._file = path.open("ab")
         else:
