@@ -1,0 +1,164 @@
+"""Readers of files: vectors in every form, manifests, captures, run records, certificates, expected failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fp8ref.adapters import captures as captured
+from fp8ref.adapters.base import Unavailable, Unsupported
+from fp8ref.adapters.replay import Replay
+from fp8ref.check import expected as known
+from fp8ref.report import certificate, record
+from fp8ref.report.renderers import RENDERERS
+from fp8ref.systems.fp8_bert.files import read_safetensors
+from fp8ref.vectors import manifest as directory
+from fp8ref.vectors.files import found_in, sections_of, write_file
+from fp8ref.vectors.forms import FORMS
+from fp8ref.vectors.section import Block, Section
+from fp8ref.vectors.source import open_source
+from fp8ref.vectors.verify import Tally, verify
+
+from .guard import Fault, folder
+from .words import same, write
+
+REPLAY_ERRORS = (ValueError, Unavailable, Unsupported)
+Sections = list[tuple[Section, Block]]
+
+
+# -- vectors -----------------------------------------------------------------------------------------------------------
+def vectors(name: str) -> Callable[[bytes], None]:
+    """A file of that name is verified; what it holds is written as JSON lines, and read again."""
+
+    def read(data: bytes) -> None:
+        _verified(write(name, data))
+
+    return read
+
+
+def memh(data: bytes) -> None:
+    """The sidecar on the first line, then the words."""
+    sidecar, _, text = data.partition(b"\n")
+    write("x.memh.json", sidecar)
+    _verified(write("x.memh", text))
+
+
+def _verified(path: Path) -> None:
+    source = open_source(path)
+    with source.file:
+        verify(found_in(source), source.at, Tally())
+    found = held(path)
+    if not found or any(block.size == 0 for _, block in found):
+        return
+    copy = folder() / "copy.jsonl"
+    write_file(copy, FORMS["jsonl"], ((section, iter([block])) for section, block in found), force=True)
+    if not alike(held(copy), found):
+        raise Fault("what was written as JSON lines is read as something else")
+
+
+def held(path: Path) -> Sections:
+    """Sections and their cases, joined."""
+    source = open_source(path)
+    with source.file:
+        return [(section, Block.joined(list(blocks))) for section, blocks in sections_of(found_in(source))]
+
+
+def alike(found: Sections, wanted: Sections) -> bool:
+    """Are the operations and all codes the same?"""
+    if [s.operation.id for s, _ in found] != [s.operation.id for s, _ in wanted]:
+        return False
+    return all(
+        np.array_equal(x, y)
+        for (_, a), (_, b) in zip(found, wanted)
+        for x, y in zip((*a.operands, a.result, a.status), (*b.operands, b.result, b.status))
+        if x is not None and y is not None
+    )
+
+
+def manifest(data: bytes) -> None:
+    """A manifest beside the one file ``add.jsonl``; its own hash is made right, so that the rest of it is read."""
+    place = folder() / "shipped"
+    place.mkdir(exist_ok=True)
+    try:
+        found = json.loads(data)
+        if isinstance(found, dict):
+            found.pop("sha256", None)
+            data = directory._sealed(found)
+    except (ValueError, RecursionError):
+        pass
+    (place / directory.NAME).write_bytes(data)
+    beside = place / "add.jsonl"
+    if not beside.exists():
+        from . import seeds
+
+        beside.write_bytes(seeds.shipped())
+    for entry in directory.read(place)["files"]:
+        for said in entry.get("sections", []):
+            said["operation"], said["selection"]
+    directory.check(place)
+
+
+# -- captures ----------------------------------------------------------------------------------------------------------
+def captures(data: bytes) -> None:
+    path = write("x.capture.jsonl", data)
+    found = captured.read(path)
+    same(captured.header_of(path)[:2], (found.operation, found.count), "the header of a capture")
+    copy = folder() / "copy.capture.jsonl.gz"
+    captured.write(copy, found)
+    again = captured.read(copy)
+    same((again.operation, again.source), (found.operation, found.source), "a capture that was written")
+    if not all(
+        np.array_equal(x, y) for x, y in zip((*found.operands, found.answers), (*again.operands, again.answers))
+    ):
+        raise Fault("the codes of a capture that was written are others")
+    replay = Replay(str(path))
+    replay.identify(), replay.capabilities(), replay.source(found.operation)
+    if found.count:
+        answers = replay.run(found.operation, *found.operands)
+        if not np.array_equal(answers, found.answers):
+            raise Fault("a replay answers otherwise than its capture")
+
+
+# -- documents of the checker ------------------------------------------------------------------------------------------
+def records(data: bytes) -> None:
+    path = write("run.jsonl.gz" if data[:2] == b"\x1f\x8b" else "run.jsonl", data)
+    document = record.read(path)
+    for name, renderer in RENDERERS.items():
+        renderer.render([document]).encode()
+        if name == "json":
+            same(json.loads(renderer.render([document])), json.loads(json.dumps(document)), "a record as JSON")
+
+
+def certificates(data: bytes) -> None:
+    path = write("proof.json", data)
+    found = certificate.read(path)
+    path.write_text(found.text(), encoding="utf-8")
+    same(certificate.read(path), found, "a certificate that was written")
+    certificate.sample(found, 0.5, 1)
+
+
+def expected(data: bytes) -> None:
+    """TOML, or JSON where it begins with a brace."""
+    path = write("known.json" if data.lstrip()[:1] == b"{" else "known.toml", data)
+    found = known.load(path)
+    plain = [_without_place(entry) for entry in found.entries]
+    for name, make in (("copy.toml", known.written), ("copy.json", known.as_json)):
+        copy = write(name, make(found.entries, "x 1").encode())
+        same([_without_place(entry) for entry in known.load(copy).entries], plain, f"{name} of expected failures")
+    from . import seeds
+
+    found.judge(seeds.report())
+    found.stale(["convert/f32/e4m3fn/rne.sat"])
+
+
+def _without_place(entry: known.Entry) -> dict[str, Any]:
+    return {name: value for name, value in vars(entry).items() if name != "place"}
+
+
+def weights(data: bytes) -> None:
+    for tensor in read_safetensors(write("model.safetensors", data)).values():
+        tensor.sum()
