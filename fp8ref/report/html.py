@@ -95,8 +95,8 @@ def _severities(verdicts: set[Verdict]) -> list[tuple[str, str]]:
     found = [
         (name, told) for name, told, some in SEVERITIES if verdicts & set(some) and name not in ("pass", "departs")
     ]
-    if found and found[0][0] == "all":
-        return found
+    if not found or found[0][0] == "all":  # nothing was judged, or nothing stands out
+        return found or [("all", "everything")]
     return [*found[:1], ("departs", "every departure"), *found[1:-1], ("pass", "what conforms"), found[-1]]
 
 

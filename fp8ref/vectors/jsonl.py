@@ -209,11 +209,11 @@ class _Reading:
     def end(self, count: Any, sha256: Any, where: str) -> None:
         """Compare with what was announced."""
         if self.seen != count:
-            raise Unreadable(f"{where}: {count} cases are announced, {self.seen} are there: is the file torn?")
+            raise Unreadable(f"{where}: {count!r:.40} cases are announced, {self.seen} are there: is the file torn?")
         if sha256 is not None and self.digest.hexdigest() != sha256:
             raise Unreadable(
                 f"{self.where}: the {count} case lines after this header hash to {self.digest.hexdigest()[:16]}..., "
-                f"announced is {str(sha256)[:16]}...: a line was changed, moved, lost or repeated"
+                f"announced is {ascii(str(sha256)[:16])[1:-1]}...: a line was changed, moved, lost or repeated"
             )
 
 
