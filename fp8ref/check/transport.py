@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..cases.dots import operand_types, shapes
 from ..cases.operation import Operation, carrier_dtype
+from ..spec.words import one_line
 from .layout import ELEMENT, OPERANDS, REGIONS, Slot, extent, slots
 
 Codes = NDArray[Any]
@@ -241,7 +242,7 @@ def _are_texts(x: Any, kind: type) -> bool:
 
 def _one_line(said: object) -> str:
     """Somebody's words, fit for a verdict."""
-    return "".join(c if c.isprintable() else " " for c in str(said)[:MAX_REASON]).strip() or "no reason given"
+    return one_line(str(said).strip(), MAX_REASON) or "no reason given"
 
 
 def _kill_descendants(session: int) -> None:

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-LONGEST = 700  # characters of a refusal
+from ..spec.words import one_line
 
 
 class BadInput(click.ClickException):
@@ -16,10 +16,7 @@ class BadInput(click.ClickException):
     exit_code = 4
 
     def __init__(self, message: str) -> None:
-        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
-        if len(line) > LONGEST:
-            line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
-        super().__init__(line)
+        super().__init__(one_line(message))
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"Error: {self.format_message()}", file=file, err=file is None)

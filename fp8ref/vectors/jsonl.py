@@ -213,7 +213,7 @@ class _Reading:
         if sha256 is not None and self.digest.hexdigest() != sha256:
             raise Unreadable(
                 f"{self.where}: the {count} case lines after this header hash to {self.digest.hexdigest()[:16]}..., "
-                f"announced is {ascii(str(sha256)[:16])[1:-1]}...: a line was changed, moved, lost or repeated"
+                f"announced is {str(sha256)[:16]}...: a line was changed, moved, lost or repeated"
             )
 
 

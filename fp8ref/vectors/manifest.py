@@ -133,7 +133,7 @@ def read(directory: Path) -> dict[str, Any]:
         raise Unreadable(f"{path}: field sha256 is not the hash of the other fields: the manifest was changed")
     version = str(found.get("version"))
     if version != VERSION:
-        raise Unreadable(f"{path}: vectors of version {ascii(version[:20])[1:-1]}; this version makes {VERSION}")
+        raise Unreadable(f"{path}: vectors of version {version[:20]}; this version makes {VERSION}")
     files = found.get("files")
     if not isinstance(files, list) or not all(_is_entry(entry) for entry in files):
         raise Unreadable(f"{path}: files is a list of objects with name, form, sha256, size and sections")

@@ -75,7 +75,7 @@ def _array(
         try:
             found_shape, fortran, found_dtype = _npy_header(file)
         except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
-            raise Unreadable(f"{where}: no array of numpy: {ascii(str(error))[1:-1]:.200}") from None
+            raise Unreadable(f"{where}: no array of numpy: {error}") from None
         if dtype is None:
             if found_dtype.kind != "U" or found_dtype.itemsize > 4 * LONGEST_HEADER:
                 raise Unreadable(f"{where}: the header is text, not {found_dtype}")

@@ -79,7 +79,7 @@ def read(source: Source) -> Iterator[Found]:
         table = file.read()
         found = {c.name: _values(table.column(c.name), c, expected_shape(section, c), name) for c in columns}
     except (pa.ArrowException, OSError) as error:
-        reason = ascii(str(error).partition("\n")[0])[1:-1][:200]
+        reason = str(error).partition("\n")[0]
         raise Unreadable(f"{name}: no Parquet file, or a damaged one: {reason}") from None
     yield found_of(section, sha256, found, name)
 

@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from ..spec.words import one_line
 from .section import Block, Section
 
 LONGEST_LINE = 1 << 20
@@ -22,7 +23,10 @@ PIECE = 1 << 20
 
 
 class Unreadable(ValueError):
-    """What is no vector file, or is a damaged one: the place, what is wrong, and what would be right."""
+    """What is no vector file, or is a damaged one: the place, what is wrong, and what would be right; in one line."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(one_line(said))
 
 
 Details = tuple[tuple[str, ...] | None, tuple[str, ...] | None]
