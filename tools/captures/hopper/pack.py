@@ -139,8 +139,8 @@ def text(files: list[Path], each: int) -> str:
         *("\n".join(f"- {key}: {value}" for key, value in source) for source in sources),
         "## How they were taken",
         f"By `tools/captures/hopper` (its README has the commands): of each operation up to {each} cases of every\n"
-        "kind that was asked, evenly chosen, and all named probes; everything else is drawn again by the same commands.\n"
-        f"Products were asked {', '.join(CLASSES)}.",
+        "kind that was asked, evenly chosen, and all named probes; everything else is drawn again by the same\n"
+        f"commands.  Products were asked {', '.join(CLASSES)}.",
         "## Replay",
         "```sh\nfor file in vectors/captures/*.jsonl.gz; do fp8ref check --impl replay:$file; done\n"
         "fp8ref identify --impl replay:vectors/captures/FILE\n```",

@@ -1,52 +1,69 @@
 #!/usr/bin/env bash
-# One stage of a capture session:  run.sh STAGE FOLDER [IMPL]
-#   units     captures of every instruction
-#   identify  which accumulator each of them has
+# One stage of a device session:  run.sh STAGE FOLDER [SECONDS]
+#   machine   what the machine is: driver, CUDA, packages
+#   units     captures of every instruction, probes first; the layouts are proved on the way
+#   random    10^6 drawn products of every matrix instruction and 10^5 of every class, kept by the block
+#   shapes    torch._scaled_mm in every recipe at 20 shapes, tiles of the results
 #   exhaust   every float32, float16 and bfloat16 through cvt and the header, with certificates
-#   random    products at level 3 under several seeds, judged on the spot
-#   scaled    torch._scaled_mm and tl.dot: captures and verdicts
-# IMPL in place of the device rehearses a stage anywhere: run.sh units out mini:dot-correct
+#   identify  which accumulator each unit has, found without prior knowledge
+#   library   torch's and Triton's casts and dot products as captures
+#   speed     how long a check of a million cases takes
+# A stage that was cut off goes on with the same command.  A rehearsal without a device:
+#   UNDER_TEST=py:simulated:SimulatedHopper DEVICE=cpu LARGEST=64 SHARE=0.01 PYTHONPATH=tests/adapters run.sh STAGE FOLDER
 set -u
-stage=$1 out=$2 impl=${3:-cuda}
+stage=$1 out=$2 seconds=${3:-500}
+here=$(cd "$(dirname "$0")" && pwd)
+unit=${UNDER_TEST:-py:fp8ref.adapters.cuda:Cuda} device=${DEVICE:-cuda} jobs=${JOBS:-8}
+export PYTHONPATH="$(cd "$here/../../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 mkdir -p "$out"
-fp8ref() { python3 -m fp8ref "$@"; }
-each() { if [ "$impl" = cuda ]; then printf '%s\n' "${@/#/cuda,unit=}"; else echo "$impl"; fi; }  # implementations
-pack() { tar -czf "$out/$1.tar.gz" -C "$out" "$1" && rm -r "${out:?}/$1"; }                      # few files come back
+end=$((SECONDS + seconds))
+within() { local left=$((end - SECONDS)); ((left > 2)) && timeout -k 5 "$left" "$@"; }   # a command, in the time left
+fp8ref() { within python3 -m fp8ref "$@"; }
 
 case $stage in
+machine)
+  { date -u; nvidia-smi; nvidia-smi -q; nvcc --version; python3 -V; python3 -m pip list; } > "$out/machine.txt" 2>&1 ;;
 units)
-  { date -u; nvidia-smi; nvcc --version; python3 -m pip list; } > "$out/machine.txt" 2>&1
-  for one in $(each cvt header mma wgmma); do
-    fp8ref capture --impl "$one" -o "$out/captures/${one//[:,=]/_}" --timeout 120
-  done
-  pack captures ;;
-identify)
-  for one in $(each mma wgmma); do
-    for length in 32 16; do timeout 130 python3 -m fp8ref identify --impl "$one" --random 20000 "dot/*;k=$length"; done
-  done > "$out/identify.txt" 2>&1 ;;
-exhaust)
-  for format in e4m3fn e5m2; do
-    for source in f32 f16; do
-      fp8ref prove "convert/$source/$format/rne.sat" --impl "$impl" --jobs 8 --force -o "$out/${source}_$format.json"
-    done
-    for claim in convert/bf16/$format/rne.sat convert/bf16/$format/rne.nonsat; do
-      fp8ref prove "$claim" --impl "$impl" --jobs 8
-    done
+  for one in mma wgmma cvt header; do
+    fp8ref capture --impl "$unit,unit=$one" -o "$out/$one" --timeout 120
   done ;;
 random)
-  for seed in 1 2; do
-    for one in $(each mma wgmma); do
-      timeout 110 python3 -m fp8ref check --impl "$one" --level 3 --seed $seed --jobs 8 'dot/*' --force \
-        -o "$out/${one//[:,=]/_}_$seed.jsonl" | tail -40
+  for one in wgmma mma; do
+    for operands in "e4m3fn" "e5m2" "*f16"; do  # side by side: most of the time goes into drawing and laying out
+      within python3 "$here/ask_dots.py" --impl "$unit,unit=$one" -o "$out/$one" --share "${SHARE:-1}" \
+        --seconds $((seconds - 15)) "dot/$operands.${ONLY:-*}" &
     done
   done
-  mkdir "$out/runs" && mv "$out"/*.jsonl "$out"/*.meta.json "$out/runs" && pack runs ;;
-scaled)
-  for one in torch,device=cuda torch,device=cuda,product=scaled_mm_fast torch,device=cuda,product=addmm triton,device=cuda; do
-    if [ "$impl" != cuda ]; then one=$impl; fi
-    fp8ref capture --impl "$one" -o "$out/captures/${one//[:,=]/_}" --timeout 120 'dot/*' 'convert/*' 'decode/*'
-    fp8ref check --impl "$one" --timeout 120 --force -o "$out/${one//[:,=]/_}.jsonl" | tail -60
-  done > "$out/scaled.txt" 2>&1
-  pack captures ;;
+  wait ;;
+shapes)
+  within python3 "$here/ask_shapes.py" -o "$out/shapes.blocks" --device "$device" --largest "${LARGEST:-4096}" \
+    --seconds $((seconds - 15)) ;;
+exhaust)
+  for claim in f32/e4m3fn f32/e5m2 f16/e4m3fn f16/e5m2; do
+    for key in '' ';negative=zero'; do
+      file="$out/${claim//\//_}${key:+_relu}.json"
+      if [ -n "${QUICK:-}" ] && [ "${claim%%/*}" = f32 ]; then continue; fi
+      [ -e "$file" ] || fp8ref prove "convert/$claim/rne.sat$key" --impl "$unit,unit=cvt" --jobs "$jobs" -o "$file"
+    done
+  done 2>&1 | tee -a "$out/exhaust.txt"
+  for claim in bf16/e4m3fn/rne.sat bf16/e4m3fn/rne.nonsat bf16/e5m2/rne.sat bf16/e5m2/rne.nonsat; do
+    fp8ref prove "convert/$claim" --impl "$unit,unit=header" --jobs "$jobs"
+  done 2>&1 | tee -a "$out/exhaust.txt" ;;
+identify)
+  for one in wgmma mma; do
+    for length in 32 16; do fp8ref identify --impl "$unit,unit=$one" --random "${RANDOM_CASES:-20000}" "dot/*;k=$length"; done
+  done 2>&1 | tee "$out/identify.txt" ;;
+library)
+  for one in torch:Torch torch:Torch,product=scaled_mm_fast torch:Torch,product=addmm triton:Triton; do
+    name="py:fp8ref.adapters.${one%%,*}" options=${one#"${one%%,*}"}
+    fp8ref capture --impl "$name,device=$device$options" -o "$out/$(tr ':,=' '___' <<< "$one")" --timeout 120 \
+      'dot/*' 'convert/*' 'decode/*'
+  done ;;
+speed)
+  for claim in 'convert/f32/e4m3fn/rne.sat' 'dot/e4m3fn.e4m3fn/f32/*;k=32'; do
+    name="$out/speed_${claim%%/*}"
+    fp8ref check --impl "$unit,unit=$([ "${claim%%/*}" = dot ] && echo wgmma || echo cvt)" --level 2 --force \
+      -o "$name.jsonl" "$claim" | tail -20
+  done ;;
 *) echo "unknown stage $stage" >&2; exit 4 ;;
 esac

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Judge what came back, anywhere:  judge.sh FOLDER [options of judge.py]
+here=$(cd "$(dirname "$0")" && pwd)
+export PYTHONPATH="$(cd "$here/../../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}"
+exec python3 "$here/judge.py" "$@"
