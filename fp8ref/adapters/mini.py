@@ -18,8 +18,8 @@ from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.operation import Operation
 from . import mini_answers as a
 from . import mini_arithmetic as c
-from . import mini_constants, mini_dots, mini_scales
-from .base import Codes
+from . import mini_constants, mini_dots, mini_scales, mini_unruly
+from .base import Adapter, Codes
 from .mini_answers import both, constant, instead, overflow, right, rounding, signed, when, within
 
 SAT, NONSAT = "convert/f32/e4m3fn/rne.sat", "convert/f32/e5m2/rne.nonsat"
@@ -54,12 +54,12 @@ class Mini:
         return self.answer(op, *operands)
 
 
-def connect(
-    name: str = "", **options: str
-) -> Mini | mini_dots.MiniDots | mini_scales.MiniScales | mini_constants.MiniConstants:
+def connect(name: str = "", **options: str) -> Adapter:
     """The miniature of a name.  Raises ValueError for any other, with the nearest."""
     if name.startswith("dot-"):
         return mini_dots.connect(name, **options)
+    if name in mini_unruly.UNRULY:
+        return mini_unruly.connect(name, MINIS[mini_unruly.UNRULY[name].twin], **options)
     if options:
         raise ValueError(f"miniature {name!r} has no options")
     if name in mini_scales.SCALE_MINIS:
@@ -67,7 +67,7 @@ def connect(
     if name in mini_constants.CONSTANT_MINIS:
         return mini_constants.connect(name)
     if name not in MINIS:
-        every = [*MINIS, *mini_scales.SCALE_MINIS, *mini_constants.CONSTANT_MINIS]
+        every = [*MINIS, *mini_scales.SCALE_MINIS, *mini_constants.CONSTANT_MINIS, *mini_unruly.UNRULY]
         near = difflib.get_close_matches(name, every, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(every)}"
         raise ValueError(f"unknown miniature {name!r}; {hint}")

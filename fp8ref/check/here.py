@@ -25,10 +25,14 @@ class Here(Session):
         self.connectable = "py:here:Here"  # a name of no replay
         identity = {str(key): str(value) for key, value in adapter.identify().items()}
         self.hello = Hello(identity, tuple(map(str, adapter.capabilities())))
+        self.mishaps = []
         self._asked: tuple[Operation, Sequence[Call]] | None = None
 
     def close(self) -> None:
         """Nothing is to be ended."""
+
+    def rest(self) -> None:
+        """Nothing is to be started again."""
 
     def send(self, op: Operation, calls: Sequence[Call]) -> None:
         self._asked = op, calls

@@ -18,6 +18,7 @@ ELEMENT = 8  # bytes reserved for an element of any carrier
 OPERANDS = 5  # regions for operands; then one for result codes and one for status
 REGIONS = OPERANDS + 2
 ALIGNED = 512  # elements: slots begin at a page
+DONE, HEADER = 0, 4096  # bytes: where the child counts the calls that it has answered; where the regions begin
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,15 @@ class Slot:
     ) -> NDArray[Any]:
         """The call's view of a region of ``capacity`` elements, as an array of a shape."""
         layout = LAYOUTS[self.layout]
-        offset = (region * capacity + self.start) * ELEMENT
+        offset = HEADER + (region * capacity + self.start) * ELEMENT
         n = math.prod(shape)
         whole = np.frombuffer(arena, dtype, span(layout, n), offset)
         return (whole[::-1] if layout.step < 0 else whole[layout.start :: layout.step][:n]).reshape(shape)
+
+
+def arena_size(capacity: int) -> int:
+    """Bytes of memory that are shared with the child: the header, then regions of ``capacity`` elements."""
+    return HEADER + REGIONS * capacity * ELEMENT
 
 
 @lru_cache(maxsize=256)

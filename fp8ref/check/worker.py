@@ -6,6 +6,7 @@ print: the parent (``transport.py``) turns each of these into a verdict.  Nothin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -19,7 +20,7 @@ from ..adapters.base import Adapter, Broken, Documented, Unavailable, Unsupporte
 from ..adapters.connect import connect
 from ..cases.dots import operand_types, shapes
 from ..cases.operation import Operation, carrier_dtype
-from .layout import ELEMENT, OPERANDS, REGIONS, Slot
+from .layout import DONE, OPERANDS, Slot, arena_size
 
 MAX_REASON = 500
 
@@ -28,6 +29,7 @@ def main() -> None:
     """``python -m fp8ref.check.worker CONNECTABLE READ_FD WRITE_FD ARENA_FD CAPACITY``"""
     text, read_fd, write_fd, arena_fd, capacity = sys.argv[1], *map(int, sys.argv[2:6])
     with os.fdopen(read_fd, "rb") as questions, os.fdopen(write_fd, "wb") as answers:
+        _prepare_to_die()
         try:
             adapter = connect(text)
             _say(answers, _hello(adapter))
@@ -37,9 +39,19 @@ def main() -> None:
         except BaseException as error:
             _say(answers, {"failed": f"{type(error).__name__}: {_reason(error)}", "usage": False})
             return
-        arena = mmap.mmap(arena_fd, REGIONS * capacity * ELEMENT)
+        arena = mmap.mmap(arena_fd, arena_size(capacity))
         for line in questions:
             _say(answers, _answer(adapter, json.loads(line), arena, capacity))
+
+
+def _prepare_to_die() -> None:
+    """No core files; and where memory runs out, the system ends this process, not the checker."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def _hello(adapter: Adapter) -> dict[str, Any]:
@@ -54,6 +66,7 @@ def _hello(adapter: Adapter) -> dict[str, Any]:
 
 def _answer(adapter: Adapter, question: dict[str, Any], arena: mmap.mmap, capacity: int) -> dict[str, Any]:
     op = Operation.parse(question["op"])
+    counter = np.frombuffer(arena, np.int64, 1, DONE)  # the parent reads it when this process is dead
     done = 0
     for start, size, layout, n in question["calls"]:
         slot = Slot(start, size, layout)
@@ -65,6 +78,7 @@ def _answer(adapter: Adapter, question: dict[str, Any], arena: mmap.mmap, capaci
         if failed:
             return {**failed, "call": done}
         done += 1
+        counter[0] = done
     return {"done": done}
 
 

@@ -82,7 +82,7 @@ while True: time.sleep(0.1)
     ):
         session.ask(Operation.parse("e5m2_sqrt"), [([CODES], "plain")])
     pids = [int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()]
-    assert len(pids) == 2
+    assert len(pids) >= 2  # of each try
     deadline = time.monotonic() + 5
     while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
