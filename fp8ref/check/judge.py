@@ -30,8 +30,8 @@ Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 SAMPLE = 1 << 13  # cases on which behaviours are sorted out first
 FEW_TUPLES = 1021  # the same for several operands; a prime, so that neighbours differ in every operand
-SHARD = 16  # blocks of a sweep asked together: 2^24 cases
-KEPT = 256  # wrong answers kept of each shard of a sweep, for the diagnosis; all are counted
+SHARD = 4  # blocks of a sweep asked together: 2^22 cases
+KEPT = 64  # wrong answers kept of each shard of a sweep, for the diagnosis; all are counted
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import md
 
-from fp8ref.report import record
+from fp8ref.report import certificate, record
 
 
 def pages(docs: Path) -> dict[str, str]:
@@ -18,11 +20,36 @@ def pages(docs: Path) -> dict[str, str]:
         "results/bench.md": bench(_read(data / "bench.json")),
         "results/runs.md": "\n".join(run(path) for path in sorted((data / "runs").glob("*.jsonl")))
         or "No run is recorded here yet.\n",
+        "results/proofs.md": proofs(data / "proofs"),
     }
 
 
 def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+# -- certificates -----------------------------------------------------------------------------------------------------
+def proofs(folder: Path) -> str:
+    """A row for each certificate: whose answers, which operations, how many inputs, and what the proof took."""
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        return "No certificate is kept here yet.\n"
+    took = tomllib.loads((folder / "times.toml").read_text(encoding="utf-8"))
+    rows = []
+    for path in paths:
+        found = certificate.read(path)
+        modes: defaultdict[str, list[str]] = defaultdict(list)
+        for proof in found.proofs:
+            what, _, mode = proof.claim.op.id.rpartition("/")
+            modes[what if proof.claim.op.mode else proof.claim.op.id].append(mode if proof.claim.op.mode else "")
+        asked = "<br>".join(
+            md.code(what)
+            + (f" in {len(some)} modes" if len(some) > 3 else "".join(f", {md.code(m)}" for m in some if m))
+            for what, some in modes.items()
+        )
+        who = " ".join(found.identity.get(key, "") for key in ("name", "version"))
+        rows.append([md.code(path.name), who, asked, f"{found.cases:,}", took[path.stem]])
+    return md.table(["certificate", "answers of", "operations", "inputs", "time"], rows, [3])
 
 
 # -- planted faults ---------------------------------------------------------------------------------------------------
