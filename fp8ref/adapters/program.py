@@ -191,12 +191,20 @@ class Program:
         return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
     def _ended(self, code: int, reader: Reader) -> str:
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         return f"{reader.told()}, then the program {how}{self._words()}"
 
     def _words(self) -> str:
         words = self.last_words()
         return f": {words}" if words else ""
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal; its number where Python knows none, as of the real-time ones."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _read(fd: int) -> bytes | None:

@@ -7,7 +7,6 @@ import json
 import mmap
 import os
 import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..adapters.program import signal_name
 from ..cases.dots import operand_types, shapes
 from ..cases.operation import Operation, carrier_dtype
 from ..spec.words import one_line
@@ -318,7 +318,7 @@ class Session:
         if code is None:
             how = "closed the pipe of its answers"
         elif code < 0:
-            how = f"killed by {signal.Signals(-code).name}"
+            how = f"killed by {signal_name(-code)}"
         else:
             how = f"its process ended with exit code {code}"
         raise Crashed(how + (f": {last}" if last else ""))

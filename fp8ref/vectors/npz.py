@@ -41,14 +41,14 @@ def read(source: Source) -> Iterator[Found]:
     raw = source.whole(MOST_BYTES)
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            yield _found(archive, source.name)
+            yield _found(archive, source.name, len(raw))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise Unreadable(f"{source.name}: no numpy archive, or a damaged one: {error}") from None
 
 
-def _found(archive: zipfile.ZipFile, name: str) -> Found:
+def _found(archive: zipfile.ZipFile, name: str, packed: int) -> Found:
     text = _array(archive, name, "header", None, ())
-    section, sha256 = announced(str(text), f"{name}: field header")
+    section, sha256 = announced(str(text), f"{name}: field header", packed)
     wanted = ["header", *(column.name for column in case_columns(section))]
     stray = [member for member in archive.namelist() if member.removesuffix(".npy") not in wanted]
     if stray or len(archive.namelist()) != len(wanted):

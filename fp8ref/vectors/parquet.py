@@ -66,7 +66,7 @@ def read(source: Source) -> Iterator[Found]:
         text = (file.schema_arrow.metadata or {}).get(KEY)
         if text is None:
             raise Unreadable(f"{name}: field header: the file has no metadata {KEY.decode()!r}")
-        section, sha256 = announced(text.decode(errors="replace"), f"{name}: field header")
+        section, sha256 = announced(text.decode(errors="replace"), f"{name}: field header", len(raw))
         columns = case_columns(section)
         if file.schema_arrow.names != [c.name for c in columns]:
             raise Unreadable(f"{name}: columns {', '.join(file.schema_arrow.names)[:80]}; wanted are "

@@ -20,6 +20,7 @@ from .source import Found, Unreadable
 
 MOST_BYTES = 1 << 30  # of all the arrays of a table that is read
 LONGEST_HEADER = 1 << 20
+HARMLESS, RATIO = 1 << 26, 2000  # bytes that any file may unpack to; and so many for each of its own beyond
 
 
 def numbered(path: Path, sections: Sections) -> Iterator[tuple[Path, Section, Iterator[Block]]]:
@@ -72,8 +73,11 @@ def header_text(section: Section, table: dict[str, NDArray[Any]]) -> str:
     return json.dumps(header(section, digest(table)), separators=(",", ":"))
 
 
-def announced(text: str, where: str) -> tuple[Section, str]:
-    """The section of a table's header, and the hash that it announces.  Raises Unreadable."""
+def announced(text: str, where: str, packed: int) -> tuple[Section, str]:
+    """The section of a table's header, and the hash that it announces, in a file of ``packed`` bytes.
+
+    Raises Unreadable, also where so much is announced that it would be a bomb.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -86,6 +90,8 @@ def announced(text: str, where: str) -> tuple[Section, str]:
     size = sum(c.elements * c.dtype.itemsize for c in case_columns(section))
     if section.count * size > MOST_BYTES:
         raise Unreadable(f"{where}: announces {section.count} cases, more than {MOST_BYTES} bytes; take jsonl")
+    if section.count * size > max(HARMLESS, RATIO * packed):
+        raise Unreadable(f"{where}: announces {section.count * size} bytes of cases in a file of {packed}: a bomb?")
     return replace(section, coverpoints=()), sha256
 
 

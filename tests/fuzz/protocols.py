@@ -38,10 +38,13 @@ class _Ended:
         os.write(answers, said)
         self._questions = os.dup(questions)  # so that asking is no error
 
-    def wait(self) -> int:
+    def wait(self, timeout: float = 0) -> int:
         if self._questions >= 0:
             os.close(self._questions)
             self._questions = -1
+        return 0
+
+    def poll(self) -> int:
         return 0
 
 
@@ -54,7 +57,8 @@ def worker(data: bytes) -> None:
     with (
         mock.patch.object(transport.subprocess, "Popen", start),
         mock.patch.object(transport, "CAPACITY", 1 << 12),
-        mock.patch.object(transport, "_kill_descendants"),
+        mock.patch.object(transport, "Guard"),
+        mock.patch.object(transport, "end_session"),
         Session("x", 2.0) as session,
     ):
         hello = session.hello
@@ -66,7 +70,8 @@ def worker(data: bytes) -> None:
             except ValueError as error:
                 raise NotStarted(str(error)) from None
         x = np.arange(5, dtype=np.uint32)
-        ((codes, status),) = session.ask(ASKED, [((x,), "plain")])
+        session.send(ASKED, [((x,), "plain")])
+        ((codes, status),) = session.wait(2.0)  # the first failure is told: nothing is asked again
         if codes.shape != x.shape or status is not None:
             raise Fault("an answer of another shape")
 
