@@ -1,4 +1,5 @@
-// LLVM's APFloat behind the C ABI of fp8ref.h: conversions and arithmetic of its narrow formats, in five roundings.
+// LLVM's APFloat behind the C ABI of fp8ref.h: conversions and arithmetic of its narrow formats in five
+// roundings, and their constants.
 
 #include "fp8ref.h"
 
@@ -57,6 +58,29 @@ const std::map<std::string, std::function<Status(Operands &, RoundingMode)>> ari
     {"rint", [](Operands &x, RoundingMode rm) { return x[0].roundToIntegral(rm); }},
 };
 
+// constants by numpy.finfo's names: values, and counts and exponents
+const std::map<std::string, std::function<APFloat(const llvm::fltSemantics &)>> values = {
+    {"max", [](const llvm::fltSemantics &s) { return APFloat::getLargest(s); }},
+    {"min", [](const llvm::fltSemantics &s) { return APFloat::getLargest(s, true); }},
+    {"smallest_normal", [](const llvm::fltSemantics &s) { return APFloat::getSmallestNormalized(s); }},
+    {"smallest_subnormal", [](const llvm::fltSemantics &s) { return APFloat::getSmallest(s); }},
+};
+const std::map<std::string, std::function<int64_t(const llvm::fltSemantics &)>> counts = {
+    {"bits", [](const llvm::fltSemantics &s) { return int64_t(APFloat::semanticsSizeInBits(s)); }},
+    {"nmant", [](const llvm::fltSemantics &s) { return int64_t(APFloat::semanticsPrecision(s)) - 1; }},
+    {"minexp", [](const llvm::fltSemantics &s) { return int64_t(APFloat::semanticsMinExponent(s)); }},
+    {"maxexp", [](const llvm::fltSemantics &s) { return int64_t(APFloat::semanticsMaxExponent(s)) + 1; }},
+};
+
+uint64_t constant(const std::string &name, const llvm::fltSemantics &semantics) {
+  if (counts.count(name))
+    return uint64_t(counts.at(name)(semantics));
+  bool loses = false;
+  APFloat value = values.at(name)(semantics);
+  value.convert(APFloat::IEEEdouble(), RoundingMode::NearestTiesToEven, &loses);
+  return value.bitcastToAPInt().getZExtValue();
+}
+
 size_t width(const Type &type) { return type.bits <= 8 ? 1 : type.bits / 8; }
 
 uint64_t load(const void *from, size_t i, size_t bytes) {
@@ -95,6 +119,11 @@ extern "C" const char *fp8ref_llvm_types(void) {
 extern "C" int fp8ref_run(const char *op, const void *const *operands, size_t n, void *result, uint8_t *flags) {
   const auto parts = split(split(op, ';')[0], '/');
   const auto names = split(parts[1], '.');
+  if (parts[0] == "finfo") {
+    for (size_t i = 0; i < n; i++)
+      static_cast<uint64_t *>(result)[i] = constant(parts[3], *types.at(names[0]).semantics);
+    return flags != nullptr;
+  }
   const Type &to = types.at(parts[2]);
   const auto mode = parts.size() > 3 ? roundings.at(split(parts[3], '.')[0]) : RoundingMode::NearestTiesToEven;
   const auto found = arithmetic.find(parts[0]);

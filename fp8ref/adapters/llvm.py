@@ -14,11 +14,12 @@ from ..cases.operation import WIDE, Operation
 from ..spec.catalog import get_format
 from .base import Unavailable
 from .cabi import Cabi
-from .claims import cast_claim, claims_of
+from .claims import cast_claim, claims_of, constant_claims
 from .compiled import build, find_compiler
 
 ROUNDINGS = ("rne", "rna", "rtz", "rtp", "rtn")
 ARITHMETIC = ("add", "sub", "mul", "div", "fma", "rint")
+FINFO = ("bits", "max", "maxexp", "min", "minexp", "nmant", "smallest_normal", "smallest_subnormal")
 OLDEST = 17  # the first with all five FP8 formats of the header's list
 
 
@@ -44,12 +45,15 @@ class Llvm(Cabi):
 
     def source(self, op: Operation) -> str:
         """Where the claim comes from."""
+        if op.family == "finfo":
+            return "APFloat.h: getLargest, getSmallest, getSmallestNormalized and the fields of fltSemantics"
         if op.asked.kind in ("convert", "decode"):
             return "APFloat.h: convert, rounding as named; overflow as IEEE 754, to NaN where there is no infinity"
         return f"APFloat.h: {op.family}, rounding as named; IEEE 754"
 
     def _operations(self, types: list[str]) -> Iterator[Operation]:
         narrow = [name for name in types if name not in WIDE]
+        yield from constant_claims(FINFO, narrow)
         for name in narrow:
             f = get_format(name)
             for source, rounding in product((*WIDE, *narrow), ROUNDINGS):
