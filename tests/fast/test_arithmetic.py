@@ -41,7 +41,7 @@ def any_projection(rng: random.Random, f: Format, modes: list[Rounding]) -> Proj
         rng.choice(modes),
         rng.choice(["sat", "satprop", "nonsat"]),
         rng.choice([n for n in NaN if n is not NaN.ERROR]),
-        rng.choice(list(Negative)),
+        rng.choice([n for n in Negative if f.zero or n is not Negative.ZERO]),
         rng.choice(list(Tininess)),
         rng.choice(list(SNaN)),
         rng.choice(list(Subnormal)),
