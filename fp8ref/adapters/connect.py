@@ -33,8 +33,9 @@ class Connectable:
 
     @property
     def text(self) -> str:
-        head = f"{self.kind}:{self.id}" if self.id else self.kind
-        return head + "".join(f",{key}={value}" for key, value in self.options)
+        """The text that :meth:`parse` reads as this."""
+        head = f"{self.kind}:{_escaped(self.id)}" if self.id else self.kind
+        return head + "".join(f",{key}={_escaped(value)}" for key, value in self.options)
 
     @classmethod
     def parse(cls, text: str) -> Connectable:
@@ -60,11 +61,22 @@ class Connectable:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    return re.split(rf"(?<!\\){separator}", text)
+    """The parts between the separators that no backslash escapes."""
+    parts = [""]
+    for piece in re.findall(r"\\[,:\\]|.", text, re.S):
+        if piece == separator:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
 
 
 def _plain(text: str) -> str:
     return re.sub(r"\\([,:\\])", r"\1", text)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([,\\])", r"\\\1", text)
 
 
 @lru_cache(maxsize=1)

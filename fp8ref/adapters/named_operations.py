@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ..cases.dots import is_product, shapes
 from ..cases.families import FAMILIES
-from ..cases.operation import INTEGERS, WIDE, Operation, from_testfloat
+from ..cases.operation import INTEGERS, LONGEST, WIDE, Operation, from_testfloat
 from ..cases.scales import is_scale
 from ..spec import catalog
 
@@ -25,6 +25,8 @@ def named_operations(text: str) -> list[Operation]:
     """
     found: dict[Operation, None] = {}
     for part in _JOINT.split(text):
+        if len(part) > LONGEST:
+            raise ValueError(f"op={ascii(part[:80])[1:-1]}...: an operation has at most {LONGEST} characters")
         head = part.partition(";")[0].split("/")[:3]
         ops = list(_matching(part)) if any(c in "*?[" for word in head for c in word) else [Operation.parse(part)]
         if not ops:

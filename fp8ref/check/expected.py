@@ -29,7 +29,7 @@ from .diagnose import UNEXPLAINED
 from .verdict import Finding, Report, Verdict
 
 SCHEMA = "fp8ref/expected/1"
-LARGEST = 1 << 24  # bytes of a file
+LARGEST, LONGEST = 1 << 24, 1000  # bytes of a file, characters of a text
 ENDED = (Verdict.CRASH, Verdict.TIMEOUT)
 _HEAD = {"schema", "implementation", "expected"}
 
@@ -194,6 +194,8 @@ def _entry(row: Any, place: str) -> Entry:
             raise ValueError(f"{place}: unknown key {key!r:.40}; choose from {', '.join(known)}")
         if not isinstance(value, known[key]) or isinstance(value, bool):
             raise ValueError(f"{place}: {key} is {'a number' if known[key] is int else 'a text'}, not {value!r:.80}")
+        if isinstance(value, str) and (len(value) > LONGEST or any("\ud800" <= c <= "\udfff" for c in value)):
+            raise ValueError(f"{place}: {key} is a text of at most {LONGEST} characters, not {value!r:.80}")
     for key in ("operation", "finding", "reason"):
         if not row.get(key, "").strip():
             raise ValueError(f"{place}: {key} is missing; an expected failure has operation, finding and reason")

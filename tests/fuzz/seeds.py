@@ -79,11 +79,9 @@ list formats
 list models --json
 explain scaleb/e5m2.i32/e5m2/rne.sat#3C.7F
 report run.jsonl --as junit
-prove --verify proof.json --sample 1%
 vectors list x.jsonl
 vectors verify x.jsonl --op f32_to_e4m3fn --nan bits
 vectors list
-prove --verify x --seed 9
 vectors generate f32_to_e4m3fn --as testfloat --seed 7 --rounding rtz
 vectors generate scale/f32/mxfp4/floor --select bins
 vectors generate e5m2_add --profile riscv --tininess before
