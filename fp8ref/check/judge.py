@@ -17,6 +17,7 @@ from ..cases.operation import ANY_MODE, Operation
 from ..cases.scales import is_scale
 from ..cases.selection import BLOCK, cases, sweep_blocks, sweep_size
 from ..spec.profiles import profiles_meeting
+from .crashes import Mishap
 from .diagnose import diagnose
 from .observe import LAYOUT_NAMES, Observations, observe
 from .products import judge_products
@@ -58,14 +59,15 @@ def judge(session: Session, claim: Operation, options: Options) -> Report:
 def judge_cases(session: Session, claim: Operation, options: Options) -> Report:
     """The report on the cases of the plan, before any sweep: its verdict may yet become worse."""
     report = Report(claim.id, claim.id, Verdict.PASS)
-    with misbehaviour(report):
+    with misbehaviour(session, report):
         _judge(session, claim, options, report)
     return report
 
 
 @contextmanager
-def misbehaviour(report: Report) -> Iterator[None]:
-    """What an implementation does other than answering becomes the verdict."""
+def misbehaviour(session: Session, report: Report) -> Iterator[None]:
+    """What an implementation does other than answering becomes the verdict; what it did once is kept for the end."""
+    session.mishaps.clear()
     try:
         yield
     except Declined as error:
@@ -74,6 +76,7 @@ def misbehaviour(report: Report) -> Iterator[None]:
         report.verdict, report.reason = Verdict.CRASH, str(error)
     except TimedOut as error:
         report.verdict, report.reason = Verdict.TIMEOUT, str(error)
+    report.mishaps += session.mishaps
 
 
 def _judge(session: Session, claim: Operation, options: Options, report: Report) -> None:
@@ -205,6 +208,7 @@ class Swept:
     allowed: dict[str, int] = field(default_factory=dict)
     kept: Kept | None = None  # some of the wrong answers, where the plan's cases found none
     misbehaved: tuple[Verdict, str] | None = None  # a crash or timeout, and its reason
+    mishaps: list[Mishap] = field(default_factory=list)
 
 
 def sweep_shards(report: Report, options: Options, connectable: str) -> list[tuple[int, int]]:
@@ -225,7 +229,7 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
     """
     claim, op = Operation.parse(report.claim), Operation.parse(report.op)
     swept, lost, kept = Swept(), Report(report.claim, report.op, Verdict.PASS), []
-    with misbehaviour(lost):
+    with misbehaviour(session, lost):
         for block in sweep_blocks(op, options.level, options.seed, first, count):
             session.send(claim, [(block, "plain")])
             want = expect(op, block)  # while the implementation works
@@ -241,6 +245,7 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
                 kept.append(Kept(block, got, status).taken(bad))
     if lost.verdict is not Verdict.PASS:
         swept.misbehaved = lost.verdict, lost.reason
+    swept.mishaps = lost.mishaps
     if kept:
         swept.kept = Kept.joined(kept)
         swept.kept = swept.kept.taken(_telling_ones(op, swept.kept.inputs))
@@ -262,6 +267,7 @@ def add(report: Report, swept: Swept) -> None:
     report.failed += swept.failed
     for name, count in swept.allowed.items():
         report.allowed[name] = report.allowed.get(name, 0) + count
+    report.mishaps += swept.mishaps
     if swept.misbehaved is not None and report.verdict not in (Verdict.CRASH, Verdict.TIMEOUT):
         report.verdict, report.reason = swept.misbehaved
 
@@ -287,8 +293,16 @@ def diagnose_sweep(session: Session, report: Report, options: Options, parts: Se
 
 
 def conclude(report: Report) -> Report:
-    """The report with its verdict, the counts of its finding, and the profiles it meets."""
+    """The report with its verdict, the counts of its finding, and the profiles it meets.
+
+    One that crashed or hung now and then, and answered when it was asked again, does not pass; a fault stays a fault.
+    """
     op = Operation.parse(report.op)
+    if report.mishaps and not report.reason:
+        report.reason = "; ".join(dict.fromkeys(str(mishap) for mishap in report.mishaps[:3]))
+        if report.verdict in (Verdict.PASS, Verdict.ALLOWED) and not report.failed:
+            hung = all(mishap.kind == "timeout" for mishap in report.mishaps)
+            report.verdict = Verdict.TIMEOUT if hung else Verdict.CRASH
     if not is_product(op):
         report.findings = [replace(found, count=report.failed, of=report.cases) for found in report.findings]
     if report.verdict is not Verdict.PASS:

@@ -9,12 +9,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import astuple
 from typing import Any
 
 from ..cases.operation import Operation
 from ..engines import Result, Task
 from ..engines.pack import pack, unpack
 from ..engines.task import compact
+from .crashes import Mishap
 from .judge import Kept, Options, Swept, diagnose_sweep, judge_cases, sweep
 from .transport import Hello, NotStarted, Session
 from .verdict import Finding, Report, Verdict
@@ -30,6 +32,7 @@ def session(impl: str, timeout: float) -> Iterator[Session]:
     try:
         yield found
     finally:
+        found.rest()
         idle.append(found)
 
 
@@ -104,13 +107,19 @@ def _session(argument: dict[str, Any]) -> AbstractContextManager[Session]:
 
 # -- reports and shards as JSON ---------------------------------------------------------------------------------------
 def report_json(report: Report) -> dict[str, Any]:
-    """A report with its findings."""
-    return {"report": report.as_json(), "findings": [finding.as_json() for finding in report.findings]}
+    """A report with its findings, not concluded."""
+    return {
+        "report": report.as_json(),
+        "findings": [finding.as_json() for finding in report.findings],
+        "mishaps": [astuple(mishap) for mishap in report.mishaps],
+    }
 
 
 def report_of(data: dict[str, Any]) -> Report:
     """The report of :func:`report_json`."""
-    return Report.from_json(data["report"], [Finding.from_json(found) for found in data["findings"]])
+    report = Report.from_json(data["report"], [Finding.from_json(found) for found in data["findings"]])
+    report.mishaps = [Mishap(*mishap) for mishap in data["mishaps"]]
+    return report
 
 
 def swept_json(swept: Swept) -> dict[str, Any]:
@@ -121,6 +130,7 @@ def swept_json(swept: Swept) -> dict[str, Any]:
         "allowed": swept.allowed,
         "kept": None if swept.kept is None else kept_json(swept.kept),
         "misbehaved": None if swept.misbehaved is None else list(swept.misbehaved),
+        "mishaps": [astuple(mishap) for mishap in swept.mishaps],
     }
 
 
@@ -133,6 +143,7 @@ def swept_of(data: dict[str, Any]) -> Swept:
         data["allowed"],
         None if kept is None else kept_of(kept),
         None if misbehaved is None else (Verdict(misbehaved[0]), misbehaved[1]),
+        [Mishap(*mishap) for mishap in data["mishaps"]],
     )
 
 

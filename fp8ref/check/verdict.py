@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .crashes import Mishap
 from .diagnose import Diagnosis
 
 
@@ -105,6 +106,7 @@ class Report:
     reason: str = ""  # for unsupported, crash and timeout
     findings: list[Finding] = field(default_factory=list)
     expected: str = ""  # why a crash, a timeout or a refusal was expected; for xpass, which failure was
+    mishaps: list[Mishap] = field(default_factory=list)  # until the report is concluded
 
     @property
     def passed(self) -> int:

@@ -106,7 +106,7 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
     bad = [r for r in reports if r.verdict in BAD]
     unsupported = sum(r.verdict is Verdict.UNSUPPORTED for r in reports)
     cases = sum(r.cases for r in reports)
-    failed = sum(r.failed for r in reports if r.verdict is Verdict.FAIL)
+    failed = sum(r.failed for r in bad)
     judged = len(reports) - unsupported
     rest = f" ({unsupported} unsupported)" if unsupported else ""
     if not finished:
@@ -120,7 +120,7 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
     if passed:
         rest += f"; {passed} operations expected to fail pass"
     if bad:
-        wrong = sum(r.verdict is Verdict.FAIL for r in reports)
+        wrong = sum(r.failed > 0 for r in bad)
         ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
         told = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
         return f"does not conform: {', '.join([*told, *ended])}{rest}"
