@@ -80,7 +80,8 @@ class Appending:
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path = path
-        line = json.dumps({"fp8ref": "blocks", **header}, sort_keys=True).encode() + b"\n"
+        header = {"fp8ref": "blocks", **header}
+        line = json.dumps(header, sort_keys=True).encode() + b"\n"
         self.known: list[dict[str, Any]] = []
         self.contents: list[bytes] = []  # of the records that were there already
         if path.exists() and b"\n" in path.read_bytes()[:LONGEST]:

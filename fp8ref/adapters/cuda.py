@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cases.dots import length, scale_type
+from ..cases.dots import block_of, length, scale_type
 from ..cases.operation import ANY_MODE, Operation, carrier_dtype
 from ..spec.profiles import get_profile
 from .base import Broken, Codes, Unavailable, Unsupported
@@ -36,7 +36,7 @@ MODELS: dict[str, dict[tuple[int, ...], dict[str, str]]] = {
         (8, 9): {"fp8": "ada.mma.fp8", "f16": "ampere.mma.f16", "bf16": "ampere.mma.bf16"},
         (9,): HOPPER,
         (10,): HOPPER,
-        (12,): {"fp8": "sm120.mma.fp8"},
+        (12,): {"fp8": "sm120.mma.fp8", "mx": "blackwell.mxf8f6f4"},
     },
     "wgmma": {(9,): {kind: model.replace(".mma.", ".wgmma.") for kind, model in HOPPER.items()}},
 }
@@ -70,7 +70,7 @@ class Cuda:
     def _prove(self, unit: Unit) -> None:
         """Raise Unavailable where the tiles of a kernel do not lie as they should."""
         try:
-            wrong = misplaced(unit, lambda a, b, c: self._multiply(unit, a, b, c))
+            wrong = misplaced(unit, lambda *tiles: self._multiply(unit, *tiles))
         except Broken as error:
             raise Unavailable(str(error)) from None
         if wrong:
@@ -97,7 +97,7 @@ class Cuda:
         return {**known, **{key: value for key, value in facts.items() if key != "model"}}
 
     def capabilities(self) -> Sequence[str]:
-        chained = (f"{op.id};k={unit.length * n}" for op, unit in self._products.items() for n in CHAINS)
+        chained = (_claimed(op, unit, unit.length * n).id for op, unit in self._products.items() for n in CHAINS)
         return [*self._claims.ids, *chained]
 
     def source(self, op: Operation) -> str:
@@ -116,7 +116,7 @@ class Cuda:
         native = [np.array(x, x.dtype.newbyteorder("="), order="C") for x in operands]
         if op.asked.kind == "dot":
             unit = self._unit(op)
-            return dots(unit, lambda a, b, c: self._multiply(unit, a, b, c), *native)
+            return dots(unit, lambda *tiles: self._multiply(unit, *tiles), *native)
         kernel, (x,) = self._kernel(op), native
         out = np.empty(x.shape, carrier_dtype(op.result))
         each = 1 if self._by_header(op) else 2  # elements of a thread
@@ -138,21 +138,24 @@ class Cuda:
             claim.mode: unit
             for claim, unit in self._products.items()
             if (op.family, op.operands, op.result) == (claim.family, claim.operands, claim.result)
+            and (scale_type(op) or "", block_of(op) if scale_type(op) else 0) == (unit.scale, unit.block)
         }
         if op.mode == ANY_MODE and len(alike) > 1:
             raise Unsupported(f"it has {' and '.join(u.kernel for u in alike.values())}: choose by unit=")
         found = next(iter(alike.values()), None) if op.mode == ANY_MODE else alike.get(op.mode)
-        if found is None or scale_type(op):
+        if found is None:
             raise Unsupported(f"it has no {op.id}")
         if length(op) % found.length:
             raise Unsupported(f"{found.kernel} multiplies {found.length} elements at a time, not {length(op)}")
         return found
 
-    def _multiply(self, unit: Unit, a: Codes, b: Codes, c: Codes) -> Codes:
+    def _multiply(self, unit: Unit, a: Codes, b: Codes, c: Codes, *scales: Codes) -> Codes:
+        if unit.bits == 4:  # the element of even k in the lower half of a byte
+            a, b = (x[..., ::2] | x[..., 1::2] << 4 for x in (a, b))
         tiles, words = len(a), a.shape[2] * a.itemsize // 4
         blocks, threads = (tiles, 128) if unit.rows == ROWS["wgmma"] else (-(-tiles // 4), 128)
         sizes = [np.uint32(tiles), np.uint32(words)]
-        return self._device.run(unit.kernel, blocks, threads, [a, b, c], np.empty_like(c), sizes)
+        return self._device.run(unit.kernel, blocks, threads, [a, b, c, *scales], np.empty_like(c), sizes)
 
 
 def _conversions(units: Sequence[str]) -> Iterator[tuple[Operation, str]]:
@@ -193,3 +196,21 @@ def _products(units: Sequence[str], capability: tuple[int, ...]) -> Iterator[tup
             kernel = f"{kind}_{NAMES.get(a, a)}_{NAMES.get(b, b)}_{result}"
             op = Operation("dot", (a, b), result, f"{model}.{result}" if model else ANY_MODE)
             yield op, Unit(kernel, (a, b), result, ROWS[kind])
+        if "mx" in models:
+            yield from _scaled_products(kind)
+
+
+def _scaled_products(kind: str) -> Iterator[tuple[Operation, Unit]]:
+    """Every product with block scales."""
+    mx = [(a, b, "mxf8f6f4", "mx", "e8m0fnu", 32) for a in NARROW for b in NARROW]
+    four = (("mxf4", "mx", "e8m0fnu", 32), ("mxf4nvf4", "nv", "ue4m3", 16))
+    fp4 = [("e2m1fn", "e2m1fn", *rest) for rest in four]
+    for a, b, name, suffix, scale, block in (*mx, *fp4):
+        unit = Unit(f"{kind}_{NAMES[a]}_{NAMES[b]}_f32_{suffix}", (a, b), "f32", ROWS[kind], scale, block)
+        yield Operation("dot", (a, b), "f32", f"blackwell.{name}"), unit
+
+
+def _claimed(op: Operation, unit: Unit, k: int) -> Operation:
+    """The claim of a product of so many elements."""
+    scales = {"scale": unit.scale, "block": str(unit.block)} if unit.scale else {}
+    return replace(op, keys=tuple(sorted({"k": str(k), **scales}.items())))

@@ -18,10 +18,12 @@ typedef unsigned long long u64;
 #define FP8 (__CUDA_ARCH__ >= 890)
 // FP6, FP4 and UE8M0: conversions of 10.0, 10.3 and 12.0
 #define FP6 (defined(__CUDA_ARCH_FEAT_SM100_ALL) || defined(__CUDA_ARCH_FEAT_SM103_ALL) || defined(__CUDA_ARCH_FEAT_SM120_ALL))
+#define MX defined(__CUDA_ARCH_FEAT_SM120_ALL) // block scales of mma.sync
 #define WGMMA defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #else // the host's pass only names the kernels
 #define FP8 1
 #define FP6 1
+#define MX 1
 #define WGMMA 1
 #endif
 
@@ -198,6 +200,35 @@ MMA_FP8(e5m2, e5m2)
 MMA_F32(mma_f16_f16_f32, "m16n8k16.row.col.f32.f16.f16.f32")
 MMA_F16(mma_f16_f16_f16, "m16n8k16.row.col.f16.f16.f16.f16")
 MMA_F32(mma_bf16_bf16_f32, "m16n8k16.row.col.f32.bf16.bf16.f32")
+#endif
+
+// Block scales: sa: [tile][16][steps][n] and sb: [tile][8][steps][n] bytes, n of them in a step.
+#if MX
+static __device__ inline u32 scales_of(const u8 *s, u32 n) {
+  u32 word = 0;
+  for (u32 i = 0; i < n; i++) word |= (u32)s[i] << 8 * i;
+  return word;
+}
+#define MMA_SCALED(name, instruction, n)                                                                               \
+  KERNEL name(const u32 *a, const u32 *b, const u32 *c, const u8 *sa, const u8 *sb, u32 *d, u32 tiles, u32 words) {    \
+    WARP_TILE LOAD_F32(16, 0)                                                                                          \
+    u32 steps = words / 8;                                                                                             \
+    for (u32 s = 0; s < words; s += 8)                                                                                 \
+      asm volatile("mma.sync.aligned." instruction                                                                     \
+                   " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3}, {%10}, {0, 0}, {%11}, {0, 0};"              \
+                   : "+f"(d0), "+f"(d1), "+f"(d2), "+f"(d3)                                                            \
+                   : OPERANDS, "r"(scales_of(sa + ((tile * 16 + scale_row(lane)) * steps + s / 8) * n, n)),            \
+                     "r"(scales_of(sb + ((tile * 8 + scale_column(lane)) * steps + s / 8) * n, n)));                   \
+    STORE_F32                                                                                                          \
+  }
+#define MMA_MX(a, b)                                                                                                   \
+  MMA_SCALED(mma_##a##_##b##_f32_mx, "m16n8k32.row.col.kind::mxf8f6f4.block_scale.scale_vec::1X.f32." #a "." #b ".f32.ue8m0", 1)
+MMA_MX(e4m3, e4m3)
+MMA_MX(e4m3, e5m2)
+MMA_MX(e5m2, e4m3)
+MMA_MX(e5m2, e5m2)
+MMA_SCALED(mma_e2m1_e2m1_f32_mx, "m16n8k64.row.col.kind::mxf4.block_scale.scale_vec::2X.f32.e2m1.e2m1.f32.ue8m0", 2)
+MMA_SCALED(mma_e2m1_e2m1_f32_nv, "m16n8k64.row.col.kind::mxf4nvf4.block_scale.scale_vec::4X.f32.e2m1.e2m1.f32.ue4m3", 4)
 #endif
 
 // -- wgmma: a warpgroup of four warps a tile of 64 by 8, operands in shared memory, C in the registers of D ---------------

@@ -18,6 +18,11 @@ FP8REF_FUNCTION u32 b_word(u32 lane, u32 i) { return lane % 4 + i * 4; }      //
 FP8REF_FUNCTION u32 d_row(u32 lane, u32 pair) { return lane / 4 + pair * 8; } // pair 0 or 1 of elements of C and D
 FP8REF_FUNCTION u32 d_column(u32 lane) { return lane % 4 * 2; }               // of the first element of a pair
 
+// Block scales of mma.sync, {byte-id, thread-id} {0, 0}: the first two threads of a quad have those of the two rows of A,
+// the first one those of the column of B; one 32-bit register holds a row's scales of a step, from its lowest byte on.
+FP8REF_FUNCTION u32 scale_row(u32 lane) { return lane / 4 + lane % 2 * 8; }
+FP8REF_FUNCTION u32 scale_column(u32 lane) { return lane / 4; }
+
 // wgmma: the word of row r, word w of an operand in shared memory; the two core matrices of a row group are
 // LEADING bytes apart, row groups STRIDE bytes.
 #define LEADING 128u

@@ -21,41 +21,51 @@ from .base import Broken, Codes
 COLUMNS, STEP = 8, 32  # of B; bytes of a row of A in one instruction
 LAUNCH = 1 << 25  # bytes of A in one launch
 
-# A (tiles, rows, K), B transposed (tiles, 8, K), C (tiles, rows, 8) -> D like C
-Multiply = Callable[[Codes, Codes, Codes], Codes]
+# A (tiles, rows, K), B transposed (tiles, 8, K), C (tiles, rows, 8) [scales (tiles, rows, blocks), (tiles, 8, blocks)]
+# -> D like C
+Multiply = Callable[..., Codes]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A matrix instruction: the kernel that issues it, its operands and result, the rows of its tile."""
+    """A matrix instruction: the kernel that issues it, its operands and result, the rows of its tile.
+
+    ``scale`` and ``block``: the format of its scales, and how many elements share one, where it has any.
+    """
 
     kernel: str
     operands: tuple[str, str]
     result: str
     rows: int
+    scale: str = ""
+    block: int = 0
 
     @property
-    def element(self) -> int:
-        """Bytes of an operand's element."""
-        return get_format(self.operands[0]).k // 8
+    def bits(self) -> int:
+        """Of an operand's element in registers: FP6 lies in bytes."""
+        return {4: 4, 16: 16}.get(get_format(self.operands[0]).k, 8)
 
     @property
     def length(self) -> int:
         """K of one instruction."""
-        return STEP // self.element
+        return STEP * 8 // self.bits
 
 
-def dots(unit: Unit, multiply: Multiply, a: Codes, b: Codes, c: Codes) -> Codes:
-    """The dot products of cases a (n, K), b (n, K), c (n).  Raises Broken where rows of a tile disagree."""
+def dots(unit: Unit, multiply: Multiply, a: Codes, b: Codes, c: Codes, *scales: Codes) -> Codes:
+    """The dot products of cases a (n, K), b (n, K), c (n), and scales (n, K / block) where the unit has them.
+
+    Raises Broken where rows of a tile disagree.
+    """
     n, k = a.shape
     out = np.empty(n, c.dtype)
-    size = COLUMNS * max(1, LAUNCH // (unit.rows * k * unit.element))
+    size = COLUMNS * max(1, LAUNCH * 8 // (unit.rows * k * unit.bits))
     row = np.arange(unit.rows)
     for start in range(0, n, size):
-        x, y, z = (_tiled(codes[start : start + size]) for codes in (a, b, c))
+        x, y, z, *s = (_tiled(codes[start : start + size]) for codes in (a, b, c, *scales))
         addends = np.zeros((len(z), unit.rows, COLUMNS), c.dtype)
         addends[:, row, row % COLUMNS] = z[:, row % COLUMNS]
-        d = multiply(np.ascontiguousarray(x[:, row % COLUMNS]), y, addends)
+        given = [np.ascontiguousarray(s[0][:, row % COLUMNS]), s[1]] if s else []
+        d = multiply(np.ascontiguousarray(x[:, row % COLUMNS]), y, addends, *given)
         answers = d[:, row, row % COLUMNS].reshape(len(z), -1, COLUMNS)
         first = answers[:, 0]
         differ = np.argwhere(answers != first[:, None])
@@ -90,20 +100,56 @@ def misplaced(unit: Unit, multiply: Multiply) -> str:
     a = np.zeros((rows * k, rows, k), _carrier(fa.k))
     a[np.arange(rows * k), at_row, at_k] = _integers(np.ones(1), fa.name)
     zeros = np.zeros((rows * k, rows, COLUMNS), _carrier(fd.k))
-    for digit in (places % radix, places // radix):
-        codes = (digit + 1).astype(_carrier(8)) if fb.k == 8 else _integers(digit + 1, fb.name)
+    ones = [_ones(unit, n, rows * k) for n in (rows, COLUMNS)] if unit.scale else []
+    radix = min(radix, fb.max_code)
+    for power in range(2 if radix == 100 else 4):  # digits enough for every place
+        digit = places // radix**power % radix
+        codes = (digit + 1).astype(_carrier(fb.k)) if fb.k <= 8 else _integers(digit + 1, fb.name)
         b = np.broadcast_to(codes.T, (rows * k, COLUMNS, k))
         want = zeros.copy()
         want[np.arange(rows * k), at_row] = _converted(codes, fb.name, fd.name)[at_k]
-        for tile, row, column in _wrong(multiply(a, np.ascontiguousarray(b), zeros), want):
+        for tile, row, column in _wrong(multiply(a, np.ascontiguousarray(b), zeros, *ones), want):
             return (
                 f"A is 1 at row {at_row[tile]}, k = {at_k[tile]} alone, and D has a wrong number at row {row}, column "
                 f"{column}"
             )
     no_a, no_b = (np.zeros((1, n, k), _carrier(fa.k)) for n in (rows, COLUMNS))
     c = _integers(np.arange(1, rows * COLUMNS + 1).reshape(1, rows, COLUMNS), fd.name)
-    for _, row, column in _wrong(multiply(no_a, no_b, c), c):
+    for _, row, column in _wrong(multiply(no_a, no_b, c, *(s[:1] for s in ones)), c):
         return f"A and B are zeros, and D is not C at row {row}, column {column}"
+    return _misplaced_scales(unit, multiply) if unit.scale else ""
+
+
+def _ones(unit: Unit, n: int, tiles: int) -> Codes:
+    """Scales of 1."""
+    one = _integers(np.ones(1), unit.scale)[0]
+    return np.full((tiles, n, unit.length // unit.block), one, _carrier(get_format(unit.scale).k))
+
+
+def _misplaced_scales(unit: Unit, multiply: Multiply) -> str:
+    """A scale of one row, or column, and block is 2, all others are 1; the operands are ones in that block alone."""
+    blocks = unit.length // unit.block
+    fa, fb, fd = (get_format(name) for name in (*unit.operands, unit.result))
+    for which, n in enumerate((unit.rows, COLUMNS)):
+        at, part = (index.reshape(-1) for index in np.indices((n, blocks)))
+        tiles = np.arange(at.size)
+        scales = [_ones(unit, m, at.size) for m in (unit.rows, COLUMNS)]
+        scales[which][tiles, at, part] = _integers(np.full(1, 2.0), unit.scale)[0]
+        inside = np.arange(unit.length) // unit.block == part[:, None]
+        a, b = (
+            np.repeat(np.where(inside, _integers(np.ones(1), f.name)[0], 0)[:, None], m, axis=1).astype(_carrier(f.k))
+            for f, m in ((fa, unit.rows), (fb, COLUMNS))
+        )
+        c = np.zeros((at.size, unit.rows, COLUMNS), _carrier(fd.k))
+        factor = np.ones(c.shape)
+        for tile in tiles:
+            factor[tile, at[tile] if which == 0 else slice(None), at[tile] if which else slice(None)] = 2.0
+        want = _integers(factor * unit.block, fd.name)
+        for tile, row, column in _wrong(multiply(a, b, c, *scales), want):
+            return (
+                f"the scale of {'row' if which == 0 else 'column'} {at[tile]}, block {part[tile]} is 2 alone, and D "
+                f"has a wrong number at row {row}, column {column}"
+            )
     return ""
 
 
@@ -112,7 +158,7 @@ def _wrong(got: Codes, want: Codes) -> Iterator[NDArray[np.intp]]:
 
 
 def _carrier(bits: int) -> np.dtype[np.generic]:
-    return np.dtype(f"u{bits // 8}")
+    return np.dtype(f"u{-(-bits // 8)}")
 
 
 def _integers(values: NDArray[Any], name: str) -> Codes:

@@ -20,7 +20,13 @@ from fp8ref.adapters.cuda_tiles import Unit, dots, misplaced
 from fp8ref.cases.operation import Operation
 
 FOLDER = Path(cuda.__file__).parent
-WIDTHS = {"e4m3": (8, 3, 7), "e5m2": (8, 2, 15), "f16": (16, 10, 15), "bf16": (16, 7, 127)}  # k, t, bias
+WIDTHS = {
+    "e4m3": (8, 3, 7),
+    "e5m2": (8, 2, 15),
+    "f16": (16, 10, 15),
+    "bf16": (16, 7, 127),
+    "e2m1": (4, 1, 1),
+}  # k, t, bias
 UNIT = Unit("mma_e4m3_e5m2_f32", ("e4m3fn", "e5m2"), "f32", 16)
 
 
@@ -35,13 +41,20 @@ def value(codes: Any, name: str) -> Any:
 
 VALUES = {name: value(np.arange(1 << width), name) for name, (width, _, _) in WIDTHS.items()}
 
+SCALES = {"mx": lambda s: 2.0 ** (s.astype(int) - 127), "nv": lambda s: VALUES["e4m3"][s]}  # E8M0; E4M3 without sign
+
 
 def tiles(kernel: str) -> Callable[[Any, Any, Any], Any]:
     """What the tiles of a kernel are, in float64, for sums that are exact."""
-    _, fa, fb, fd = kernel.split("_")
+    _, fa, fb, fd, *scaled = kernel.split("_")
     dtype = np.dtype(fd.replace("f", "float"))
 
-    def multiply(a: Any, b: Any, c: Any) -> Any:
+    def multiply(a: Any, b: Any, c: Any, *scales: Any) -> Any:
+        if scaled:
+            sa, sb = (SCALES[scaled[0]](s) for s in scales)
+            block = a.shape[2] // sa.shape[2]
+            a, b = (VALUES[f][x] * np.repeat(s, block, axis=2) for f, x, s in ((fa, a, sa), (fb, b, sb)))
+            return (a @ b.transpose(0, 2, 1) + c.view(dtype)).astype(dtype).view(c.dtype)
         d = VALUES[fa][a] @ VALUES[fb][b].transpose(0, 2, 1) + c.view(dtype).astype(np.float64)
         return d.astype(dtype).view(c.dtype)
 
@@ -58,7 +71,7 @@ class FakeDevice:
         self.launched: list[str] = []
 
     def has(self, kernel: str) -> bool:
-        return not any(name in kernel for name in ("e2m", "e3m2", "ue8m0"))
+        return "mma" in kernel or not any(name in kernel for name in ("e2m", "e3m2", "ue8m0"))
 
     def run(self, kernel: str, blocks: int, threads: int, operands: Any, out: Any, scalars: Any) -> Any:
         self.launched.append(kernel)
@@ -66,6 +79,8 @@ class FakeDevice:
             out[...] = 0x2A
             return out
         assert scalars[1] * 4 == operands[0].shape[2] * operands[0].itemsize
+        if "e2m1" in kernel:  # two elements a byte, the first in the lower half
+            operands = [np.stack([x & 15, x >> 4], -1).reshape(*x.shape[:2], -1) for x in operands[:2]] + operands[2:]
         return tiles(kernel)(*operands)
 
 
@@ -165,6 +180,54 @@ def test_a_wrong_layout_is_found(unit: Unit) -> None:
     assert misplaced(unit, lambda a, b, c: right(a, b, c[:, rows])).startswith("A and B are zeros")
     # both operands permuted alike is no fault of layout: the sum is the same one, in another order
     assert misplaced(unit, lambda a, b, c: right(a[:, :, swapped], b[:, :, swapped], c)) == ""
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("mma_e5m2_e4m3_f32_mx", ("e5m2", "e4m3fn"), "f32", 16, "e8m0fnu", 32),
+        Unit("mma_e2m1_e2m1_f32_mx", ("e2m1fn", "e2m1fn"), "f32", 16, "e8m0fnu", 32),
+        Unit("mma_e2m1_e2m1_f32_nv", ("e2m1fn", "e2m1fn"), "f32", 16, "ue4m3", 16),
+    ],
+    ids=lambda unit: unit.kernel,
+)
+def test_a_scale_in_a_wrong_place_is_found(unit: Unit) -> None:
+    right = tiles(unit.kernel)
+    assert misplaced(unit, right) == ""
+    turned = np.roll(np.arange(16), 1)
+    found = misplaced(unit, lambda a, b, c, sa, sb: right(a, b, c, sa[:, turned], sb))
+    assert found.startswith("the scale of row 0, block 0 is 2 alone")
+    assert "the scale of column" in misplaced(unit, lambda a, b, c, sa, sb: right(a, b, c, sa, sb[:, ::-1]))
+    swapped = np.arange(unit.length)
+    swapped[[3, 9]] = 9, 3
+    assert "A is 1 at" in misplaced(unit, lambda a, b, c, *s: right(a[:, :, swapped], b, c, *s))
+    if unit.length > unit.block:
+        assert "the scale of row" in misplaced(unit, lambda a, b, c, sa, sb: right(a, b, c, sa[:, :, ::-1], sb))
+
+
+def test_block_scales_reach_the_instruction(device: type[FakeDevice]) -> None:
+    device.capability = (12, 0)
+    adapter = cuda.Cuda(unit="mma")
+    rng = np.random.default_rng(3)
+    for name, fa, scaled in (
+        ("dot/e4m3fn.e5m2/f32/blackwell.mxf8f6f4;block=32;k=32;scale=e8m0fnu", ("e4m3", "e5m2"), "mx"),
+        ("dot/e2m1fn.e2m1fn/f32/blackwell.mxf4;block=32;k=256;scale=e8m0fnu", ("e2m1", "e2m1"), "mx"),
+        ("dot/e2m1fn.e2m1fn/f32/blackwell.mxf4nvf4;block=16;k=64;scale=ue4m3", ("e2m1", "e2m1"), "nv"),
+    ):
+        assert name in adapter.capabilities()
+        op = Operation.parse(name)
+        k, block = int(op.key("k")), int(op.key("block"))
+        a, b = (rng.integers(0, 8, (11, k)).astype(np.uint8) for _ in "ab")
+        if fa[0] == "e4m3":
+            a, b = a + 0x38, b + 0x38
+        one = 127 if scaled == "mx" else 0x38
+        sa, sb = (rng.integers(one - 2, one + 3, (11, k // block)).astype(np.uint8) for _ in "ab")
+        c = rng.integers(-9, 9, 11).astype(np.float32)
+        x, y = (VALUES[f][v] * np.repeat(SCALES[scaled](s), block, axis=1) for f, v, s in zip(fa, (a, b), (sa, sb)))
+        got = adapter.run(op, a, b, c.view(np.uint32), sa, sb)
+        assert got.view(np.float32).tolist() == ((x * y).sum(1) + c).astype(np.float32).tolist()
+    with pytest.raises(Unsupported, match="it has no"):
+        adapter.run(Operation.parse("dot/e4m3fn.e5m2/f32/*;block=16;k=32;scale=e8m0fnu"), a, b, c, sa, sb)
 
 
 def test_cases_are_asked_at_several_places_of_a_tile() -> None:
@@ -297,7 +360,7 @@ def test_every_kernel_compiles(target: str, tmp_path: Path) -> None:
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     image = out.read_bytes()
-    wanted = {"sm_90a": b"wgmma_e4m3_e5m2_f16", "sm_100a": b"cvt_e2m1_f32", "sm_120a": b"cvt_f16_e2m1"}
+    wanted = {"sm_90a": b"wgmma_e4m3_e5m2_f16", "sm_100a": b"cvt_e2m1_f32", "sm_120a": b"mma_e2m1_e2m1_f32_nv"}
     for kernel in (b"cvt_e5m2_f16_relu", b"mma_e4m3_e5m2_f16", b"header_e4m3_f64_nosat", wanted.get(target, b"")):
         assert kernel in image
     assert (b"wgmma" in image) == (target == "sm_90a")

@@ -198,13 +198,13 @@ def _specials(d: Draw) -> Drawn:
     k = U64(d.k)
     for which, f in enumerate((d.fa, d.fb)):
         pool = odd_codes(f)
+        for lanes in (p, q):
+            other = d.of([*pool, 0, f.sign_bit, f.max_code, 1])
+            parts[which][d.rows[again], lanes[which][again]] = other[again]
         turn = d.cases // k // U64(2) % U64(len(pool))
         here = d.cases // k % U64(2) == which
         lane = (d.cases % k).astype(np.intp)
         parts[which][d.rows[here], lane[here]] = np.array(pool, U64)[turn[here].astype(np.intp)]
-        for lanes in (p, q):
-            other = d.of([*pool, 0, f.sign_bit, f.max_code, 1])
-            parts[which][d.rows[again], lanes[which][again]] = other[again]
     c = np.where(d.some(4), d.of([*odd_codes(d.fc), 0, d.fc.sign_bit, d.fc.max_code]), d.c_reach())
     return parts[0], parts[1], c
 
