@@ -196,6 +196,19 @@ def test_what_two_that_cancel_leave(order: tuple[int, ...]) -> None:
     assert status.tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("nan", "want"), [("payload", [0xFE01, 0x7E02, 0x7F03]), ("keep-sign", [0xFE00, 0x7E00, 0x7E00])]
+)
+def test_a_nan_of_a_wide_operand_is_the_first_with_or_without_flags(nan: str, want: list[int]) -> None:
+    """[IEEE 754-2019 6.2.3] The payload of an operand, quieted; a signalling NaN raises invalid [6.2]."""
+    a, b = np.array([[0xFE01, 0x3C00, 0x7D03], [0x7E05, 0x7E02, 0xFE04]], np.uint16)
+    for op in (fp8ref.add, fp8ref.multiply):
+        assert op(a, b, "f16", nan=nan).view(np.uint16).tolist() == want
+        codes, status = op(a, b, "f16", nan=nan, flags=True)
+        assert codes.view(np.uint16).tolist() == want
+        assert status.tolist() == [0, 0, 16]
+
+
 def test_every_tie_of_the_random_bits() -> None:
     """StochasticC rounds eta 2**N to nearest even; with f16's 7 discarded bits and N of 1 to 6, ties abound."""
     x = (1 + np.arange(128) / 1024).astype(np.float16)

@@ -82,6 +82,29 @@ def test_special_cases(op: str, codes: tuple[int, ...], want: tuple[int, int]) -
     assert e5m2(op, *codes) == want
 
 
+def test_extremes_of_every_pair() -> None:
+    """[IEEE 754-2019 9.6] -0 compares less than +0; of two magnitudes that differ the sign does not matter."""
+    values = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]  # OCP MX 1.0, table 5: FP4
+
+    def place(code: int) -> tuple[float, int]:
+        return (-values[code - 8], 0) if code >= 8 else (values[code], 1)
+
+    def magnitude(code: int) -> tuple[float, tuple[float, int]]:
+        return values[code % 8], place(code)
+
+    def least(a: int, b: int) -> int:
+        return a if values[a % 8] < values[b % 8] else b if values[b % 8] < values[a % 8] else min(a, b, key=place)
+
+    rho = get_projection(E2M1)
+    for a in range(16):
+        for b in range(16):
+            found = {op: compute_codes(op, (a, b), (E2M1, E2M1), E2M1, rho)[0] for op in LAWS if "imum" in op}
+            assert found["minimum"] == found["minimum_number"] == min(a, b, key=place)
+            assert found["maximum"] == found["maximum_number"] == max(a, b, key=place)
+            assert found["minimum_magnitude"] == found["minimum_magnitude_number"] == least(a, b)
+            assert found["maximum_magnitude"] == found["maximum_magnitude_number"] == max(a, b, key=magnitude)
+
+
 def test_a_difference_of_zero_is_negative_when_rounding_down() -> None:
     assert e5m2("add", ONE, 0xBC, rounding="rtn") == (0x80, 0)
     assert e5m2("fma", ONE, ONE, 0xBC, rounding="rtn") == (0x80, 0)

@@ -127,6 +127,12 @@ def test_quiet_and_signalling_payloads() -> None:
     assert spec.decode(0x7D, "e5m2").payload == Fraction(1, 4)
 
 
+@pytest.mark.parametrize(("code", "name"), [(0x7F, "e4m3fn"), (0xFF, "e8m0fnu"), (0x80, "e5m2fnuz"), (0xFF, "ue5m3")])
+def test_a_format_without_payloads_has_no_signalling_nan(code: int, name: str) -> None:
+    # IEEE 754-2019 7.2 a: invalid is for signalling NaNs; these formats have one NaN and do not say that it signals
+    assert spec.encode(spec.decode(code, name), "e5m2") == (0x7F, 0)
+
+
 @pytest.mark.parametrize(("code", "name"), [(256, "e4m3fn"), (-1, "e4m3fn"), (128, "ue4m3"), (16, "e2m1fn")])
 def test_a_code_outside_the_format(code: int, name: str) -> None:
     with pytest.raises(ValueError, match=f"is not a code of {name}, which has {spec.get_format(name).k} bits"):

@@ -160,8 +160,12 @@ def test_delayed_scaling() -> None:
 
 
 def test_names() -> None:
-    assert get_scheme("block128x128_e4m3fn").across == 128
-    assert get_scheme("tensor_e5m2").across == 0
+    layouts = {"tensor": (0, 0), "row": (0, 1), "block1": (1, 1), "block128": (128, 1), "block64x64": (64, 64)}
+    for layout, (block, across) in layouts.items():
+        scheme = get_scheme(f"{layout}_e5m2")
+        assert (scheme.block, scheme.across, scheme.tensor, scheme.scale.name) == (block, across, False, "f32")
+    assert [get_scheme(name).block for name in ("mxfp4", "mxint8", "nvfp4")] == [32, 32, 16]
+    assert get_scheme("nvfp4").tensor
     for bad in ("mxfp9", "block0_e4m3fn", "block128x64_e4m3fn", "row_f32", "row_mxint8", "tensor_nothing"):
         with pytest.raises(ValueError):
             get_scheme(bad)

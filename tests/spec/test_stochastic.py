@@ -11,7 +11,8 @@ import pytest
 
 import fp8ref
 from fp8ref import get_format
-from fp8ref.spec import RandomBits, encode
+from fp8ref.spec import RandomBits, Rounding, encode
+from fp8ref.spec.rounding import random_field
 
 # 1 + eta/8 in e4m3fn lies between 0x38 and 0x39; eta as a binary fraction of 12 bits
 ETAS = [Fraction(n, 4096) for n in (1, 255, 256, 257, 1000, 2048, 2049, 3000, 4095)]
@@ -96,6 +97,20 @@ def test_hip(name: str, t: int, emin: int) -> None:
         kept = fraction >> (23 - t)
         want = min(Fraction(kept) * Fraction(2) ** (max(e, emin) - t), get_format(name).max)
         assert fp8ref.spec.decode(answer, name).value == want, (x, hex(word))
+
+
+def test_the_field_of_a_random_word() -> None:
+    """As many bits as the source has significand bits more; Intel's 8-bit bias for E4M3 drops its last bit."""
+    assert random_field(Rounding.STOCHASTIC_BIAS, 8, 10 - 3) == (1, 7)
+    assert random_field(Rounding.STOCHASTIC_BIAS, 8, 10 - 2) == (0, 8)
+    assert random_field(Rounding.STOCHASTIC_BIAS, 32, 23 - 3) == (0, 20)
+    assert random_field(Rounding.STOCHASTIC_HIP, 32, 23 - 2) == (0, 21)
+    assert random_field(Rounding.STOCHASTIC_HIP, 64, 48) == (0, 48)
+    assert random_field(Rounding.STOCHASTIC_HIP, 1, 1) == (0, 1)
+    assert random_field(Rounding.STOCHASTIC_A, 13, 0) == (0, 13)
+    for width, discarded in ((32, 0), (7, 8), (64, 49)):
+        with pytest.raises(ValueError, match=f"here {discarded}; {width} were given"):
+            random_field(Rounding.STOCHASTIC_HIP, width, discarded)
 
 
 def test_ptx_words() -> None:
