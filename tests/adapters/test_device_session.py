@@ -241,7 +241,7 @@ def test_a_split_is_found_and_a_wrong_result_shown(tmp_path: Path) -> None:
     record, content = ask_shapes.record_of(p, who, a, b)
     found = judge_shapes.explain(record, content, [])
     assert found.names
-    assert all("splitk2" in name or "promote128.fadd" in name for name in found.names)
+    assert all("parts of 128" in name or "promote128.fadd" in name for name in found.names)
     wrong = bytearray(content)
     wrong[8] ^= 1
     found = judge_shapes.explain(record, bytes(wrong), [])

@@ -67,24 +67,34 @@ class Explained:
     unrepeatable: bool = False
 
 
-@lru_cache(maxsize=512)
-def _sums(key: tuple[Any, ...], accumulator: str, chunk: int) -> F32s:
-    """Sums of a tile by an accumulator, of all of K (chunk -1) or of a chunk of BLOCK."""
+@lru_cache(maxsize=2048)
+def _sums(key: tuple[Any, ...], accumulator: str, start: int, stop: int) -> F32s:
+    """Sums of a tile by an accumulator over a part of K."""
     m, n, k, fa, fb, rows, columns = key
     p = Product(m, n, k, fa, fb)
     a, b = p.matrix("a", rows), p.matrix("b", columns)
-    where = slice(None) if chunk < 0 else slice(chunk * BLOCK, (chunk + 1) * BLOCK)
-    found = matmul(a[:, where], b[:, where].T, fa, fb, accumulator=accumulator)
+    found = matmul(a[:, start:stop], b[:, start:stop].T, fa, fb, accumulator=accumulator)
     return np.asarray(found, np.float32)
 
 
-def accumulators(k: int) -> list[str]:
-    """Names of accumulators over K: the catalogue's, promoted, split."""
+def _summed(t: Tile, accumulator: str, run: int) -> F32s:
+    """Sums over all of K: of parts of so many products, added in order."""
+    parts = [_sums(t.key, accumulator, start, start + run) for start in range(0, t.p.k, run)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def accumulators(k: int) -> list[tuple[str, int]]:
+    """Names of accumulators, the catalogue's and promoted ones, and the parts into which K is split for them."""
+    runs = dict.fromkeys(-(-k // (parts * unit)) * unit for parts in SPLITS for unit in (128, 64, 32))
+    split = [k, *(run for run in runs if run < k)]
     found = []
-    for base in BASES:
-        chains = [base, *(f"{base}+promote{n}.fadd" for n in PROMOTED if n < k)]
-        found += [chain + split for split in ("", *(f"+splitk{n}" for n in SPLITS if 32 * n <= k)) for chain in chains]
-    return [*found, *PLAIN]
+    for run in split:
+        for base in BASES:
+            found += [(base, run), *((f"{base}+promote{n}.fadd", run) for n in PROMOTED if n < run)]
+    return [*found, *((name, k) for name in PLAIN)]
 
 
 def explanations(t: Tile) -> Iterator[tuple[str, Callable[[Tile], Codes]]]:
@@ -97,9 +107,10 @@ def explanations(t: Tile) -> Iterator[tuple[str, Callable[[Tile], Codes]]]:
                         shown = f"{base}, {name}" + (f", K in {parts} parts" if parts > 1 else "")
                         yield shown, lambda x, b=base, j=name, s=parts: _finished(x, _blockwise(x, b, j, s))  # type: ignore[misc]
         return
-    for accumulator in accumulators(t.p.k):
+    for accumulator, run in accumulators(t.p.k):
+        shown = accumulator + (f", K in parts of {run}" if run < t.p.k else "")
         for name in EPILOGUES if t.p.bias else SCALINGS:
-            yield f"{accumulator}, {name}", lambda x, a=accumulator, e=name: _finished(x, _scaled(x, a, e))  # type: ignore[misc]
+            yield f"{shown}, {name}", lambda x, a=accumulator, r=run, e=name: _finished(x, _scaled(x, a, r, e))  # type: ignore[misc]
 
 
 # -- epilogues --------------------------------------------------------------------------------------------------------
@@ -141,8 +152,8 @@ def _scale(t: Tile, which: str) -> F32s:
     return x if t.p.recipe == TENSOR else x[:, None] if which == "a" else x[None, :]
 
 
-def _scaled(t: Tile, accumulator: str, epilogue: str) -> F32s:
-    d, a, b = _sums(t.key, accumulator, -1), _scale(t, "a"), _scale(t, "b")
+def _scaled(t: Tile, accumulator: str, run: int, epilogue: str) -> F32s:
+    d, a, b = _summed(t, accumulator, run), _scale(t, "a"), _scale(t, "b")
     if not t.p.bias:
         return SCALINGS[epilogue](d, a, b)
     codes = t.p.bias_of(t.columns.tolist())
@@ -160,7 +171,7 @@ def _blockwise(t: Tile, base: str, join: str, parts: int) -> F32s:
     for start in range(0, chunks, run):
         s = np.zeros(t.got.shape, np.float32)
         for i in range(start, min(start + run, chunks)):
-            s = JOINS[join](s, _sums(t.key, base, i), sa[:, i : i + 1], sb[:, i][None, :])
+            s = JOINS[join](s, _sums(t.key, base, i * BLOCK, (i + 1) * BLOCK), sa[:, i : i + 1], sb[:, i][None, :])
         total = s if total is None else total + s
     return np.zeros(t.got.shape, np.float32) if total is None else total
 

@@ -15,6 +15,10 @@ stage=$1 out=$2 seconds=${3:-500}
 here=$(cd "$(dirname "$0")" && pwd)
 unit=${UNDER_TEST:-py:fp8ref.adapters.cuda:Cuda} device=${DEVICE:-cuda} jobs=${JOBS:-8}
 export PYTHONPATH="$(cd "$here/../../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
+if [ -z "${CUDA_HOME:-}" ] && command -v nvcc > /dev/null; then  # the headers
+  CUDA_HOME=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")
+  export CUDA_HOME
+fi
 mkdir -p "$out"
 end=$((SECONDS + seconds))
 within() { local left=$((end - SECONDS)); ((left > 2)) && timeout -k 5 "$left" "$@"; }   # a command, in the time left
