@@ -2,7 +2,8 @@
 
 Some do so now and then, by the number of calls that their process has answered, and so not when the same call is the
 first of a fresh process.  ``seed=`` chooses other calls, ``chance=`` how many.  Others always do so under one
-circumstance, in conversions to or from E4M3 alone; what they answer of E5M2 is as good as their twin's.
+circumstance, in conversions to or from E4M3 alone; what they answer of E5M2 is as good as their twin's.  ``tally=FILE``
+gets a byte for each time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Unruly:
     adapter: Adapter | None = None
     chance: float = 0.01
     seed: int = 0
+    tally: str = ""
     calls: int = 0
     kept: list[Codes] = field(default_factory=list)
 
@@ -57,13 +59,21 @@ class Unruly:
 
     def now(self) -> bool:
         """Is it time to misbehave?  Never at the first call of a process."""
-        return self.calls > 1 and float(np.random.default_rng([self.seed, self.calls]).random()) < self.chance
+        if self.calls == 1 or np.random.default_rng([self.seed, self.calls]).random() >= self.chance:
+            return False
+        self.count()
+        return True
+
+    def count(self) -> None:
+        if self.tally:
+            with open(self.tally, "ab") as file:
+                file.write(b".")
 
 
-def connect(name: str, twin: Adapter, seed: str = "0", chance: str = "0.01") -> Unruly:
+def connect(name: str, twin: Adapter, seed: str = "0", chance: str = "0.01", tally: str = "") -> Unruly:
     """The miniature of a name, fresh.  Raises ValueError for options that are no numbers."""
     plan = UNRULY[name]
-    return Unruly(plan.twin, plan.misbehave, name=name, adapter=twin, seed=int(seed), chance=float(chance))
+    return replace(plan, name=name, adapter=twin, kept=[], seed=int(seed), chance=float(chance), tally=tally)
 
 
 # -- now and then -----------------------------------------------------------------------------------------------------
@@ -88,6 +98,7 @@ def garbage(self: Unruly, op: Operation, x: Codes) -> Any:
 
 
 def leak(self: Unruly, op: Operation, x: Codes) -> None:
+    self.count()
     self.kept.append(np.ones(LEAK, np.uint8))
 
 
@@ -98,15 +109,18 @@ def on_e4m3(misbehave: Misbehave) -> Misbehave:
 
 def crash_on_negative_nan(self: Unruly, op: Operation, x: Codes) -> None:
     if (x == NEGATIVE_NAN).any():
+        self.count()
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def hang_when_long(self: Unruly, op: Operation, x: Codes) -> None:
     if x.size >= LONG:
+        self.count()
         time.sleep(3600)
 
 
 def print_without_end(self: Unruly, op: Operation, x: Codes) -> None:
+    self.count()
     while True:
         os.write(1, b"still at it ... " * 4096)
 
@@ -114,6 +128,7 @@ def print_without_end(self: Unruly, op: Operation, x: Codes) -> None:
 def allocate_without_end(self: Unruly, op: Operation, x: Codes) -> None:
     if not os.path.exists("/proc/self/statm"):
         raise Unsupported("nobody watches the memory of this system")
+    self.count()
     while True:
         self.kept.append(np.ones(16 * MIB, np.uint8))
 

@@ -34,6 +34,7 @@ __all__ = [
 
 CAPACITY = 1 << 21  # elements of buffer for each operand, and for answers
 MAX_LINE = 1 << 22
+MOST_MISHAPS = 64  # kinds of them that are kept
 MAX_REASON = 600  # characters
 START_TIMEOUT = 120.0
 TICK = 0.2  # seconds between two looks at a child that has not answered yet
@@ -195,6 +196,7 @@ class Session:
             for old in same:
                 self.mishaps.remove(old)
             self.mishaps.append(Mishap(failed.kind, str(failed), 1 + sum(m.times for m in same)))
+        del self.mishaps[:-MOST_MISHAPS]
 
     def patience(self, seconds: float) -> float:
         """Seconds after which a part of a question that hung has hung, too."""
