@@ -188,7 +188,12 @@ def check(directory: Path, advance: Progress = lambda n: None) -> dict[str, int]
             most = _lines_in(path) + SLACK
             with tempfile.TemporaryFile() as again:
                 counted = _counted(sections(recipes, form), cases, advance, path, most)
-                form.writer(counted, again)
+                try:
+                    form.writer(counted, again)
+                except Unreadable:
+                    raise
+                except ValueError as error:
+                    raise Unreadable(f"{path}: its recipe: {error}") from None
                 again.seek(0)
                 _compare(iter(lambda file=again: file.read(1 << 20), b""), path, form.name)  # type: ignore[misc]
                 _check_content(entry, again, path, directory)

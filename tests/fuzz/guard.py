@@ -135,12 +135,13 @@ def attempt(
     data: bytes,
     *,
     longest: int = LONGEST,
+    place: str = "",
     alarm: bool = True,
 ) -> BaseException | None:
     """Read the bytes; the documented error where they are refused, None where they are read.
 
     Any other exception goes through.  Raises Fault where the reading takes too long or too much, opens what it should
-    not, or complains in more than one short line.  ``alarm``: interrupt it by a signal.
+    not, or complains in more than one short line, or without the ``place``.  ``alarm``: interrupt it by a signal.
     """
     global _watching
     _install()
@@ -155,6 +156,8 @@ def attempt(
             _watching = False
     if refusal is not None:
         check_line(str(refusal), longest)
+        if place not in str(refusal) and isinstance(refusal, ValueError):
+            raise Fault(f"an error that does not say where: {refusal}")
     return refusal
 
 

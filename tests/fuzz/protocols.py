@@ -22,7 +22,8 @@ from .guard import Fault
 from .words import FEW, write
 
 SAID = (NotStarted, Declined, Crashed, TimedOut)
-BROKEN = (Broken, Unavailable, Unsupported, ValueError)
+TOLD = (Broken, Unavailable, Unsupported)
+BROKEN = (*TOLD, ValueError)  # where a person names the operations
 ASKED = Operation.parse("convert/f32/e4m3fn/rne.sat")
 PIPE = 1 << 15  # bytes that a pipe takes at once
 NOBODY = 2**31 - 1  # a process id that no system gives

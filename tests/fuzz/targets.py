@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from . import answers, protocols, readers, seeds, words
-from .guard import LONGEST
+from .guard import LONGEST, attempt, folder
 
 
 @dataclass(frozen=True)
 class Target:
     """``read``: the reader.  ``raises``: its documented errors, each one line of at most ``longest`` characters.
 
-    ``seeds``: valid inputs.
+    ``seeds``: valid inputs.  ``names_file``: an error says in which file.
     """
 
     about: str
@@ -26,6 +26,7 @@ class Target:
     seeds: Callable[[], list[bytes]]
     raises: tuple[type[BaseException], ...] = (ValueError,)
     longest: int = LONGEST
+    names_file: bool = False
 
 
 TARGETS: dict[str, Target] = {
@@ -43,24 +44,33 @@ TARGETS: dict[str, Target] = {
     "memh": Target("vectors, words and their sidecar", readers.memh, seeds.memh),
     "npz": Target("vectors, numpy archives", readers.vectors("x.npz"), seeds.vectors("npz")),
     "parquet": Target("vectors, Parquet", readers.vectors("x.parquet"), seeds.vectors("parquet")),
-    "manifest": Target("a directory's manifest", readers.manifest, seeds.manifest),
-    "captures": Target("captures and their replay", readers.captures, seeds.captures, readers.REPLAY_ERRORS),
-    "records": Target("run records, told in every form", readers.records, seeds.records),
-    "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates),
-    "expected": Target("files of expected failures", readers.expected, seeds.expected),
-    "weights": Target("safetensors", readers.weights, seeds.weights),
+    "manifest": Target("a directory's manifest", readers.manifest, seeds.manifest, names_file=True),
+    "captures": Target(
+        "captures and their replay", readers.captures, seeds.captures, readers.REPLAY_ERRORS, names_file=True
+    ),
+    "records": Target("run records, told in every form", readers.records, seeds.records, names_file=True),
+    "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates, names_file=True),
+    "expected": Target("files of expected failures", readers.expected, seeds.expected, names_file=True),
+    "weights": Target("safetensors", readers.weights, seeds.weights, names_file=True),
     "worker": Target(
         "what an implementation's process tells the checker", protocols.worker, answers.worker, protocols.SAID
     ),
     "program-0": Target("a program's lines of hexadecimal", protocols.lines, answers.lines, protocols.BROKEN),
     "program-1": Target(
-        "a program's hello and lines of JSON", protocols.json_lines, answers.json_lines, protocols.BROKEN
+        "a program's hello and lines of JSON", protocols.json_lines, answers.json_lines, protocols.TOLD
     ),
-    "program-2": Target("a program's hello and binary frames", protocols.frames, answers.frames, protocols.BROKEN),
+    "program-2": Target("a program's hello and binary frames", protocols.frames, answers.frames, protocols.TOLD),
     "shared-object": Target(
         "what a shared object says of itself", protocols.shared_object, answers.shared_object, protocols.BROKEN
     ),
 }
+
+
+def tried(name: str, data: bytes, alarm: bool = True) -> BaseException | None:
+    """A target read under guard; its refusal, if any.  Raises whatever is no documented error, or Fault."""
+    target = TARGETS[name]
+    place = str(folder()) if target.names_file else ""
+    return attempt(target.read, target.raises, data, longest=target.longest, place=place, alarm=alarm)
 
 
 @cache
