@@ -209,6 +209,14 @@ def test_a_nan_of_a_wide_operand_is_the_first_with_or_without_flags(nan: str, wa
         assert status.tolist() == [0, 0, 16]
 
 
+@pytest.mark.parametrize(("x", "y", "f"), [(0x38, 0x10, "e4m3fn"), (0x3F80, 0x3B00, "bf16")])
+def test_random_bits_of_a_sum(x: int, y: int, f: str) -> None:
+    """A quarter of an ulp goes away from zero for one of four [P3109 RoundToPrecision: floor(eta 4) + R >= 4]."""
+    rho = {"rounding": "sr-a", "random_bits": np.arange(4, dtype=np.uint8), "random_width": 2}
+    a, b = (np.full(4, code, np.uint16 if f == "bf16" else np.uint8) for code in (x, y))
+    assert fp8ref.add(a, b, f, **rho).astype(np.float64).tolist() == [x, x, x, x + 1]
+
+
 def test_every_tie_of_the_random_bits() -> None:
     """StochasticC rounds eta 2**N to nearest even; with f16's 7 discarded bits and N of 1 to 6, ties abound."""
     x = (1 + np.arange(128) / 1024).astype(np.float16)

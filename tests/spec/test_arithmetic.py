@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -103,6 +105,35 @@ def test_extremes_of_every_pair() -> None:
             assert found["maximum"] == found["maximum_number"] == max(a, b, key=place)
             assert found["minimum_magnitude"] == found["minimum_magnitude_number"] == least(a, b)
             assert found["maximum_magnitude"] == found["maximum_magnitude_number"] == max(a, b, key=magnitude)
+
+
+@pytest.mark.parametrize("op", [op for op in LAWS if op.endswith("_number")])
+def test_a_number_wins_over_a_nan(op: str) -> None:
+    """[IEEE 754-2019 9.6] A signalling NaN raises invalid all the same; two NaNs make a NaN."""
+    assert e5m2(op, QNAN, ONE) == e5m2(op, ONE, 0xFE) == (ONE, 0)
+    assert e5m2(op, SNAN, TWO) == e5m2(op, TWO, 0xFD) == (TWO, 16)
+    assert e5m2(op, QNAN, QNAN) == (0x7F, 0)
+
+
+@pytest.mark.parametrize("op", [op for op in LAWS if "imum" in op])
+def test_what_selects_an_operand_serves_scales_too(op: str) -> None:
+    f = get_format("e8m0fnu")
+    assert compute_codes(op, (3, 4), (f, f), f, get_projection(f)) == (3 if op.startswith("min") else 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "nearest"), [("rne", round), ("rtz", math.trunc), ("rtp", math.ceil), ("rtn", math.floor)]
+)
+def test_to_an_integral_value(rounding: str, nearest: Callable[[float], int]) -> None:
+    """[IEEE 754-2019 5.9] by Python's own; only the Exact form raises inexact; a zero has the operand's sign."""
+    f16 = get_format("f16")
+    rho = get_projection(f16, rounding)
+    for quarters in range(-50, 51):
+        x = np.float16(quarters / 4)
+        want = np.copysign(np.float16(nearest(float(x))), x).view(np.uint16)
+        code = (int(x.view(np.uint16)),)
+        assert compute_codes("round_to_integral", code, [f16], f16, rho) == (want, 0)
+        assert compute_codes("round_to_integral_exact", code, [f16], f16, rho) == (want, int(quarters % 4 != 0))
 
 
 def test_a_difference_of_zero_is_negative_when_rounding_down() -> None:
