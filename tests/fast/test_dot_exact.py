@@ -10,6 +10,7 @@ import pytest
 from second_oracles import matrix_units as second
 
 import fp8ref
+from fp8ref import spec
 from fp8ref.spec import get_format
 from fp8ref.spec.products import dot as law
 
@@ -238,6 +239,14 @@ def test_empty_and_scalar() -> None:
     assert fp8ref.dot(np.zeros((3, 0), np.uint8), np.zeros((3, 0), np.uint8), "e4m3fn").tolist() == [0, 0, 0]
     assert fp8ref.matmul(np.zeros((0, 4), np.uint8), np.zeros((4, 2), np.uint8), "e4m3fn").shape == (0, 2)
     assert fp8ref.dot([0x38], [0x38], "e4m3fn").shape == ()
+
+
+@pytest.mark.parametrize("bias", [900, -900])
+def test_exponents_beyond_float64(bias: int) -> None:
+    """Code 0x38 is 2**(7 - bias) in e4m3; the product has twice that exponent."""
+    f = spec.Format("far", 8, 4, bias, nans=spec.NaNs.ALL_ONES)
+    twice = spec.Format("twice", 8, 4, 2 * bias - 7, nans=spec.NaNs.ALL_ONES)
+    assert int(fp8ref.dot([0x38], [0x38], f, result=twice)) == 0x38
 
 
 BAD = [

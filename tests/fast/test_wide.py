@@ -180,3 +180,11 @@ def test_jam_and_floor_log2() -> None:
         fit = [sig for sig in sigs if shift >= 0 or sig.bit_length() - shift <= 64]
         want = [sig << -shift if shift < 0 else (sig >> shift) | (sig & ((1 << shift) - 1) != 0) for sig in fit]
         assert jam(np.array(fit, np.uint64), np.full(len(fit), shift)).tolist() == want
+
+
+def test_random_bits_of_integers_far_below_the_format() -> None:
+    """In units of 2**64, 2**63 is one half: with one random bit it goes away for R = 1 [P3109 RoundToPrecision]."""
+    f = spec.Format("far", 8, 4, -66, nans=spec.NaNs.ALL_ONES)
+    x = np.array([1 << 63, 1 << 63, (1 << 63) - 1, (1 << 64) - 1], np.uint64)
+    bits = np.array([0, 1, 1, 1], np.uint8)
+    assert fp8ref.encode(x, f, rounding="sr-a", random_bits=bits, random_width=1).tolist() == [0, 1, 0, 1]

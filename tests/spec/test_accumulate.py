@@ -334,3 +334,28 @@ def test_named_choices_decide_what_they_name() -> None:
     a, b = [(52 << 7)] * 16, [(50 << 7)] * 16  # 2**-152, 16 of them: 2**-148
     assert law(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
     assert law(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32@min_exponent=-133") == 2
+
+
+@pytest.mark.parametrize(
+    ("exponents", "order", "want"),
+    [
+        ((0, -12, -12), "up", 0x3F800000),  # 1 + 2**-24 is a tie, to even, twice
+        ((0, -12, -12), "down", 0x3F800001),
+        ((-12, 0, -12), "up", 0x3F800000),
+        ((-12, 0, -12), "stride2", 0x3F800001),
+        ((-12, 0, -12, 0), "stride2", 0x40000000),  # 2**-23 + 1 + 1, a tie
+        ((-12, 0, -12, 0), "stride3", 0x40000000),
+    ],
+)
+def test_orders_of_a_chain(exponents: tuple[int, ...], order: str, want: int) -> None:
+    a = [(e + 15) << 2 for e in exponents]  # of e5m2; the products are 1 and 2**-24
+    assert law(a, a, "e5m2", "e5m2", 0, f"f32.fma@order={order}") == want
+
+
+def test_flushed_operands_lose_their_sign() -> None:
+    """CDNA2: the first instruction's -2**-127 is flushed to -0, a subnormal operand to +0; +0 + -0 is +0."""
+    a = [0x2000, 0, 0, 0] + [0x8001] * 4  # 2**-63 in bf16, then negative subnormals
+    b = [0x2000, 0, 0, 0] + [0x3F80] * 4
+    c = 0x80C00000  # -1.5 * 2**-126
+    assert law(a[:4], b[:4], "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0x80000000
+    assert law(a, b, "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0
