@@ -230,6 +230,31 @@ def test_scaling_by_powers_of_two(name: str) -> None:
     assert fp8ref.scale_b(codes, n, f, overflow="nonsat").view(codes.dtype).tolist() == want.tolist()
 
 
+def test_extremes_of_wide_operands() -> None:
+    """[IEEE 754-2019 9.6] by numpy's minimum and maximum of binary16, and of the magnitudes where these differ."""
+    f, rng = get_format("f16"), np.random.default_rng(3)
+    x, y = (rng.integers(1, 0x7C00, 400).astype(np.uint16).view(np.float16) for _ in range(2))
+    x, y = (np.concatenate([v, -v, v, -v]) for v in (x, y))
+    y[800:] *= -1
+    y[::9] = x[::9]
+    y[1::9] = -x[1::9]
+    smaller = np.where(abs(x) < abs(y), x, np.where(abs(y) < abs(x), y, np.minimum(x, y)))
+    larger = np.where(abs(x) > abs(y), x, np.where(abs(y) > abs(x), y, np.maximum(x, y)))
+    extremes = {"minimum": np.minimum(x, y), "maximum": np.maximum(x, y)}
+    extremes |= {"minimum_magnitude": smaller, "maximum_magnitude": larger}
+    for name, want in extremes.items():
+        for op in (name, f"{name}_number"):
+            got = compute_arrays(Task(op, (f, f), f, get_projection(f)), [x.view(np.uint16), y.view(np.uint16)], False)[
+                0
+            ]
+            assert (got == want.view(np.uint16)).all(), op
+
+
+def test_products_beyond_float64() -> None:
+    """Code 0x3F80 is 2**(127 - bias) in e8m7: the square of 2**-573 is 2**-1146."""
+    assert int(fp8ref.multiply([0x3F80], [0x3F80], "e8m7b700", result="e8m7b1273")[0]) == 0x3F80
+
+
 def test_every_tie_of_the_random_bits() -> None:
     """StochasticC rounds eta 2**N to nearest even; with f16's 7 discarded bits and N of 1 to 6, ties abound."""
     x = (1 + np.arange(128) / 1024).astype(np.float16)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import fp8ref
-from fp8ref.spec import Datum, Format, get_format, get_projection
+from fp8ref.spec import Datum, Format, get_format, get_projection, unpack
 from fp8ref.spec.arithmetic import LAWS, Semantics, compute, compute_codes
-from fp8ref.spec.compare import Class, classify, compare, total_order
+from fp8ref.spec.compare import CLASS_PREDICATES, Class, classify, compare, total_order
 from fp8ref.spec.integers import to_integer
 from fp8ref.spec.quiet import copysign, negate, next_down, next_up
 
@@ -302,6 +302,25 @@ def test_comparisons() -> None:
     assert [
         int(c) for c in fp8ref.classify([0xFC, 0xC0, 0x81, 0x80, 0x00, 0x01, 0x40, 0x7C, 0x7D, 0x7E], "e5m2")
     ] == list(range(10))
+
+
+def test_class_predicates() -> None:
+    """[IEEE 754-2019 5.7.2] as numpy's binary16 has them; e5m2 is its upper half."""
+    tiny = float(np.finfo(np.float16).smallest_normal)
+    for code in range(256):
+        x = float(np.uint16(code << 8).view(np.float16))
+        signals = math.isnan(x) and not code & 2
+        want = {
+            "isnan": math.isnan(x),
+            "issignalling": signals,
+            "isinf": math.isinf(x),
+            "isfinite": math.isfinite(x),
+            "isnormal": math.isfinite(x) and abs(x) >= tiny,
+            "issubnormal": 0 < abs(x) < tiny,
+            "iszero": x == 0,
+        }
+        found = classify(unpack(code, E5M2), E5M2)
+        assert {name: found in classes for name, classes in CLASS_PREDICATES.items()} == want, hex(code)
 
 
 def test_neighbours() -> None:
