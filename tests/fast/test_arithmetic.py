@@ -250,9 +250,20 @@ def test_extremes_of_wide_operands() -> None:
             assert (got == want.view(np.uint16)).all(), op
 
 
-def test_products_beyond_float64() -> None:
-    """Code 0x3F80 is 2**(127 - bias) in e8m7: the square of 2**-573 is 2**-1146."""
-    assert int(fp8ref.multiply([0x3F80], [0x3F80], "e8m7b700", result="e8m7b1273")[0]) == 0x3F80
+@pytest.mark.parametrize("bias", [700, -700])
+def test_products_beyond_float64(bias: int) -> None:
+    """Code 0x3F80 is 2**(127 - bias) in e8m7; the square has twice that exponent."""
+    f = Format("far", 16, 8, bias, nans=spec.NaNs.ALL_ONES)
+    twice = Format("twice", 16, 8, 2 * bias - 127, nans=spec.NaNs.ALL_ONES)
+    assert int(fp8ref.multiply([0x3F80], [0x3F80], f, result=twice)[0]) == 0x3F80
+
+
+def test_infinity_times_zero_plus_a_nan() -> None:
+    """[IEEE 754-2019 7.2 c] as RISC-V and Arm do: invalid; a NaN beside a defined product raises nothing."""
+    a, b, c = np.array([[0x7C00, 0, 0x7C00, 0x3C00], [0, 0xFC00, 0x3C00, 0], [0x7E00] * 4], np.uint16)
+    codes, status = fp8ref.fma(a, b, c, "f16", flags=True)
+    assert codes.view(np.uint16).tolist() == [0x7E00] * 4
+    assert status.tolist() == [16, 16, 0, 0]
 
 
 def test_every_tie_of_the_random_bits() -> None:
