@@ -46,17 +46,17 @@ class Connectable:
         for pair in pairs:
             key, equals, value = _plain(pair).partition("=")
             if not equals or not key.isidentifier():
-                raise ValueError(f"implementation {text!r}: {pair!r} is not key=value")
+                raise ValueError(f"implementation {text!r:.120}: {pair!r:.80} is not key=value")
             options.append((key, value))
         kind = _plain(kind)
         if not kind:
-            raise ValueError(f"implementation {text!r} has no name; see `fp8ref list impls`")
+            raise ValueError(f"implementation {text!r:.120} has no name; see `fp8ref list impls`")
         if kind not in registered() and kind != PYTHON:
             near = difflib.get_close_matches(kind, [*registered(), PYTHON], n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join([*registered(), PYTHON + ':'])}"
-            raise ValueError(f"unknown implementation {kind!r}; {hint}")
+            raise ValueError(f"unknown implementation {kind!r:.80}; {hint}")
         if kind == PYTHON and (len(rest) != 2 or not all(rest)):
-            raise ValueError(f"implementation {text!r}: a Python adapter is named py:module:Class")
+            raise ValueError(f"implementation {text!r:.120}: a Python adapter is named py:module:Class")
         return cls(kind, ":".join(_plain(part) for part in rest), tuple(options))
 
 

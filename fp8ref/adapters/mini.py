@@ -61,7 +61,7 @@ def connect(name: str = "", **options: str) -> Adapter:
     if name in mini_unruly.UNRULY:
         return mini_unruly.connect(name, MINIS[mini_unruly.UNRULY[name].twin], **options)
     if options:
-        raise ValueError(f"miniature {name!r} has no options")
+        raise ValueError(f"miniature {name!r:.80} has no options")
     if name in mini_scales.SCALE_MINIS:
         return mini_scales.connect(name)
     if name in mini_constants.CONSTANT_MINIS:
@@ -70,7 +70,7 @@ def connect(name: str = "", **options: str) -> Adapter:
         every = [*MINIS, *mini_scales.SCALE_MINIS, *mini_constants.CONSTANT_MINIS, *mini_unruly.UNRULY]
         near = difflib.get_close_matches(name, every, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(every)}"
-        raise ValueError(f"unknown miniature {name!r}; {hint}")
+        raise ValueError(f"unknown miniature {name!r:.80}; {hint}")
     return replace(MINIS[name], name=name, memory={})
 
 

@@ -349,5 +349,5 @@ def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32
     if name not in DOT_MINIS:
         near = difflib.get_close_matches(name, DOT_MINIS, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(DOT_MINIS)}"
-        raise ValueError(f"unknown miniature {name!r}; {hint}")
+        raise ValueError(f"unknown miniature {name!r:.80}; {hint}")
     return replace(DOT_MINIS[name], name=name)
