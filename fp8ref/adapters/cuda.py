@@ -94,6 +94,7 @@ class Cuda:
     def identify(self) -> Mapping[str, str]:
         facts = self._device.facts
         known = {"name": "cuda", "version": facts["cuda_driver"], "device": facts["model"], "headers": self._headers}
+        known["units"] = " ".join(self._units)
         return {**known, **{key: value for key, value in facts.items() if key != "model"}}
 
     def capabilities(self) -> Sequence[str]:

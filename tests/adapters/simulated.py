@@ -31,7 +31,13 @@ class SimulatedHopper:
         self.bits, self.nan = int(fraction_bits or 0), int(nan or "0", 16)
 
     def identify(self) -> Mapping[str, str]:
-        return {"name": "simulated-hopper", "version": "1", "device": NAME, "compute_capability": "9.0"}
+        return {
+            "name": "simulated-hopper",
+            "version": "1",
+            "device": NAME,
+            "units": " ".join(self.units),
+            "compute_capability": "9.0",
+        }
 
     def capabilities(self) -> Sequence[str]:
         known = ("e2m", "e3m2", "ue8m0")

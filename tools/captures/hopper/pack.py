@@ -56,7 +56,7 @@ def gathered(folder: Path) -> Iterator[tuple[Operation, dict[str, str], list[tup
 
 
 def _maker(source: dict[str, str]) -> str:
-    return f"{source.get('name')} {source.get('version')}"
+    return f"{source.get('name')} {source.get('version')} {source.get('units')}"
 
 
 def _kinds(capture: Capture) -> Iterator[tuple[str, Any, Any]]:
@@ -122,7 +122,8 @@ def pack(folder: Path, target: Path, limit: int = LIMIT, require: Any = require_
 def file_name(op: Operation, source: dict[str, str]) -> str:
     """Who answered and what, in characters that every file system has."""
     chosen = "".join(c if c.isalnum() or c in ".-" else "_" for c in op.id.replace("*", "any").replace("=", ""))
-    return f"{source.get('name', 'unknown').rpartition('.')[2].strip('_')}_{chosen}.jsonl.gz"
+    who = [source.get("name", "unknown").rpartition(".")[2].strip("_"), *source.get("units", "").split()]
+    return f"{'_'.join(who)}_{chosen}.jsonl.gz"
 
 
 def text(files: list[Path], each: int) -> str:
