@@ -111,8 +111,9 @@ def _float64_serves(p: Problem) -> bool:
 def _by_law(p: Problem) -> Array:
     """Every output by the law: for scales and formats beyond what float64 carries.  Slow: microseconds an element."""
     out = np.empty(p.shape, code_dtype(p.result))
-    pairs = [(i, j) for i in range(p.shape[0]) for j in range(p.shape[1])] if p.outer else None
-    for n, (i, j) in enumerate(pairs or [(i, i) for i in range(p.shape[0])]):
+    rows = range(p.shape[0])
+    pairs = [(i, j) for i in rows for j in range(p.shape[1])] if p.outer else [(i, i) for i in rows]
+    for n, (i, j) in enumerate(pairs):
         blocks = max((s.shape[1] for s in (p.scale_a, p.scale_b) if s is not None), default=0)
         scales = [(x, y) for x, y, _ in zip(cycle(_data(p.scale_a, i)), cycle(_data(p.scale_b, j)), range(blocks))]
         out.reshape(-1)[n] = law_dot(

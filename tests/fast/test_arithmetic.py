@@ -258,6 +258,12 @@ def test_products_beyond_float64(bias: int) -> None:
     assert int(fp8ref.multiply([0x3F80], [0x3F80], f, result=twice)[0]) == 0x3F80
 
 
+def test_a_small_addend_of_a_large_product_is_not_lost() -> None:
+    """57344 squared is 49 * 2**26; float64 cannot add binary16's 2**-24 to it, upward it makes the next float32."""
+    got = fp8ref.fma([0x7B], [0x7B], [1], "e5m2", "e5m2", "f16", result="f32", rounding="rtp")
+    assert got.view(np.float32)[0] == np.nextafter(np.float32(57344**2), np.float32(np.inf))
+
+
 def test_infinity_times_zero_plus_a_nan() -> None:
     """[IEEE 754-2019 7.2 c] as RISC-V and Arm do: invalid; a NaN beside a defined product raises nothing."""
     a, b, c = np.array([[0x7C00, 0, 0x7C00, 0x3C00], [0, 0xFC00, 0x3C00, 0], [0x7E00] * 4], np.uint16)

@@ -249,6 +249,25 @@ def test_exponents_beyond_float64(bias: int) -> None:
     assert int(fp8ref.dot([0x38], [0x38], f, result=twice)) == 0x38
 
 
+@pytest.mark.parametrize("scale", [2.0**-230 * (1 + 2.0**-52), 5e-324])
+def test_scales_too_small_for_float64(scale: float) -> None:
+    """The smallest code is 2**-292; scaled, the product is a number or just above one, and is rounded up from there."""
+    f = spec.Format("far", 8, 4, 290, nans=spec.NaNs.ALL_ONES)
+    exact = Fraction(scale) ** 2 * Fraction(2) ** -584
+    e = exact.denominator.bit_length() - exact.numerator.bit_length()
+    to = spec.Format("farther", 8, 4, e + 7, nans=spec.NaNs.ALL_ONES)  # code 0x38 is 2**-e
+    got = fp8ref.dot([1], [1], f, scale_a=scale, scale_b=scale, result=to, rounding="rtp")
+    assert int(got) == (0x38 if exact == Fraction(2) ** -e else 0x39)
+
+
+@pytest.mark.parametrize("name", ["e4m3fn", "e4m3b900fn"])
+@pytest.mark.parametrize("shape", [(2, 3, 0), (0, 3, 2), (0, 3, 0), (2, 0, 2)])
+def test_products_of_no_elements(name: str, shape: tuple[int, int, int]) -> None:
+    m, k, n = shape
+    got = fp8ref.matmul(np.ones((m, k), np.uint8), np.ones((k, n), np.uint8), name)
+    assert got.tolist() == np.zeros((m, n)).tolist()
+
+
 BAD = [
     (lambda: fp8ref.dot([1, 2], [1], "e4m3fn"), ValueError, "last axes"),
     (lambda: fp8ref.matmul([[1]], [[1], [2]], "e4m3fn"), ValueError, r"\(M, K\)"),
