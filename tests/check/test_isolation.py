@@ -66,11 +66,11 @@ def reports(impl: str, timeout: float = 60.0) -> list[Report]:
         return list(run.reports())
 
 
-SLOW = ("hangs-now-and-then", "hangs-when-long", "garbage-now-and-then")  # these have smaller forms below
+DAILY = ("leaks", "prints-without-end")  # the others have smaller forms below
 
 
 @NEEDS_PROC
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.full] if n in SLOW else []) for n in UNRULY])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in DAILY else [pytest.mark.full]) for n in UNRULY])
 def test_nothing_is_lost(name: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is judged is judged as its twin's is; what cannot be judged is told with the smallest input."""
     monkeypatch.setenv("FP8REF_MEMORY", "0.75")
@@ -151,6 +151,7 @@ def test_an_exception_is_told_with_the_input(kernel: str) -> None:
     assert (caught.value.length, caught.value.inputs) == (1, (7,))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kernel", ["if (x == 7).any() and x.strides[0] > 4: os._exit(3)"], indirect=True)
 def test_the_layout_is_told_where_it_matters(kernel: str) -> None:
     with Session(kernel) as session:
@@ -175,7 +176,10 @@ FORKS = "if x.size == 8 and os.fork(): os.kill(os.getpid(), 9)\nif x.size == 8: 
 @NEEDS_PROC
 @pytest.mark.parametrize(
     ("kernel", "said"),
-    [(CLOSES, "closed the pipe of its answers"), (FORKS, "killed by SIGKILL")],
+    [
+        pytest.param(CLOSES, "closed the pipe of its answers", marks=pytest.mark.full),
+        (FORKS, "killed by SIGKILL"),
+    ],
     indirect=["kernel"],
 )
 def test_an_end_is_seen_however_it_looks(kernel: str, said: str, mark: str) -> None:
@@ -250,7 +254,7 @@ Session(sys.argv[1]).ask(Operation.parse('convert/f32/e4m3fn/rne.sat'), [([np.ze
 
 @NEEDS_PROC
 @pytest.mark.parametrize("kernel", [HANGS_IN_C], indirect=True)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_everything_ends_with_the_checker(kernel: str, how: signal.Signals, mark: str, tmp_path: Path) -> None:
     """Hung in C with the interpreter's lock held, with programs in groups of their own: all of it ends."""
     parent = subprocess.Popen([sys.executable, "-c", PARENT, kernel], start_new_session=True)
