@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -262,6 +263,17 @@ def test_a_small_addend_of_a_large_product_is_not_lost() -> None:
     """57344 squared is 49 * 2**26; float64 cannot add binary16's 2**-24 to it, upward it makes the next float32."""
     got = fp8ref.fma([0x7B], [0x7B], [1], "e5m2", "e5m2", "f16", result="f32", rounding="rtp")
     assert got.view(np.float32)[0] == np.nextafter(np.float32(57344**2), np.float32(np.inf))
+
+
+def test_remainders_by_python() -> None:
+    """[IEEE 754-2019 5.3.1] math.remainder is exact, and a remainder of two binary16 numbers is one."""
+    rng = np.random.default_rng(5)
+    x, y = (rng.integers(1, 0x7C00, 500).astype(np.uint16) for _ in range(2))
+    y[:250] = x[:250] + rng.integers(-3000, 3000, 250)  # quotients near 1
+    y[y >= 0x7C00] = 0x3C00
+    want = [math.remainder(a, b) for a, b in zip(x.view(np.float16).tolist(), y.view(np.float16).tolist())]
+    got = fp8ref.remainder(x, y, "f16")
+    assert got.view(np.float16).tolist() == want
 
 
 def test_infinity_times_zero_plus_a_nan() -> None:

@@ -359,3 +359,31 @@ def test_flushed_operands_lose_their_sign() -> None:
     c = 0x80C00000  # -1.5 * 2**-126
     assert law(a[:4], b[:4], "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0x80000000
     assert law(a, b, "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0
+
+
+@pytest.mark.parametrize(
+    ("accumulator", "kind", "fraction_bits"),
+    [
+        ("volta.mma.f16.f32", "f16", 23),
+        ("ampere.mma.f16.f32", "f16", 24),
+        ("ampere.mma.bf16.f32", "bf16", 24),
+        ("hopper.mma.f16.f32", "f16", 25),
+        ("hopper.mma.bf16.f32", "bf16", 25),
+    ],
+)
+def test_how_far_below_the_largest_term_a_unit_looks(accumulator: str, kind: str, fraction_bits: int) -> None:
+    """[MMA-Sim, table of parameters] 1 + 2**-F - 1 is 2**-F; one bit further down it is 0."""
+    f = get_format(kind)
+
+    def power(e: int) -> int:
+        return (e + f.bias) << f.t
+
+    for e, want in ((-fraction_bits, (127 - fraction_bits) << 23), (-fraction_bits - 1, 0)):
+        a = [power(0), power(e // 2), power(0) | f.sign_bit]
+        b = [power(0), power(e - e // 2), power(0)]
+        assert law(a, b, kind, kind, 0, accumulator) == want
+
+
+def test_cdna2_flushes_subnormal_operands_and_cdna1_does_not() -> None:
+    for accumulator, want in (("cdna1.mfma.bf16.f32", 14 << 23), ("cdna2.mfma.bf16.f32", 0)):
+        assert law([0x0001], [0x4980], "bf16", "bf16", 0, accumulator) == want  # 2**-133 times 2**20

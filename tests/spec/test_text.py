@@ -103,3 +103,16 @@ def test_special_text() -> None:
     for wrong in ("", "1,5", "0x", "e5", "--1", "1e", "infinit"):
         with pytest.raises(ValueError, match="is not a number"):
             parse(wrong)
+
+
+@pytest.mark.parametrize("x", [1e-4, 9.5e-5, 1e-5, 0.5, 448.0, 1234.5, 1e15, 123456789012345680.0, 1e16, 5e-324])
+def test_where_an_exponent_begins(x: float) -> None:
+    """Where Python's repr has it; the exponent has no leading zero here, and an integer no point."""
+    code = int(np.float64(x).view(np.uint64))
+    want = repr(x).removesuffix(".0").replace("e-0", "e-")
+    assert shortest(code, "f64") == want
+
+
+def test_values_that_no_format_has() -> None:
+    assert to_decimal(Datum.finite(Fraction(3, 5**30))) == "0." + str(3 * 2**30).rjust(30, "0")
+    assert parse("snan") == Datum.nan(0, Fraction(1, 4))  # the bit below the quiet bit
