@@ -387,3 +387,8 @@ def test_how_far_below_the_largest_term_a_unit_looks(accumulator: str, kind: str
 def test_cdna2_flushes_subnormal_operands_and_cdna1_does_not() -> None:
     for accumulator, want in (("cdna1.mfma.bf16.f32", 14 << 23), ("cdna2.mfma.bf16.f32", 0)):
         assert law([0x0001], [0x4980], "bf16", "bf16", 0, accumulator) == want  # 2**-133 times 2**20
+
+
+def test_a_nan_is_named_by_its_code_in_hexadecimal() -> None:
+    assert get_model("hopper.wgmma.fp8.f32@nan=7fffffff").nan == 0x7FFFFFFF
+    assert law([0x7F], [0x38], E4M3, E4M3, 0, "hopper.wgmma.fp8.f32@nan=7fffffff") == 0x7FFFFFFF

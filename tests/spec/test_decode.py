@@ -130,7 +130,9 @@ def test_quiet_and_signalling_payloads() -> None:
 @pytest.mark.parametrize(("code", "name"), [(0x7F, "e4m3fn"), (0xFF, "e8m0fnu"), (0x80, "e5m2fnuz"), (0xFF, "ue5m3")])
 def test_a_format_without_payloads_has_no_signalling_nan(code: int, name: str) -> None:
     # IEEE 754-2019 7.2 a: invalid is for signalling NaNs; these formats have one NaN and do not say that it signals
-    assert spec.encode(spec.decode(code, name), "e5m2") == (0x7F, 0)
+    nan = spec.decode(code, name).with_sign(0)
+    assert spec.encode(nan, "e5m2") == (0x7F, 0)
+    assert spec.encode(nan, "f32", nan="payload") == (0x7FC00000, 0)  # the quiet bit alone
 
 
 @pytest.mark.parametrize(("code", "name"), [(256, "e4m3fn"), (-1, "e4m3fn"), (128, "ue4m3"), (16, "e2m1fn")])
@@ -155,6 +157,11 @@ def test_a_code_outside_the_format(code: int, name: str) -> None:
 def test_pack_rounds_nothing(datum: spec.Datum, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         spec.pack(datum, spec.get_format(name))
+
+
+def test_fixed_point_has_no_exponent_field() -> None:
+    f = spec.get_format("mxint8")  # OCP MX 1.0 5.3.4: two's complement in units of 2**-6
+    assert (f.w, f.t, f.emin, f.emax) == (0, 6, 0, 0)
 
 
 def test_values_of_a_wide_format() -> None:
