@@ -392,3 +392,16 @@ def test_cdna2_flushes_subnormal_operands_and_cdna1_does_not() -> None:
 def test_a_nan_is_named_by_its_code_in_hexadecimal() -> None:
     assert get_model("hopper.wgmma.fp8.f32@nan=7fffffff").nan == 0x7FFFFFFF
     assert law([0x7F], [0x38], E4M3, E4M3, 0, "hopper.wgmma.fp8.f32@nan=7fffffff") == 0x7FFFFFFF
+
+
+@pytest.mark.parametrize(("exponents", "want"), [((0, -12, -12), 0x3F800000), ((-12, -12, 0), 0x3F800001)])
+def test_a_tree_splits_at_a_power_of_two(exponents: tuple[int, ...], want: int) -> None:
+    a = [(e + 15) << 2 for e in exponents]  # of e5m2; the products are 1 and 2**-24, the first two are added first
+    assert law(a, a, "e5m2", "e5m2", 0, "f32.pairwise") == want
+    negative = [code | 0x80 for code in a]
+    assert law(negative, negative, "e5m2", "e5m2", 0, "f32.pairwise") == want
+    assert law([], [], "e5m2", "e5m2", 0x3F800001, "f32.pairwise") == 0x3F800001
+
+
+def test_promotion_by_fma_without_scales_adds() -> None:
+    assert law([0x38], [0x38], E4M3, E4M3, 0x3F800000, "hopper.wgmma.fp8.f32+promote128.ffma") == 0x40000000
