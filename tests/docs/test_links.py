@@ -87,10 +87,7 @@ def matrix() -> tuple[str, str, dict[str, set[str]]]:
     """The page, the picture that leads to it, and of each implementation by its id the operations that it shows."""
     pytest.importorskip("jinja2")
     documents = [record.read(path) for path in sorted((DOCS / "data" / "matrix").glob("*.jsonl.gz"))]
-    shown = {
-        one.id: set(one.cells) | {report.op for report in one.reports}
-        for one in build(documents).implementations
-    }
+    shown = {one.id: set(one.cells) | {report.op for report in one.reports} for one in build(documents).implementations}
     return page_of.html(documents), page_of.picture(documents, matrix_page.PAGE), shown
 
 
