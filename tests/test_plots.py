@@ -20,6 +20,7 @@ from fp8ref.plots import PLOTS, MissingMatplotlib, density, fp8_bert, number_lin
 from fp8ref.spec import formats, get_format
 from fp8ref.systems.fp8_bert.experiment import Findings
 
+SLOW = ("s2fp8", "error-growth", "sqnr")  # seconds each to draw
 E2M1 = {0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0}  # OCP MX 1.0 5.3.3
 
 
@@ -169,7 +170,12 @@ def fresh(name: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [*((name, "svg") for name in PLOTS), ("number-line", "png"), ("number-line", "pdf")]
+    ("name", "kind"),
+    [
+        *(pytest.param(name, "svg", marks=[pytest.mark.full] if name in SLOW else []) for name in PLOTS),
+        ("number-line", "png"),
+        ("number-line", "pdf"),
+    ],
 )
 def test_files_are_the_same_bytes_each_time(name: str, kind: str, tmp_path: Path) -> None:
     files = [tmp_path / f"{i}.{kind}" for i in (1, 2)]

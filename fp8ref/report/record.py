@@ -140,9 +140,9 @@ def read(path: Path) -> dict[str, Any]:
             break  # a torn tail
         if isinstance(data, dict) and data.get("kind") == "run" and data.get("schema") != SCHEMA:
             raise ValueError(f"{path}:{number}: schema {data.get('schema')!r:.40}, this version reads {SCHEMA}")
-        kind = check_line(data, f"{path}:{number}")
-        if (number == 1) != (kind == "run"):
+        if (number == 1) != (isinstance(data, dict) and data.get("kind") == "run"):
             raise ValueError(f"{path}:{number}: a run record begins with its one header")
+        kind = check_line(data, f"{path}:{number}")
         if kind in places:
             found[places[kind]].append(data)
         else:

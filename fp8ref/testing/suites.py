@@ -148,7 +148,7 @@ class ConversionSuite(Suite):
         def claim(x: Codes) -> None:
             __tracebackhide__ = True
             whole = self.ask(x).ravel()
-            for i in {0, x.size // 2, x.size - 1} if x.size else ():
+            for i in {*range(0, x.size, max(1, x.size // 16)), x.size - 1} if x.size else ():
                 alone = self.ask(np.array([x.ravel()[i]]))[0]
                 if alone != whole[i]:
                     rows = ("input", self.source, x.ravel()[i]), ("alone", self.op.result, alone)

@@ -12,6 +12,10 @@ import pytest
 
 from fp8ref.report import record
 
+HEADER = (
+    '{"kind":"run","schema":"fp8ref/run/1","fp8ref":"0.1.0","implementation":{},"impl":"x","level":1,"seed":0,'
+    '"operations":[]}\n'
+)
 FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 
 
@@ -140,8 +144,10 @@ def test_fail_fast_stops_after_the_first_failure() -> None:
         ("nonsense\n", "1: not a run record"),
         ('{"kind":"operation"}\n', "1: a run record begins"),
         ('{"kind":"run","schema":"fp8ref/run/99"}\n', "schema 'fp8ref/run/99'"),
-        ('{"kind":"run","schema":"fp8ref/run/1"}\n{"kind":"surprise"}\n', "2: unknown kind"),
-        ('{"kind":"run","schema":"fp8ref/run/1"}\nnonsense\n{"kind":"end"}\n', "2: not a line"),
+        ('{"kind":"run","schema":"fp8ref/run/1"}\n', "1: field fp8ref of this run is missing"),
+        (HEADER + '{"kind":"surprise"}\n', "2: not a line of a run record: its kind is"),
+        (HEADER + HEADER, "2: a run record begins with its one header"),
+        (HEADER + 'nonsense\n{"kind":"end"}\n', "2: not a line"),
     ],
 )
 def test_bad_records_are_refused_with_the_place(tmp_path: Path, content: str, said: str) -> None:
@@ -153,5 +159,5 @@ def test_bad_records_are_refused_with_the_place(tmp_path: Path, content: str, sa
 
 def test_a_torn_tail_is_dropped_and_told(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_text('{"kind":"run","schema":"fp8ref/run/1"}\n{"kind":"operation","op"')
+    path.write_text(HEADER + '{"kind":"operation","op"')
     assert record.read(path)["end"] is None

@@ -150,7 +150,7 @@ def test_the_report_of_a_record_is_what_the_run_said_and_wrote(tmp_path: Path) -
     [
         (None, "cannot read run.jsonl"),
         ("nonsense", "run.jsonl:1: not a run record"),
-        ('{"kind":"run","schema":"fp8ref/run/1"}\n{"kind":"operation"}\n', "not a whole run record"),
+        ('{"kind":"run","schema":"fp8ref/run/1"}\n{"kind":"operation"}\n', "1: field fp8ref of this run is missing"),
     ],
 )
 def test_bad_records_are_one_line(tmp_path: Path, content: str | None, said: str) -> None:

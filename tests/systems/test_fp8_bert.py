@@ -99,7 +99,7 @@ def test_weights_are_those_of_safetensors(network: Network) -> None:
 def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for entry, message in (
-        ({"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}, "dtype BF16; known are F32"),
+        ({"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}, "dtype 'BF16'; known are F32"),
         ({"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}, "does not fit its 4 bytes"),
         ({"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "does not fit its 8 bytes"),
     ):

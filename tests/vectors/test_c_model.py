@@ -218,9 +218,9 @@ def _options() -> Iterator[str]:
 def test_every_rule(model: Model, source: str, result: str) -> None:
     operations = (ask(f"convert/{source}/{result}"), *arithmetic(result, ("mul", "fma"), "rne.sat"))
     for op in operations:
-        codes = thinned(cases(op, 1, SEED), 3000)
+        codes, asked = thinned(cases(op, 1, SEED), 3000), op.id.partition("/rne")[0]
         for mode, options in product(("rne.nonsat", "rtn.satprop"), _options()):
-            op = ask(f"{op.id.partition('/rne')[0]}/{mode}{options}")
+            op = ask(f"{asked}/{mode}{options}")
             agree(op, codes, model.general(op, codes))
 
 

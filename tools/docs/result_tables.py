@@ -49,7 +49,7 @@ def proofs(folder: Path) -> str:
         )
         who = " ".join(found.identity.get(key, "") for key in ("name", "version"))
         rows.append([md.code(path.name), who, asked, f"{found.cases:,}", took[path.stem]])
-    return md.table(["certificate", "answers of", "operations", "inputs", "time"], rows, [3])
+    return md.table(["certificate", "answers of", "operations", "inputs", "processor time"], rows, [3])
 
 
 # -- planted faults ---------------------------------------------------------------------------------------------------
