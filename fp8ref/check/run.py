@@ -78,7 +78,7 @@ class Run:
     def reports(self, tick: Tick = lambda done, of: None, journal: Journal | None = None) -> Iterator[Report]:
         """The reports in the order of the claims, each as soon as those before it are there.
 
-        ``journal``: what is done already, and where more is noted.  Raises EngineError, and OSError of the journal.
+        ``journal``: what is done already, and where more is noted.  Raises EngineError, and NoRoom of the journal.
         """
         for report in self._swept(tick, journal) if self.request.options.level >= 3 else self._judged(tick, journal):
             yield conclude(report)

@@ -18,7 +18,7 @@ from ..check.judge import Options
 from ..check.run import Request, Run
 from ..check.transport import NotStarted
 from ..check.verdict import Report, Verdict
-from ..engines import EngineError, Journal
+from ..engines import EngineError, Journal, NoRoom
 from ..fast.chunks import set_threads
 from ..report import record, text
 from ..report.renderers import RENDERERS
@@ -184,9 +184,8 @@ def _judge(
         pass
     except (EngineError, NotStarted) as error:
         click.echo(f"not finished: {error}", err=True)
-    except OSError as error:
-        if output is None:
-            raise
+    except NoRoom as error:
+        assert output is not None
         engines.no_room(output, error)
     if output is not None:
         end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])

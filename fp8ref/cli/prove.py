@@ -17,7 +17,7 @@ from ..cases.operation import Operation
 from ..check import shards
 from ..check.proof import TIMEOUT, Claim, Shard, prove
 from ..check.transport import Crashed, Declined, NotStarted, TimedOut
-from ..engines import Engine, EngineError, Journal, open_engine
+from ..engines import Engine, EngineError, Journal, NoRoom, open_engine
 from ..engines import run as done
 from ..fast.chunks import set_threads
 from ..report import certificate
@@ -174,7 +174,7 @@ def _asked(
     except (Declined, ValueError) as error:
         _drop(journal)
         raise BadInput(f"{asked[0][0].op.id}: {error}") from None
-    except OSError as error:
+    except NoRoom as error:
         assert output is not None
         engines.no_room(output, error)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from .journal import Journal
+from .journal import Journal, NoRoom
 from .task import Result, Task
 
 ENGINES = ("processes", "serial", "dask")
@@ -64,4 +64,4 @@ def run(engine: Engine, tasks: Sequence[Task], journal: Journal | None = None) -
         yield task, result
 
 
-__all__ = ["ENGINES", "Engine", "EngineError", "Journal", "Result", "Task", "open_engine", "run"]
+__all__ = ["ENGINES", "Engine", "EngineError", "Journal", "NoRoom", "Result", "Task", "open_engine", "run"]

@@ -21,6 +21,10 @@ class JournalError(ValueError):
     """No journal, a damaged head, or one that another run holds."""
 
 
+class NoRoom(OSError):
+    """A journal cannot be written any more; what stands in it stays."""
+
+
 class Journal:
     """Results of tasks, by address.  The first line says whose they are; every line carries its checksum.
 
@@ -51,8 +55,11 @@ class Journal:
             raise
 
     def add(self, task: Task, result: Result) -> None:
-        """Keep a result.  Raises OSError where it cannot be written; what stood there before stays."""
-        self._write({"address": task.address, "result": result})
+        """Keep a result.  Raises NoRoom where it cannot be written; what stood there before stays."""
+        try:
+            self._write({"address": task.address, "result": result})
+        except OSError as error:
+            raise NoRoom(error.errno, error.strerror or str(error)) from None
         self.done[task.address] = result
 
     def close(self) -> None:
