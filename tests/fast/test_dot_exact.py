@@ -11,6 +11,7 @@ from second_oracles import matrix_units as second
 
 import fp8ref
 from fp8ref import spec
+from fp8ref.fast.exact_dot import K_RUN, ROWS
 from fp8ref.spec import get_format
 from fp8ref.spec.products import dot as law
 
@@ -292,3 +293,31 @@ def test_bad_input(case: int) -> None:
     call, error, text = BAD[case]
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("scale", [0.7, -0.7, 3.0, -3.0, 0.0])
+def test_infinite_sums_under_scales(sign: int, scale: float) -> None:
+    """An infinite sum times a scale (IEEE 754-2019 6.1, 7.2): its sign is the product's, and times zero it is NaN."""
+    infinity = 0x7C if sign > 0 else 0xFC
+    a, b = np.array([[infinity, 0x3C], [0x3C, 0x3C]], np.uint8), np.full((2, 2), 0x3C, np.uint8)  # 1 is 3C
+    given = {"scale_a": np.full((2, 1), scale, np.float32), "result": "f32", "overflow": "nonsat"}
+    got = fp8ref.dot(a, b, "e5m2", **given).view(np.float32)
+    assert np.isnan(got[0]) if scale == 0 else got[0] == sign * np.copysign(np.inf, scale)
+    assert got[1] == np.float32(2) * np.float32(scale)
+
+
+def test_one_scale_for_more_rows_than_a_tile_has() -> None:
+    a = (np.arange(ROWS + 3, dtype=np.uint8) % 8 + 0x38)[:, None]  # 1 to 1.875
+    got = fp8ref.matmul(a, [[0x38]], "e4m3fn", scale_a=3.0, result="f32").view(np.float32)
+    assert got[:, 0].tolist() == [3 * (1 + i % 8 / 8) for i in range(ROWS + 3)]
+
+
+def test_block_scales_beyond_one_run_over_k() -> None:
+    """The sum of ones, each block of 32 under a power of two of its own, is a whole number below 2^53."""
+    blocks = K_RUN // 32 + 3
+    codes = np.full((1, 32 * blocks), 0x38, np.uint8)
+    exponents = np.arange(blocks) % 20
+    scale = np.exp2(exponents).astype(np.float32)[None, :]
+    got = fp8ref.dot(codes, codes, "e4m3fn", scale_a=scale, block=32, result="f64").view(np.float64)
+    assert int(got[0]) == sum(32 << int(e) for e in exponents)
