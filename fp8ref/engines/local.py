@@ -79,11 +79,12 @@ class Processes:
                 future.cancel()
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
         for child in self._children:
             child.kill()
         for child in self._children:
             child.join()
+        # waited for: at the interpreter's end the pool's thread would close the pipe by which it is then woken
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _prepare(parent: int) -> None:
