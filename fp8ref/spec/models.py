@@ -29,7 +29,8 @@ CUDA_NAN = {"f32": 0x7FFFFFFF, "f16": 0x7FFF}
 QUIET_NAN = {"f32": 0x7FC00000, "f16": 0x7E00, "bf16": 0x7FC0}
 NEAREST = Rounding.TIES_TO_EVEN
 
-VECTORS = "Khattak and Mikaitis, MATLAB-tensor-core, measured vectors (arXiv 2512.07004)"
+KHATTAK = "Khattak and Mikaitis, MATLAB-tensor-core"
+VECTORS = f"{KHATTAK}, measured vectors (arXiv 2512.07004)"
 MMA_SIM = "Xie et al., MMA-Sim c785138 (arXiv 2511.10909)"
 CLAMP = "min_exponent: -126 in MMA-Sim, -133 (Hopper, Blackwell) or -132 (Ampere, Ada) in Khattak and Mikaitis"
 ZERO = "zero_exponent: -126 in MMA-Sim, zero products left out in Khattak and Mikaitis"
@@ -180,7 +181,7 @@ _declare(
         products=16,
         groups=2,
         window=25,
-        source=f"{MMA_SIM}; {VECTORS.partition(',')[0]}, model MI300",
+        source=f"{MMA_SIM}; {KHATTAK}, model MI300",
         evidence=Evidence.PUBLISHED,
         note=_amd,
     ),

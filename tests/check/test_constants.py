@@ -89,7 +89,9 @@ def test_the_question_is_one_case_and_its_answer_a_float64_or_an_integer() -> No
     assert [codes.tolist() for codes in cases(op, 3, 0)] == [[0]]
     assert expect(op, cases(op, 1, 0)).codes.view(np.float64).tolist() == [2.0**-16]
     assert expect(Operation.parse("finfo/e5m2/i64/minexp"), [np.arange(3, dtype=np.uint8)]).codes.tolist() == [-14] * 3
-    assert {constant_type(name) for name in ("max", "bits")} == {"f64", "i64"}
+    counts = {name for name in CONSTANTS if constant_type(name) == "i64"}
+    assert counts == {"bits", "nmant", "nexp", "iexp", "minexp", "maxexp", "machep", "negep"}
+    assert {constant_type(name) for name in CONSTANTS.keys() - counts} == {"f64"}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,7 @@ def test_the_question_is_one_case_and_its_answer_a_float64_or_an_integer() -> No
         ("finfo/e4m3fn/f64/bits", "the result of bits is i64, not f64"),
         ("finfo/e4m3fn/e4m3fn/max", "the result of max is f64, not e4m3fn"),
         ("finfo/mxint8/f64/eps", "mxint8 has no eps"),
+        ("finfo/e4m0b0/f64/eps", "e4m0b0 has no eps"),  # 0, 2, 4, 8, ...: all its steps are larger than 1
         ("finfo/i8/i64/bits", "takes codes of formats"),
     ],
 )

@@ -315,10 +315,43 @@ def test_names_and_options() -> None:
     ):
         with pytest.raises(ValueError, match=hint):
             get_model(bad)
+    for length, said in ((200, "choose from"), (201, "at most 200 characters")):
+        with pytest.raises(ValueError, match=said):
+            get_model("#" * length)
     with pytest.raises(ValueError, match="e4m3fnuz"):
         dot([0], [0], "e4m3fnuz", accumulator="hopper.wgmma.fp8.f32")
     assert set(ALIASES.values()) <= {m.name for m in models()}
     assert all(m.source and isinstance(m.evidence, Evidence) for m in models())
+
+
+def test_lengths_of_instructions() -> None:
+    """K as instructions are named: wgmma m64n8k32, v_mfma_f32_32x32x16_fp8, 32x32x2_bf16, 32x32x4_bf16_1k."""
+    lengths = {
+        "hopper.wgmma.fp8.f32": 32,
+        "cdna3.mfma.fp8.f32": 16,
+        "cdna3.mfma.f16.f32": 8,
+        "cdna2.mfma.bf16.f32": 4,
+        "cdna2.mfma.bf16.k2.f32": 2,
+        "cdna1.mfma.bf16.f32": 2,
+        "cdna1.mfma.f16.f32": 4,
+    }
+    assert {name: get_model(name).k for name in lengths} == lengths
+
+
+def test_a_negative_sum_that_vanishes_is_plus_zero_unless_asked() -> None:
+    """[MMA-Sim] a zero is +0 always: -2**-30 is less than half of binary16's least, 2**-24."""
+    a, b = [0x02] + [0] * 31, [0x82] + [0] * 31  # of e5m2: 2**-15 and -2**-15
+    name = "hopper.wgmma.fp8.f16"
+    assert law(a, b, "e5m2", "e5m2", 0, name, "f16") == 0
+    assert law(a, b, "e5m2", "e5m2", 0, f"{name}@underflow_sign=1", "f16") == 0x8000
+
+
+@pytest.mark.parametrize(("exponent", "want"), [(-31, 0x3F800001), (-32, 0x3F800000)])
+def test_cdna3_keeps_31_bits_of_the_products_below_c(exponent: int, want: int) -> None:
+    """C = 1 and 2**-24 is a tie, which goes to even; 2**-31 beside it breaks it, 2**-32 is floored away."""
+    small = {-31: 0x02, -32: 0x01}[exponent]  # of e5m2fnuz: 2**-16 and 2**-17, times 2**-15
+    a, b = [0x10, 0, 0x04] + [0] * 13, [0x10, 0, small] + [0] * 13
+    assert law(a, b, "e5m2fnuz", "e5m2fnuz", 0x3F800000, "cdna3.mfma.fp8.f32") == want
 
 
 def test_named_choices_decide_what_they_name() -> None:

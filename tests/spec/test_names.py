@@ -190,3 +190,10 @@ def test_parameters_are_integers(which: str, value: object) -> None:
     parameters: dict[str, Any] = {"k": 8, "p": 4, "bias": 7} | {which: value}
     with pytest.raises(TypeError, match=f"mine: {which} must be an int, not {value!r}"):
         Format("mine", **parameters)
+
+
+def test_a_name_has_at_most_80_characters() -> None:
+    with pytest.raises(ValueError, match=r"unknown format '#{80}'(?!\.)"):
+        spec.get_format("#" * 80)
+    with pytest.raises(ValueError, match="at most 80 characters"):
+        spec.get_format("#" * 81)

@@ -65,6 +65,8 @@ def test_exact_decimals() -> None:
     for x in [*doubles(30), 0.5, 1024.0]:
         assert Fraction(to_decimal(Datum.of(x))) == Fraction(x)
     assert to_decimal(decode(0x01, "e4m3fn")) == "0.001953125"
+    for text in ("0.01", "-0.001", "0.3", "0.0625"):  # denominators with and without the factors 2 and 5
+        assert to_decimal(parse(text)) == text
     assert to_decimal(Datum.of(-0.0)) == "-0"
     with pytest.raises(ValueError, match="no finite decimal"):
         to_decimal(Datum.finite(Fraction(1, 3)))
@@ -111,6 +113,14 @@ def test_where_an_exponent_begins(x: float) -> None:
     code = int(np.float64(x).view(np.uint64))
     want = repr(x).removesuffix(".0").replace("e-0", "e-")
     assert shortest(code, "f64") == want
+
+
+def test_exponents_are_read_to_20000() -> None:
+    assert parse("1e20000").magnitude == 10**20000
+    assert parse("0x1p-20000").magnitude == Fraction(1, 2**20000)
+    for beyond in ("1e20001", "1e-20001", "0x1p20001"):
+        with pytest.raises(ValueError, match="exponents go from -20000 to 20000"):
+            parse(beyond)
 
 
 def test_values_that_no_format_has() -> None:
