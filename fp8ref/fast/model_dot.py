@@ -99,8 +99,8 @@ def _places(p: Problem, k: int) -> Iterator[tuple[slice, slice]]:
             yield rows, rows
         return
     m, n = p.shape
-    columns = max(1, min(COLUMNS, HELD // k))
-    height = max(1, min(m, TILE // min(columns, max(n, 1)), HELD // k))
+    columns = max(1, min(n, COLUMNS, HELD // k))
+    height = max(1, min(TILE // columns, HELD // k))
     for j in range(0, n, columns):
         for i in range(0, m, height):
             yield slice(i, min(i + height, m)), slice(j, min(j + columns, n))
@@ -148,10 +148,8 @@ def _spread(scale: Floats, block: int, k: int) -> Floats:
 
 def _group_scales(scale: Floats, model: GroupDot, axis: int | None) -> dict[str, Any]:
     emin = min(get_format(name).emin for name in model.scale_formats)
-    usual = np.isfinite(scale) & (scale != 0)
-    e = np.where(usual, np.maximum(np.frexp(np.where(usual, scale, 1.0))[1] - 1, emin), -126)
-    significands = np.where(usual, np.ldexp(scale, -e), scale)
-    return {"scales": lay(significands, np.float64, axis), "scale_exponents": lay(e, np.int32, axis)}
+    e = np.where(scale == 0, -126, np.maximum(np.frexp(scale)[1] - 1, emin))
+    return {"scales": lay(np.ldexp(scale, -e), np.float64, axis), "scale_exponents": lay(e, np.int32, axis)}
 
 
 def _epilogue_factor(p: Problem, model: Model, place: tuple[slice, ...]) -> Floats | None:

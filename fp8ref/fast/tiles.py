@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..spec.codec import unpack
-from ..spec.datum import floor_log2
 from ..spec.formats import Format
 from .chunks import Array
 from .decode import decode_codes
 from .exact_dot import judge, special_products
 from .expansion import F64, Floats, to_odd, two_product
+from .kernel import code_dtype
 
 ABSENT8, ABSENT16 = -60, -8000  # exponent that a zero operand shows where zero products take no part
 PRESENT8, PRESENT16 = -33, -4000  # sums below: at least one operand was absent
@@ -29,18 +28,9 @@ PRESENT8, PRESENT16 = -33, -4000  # sums below: at least one operand was absent
 @lru_cache(maxsize=64)
 def exponent_table(f: Format, zero: int) -> NDArray[np.int16]:
     """The exponent field of every code, unbiased: emin for subnormals, ``zero`` for zeros and what is no number."""
-
-    def exponent(code: int) -> int:
-        x = unpack(code, f)
-        return zero if not x.is_finite or x.is_zero else max(floor_log2(x.magnitude), f.emin)
-
-    if f.k <= 8:
-        return np.array([exponent(code) for code in range(1 << f.k)], np.int16)
-    codes = np.arange(1 << f.k, dtype=np.uint16)
-    values = np.abs(decode_codes(codes, f, F64).view(np.float64))
-    usual = np.isfinite(values) & (values != 0)
-    e = np.maximum(np.frexp(np.where(usual, values, 1.0))[1] - 1, f.emin)
-    return np.where(usual, e, zero).astype(np.int16)
+    values = decode_codes(np.arange(1 << f.k, dtype=code_dtype(f)), f, F64).view(np.float64)
+    e = np.maximum(np.frexp(values)[1] - 1, f.emin)
+    return np.where(np.isfinite(values) & (values != 0), e, zero).astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -109,12 +99,11 @@ class Tile:
         x, y = (s[i if len(s) > 1 else 0] for s in (self.a.scales, self.b.scales))
         return product32(x, y)
 
-    def special_sum(self, places: tuple[int, ...] | list[int] | slice) -> Floats | None:
+    def special_sum(self, places: list[int] | slice) -> Floats | None:
         """0, or the infinity or NaN that special products at these places make of every output; None: none there."""
         if not self.has_special:
             return None
-        index = places if isinstance(places, slice) else list(places)
-        sides = [(s.values if s.special is None else s.special)[index] for s in (self.a, self.b)]
+        sides = [(s.values if s.special is None else s.special)[places] for s in (self.a, self.b)]
         if all(np.isfinite(s).all() for s in sides):
             return None
         va, vb = (np.moveaxis(s, 0, -1).astype(np.float64) for s in sides)
@@ -129,8 +118,7 @@ def product32(x: Floats, y: Floats) -> Floats:
     """x * y rounded once to binary32, in float64."""
     with np.errstate(all="ignore"):
         head, rest = two_product(*np.broadcast_arrays(x, y))
-        lossy = np.isfinite(rest) & (rest != 0)
-        return np.where(lossy, to_odd(head, np.where(lossy, rest, 0.0)), head).astype(np.float32).astype(np.float64)
+        return to_odd(head, np.where(np.isfinite(rest), rest, 0.0)).astype(np.float32).astype(np.float64)
 
 
 def make_side(
@@ -141,8 +129,8 @@ def make_side(
     exponent_dtype: DTypeLike,
     axis: int | None,
     *,
-    inside: Floats | None = None,
-    flush: bool = False,
+    inside: Floats | None,
+    flush: bool,
 ) -> Side:
     """A side of codes (outputs, K), times powers of two ``inside`` (outputs, K); ``axis``: where outputs broadcast.
 
@@ -156,8 +144,7 @@ def make_side(
     if inside is not None:
         with np.errstate(invalid="ignore"):
             values = values * inside
-        shift = np.where(np.isfinite(inside), np.frexp(np.where(np.isfinite(inside), inside, 1.0))[1] - 1, 0)
-        exponents = np.where(exponents == zero, zero, exponents + shift)
+        exponents = exponents + (np.frexp(inside)[1] - 1)
     special = None
     finite = np.isfinite(values)
     if not finite.all():

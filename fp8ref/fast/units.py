@@ -38,7 +38,7 @@ NEAREST = Projection(Rounding.TIES_TO_EVEN, TO_INFINITY)
 def to_format(x: Array, f: Format) -> F32s:
     """float32 or float64 values (the latter exact or rounded to odd) to nearest in f32, f16 or bf16."""
     if f.name == "f32":
-        return x.astype(np.float32)
+        return x.astype(np.float32, copy=False)
     if f.name == "f16":
         return x.astype(np.float16).astype(np.float32)
     return _to_bf16(x)
@@ -46,38 +46,37 @@ def to_format(x: Array, f: Format) -> F32s:
 
 def _to_bf16(x: Array) -> F32s:
     y = x.astype(np.float32)
-    if x.dtype == np.float64:  # float32 by rounding to odd
-        lost = np.where(np.isfinite(x), x - y, 0.0)
-        bits = y.view(np.int32)
-        move = (lost != 0) & (bits & 1 == 0)
-        bits += np.where(move, np.where(np.signbit(lost) == np.signbit(y), 1, -1), 0).astype(np.int32)
+    if x.dtype == np.float64:
+        _make_odd(y, np.sign(x - y).astype(np.float32))
     u = y.view(np.uint32)
     rounded = ((u + np.uint32(0x7FFF) + ((u >> 16) & np.uint32(1))) & np.uint32(0xFFFF0000)).view(np.float32)
     return np.where(np.isnan(y), y, rounded)
 
 
+def _make_odd(y: F32s, lost: F32s) -> None:
+    """y, rounded to nearest, to odd: in place, where something was lost.  NaN: nothing was."""
+    bits = y.view(np.int32)
+    step = ((bits ^ lost.view(np.int32)) >> 31) | 1  # toward what was lost
+    step *= (np.abs(lost) > 0) & (bits & 1 == 0)
+    bits += step
+
+
 def add(x: F32s, y: F32s, f: Format) -> F32s:
     """x + y in a format.  float32 has bits enough that rounding its sum again is innocuous [Figueroa 1995]."""
-    total = x + y
-    return total if f.name == "f32" else to_format(total, f)
+    return to_format(x + y, f)
 
 
 def fma(product: Floats, c: Array, f: Format) -> F32s:
     """An exact product in float64, plus c, rounded once."""
     head, rest = two_sum(product, c.astype(np.float64))
-    finite = np.isfinite(head)
-    return to_format(np.where(finite & (rest != 0), to_odd(head, np.where(finite, rest, 0.0)), head), f)
+    return to_format(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
 
 
 def fma32(product: F32s, c: F32s, f: Format) -> F32s:
     """An exact product in float32, plus c, rounded once to f16 or bf16: the sum rounded to odd first."""
     total = product + c
     z = total - product
-    lost = (product - (total - z)) + (c - z)
-    bits = total.view(np.int32)
-    step = ((bits ^ lost.view(np.int32)) >> 31) | 1  # toward what was lost
-    step *= (np.abs(lost) > 0) & (bits & 1 == 0)  # NaN where the sum is infinite: nothing moves
-    bits += step
+    _make_odd(total, (product - (total - z)) + (c - z))
     return to_format(total, f)
 
 
@@ -144,7 +143,7 @@ class _Fused:
             c = add(d, c, model.format) if model.c_last else d
         return c
 
-    def step(self, places: Sequence[int], c: F32s) -> F32s:
+    def step(self, places: list[int], c: F32s) -> F32s:
         """Align, cut, sum, round."""
         e = self.align(places, c)
         bits = self.model.fraction_bits
@@ -162,7 +161,7 @@ class _Fused:
         total /= up
         total += 0.0  # a sum of zeros is +0
         d = self.round(total, e)
-        special = self.tile.special_sum(list(places))
+        special = self.tile.special_sum(places)
         return d if special is None else np.where(special == 0, d, special + c).astype(np.float32)
 
     def align(self, places: Sequence[int], c: F32s) -> NDArray[np.int32]:
@@ -351,7 +350,7 @@ def _order(order: str, n: int) -> Sequence[int]:
 def _tree(model: Tree, product: Callable[[int], F32s], start: int, stop: int) -> F32s:
     if stop - start == 1:
         p = product(start)
-        return _flushed(model, p if model.result == "f32" else to_format(p, model.format))
+        return _flushed(model, to_format(p, model.format))
     half = start + (1 << ((stop - start - 1).bit_length() - 1))
     return _flushed(model, add(_tree(model, product, start, half), _tree(model, product, half, stop), model.format))
 

@@ -139,6 +139,16 @@ NAMES = [m.name for m in models()] + list(COMPOSED)
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_one_instruction_equals_the_law(name: str) -> None:
+    """In brief, and without C: one instruction and a part of the next."""
+    model = get_model(name)
+    fa, fb = (model.operands[0], model.operands[-1]) if model.operands else ("e4m3fn", "bf16")
+    rng = np.random.default_rng(len(name))
+    for kind in (1, 3):
+        compare(model, rng, fa, fb, min(model.k, 32) + 5, kind, scaled=kind == 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_dot_equals_the_law(name: str) -> None:
     model = get_model(name)
     rng = np.random.default_rng(abs(hash(name)) % 2**32 if False else sum(map(ord, name)))

@@ -1,0 +1,306 @@
+"""The pieces of the accumulator models on arrays: roundings, orders, odd operands, tiles and scales, by hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from second_oracles import matrix_units as second
+
+import fp8ref
+from fp8ref.fast import units
+from fp8ref.fast.tiles import exponent_table, product32
+from fp8ref.spec import get_format
+
+Array = np.ndarray[Any, Any]
+INF, NAN = np.inf, np.nan
+TWO = Fraction(2)
+ONE, MINUS_ONE, TWICE = 0x38, 0xB8, 0x40  # e4m3fn
+
+
+def code_of(x: Array, name: str) -> list[int]:
+    """Codes of values that float32 holds, without rounding."""
+    if name == "bf16":
+        assert not (x.view(np.uint32) & 0xFFFF).any()
+        return (x.view(np.uint32) >> 16).tolist()
+    own = x.astype({"f16": np.float16, "f32": np.float32}[name])
+    assert np.array_equal(own.astype(np.float32), x, equal_nan=True)
+    return own.view({"f16": np.uint16, "f32": np.uint32}[name]).tolist()
+
+
+def addends(name: str, bits: int) -> list[tuple[float, float]]:
+    """(product, value of the format): near ties, of all sizes, products of few bits and of up to ``bits``."""
+    w, t, bias = second.FIELDS[name]
+    rng = random.Random(name)
+    found = [
+        (1.0 + 2.0 ** (-t - 1), 2.0**-bias),  # a tie that a tiny addend breaks, and one that it does not
+        (1.0 + 2.0 ** (-t - 1), -(2.0**-bias)),
+        (-1.0 - 3 * 2.0 ** (-t - 1), 2.0**-bias),
+        (-1.0 - 3 * 2.0 ** (-t - 1), -(2.0**-bias)),
+        (1.0 + 2.0 ** (-t - 1), 0.0),
+        (1.0 + 3 * 2.0 ** (-t - 1), 0.0),
+        (2.0 ** (bias + 1), -(2.0**bias)),  # beyond the largest number, and back
+        (-(2.0**-bias), 2.0**-bias),
+    ]
+    largest = (2**w - 1) << t
+    for _ in range(300):
+        c = rng.randrange(largest) | rng.getrandbits(1) << (w + t)
+        value = second.real(c, name)
+        e = value.numerator.bit_length() - value.denominator.bit_length() if value else -bias
+        few = rng.choice([1, 2, 3, bits])
+        lowest = max(e + rng.randint(-t - 4, t + 4) - few, -149)
+        p = (2 * rng.getrandbits(few) + 1) * TWO**lowest * rng.choice([1, -1])
+        if abs(p) < TWO**bias:
+            found.append((float(p), float(value)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["f32", "f16", "bf16"])
+@pytest.mark.parametrize("function", [units.fma, units.fma32], ids=["float64", "float32"])
+def test_products_are_added_with_one_rounding(function: Callable[..., Array], name: str) -> None:
+    """fma(); in float32 for the formats that are narrower."""
+    narrow = function is units.fma32
+    if narrow and name == "f32":
+        return
+    pairs = [(p, c) for p, c in addends(name, 12 if narrow else 30) if not narrow or abs(p) < 2.0**128]
+    products, values = (np.array(x) for x in zip(*pairs))
+    with np.errstate(all="ignore"):
+        got = function(
+            products.astype(np.float32 if narrow else np.float64), values.astype(np.float32), get_format(name)
+        )
+    for code, (p, c) in zip(code_of(got, name), pairs):
+        assert code == second.to_nearest(Fraction(p) + Fraction(c), name), (p, c)
+
+
+@pytest.mark.parametrize("name", ["f32", "f16", "bf16"])
+def test_sums_and_products_are_rounded_once(name: str) -> None:
+    """add() of two values; to_format() of a product that float64 holds."""
+    f, pairs = get_format(name), addends(name, 30)
+    products, values = (np.array(x) for x in zip(*pairs))
+    with np.errstate(all="ignore"):
+        rounded = units.to_format(products, f)
+        total = units.add(rounded, values.astype(np.float32), f)
+    for p, code in zip(products.tolist(), code_of(rounded, name)):
+        want = second.to_nearest(Fraction(p), name)
+        assert code & ~(code >> (f.k - 1) << (f.k - 1) if want == 0 else 0) == want, p
+    for x, y, code in zip(rounded.tolist(), values.tolist(), code_of(total, name)):
+        if abs(x) != INF:
+            assert code == second.to_nearest(Fraction(x) + Fraction(y), name), (x, y)
+
+
+@pytest.mark.parametrize("name", ["f32", "f16", "bf16"])
+def test_sums_that_are_no_numbers(name: str) -> None:
+    f = get_format(name)
+    products, values = np.array([INF, INF, -INF, NAN, 1.0, 2.0**127]), np.array([1.0, -INF, 2.0, 1.0, INF, NAN])
+    want = [INF, NAN, -INF, NAN, INF, NAN]
+    for function, dtype in ((units.fma, np.float64), (units.fma32, np.float32), (units.add, np.float32)):
+        with np.errstate(all="ignore"):
+            got = function(products.astype(dtype), values.astype(np.float32), f)  # type: ignore[operator]
+        assert np.array_equal(got, want, equal_nan=True), function
+
+
+def test_the_sign_of_a_zero_sum_is_that_of_ieee_754() -> None:
+    """[IEEE 754-2019 6.3]: +0 to nearest, unless both addends are -0."""
+    x, y = np.array([0.0, 0.0, -0.0, -0.0, 1.0]), np.array([0.0, -0.0, 0.0, -0.0, -1.0], np.float32)
+    for name in ("f32", "f16", "bf16"):
+        for got in (units.fma(x, y, get_format(name)), units.add(x.astype(np.float32), y, get_format(name))):
+            assert np.signbit(got).tolist() == [False, False, False, True, False]
+
+
+# -- chains and trees -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("unit", "a", "want"),
+    [
+        # binary16 has no 2049: 2048 + 1 is 2048, a tie to even, and 1 + 1 + 2048 is 2050
+        ("f16.fma", [2048, 1, 1], 2048),
+        ("f16.fma@order=down", [2048, 1, 1], 2050),
+        ("f16.fma@order=down", [1, 1, 2048], 2048),
+        ("f16.mul-add@order=stride2", [1, 2048, 1], 2050),
+        ("f16.mul-add@order=stride2", [2048, 1, 1, 1], 2048),
+        ("f16.mul-add@order=stride3", [1, 2048, 1, 1, 1], 2052),  # 1, 1; 2048, 1; 1: 2051 and 2053 are ties
+        ("f16.fma@order=stride7", [1, 1, 2048], 2050),
+        # pairwise: the split is at the largest power of two below the count
+        ("f16.pairwise", [2048, 0, 1, 0, 1], 2048),  # ((2048 + 0) + (1 + 0)) + 1
+        ("f16.pairwise", [2048, 0, 0, 1, 1, 0], 2048),  # ((2048 + 0) + (0 + 1)) + (1 + 0)
+        ("f16.pairwise", [1, 1, 1, 1, 2048], 2052),
+        ("f16.pairwise", [1, 1, 2048, 1, 1, 1], 2052),  # ((1 + 1) + (2048 + 1)) + (1 + 1)
+        ("f16.fma+splitk2", [1, 1, 2048, 1], 2050),
+        ("f16.fma+splitk2", [1, 1, 1, 2048, 1], 2052),  # (1 + 1 + 1) + (2048 + 1): 2051, a tie to even
+        ("f16.fma+splitk3", [2048, 1], 2048),  # fewer products than parts
+    ],
+)
+def test_order_of_a_sum(unit: str, a: list[float], want: float) -> None:
+    ones = np.ones(len(a), np.float16).view(np.uint16)
+    assert fp8ref.dot(np.array(a, np.float16).view(np.uint16), ones, "f16", accumulator=unit) == want
+
+
+def test_c_is_the_first_addend_of_a_chain_and_the_last_of_a_tree() -> None:
+    ones = np.array([0x3C00, 0x3C00], np.uint16)
+    got = [
+        fp8ref.dot(ones, ones, "f16", c=np.float16(2048), accumulator=unit).item()
+        for unit in ("f16.fma", "f16.mul-add", "f16.pairwise", "f16.fma+splitk2", "f16.fma+splitk1")
+    ]
+    assert got == [2048, 2048, 2050, 2050, 2050]
+
+
+@pytest.mark.parametrize(
+    ("fa", "a", "fb", "b", "c", "want"),
+    [
+        ("e8m0fnu", 254, "e5m2", 0x40, -(2.0**127), 2.0**127),  # 2**128 - 2**127
+        ("f16", 0x0080, "bf16", 0x0001, 2.0**-149, 2.0**-148),  # 2**-17 * 2**-133 is half of c: a tie
+        ("binary16p14se", None, "binary16p14se", None, -1.0 - 2.0**-12, 2.0**-26),  # (1 + 2**-13)**2 has 27 bits
+    ],
+)
+def test_a_product_that_float32_does_not_hold(
+    fa: str, a: int | None, fb: str, b: int | None, c: float, want: float
+) -> None:
+    one = int(fp8ref.encode(1.0 + 2.0**-13, "binary16p14se"))
+    codes = [np.array([one if x is None else x]) for x in (a, b)]
+    assert fp8ref.dot(*codes, fa, fb, c=np.float32(c), accumulator="f32.fma") == np.float32(want)
+
+
+def test_subnormals_of_a_unit_that_flushes_them() -> None:
+    """CDNA2: operands become +0, sums a zero of their sign, C before all; CDNA1 keeps them."""
+    tiny, least, one, half = 0x0040, 0x0080, 0x3F80, 0x3F00  # bf16: 2**-127, 2**-126, 1, 1/2
+    rows = [([tiny, 0], [one, 0]), ([least, 0], [one, 0]), ([least, 0], [half | 0x8000, 0]), ([0, 0], [0, 0])]
+    a, b = (np.array([row[i] for row in rows], np.uint16) for i in (0, 1))
+    c = np.array([0, 0, 0, 2.0**-127], np.float32)
+    for unit, want in (
+        ("cdna2.mfma.bf16.k2.f32", [0.0, 2.0**-126, 0.0, 0.0]),
+        ("cdna1.mfma.bf16.f32", [2.0**-127, 2.0**-126, -(2.0**-127), 2.0**-127]),
+    ):
+        assert fp8ref.dot(a, b, "bf16", c=c, accumulator=unit).tolist() == want
+    minus = fp8ref.dot(a[2], b[2], "bf16", c=np.float32(-0.0), accumulator="cdna2.mfma.bf16.k2.f32")
+    assert not np.signbit(minus)  # C becomes +0, and -0 + +0 is +0
+
+
+# -- scales and tiles -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("unit", "element", "one", "scale", "block"),
+    [
+        ("f32.fma", "e4m3fn", ONE, "f32", None),
+        ("cdna3.mfma.fp8.f32", "e4m3fnuz", 0x40, "f32", None),
+        ("hopper.wgmma.fp8.f32+promote32.ffma", "e4m3fn", ONE, "f32", 32),
+        ("blackwell.mxf8f6f4", "e4m3fn", ONE, "e8m0fnu", 32),
+        ("blackwell.mxf4nvf4", "e2m1fn", 0x02, "ue4m3", 16),
+        ("blackwell.mxf4", "e2m1fn", 0x02, "e8m0fnu", 32),
+    ],
+)
+@pytest.mark.parametrize("given", ["both", "first", "second", "neither"])
+def test_every_tile_has_its_scales(
+    unit: str, element: str, one: int, scale: str, block: int | None, given: str
+) -> None:
+    """Ones times ones, more than a tile of outputs: what is left are the scales, by numpy."""
+    k, m, n, rng = 64, 67, 515, np.random.default_rng(3)
+    blocks = 1 if block is None else k // block
+    sa, sb = 2.0 ** rng.integers(-2, 3, (m, blocks)), 2.0 ** rng.integers(-2, 3, (blocks, n))
+    c = rng.integers(-8, 8, (m, n)).astype(np.float32)
+    more: dict[str, Any] = {"accumulator": unit, "c": c, "block": block}
+    if given in ("both", "first"):
+        more["scale_a"] = sa
+    if given in ("both", "second"):
+        more["scale_b"] = sb
+    x, y = more.get("scale_a", np.ones_like(sa)), more.get("scale_b", np.ones_like(sb))
+    got = fp8ref.matmul(np.full((m, k), one, np.uint8), np.full((k, n), one, np.uint8), element, **more)
+    assert np.array_equal(got, x @ y * (k // blocks) + c)
+
+
+def test_more_dots_than_a_tile() -> None:
+    n, rng = 33_000, np.random.default_rng(4)
+    a, scale = rng.integers(0, 8, n), 2.0 ** rng.integers(-3, 4, n)
+    codes, ones = fp8ref.encode(a[:, None], "e4m3fn"), np.full((n, 1), ONE, np.uint8)
+    c = rng.integers(0, 8, n).astype(np.float32)
+    got = fp8ref.dot(codes, ones, "e4m3fn", c=c, scale_b=scale[:, None], accumulator="f32.fma")
+    assert np.array_equal(got, a * scale + c)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (1 + 2.0**-30, 1 + 2.0**-24 - 2.0**-30),  # just above a tie of binary32, the tie in float64
+        (1 - 2.0**-31, 1 + 3 * 2.0**-24 + 2.0**-31),  # just below one
+        (-1 + 2.0**-31, 1 + 3 * 2.0**-24 + 2.0**-31),
+        (3.0, 5.0),
+    ],
+)
+def test_two_scales_are_multiplied_with_one_rounding(x: float, y: float) -> None:
+    want = second.to_nearest(Fraction(x) * Fraction(y), "f32")
+    assert code_of(product32(np.array([x]), np.array([y])).astype(np.float32), "f32") == [want]
+    for scales in ({"scale_a": x, "scale_b": y}, {"tensor_scale": y, "scale_a": -1.0}):
+        got = fp8ref.dot([ONE], [ONE], "e4m3fn", accumulator="f32.fma", **scales)
+        both = Fraction(x) * Fraction(y) if "scale_b" in scales else -Fraction(y)
+        assert code_of(got.reshape(1), "f32") == [second.to_nearest(both, "f32")]
+
+
+def test_scales_beyond_float32_are_infinite() -> None:
+    assert product32(np.array([2.0**100, INF, NAN, 0.0]), np.array([-(2.0**100), 1.0, 1.0, 3.0])).tolist()[:2] == [
+        -INF,
+        INF,
+    ]
+    got = fp8ref.dot([[ONE], [0]], [[ONE], [ONE]], "e4m3fn", accumulator="f32.fma", scale_a=2.0**100, scale_b=2.0**100)
+    assert got[0] == INF
+    assert np.isnan(got[1])
+
+
+def one_block(a: list[int], scale_a: int, unit: str, c: float) -> float:
+    """a . (1, 1, ...) by a unit with e8m0 scales, the second 1."""
+    scales = {"scale_a": np.array([scale_a], np.uint8), "scale_b": np.array([127], np.uint8), "scale_format": "e8m0fnu"}
+    padded = a + [0] * (32 - len(a))
+    return float(fp8ref.dot(padded, [ONE] * 32, "e4m3fn", c=np.float32(c), accumulator=unit, block=32, **scales))
+
+
+def test_scales_shift_the_exponents_that_are_aligned() -> None:
+    """25 fraction bits below the largest exponent are kept of every addend."""
+    plain = "blackwell.mxf8f6f4"
+    assert one_block([ONE], 127 + 60, plain, -(2.0**35)) == 2.0**60 - 2.0**36  # cut toward zero at binary32's bits
+    assert one_block([ONE], 127 + 60, plain, -(2.0**34)) == 2.0**60  # C is cut away
+    assert one_block([ONE], 127 - 60, plain, -(2.0**-85)) == 2.0**-60 - 2.0**-84
+    assert one_block([ONE], 127 - 60, plain, -(2.0**-86)) == 2.0**-60
+    assert one_block([ONE, MINUS_ONE], 127 + 60, plain, 2.0**34) == 0.0  # the sum is 0, C was cut away
+    assert one_block([], 254, plain, 2.0**-20) == 2.0**-20  # zeros take no part
+    # zeros that show an exponent of their own: it is shifted with the others
+    assert one_block([], 254, f"{plain}@zero_exponent=-126", 2.0**-20) == 2.0**-20  # at 2**1
+    assert one_block([], 254, f"{plain}@zero_exponent=-100", 2.0**-20) == 0.0  # at 2**27
+    exponents = f"{plain}@zero_exponent=-5"  # a number of the exponent that zeros show is shifted, too
+    assert one_block([0x10], 127 + 65, exponents, -(2.0**34)) == 2.0**60
+
+
+def test_c_and_scales_that_are_no_numbers_in_a_group_unit() -> None:
+    a = np.full((6, 64), 0x02, np.uint8)
+    scales = np.ones((6, 4), np.float32)
+    scales[3:5, 1] = NAN
+    c = np.array([INF, -INF, NAN, 1.0, INF, 2.0], np.float32)
+    more = {"scale_a": scales, "scale_b": np.ones((6, 4), np.float32), "block": 16}
+    got = fp8ref.dot(a, a, "e2m1fn", c=c, accumulator="blackwell.mxf4nvf4", **more)
+    assert np.array_equal(got, np.array([INF, -INF, NAN, NAN, NAN, 66.0]), equal_nan=True)
+
+
+def test_results_of_a_group_unit_at_the_bottom_of_binary32() -> None:
+    """Cut toward zero to multiples of 2**-149; a sum of zeros is +0."""
+    a, b = np.full(64, 0x02, np.uint8), np.zeros(64, np.uint8)
+    b[0] = 0x03  # 1.5
+    scales = {"scale_a": np.array([2.0**-100] * 2), "block": 32, "accumulator": "blackwell.mxf4"}
+    least = 2.0**-149
+    for e, want in ((-48, 2.0**-148 + least), (-49, least), (-50, 0.0)):  # 1.5 of the half of it is cut away
+        got = fp8ref.dot(a, b, "e2m1fn", scale_b=np.array([2.0**e] * 2), **scales)
+        assert got == want
+        assert not np.signbit(got)
+    minus = fp8ref.dot(a, b | 8, "e2m1fn", scale_b=np.array([2.0**-50] * 2), **scales)
+    assert minus == 0
+    assert not np.signbit(minus)
+
+
+# -- what a tile is made of -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e2m1fn", "f16", "bf16"])
+def test_exponent_fields(name: str) -> None:
+    """The exponent field, unbiased; emin for subnormals."""
+    f, special = get_format(name), -77
+    table = exponent_table(f, special).tolist()
+    values = fp8ref.decode(np.arange(1 << f.k), f, dtype=np.float64)
+    for code in range(0, 1 << f.k, 1 if f.k <= 8 else 7):
+        got, x = table[code], float(values[code])
+        assert got == (special if x == 0 or not np.isfinite(x) else second.take_apart(code, name)[2])
