@@ -63,7 +63,7 @@ def _exact(p: Problem) -> Array:
     operands = []
     for codes, f, scale, row in ((p.a, p.fa, p.scale_a, True), (p.b, p.fb, p.scale_b, False)):
         inside, block = None, max(codes.shape[1], 1)
-        if scale is not None and (scale.shape[1] > 1 or not np.isfinite(scale).all()):
+        if scale is not None and _belongs_inside(scale):
             inside, block = scale, p.block
         elif scale is not None:
             factors.append(_as_factor(scale, row, p.outer))
@@ -72,6 +72,11 @@ def _exact(p: Problem) -> Array:
         factors.append(np.full((1,) * len(p.shape), p.tensor_scale))
     epilogue = Epilogue(p.result, p.rho, tuple(factors), p.c)
     return (exact_matmul if p.outer else exact_dots)(operands[0], operands[1], epilogue)
+
+
+def _belongs_inside(scale: Floats) -> bool:
+    """Is a scale to be multiplied into the operand, for it differs along K or is not finite?"""
+    return scale.shape[1] > 1 or not np.isfinite(scale).all()
 
 
 def _as_factor(scale: Floats, row: bool, outer: bool) -> Floats:
@@ -95,6 +100,11 @@ def _float64_serves(p: Problem) -> bool:
     tensor = None if p.tensor_scale is None else np.array(p.tensor_scale)
     if tensor is not None and not np.isfinite(tensor):
         return False
+    for f, scale in ((p.fa, p.scale_a), (p.fb, p.scale_b)):
+        if p.model is None and scale is not None and _belongs_inside(scale):
+            units = np.ldexp(np.frexp(scale[np.isfinite(scale)])[0], F64.p - f.p)
+            if (units != np.rint(units)).any():  # scaled values would be longer than 53 bits
+                return False
     for x, low, high in (
         (p.scale_a, SMALLEST, LARGEST),
         (p.scale_b, SMALLEST, LARGEST),

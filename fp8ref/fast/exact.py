@@ -97,16 +97,21 @@ def _larger(x: Fields, y: Fields) -> Bools:
     return larger
 
 
+def _sorted(x: Fields, y: Fields) -> tuple[Fields, Fields]:
+    """The larger magnitude first, both normalised."""
+    swap = _larger(x, y)
+    return choose(swap, y, x), choose(swap, x, y)
+
+
 def _sum_finite(x: Fields, y: Fields, rounding: Rounding) -> Fields:
     """The sum of normalised finite numbers, exact or jammed at the 62nd bit of the larger."""
-    swap = _larger(x, y)
-    x, y = choose(swap, y, x), choose(swap, x, y)
+    x, y = _sorted(x, y)
     aligned = jam(y.sig, x.exp - y.exp)
     unlike = x.negative != y.negative
     sig = np.where(unlike, x.sig - aligned, x.sig + aligned)
     zero = np.where(unlike, rounding is Rounding.TOWARD_NEGATIVE, x.negative)
     never = np.zeros(sig.shape, bool)
-    return Fields(np.where(sig == 0, zero, x.negative), sig, np.where(sig == 0, 0, x.exp), never, never)
+    return Fields(np.where(sig == 0, zero, x.negative), sig, x.exp, never, never)
 
 
 def _sum(x: Fields, y: Fields, c: Context) -> Outcome:
@@ -134,14 +139,10 @@ def _fma(x: Fields, y: Fields, z: Fields, c: Context) -> Outcome:
 def _faa(x: Fields, y: Fields, z: Fields, c: Context) -> Outcome:
     """The two smaller ones first; where the two larger ones cancel exactly, the smallest is the sum."""
     a, b, s = normalise(x), normalise(y), normalise(z)
-    for _ in range(2):  # sort by magnitude: a >= b >= s
-        swap = _larger(b, s)
-        b, s = choose(swap, s, b), choose(swap, b, s)
-        swap = _larger(a, b)
-        a, b = choose(swap, b, a), choose(swap, a, b)
-    swap = _larger(b, s)
-    b, s = choose(swap, s, b), choose(swap, b, s)
-    cancels = (a.sig == b.sig) & (a.exp == b.exp) & (a.negative != b.negative) & (s.sig != 0)
+    b, s = _sorted(b, s)
+    a, b = _sorted(a, b)
+    b, s = _sorted(b, s)
+    cancels = (a.sig == b.sig) & (a.exp == b.exp) & (a.negative != b.negative)
     finite = choose(cancels, s, _sum_finite(a, normalise(_sum_finite(b, s, c.rounding)), c.rounding))
     alike = (x.negative == y.negative) & (y.negative == z.negative)
     zero = np.where(alike, x.negative, c.rounding is Rounding.TOWARD_NEGATIVE)
@@ -161,14 +162,14 @@ def _divide(x: Fields, y: Fields, c: Context) -> Outcome:
     if c.semantics is Semantics.P3109:
         invalid |= by_zero
     n = normalise(x)
-    divisor = np.where(y.sig == 0, U64(1), y.sig)
+    divisor = np.maximum(y.sig, U64(1))
     quotient = n.sig // divisor
     sig = (quotient << U64(1)) | (quotient * divisor != n.sig).astype(U64)
     sig = np.where(y.infinite | (x.sig == 0), U64(0), sig)
     poles = by_zero & ~invalid & ~x.infinite
     infinite = (x.infinite | by_zero) & ~invalid
     status = _flag(invalid, Status.INVALID) | _flag(poles, Status.DIVIDE_BY_ZERO)
-    return Fields(sign, sig, np.where(sig == 0, 0, n.exp - y.exp - 1), infinite, invalid), status
+    return Fields(sign, sig, n.exp - y.exp - 1, infinite, invalid), status
 
 
 def _sqrt(x: Fields, c: Context) -> Outcome:
@@ -180,7 +181,7 @@ def _sqrt(x: Fields, c: Context) -> Outcome:
     root -= (root * root > sig).astype(U64)
     root += ((root + U64(1)) * (root + U64(1)) <= sig).astype(U64)
     jammed = (root << U64(1)) | (root * root != sig).astype(U64)
-    exp = np.where(x.sig == 0, 0, (n.exp + odd) // 2 - 1)
+    exp = (n.exp + odd) // 2 - 1
     return Fields(x.negative, jammed, exp, x.infinite & ~invalid, invalid), _flag(invalid, Status.INVALID)
 
 
@@ -189,7 +190,7 @@ def _remainder(x: Fields, y: Fields, c: Context) -> Outcome:
     gap = np.where((x.sig == 0) | (y.sig == 0), 0, x.exp - y.exp)
     exp = np.where(gap < 0, x.exp, y.exp)
     # where y is the coarser one, bring it to x's exponent; beyond 26 bits it is more than twice x anyway
-    divisor = np.where(y.sig == 0, U64(1), y.sig) << np.clip(-gap, 0, 26).astype(U64)
+    divisor = np.maximum(y.sig, U64(1)) << np.clip(-gap, 0, 26).astype(U64)
     quotient = x.sig // divisor
     rest = x.sig - quotient * divisor
     left = np.maximum(gap, 0)
@@ -211,7 +212,7 @@ def _remainder(x: Fields, y: Fields, c: Context) -> Outcome:
 
 def _round_to_integral(x: Fields, c: Context) -> Outcome:
     fraction = x.exp < 0
-    shift = np.where(fraction, -x.exp, 0)
+    shift = np.maximum(-x.exp, 0)
     quarters = jam(x.sig, shift - 2 * fraction)
     kept = quarters >> U64(2)
     if c.rounding.is_stochastic:
@@ -221,8 +222,7 @@ def _round_to_integral(x: Fields, c: Context) -> Outcome:
         away = away_table(c.rounding)[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)
     sig = np.where(fraction, kept + away, x.sig)
     inexact = fraction & (quarters & U64(3) != 0) & ~x.infinite
-    exp = np.where(fraction, 0, x.exp)
-    return Fields(x.negative, sig, exp, x.infinite, x.nan), _flag(inexact, Status.INEXACT)
+    return Fields(x.negative, sig, np.maximum(x.exp, 0), x.infinite, x.nan), _flag(inexact, Status.INEXACT)
 
 
 def _round_to_integral_quietly(x: Fields, c: Context) -> Outcome:

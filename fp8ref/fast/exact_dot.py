@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Operand:
         if self.scales is not None or f.infinities or f.nans is NaNs.NEGATIVE_ZERO:
             return bool(np.isfinite(values).all())
         part = self.codes[rows, ks]
-        return not f.has_nan or part.size == 0 or int((part & f.magnitude_mask).max()) <= f.max_code
+        return not f.has_nan or int((part & f.magnitude_mask).max()) <= f.max_code
 
     def values(self, rows: slice, ks: slice) -> Floats:
         """Scaled values, exact; infinities and NaNs as IEEE multiplication makes them."""
@@ -139,7 +140,7 @@ def exact_products(
     room = BITS - (max(a.shape[-1], 1) - 1).bit_length()
     if wa + wb <= room:
         return [contract(a, b)]
-    both = next(n for n in range(2, 64) if max(wa, wb) <= n * ((room - (n - 1).bit_length()) // 2))
+    both = next(n for n in count(2) if max(wa, wb) <= n * ((room - (n - 1).bit_length()) // 2))
     cut_b = -(-wb // (room - wa)) if wa < room else NEVER
     cut_a = -(-wa // (room - wb)) if wb < room else NEVER
     if min(cut_a, cut_b) >= both * both:
@@ -190,7 +191,7 @@ def exact_tile(
     k = a.codes.shape[1]
     width = sum(top - lsb for lsb, top in (format_range(a.f), format_range(b.f)))
     single = a.scales is None and b.scales is None and width + (max(min(k, K_RUN), 1) - 1).bit_length() <= BITS
-    length = K_TILE if single else min(K_RUN, max(K_TILE, (1 << 22) // (rows.stop - rows.start)))
+    length = K_TILE if single else min(K_RUN, (1 << 22) // (rows.stop - rows.start))
     terms: list[Floats] = []
     special: tuple[Array, Array, Array] | None = None
     taken = 0
@@ -292,7 +293,7 @@ def exact_dots(a: Operand, b: Operand, epilogue: Epilogue) -> Array:
     """Codes (n) of the products of the i-th rows of a and b (n, K)."""
     n, k = a.codes.shape
     out = np.empty(n, code_dtype(epilogue.f))
-    for rows in _runs(n, max(1, (1 << 21) // max(min(k, K_RUN), 1))):
+    for rows in _runs(n, (1 << 21) // max(min(k, K_RUN), 1)):
         terms, special = exact_tile(a, b, rows, rows, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y)))
         terms = terms or [np.zeros(rows.stop - rows.start)]
         out[rows] = epilogue.finish(terms, special, (rows,))

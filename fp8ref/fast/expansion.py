@@ -102,18 +102,13 @@ def round_sum(terms: Sequence[Floats], special: Floats | None, f: Format, rho: P
 
     A zero sum is +0.  Terms are arrays of one shape; the codes have it too.
     """
-    head = terms[0] + 0.0
-    rest = tail = None
-    if len(terms) > 1:
-        expansion = grow(terms)
-        head = expansion[-1] + 0.0
-        if len(expansion) > 1:
-            head, rest, tail = condense(expansion)
-            head += 0.0
-    if f.p > 50 and rest is not None and tail is not None:
-        return _by_fields(head, rest, tail, special, f, rho)
-    if rest is not None:
-        head = to_odd(head, rest)
+    expansion = grow(terms)
+    head = expansion[-1] + 0.0
+    if len(expansion) > 1:
+        head, rest, tail = condense(expansion)
+        if f.p > 50:
+            return _by_fields(head, rest, tail, special, f, rho)
+        head = to_odd(head + 0.0, rest)
     if special is not None:
         head = np.where(special == 0, head, special)
     return round_values(head, f, rho)
@@ -131,10 +126,8 @@ def _by_fields(
     whole -= (whole == below) & (tail * sign < 0)
     sig = (np.ldexp(fraction, 53).astype(np.int64) << 9) + whole.astype(np.int64)
     sig |= sticky
-    zero = np.zeros(head.shape)
-    other = zero if special is None else special
+    other = np.zeros(head.shape) if special is None else special
     nan, infinite = np.isnan(other), np.isinf(other)
     negative = np.where(infinite, other < 0, head < 0)
-    exp = np.where(head == 0, 0, e.astype(np.int64) - 62)
-    fields = Fields(negative, sig.astype(U64), exp, infinite, nan)
+    fields = Fields(negative, sig.astype(U64), e.astype(np.int64) - 62, infinite, nan)
     return project_codes(fields, f, rho)[0].astype(code_dtype(f))

@@ -63,7 +63,6 @@ def unpack_fields(codes: Codes, f: Format) -> Fields:
     infinite = magnitude == U64(f.infinity_code) if f.infinities else np.zeros(c.shape, bool)
     if f.nans is NaNs.NEGATIVE_ZERO:
         nan = c == U64(f.sign_bit)
-        infinite &= ~nan
     elif f.nans is NaNs.ALL_ONES:
         nan = magnitude == U64(f.magnitude_mask)
     else:
@@ -112,7 +111,7 @@ def stochastically_away(
         raise ValueError(f"rounding {mode.value!r} needs random bits")
     lower = np.clip(gap, 0, 64 - random.width) if mode is Rounding.STOCHASTIC_BIAS else 0
     width = random.width + lower
-    drop = np.where(shift > 0, shift - width, 0)  # > 0: discarded bits below the first N
+    drop = shift - width  # > 0: discarded bits below the first N
     cut = np.clip(drop, 0, 63).astype(U64)
     discarded = np.where(shift > 63, sig, sig & ((U64(1) << np.clip(shift, 0, 63).astype(U64)) - U64(1)))
     leading = np.where(drop > 63, U64(0), discarded >> cut)
@@ -166,8 +165,8 @@ def project_codes(
     excess = np.maximum(e - (f.emax + 2), 0)  # from 2**(emax+2) on everything overflows alike; shifts stay short
     e, exp = e - excess, exp - excess
     binade = np.full_like(e, f.emin) if f.fixed_point else np.maximum(e, f.emin)
-    shift = np.where(sig == 0, 0, binade - f.t - exp)
-    quarters = jam(sig, shift - 2 * (sig != 0))
+    shift = binade - f.t - exp
+    quarters = jam(sig, shift - 2)
     code = quarters >> U64(2)
     base = (binade - f.emin) << f.t
     code = code + base.astype(U64) - U64(0 if f.zero else 1 << f.t)
@@ -232,13 +231,13 @@ def _tiny(
     if rho.tininess is Tininess.AFTER:
         # only values of the binade below 2**emin can reach it when rounded in their own binade
         last = tiny & (e == f.emin - 1)
-        shift = np.where(last, e - f.t - fields.exp, 0)
-        quarters = jam(fields.sig, shift - 2 * last)
+        shift = e - f.t - fields.exp
+        quarters = jam(fields.sig, shift - 2)
         ulps = quarters >> U64(2)
         if rho.rounding.is_stochastic:
             away = stochastically_away(rho.rounding, fields.sig, shift, random)
         else:
-            odd = (ulps & U64(1)) ^ U64((-1 << f.t) & 1)
+            odd = (ulps & U64(1)) ^ U64(f.t == 0)
             lookup = (negative.astype(np.uint8) << 3) | (odd << U64(2)).astype(np.uint8)
             away = away_table(rho.rounding)[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)
         tiny &= ~(last & (ulps + away >= U64(1 << f.p)))

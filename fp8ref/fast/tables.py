@@ -63,12 +63,9 @@ def _sticky_table(source: Format, result: Format, rho: Projection, shift: int) -
     index[1:infinity] = np.clip(index[1:infinity], low, high)
     if rho.subnormal.of_operands:
         index[1:per_binade] = 0
-    needed = np.concatenate([[0], np.arange(low, high + 1), np.arange(infinity, count)])
-    place = np.zeros(count, np.intp)
-    place[needed] = np.arange(needed.size)
+    needed, where = np.unique(index, return_inverse=True)
     signed = np.stack([needed, needed + count]).astype(np.uint64) << np.uint64(shift)
     codes, status = convert_by_kernel(signed.astype(code_dtype(source)), source, result, rho)
-    where = place[index]
     return Table(shift, codes[:, where].ravel(), status[:, where].ravel())
 
 
@@ -88,7 +85,7 @@ def convert_by_kernel(
 
 def nan_key(codes: Codes, source: Format, result: Format, rho: Projection) -> Codes:
     """NaN codes with the payload bits dropped that the answer cannot depend on."""
-    if source.nans is not NaNs.IEEE or source.t <= 1:
+    if source.nans is not NaNs.IEEE:
         return codes
     kept = max(1, result.t) if rho.nan is NaN.PAYLOAD else 1
     drop = max(0, source.t - kept)

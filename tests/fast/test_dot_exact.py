@@ -228,6 +228,14 @@ def test_scales() -> None:
                 assert int(got.view(np.uint64)[i, j]) == second.to_nearest(want, "f64")
 
 
+def test_block_scales_of_53_bits() -> None:
+    """15/8 (1 + 2**-52) - 15/8 is 15 * 2**-55, though float64 has no 15/8 (1 + 2**-52)."""
+    a, b, scale = [[0x3F, 0x38]], [[0x38, 0xBF]], np.array([[1 + 2.0**-52, 1.0]])
+    options = {"block": 1, "result": "f64"}
+    assert fp8ref.dot(a, b, "e4m3fn", scale_a=scale, **options).tolist() == [15 * 2.0**-55]
+    assert fp8ref.dot(b, a, "e4m3fn", scale_b=scale, **options).tolist() == [15 * 2.0**-55]
+
+
 def test_e8m0_scale_codes_and_nan() -> None:
     a = np.full((2, 64), 0x38, np.uint8)
     codes = np.array([[127, 129], [127, 255]], np.uint8)
