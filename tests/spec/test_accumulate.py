@@ -301,7 +301,10 @@ def test_composition() -> None:
 
 def test_names_and_options() -> None:
     assert get_model("blackwell.mma.fp8.f16") is get_model("hopper.mma.fp8.f16")
-    assert isinstance(get_model("f32.fma+splitk4"), SplitK)
+    split = get_model("f32.fma+splitk4")
+    assert isinstance(split, SplitK)
+    assert split.evidence is Evidence.ASSUMED
+    assert get_model("hopper.wgmma.fp8.f32+promote128.ffma").evidence is Evidence.REPORTED  # by DeepSeek-V3's report
     model = get_model("hopper.mma.bf16.f32@min_exponent=-133@zero_exponent=-126")
     assert isinstance(model, Fused)
     assert (model.min_exponent, model.zero_exponent) == (-133, -126)
