@@ -260,9 +260,7 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
             late[of_c < top - model.window] = 0.0
         d = d + late
         special = tile.special_sum(slice(start, start + model.k))
-        special = (
-            huge if special is None else np.where(special == 0, huge, np.where(huge == 0, special, special + huge))
-        )
+        special = huge if special is None else special + huge
         unusual = ~np.isfinite(c) | (special != 0)
         d = np.where(unusual, special + c, d) + 0.0
         c = to_format(d, model.format)

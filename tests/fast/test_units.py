@@ -43,6 +43,9 @@ def addends(name: str, bits: int) -> list[tuple[float, float]]:
         (-1.0 - 3 * 2.0 ** (-t - 1), -(2.0**-bias)),
         (1.0 + 2.0 ** (-t - 1), 0.0),
         (1.0 + 3 * 2.0 ** (-t - 1), 0.0),
+        (2.0 ** (-t - 1) + 3 * 2.0**-25, 1.0),  # a tie and three quarters of the ulp of binary32
+        (-(2.0 ** (-t - 1)) - 3 * 2.0**-25, -1.0),
+        (2.0 ** (-t - 1) - 3 * 2.0**-25, 1.0),
         (2.0 ** (bias + 1), -(2.0**bias)),  # beyond the largest number, and back
         (-(2.0**-bias), 2.0**-bias),
     ]
@@ -166,12 +169,12 @@ def test_a_product_that_float32_does_not_hold(
 def test_subnormals_of_a_unit_that_flushes_them() -> None:
     """CDNA2: operands become +0, sums a zero of their sign, C before all; CDNA1 keeps them."""
     tiny, least, one, half = 0x0040, 0x0080, 0x3F80, 0x3F00  # bf16: 2**-127, 2**-126, 1, 1/2
-    rows = [([tiny, 0], [one, 0]), ([least, 0], [one, 0]), ([least, 0], [half | 0x8000, 0]), ([0, 0], [0, 0])]
+    rows = [([tiny, 0], [one, 0]), ([least, 0], [one, 0]), ([least, 0], [half | 0x8000, 0]), *[([0, 0], [0, 0])] * 2]
     a, b = (np.array([row[i] for row in rows], np.uint16) for i in (0, 1))
-    c = np.array([0, 0, 0, 2.0**-127], np.float32)
+    c = np.array([0, 0, 0, 2.0**-127, 2.0**-126], np.float32)
     for unit, want in (
-        ("cdna2.mfma.bf16.k2.f32", [0.0, 2.0**-126, 0.0, 0.0]),
-        ("cdna1.mfma.bf16.f32", [2.0**-127, 2.0**-126, -(2.0**-127), 2.0**-127]),
+        ("cdna2.mfma.bf16.k2.f32", [0.0, 2.0**-126, 0.0, 0.0, 2.0**-126]),
+        ("cdna1.mfma.bf16.f32", [2.0**-127, 2.0**-126, -(2.0**-127), 2.0**-127, 2.0**-126]),
     ):
         assert fp8ref.dot(a, b, "bf16", c=c, accumulator=unit).tolist() == want
     minus = fp8ref.dot(a[2], b[2], "bf16", c=np.float32(-0.0), accumulator="cdna2.mfma.bf16.k2.f32")
@@ -246,9 +249,101 @@ def test_scales_beyond_float32_are_infinite() -> None:
     assert np.isnan(got[1])
 
 
-def one_block(a: list[int], scale_a: int, unit: str, c: float) -> float:
-    """a . (1, 1, ...) by a unit with e8m0 scales, the second 1."""
-    scales = {"scale_a": np.array([scale_a], np.uint8), "scale_b": np.array([127], np.uint8), "scale_format": "e8m0fnu"}
+# -- single units -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("unit", "element"),
+    [
+        ("hopper.wgmma.fp8.f32", "e5m2"),
+        ("hopper.mma.fp8.f16", "e5m2"),
+        ("ampere.mma.bf16.f32", "bf16"),
+        ("cdna3.mfma.f16.f32", "f16"),
+        ("cdna2.mfma.bf16.f32", "bf16"),
+        ("f32.mul-add", "e5m2"),
+        ("f16.pairwise", "f16"),
+    ],
+)
+def test_infinities_and_nans(unit: str, element: str) -> None:
+    """An infinity with one of the other sign, or with a zero factor, makes NaN, C among them."""
+    f = get_format(element)
+    zero, one, infinity, minus, nan = (int(fp8ref.encode(x, f, overflow="nonsat")) for x in (0.0, 1.0, INF, -INF, NAN))
+    result = np.float16 if "f16" in (unit[:3], unit[-3:]) else np.float32
+    rows = [
+        ([one, one], [one, one], INF, INF),
+        ([infinity, one], [one, one], 1.0, INF),
+        ([one, infinity], [one, one], INF, INF),
+        ([one, infinity], [one, minus], -INF, -INF),
+        ([one, infinity], [one, one], -INF, NAN),
+        ([infinity, infinity], [one, minus], 1.0, NAN),
+        ([infinity, one], [zero, one], 1.0, NAN),
+        ([infinity, minus], [infinity, minus], 1.0, INF),
+        ([nan, one], [zero, one], INF, NAN),
+        ([one, one], [one, one], NAN, NAN),
+        ([one, one], [one, one], 1.0, 3.0),
+    ]
+    a, b = (np.array([row[i] for row in rows]) for i in (0, 1))
+    c, want = (np.array([row[i] for row in rows], result) for i in (2, 3))
+    assert np.array_equal(fp8ref.dot(a, b, f, c=c, accumulator=unit), want, equal_nan=True)
+    square = fp8ref.matmul(a, b.T, f, c=c[:, None], accumulator=unit)
+    assert np.array_equal(np.diagonal(square), want, equal_nan=True)
+
+
+def on_cdna3(a: list[float], b: list[float], c: float, unit: str = "fp8.f32") -> float:
+    element = "e4m3fnuz" if unit.startswith("fp8") else "bf16"
+    x, y = fp8ref.encode(a, element), fp8ref.encode(b, element)
+    return float(fp8ref.dot(x, y, element, c=np.float32(c), accumulator=f"cdna3.mfma.{unit}"))
+
+
+def test_products_and_c_of_a_late_unit_are_cut_at_the_larger_exponent() -> None:
+    """31 bits below C, where it is the larger, are kept of the products: of a tie and a bit below nothing is left."""
+    c = 2.0**20
+    assert on_cdna3([2.0**-2, 2.0**-6], [2.0**-2, 2.0**-5], c) == c + 2.0**-3  # 2**-4 + 2**-11
+    assert on_cdna3([2.0**-2, 2.0**-6], [2.0**-2, 2.0**-6], c) == c  # 2**-4 + 2**-12: a tie to even
+    small, tie = 2.0**-148, 2.0**-75  # the exponent of a subnormal C is -126
+    assert on_cdna3([tie, 2.0**-78], [tie, 2.0**-79], small, "bf16.f32") == small + 2.0**-149
+    assert on_cdna3([tie, 2.0**-79], [tie, 2.0**-79], small, "bf16.f32") == small
+    # the odd places' exponent cuts the even ones' sum, downward
+    assert on_cdna3([-(2.0**-5), 2.0**7], [2.0**-6, 2.0**7], 0.0) == 2.0**14 - 2.0**-10
+    assert on_cdna3([2.0**7, -(2.0**-5)], [2.0**7, 2.0**-6], 0.0) == 2.0**14 - 2.0**-10
+
+
+def test_c_of_a_late_unit_vanishes_below_its_window() -> None:
+    """C more than 25 below the exponent, which zeros show, too: -126 each, or the format's least, -7."""
+    unit = "fp8.f32@zero_exponent=none"
+    assert on_cdna3([0.0], [0.0], 2.0**-60) == 2.0**-60
+    assert on_cdna3([0.0], [0.0], 2.0**-60, unit) == 0
+    assert on_cdna3([0.0], [0.0], 2.0**-38, unit) == 2.0**-38
+    assert on_cdna3([0.0], [0.0], -(2.0**-39), unit) == -(2.0**-38)  # cut downward
+    assert on_cdna3([0.0], [0.0], -(2.0**-40), unit) == 0
+    assert on_cdna3([1.0], [1.0], -(2.0**-25)) == 1.0 - 2.0**-24
+    assert on_cdna3([1.0], [1.0], -(2.0**-26)) == 1.0
+
+
+def test_scales_of_a_group_unit_show_their_exponents() -> None:
+    """35 fraction bits below the largest: a group of zeros shows its scales', a zero scale -126, a subnormal emin."""
+    a = np.zeros(64, np.uint8)
+    a[63] = 0x02
+    ones = np.full(64, 0x02, np.uint8)
+    for low in (-35, -36):
+        got = fp8ref.dot(a, ones, "e2m1fn", scale_a=np.array([1.0, 2.0**low]), block=32, accumulator="blackwell.mxf4")
+        assert got == (2.0**low if low == -35 else 0.0)
+    for scale, c, want in (
+        (0.0, 2.0**-100, 2.0**-100),
+        (2.0**-9, 2.0**-41, 2.0**-41),
+        (2.0**-9, 2.0**-42, 0.0),
+        (2.0**-6, 2.0**-42, 0.0),
+        (2.0**-5, 2.0**-41, 0.0),
+    ):
+        scales = {"scale_a": np.full(4, scale), "block": 16}
+        assert fp8ref.dot(a * 0, a, "e2m1fn", c=np.float32(c), accumulator="blackwell.mxf4nvf4", **scales) == want
+
+
+def one_block(a: list[int], scale_a: int, unit: str, c: float, scale_b: int = 127) -> float:
+    """a . (1, 1, ...) by a unit with e8m0 scales."""
+    scales = {
+        "scale_a": np.array([scale_a], np.uint8),
+        "scale_b": np.array([scale_b], np.uint8),
+        "scale_format": "e8m0fnu",
+    }
     padded = a + [0] * (32 - len(a))
     return float(fp8ref.dot(padded, [ONE] * 32, "e4m3fn", c=np.float32(c), accumulator=unit, block=32, **scales))
 
@@ -262,6 +357,8 @@ def test_scales_shift_the_exponents_that_are_aligned() -> None:
     assert one_block([ONE], 127 - 60, plain, -(2.0**-86)) == 2.0**-60
     assert one_block([ONE, MINUS_ONE], 127 + 60, plain, 2.0**34) == 0.0  # the sum is 0, C was cut away
     assert one_block([], 254, plain, 2.0**-20) == 2.0**-20  # zeros take no part
+    assert one_block([0x3E], 0, plain, 0.0, 105) == 2.0**-149  # 1.75 times that is cut toward zero
+    assert one_block([0x3E], 0, plain, 2.0**-126, 105) == 2.0**-126 + 2.0**-149
     # zeros that show an exponent of their own: it is shifted with the others
     assert one_block([], 254, f"{plain}@zero_exponent=-126", 2.0**-20) == 2.0**-20  # at 2**1
     assert one_block([], 254, f"{plain}@zero_exponent=-100", 2.0**-20) == 0.0  # at 2**27
