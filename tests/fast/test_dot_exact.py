@@ -228,12 +228,13 @@ def test_scales() -> None:
                 assert int(got.view(np.uint64)[i, j]) == second.to_nearest(want, "f64")
 
 
-def test_block_scales_of_53_bits() -> None:
+@pytest.mark.parametrize("units", [1, 15])
+def test_block_scales_of_53_bits(units: int) -> None:
     """15/8 (1 + 2**-52) - 15/8 is 15 * 2**-55, though float64 has no 15/8 (1 + 2**-52)."""
-    a, b, scale = [[0x3F, 0x38]], [[0x38, 0xBF]], np.array([[1 + 2.0**-52, 1.0]])
+    a, b, scale = [[0x3F, 0x38]], [[0x38, 0xBF]], np.array([[1 + units * 2.0**-52, 1.0]])
     options = {"block": 1, "result": "f64"}
-    assert fp8ref.dot(a, b, "e4m3fn", scale_a=scale, **options).tolist() == [15 * 2.0**-55]
-    assert fp8ref.dot(b, a, "e4m3fn", scale_b=scale, **options).tolist() == [15 * 2.0**-55]
+    assert fp8ref.dot(a, b, "e4m3fn", scale_a=scale, **options).tolist() == [units * 15 * 2.0**-55]
+    assert fp8ref.dot(b, a, "e4m3fn", scale_b=scale, **options).tolist() == [units * 15 * 2.0**-55]
 
 
 def test_e8m0_scale_codes_and_nan() -> None:
