@@ -30,18 +30,18 @@ def _has_normals(f: Format) -> bool:
     return not f.fixed_point and f.max >= f.min_normal
 
 
-def _beside_one(f: Format, exponent: int) -> Fraction | None:
-    """The distance from 1 to its neighbour on the side of values of an exponent; None where 1 has none."""
+def _step(f: Format, exponent: int) -> Fraction | None:
+    """The distance between neighbours in a binade; None where 1 is not among the values."""
     step = power_of_two(f.quantum_exponent(exponent))
-    return step if not f.fixed_point and f.lowest < 1 < f.max and step <= 1 else None
+    return step if not f.fixed_point and step <= 1 else None
 
 
 def _eps(f: Format) -> Fraction | None:
-    return _beside_one(f, 0)
+    return _step(f, 0) if f.lowest <= 1 < f.max else None
 
 
 def _eps_below(f: Format) -> Fraction | None:
-    return _beside_one(f, -1)
+    return _step(f, -1) if f.lowest < 1 <= f.max else None
 
 
 def _exponent(x: Fraction | None) -> int | None:

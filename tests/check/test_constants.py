@@ -75,13 +75,23 @@ def test_wide_formats_have_numpys_own(name: str, dtype: type, asked: str) -> Non
     assert constant(asked, get_format(name)) == Fraction(float(getattr(np.finfo(dtype), asked)))
 
 
-@pytest.mark.parametrize("name", ["e4m3fn", "e5m2fnuz", "e2m3fn", "e3m4", "binary8p4se"])
+@pytest.mark.parametrize(
+    "name",
+    ["e4m3fn", "e5m2fnuz", "e2m3fn", "e3m4", "binary8p4se", "e4m3b8fnuz", "e2m1b0fn", "e4m0b0", "e8m0fnu"]
+    + ["e8m0b0fnu", "e8m0b255fnu", "e8m0b254fnu"],  # 1 is the least, is beyond all, is the largest
+)
 def test_eps_is_the_distance_to_the_neighbours_of_1(name: str) -> None:
     f = get_format(name)
     values = f.values()
-    at = values.index(Fraction(1))
-    assert constant("eps", f) == values[at + 1] - 1
-    assert constant("epsneg", f) == 1 - values[at - 1]
+    at = values.index(Fraction(1)) if 1 in values else None
+    above = None if at is None or at + 1 == len(values) else values[at + 1] - 1
+    below = None if at is None or at == 0 else 1 - values[at - 1]
+    for asked, want in (("eps", above), ("epsneg", below)):
+        if want is not None:
+            assert constant(asked, f) == want
+        else:
+            with pytest.raises(ValueError, match=f"{name} has no {asked}"):
+                constant(asked, f)
 
 
 def test_the_question_is_one_case_and_its_answer_a_float64_or_an_integer() -> None:

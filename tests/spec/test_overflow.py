@@ -291,3 +291,12 @@ def test_e8m0(x: Fraction | float, mode: str, rule: str, code: int) -> None:
 )
 def test_mxint8(x: Fraction | float, mode: str, code: int) -> None:
     assert spec.encode(x, "mxint8", mode)[0] == code
+
+
+def test_negative_values_become_zero_where_there_is_one() -> None:
+    """PTX cvt.relu: what is below 0 becomes +0, and nothing is raised; E8M0 has no zero."""
+    assert spec.encode(-3, "e4m3fn", negative="zero") == (0, spec.Status.NONE)
+    assert spec.encode(-INF, "e5m2", "rtn", "nonsat", negative="zero") == (0, spec.Status.NONE)
+    assert spec.encode(3.25, "e4m3fn", negative="zero") == (0x45, spec.Status.NONE)
+    with pytest.raises(ValueError, match="e8m0fnu has no zero"):
+        spec.encode(1, "e8m0fnu", negative="zero")

@@ -93,3 +93,8 @@ def test_stochastic_modes_need_random_bits() -> None:
 def test_random_bits_fit_their_width(value: int, width: int) -> None:
     with pytest.raises(ValueError, match=f"random bits: {value} is not an integer of {width} bits"):
         RandomBits(value, width)
+
+
+def test_random_bits_have_1_to_64() -> None:
+    assert RandomBits(1, 1).width == 1
+    assert RandomBits((1 << 64) - 1, 64).width == 64
