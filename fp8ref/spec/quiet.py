@@ -42,7 +42,7 @@ def negate(code: int, f: Format) -> int:
     """The sign bit inverted.  Raises ValueError for unsigned formats."""
     if not f.signed:
         raise ValueError(f"negate is undefined in {f.name}: an unsigned format has no negative of any value but 0")
-    return with_sign(code, f, 0 if code & f.sign_bit else 1)
+    return with_sign(code, f, int(not code & f.sign_bit))
 
 
 def copysign(code: int, of: int, f: Format) -> int:

@@ -42,7 +42,7 @@ def to_decimal(x: Datum) -> str:
         return special
     q = x.magnitude.denominator
     places = 0
-    while q % 10 == 0 or q % 5 == 0 or q % 2 == 0:
+    while q % 5 == 0 or q % 2 == 0:
         q = q // 10 if q % 10 == 0 else q // 5 if q % 5 == 0 else q // 2
         places += 1
     if q != 1:

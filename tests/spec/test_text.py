@@ -115,6 +115,12 @@ def test_where_an_exponent_begins(x: float) -> None:
     assert shortest(code, "f64") == want
 
 
+def test_4000_characters_are_read() -> None:
+    assert parse("1." + "0" * 3998) == Datum.of(1.0)
+    with pytest.raises(ValueError, match="has 4001 characters; a number has at most 4000"):
+        parse("1." + "0" * 3999)
+
+
 def test_exponents_are_read_to_20000() -> None:
     assert parse("1e20000").magnitude == 10**20000
     assert parse("0x1p-20000").magnitude == Fraction(1, 2**20000)
