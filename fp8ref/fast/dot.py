@@ -21,6 +21,7 @@ from .model_dot import by_model
 from .tables import exactly_holds
 
 F32 = get_format("f32")
+REACH, SCALED = 300, 235  # exponents of operands alone, and of those that three factors of 53 bits leave above 2**-1074
 LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 multiplies without loss
 LARGEST_C = 2.0**1000
 
@@ -91,11 +92,12 @@ def _float64_serves(p: Problem) -> bool:
     leaf = p.model
     while isinstance(leaf, Composed):
         leaf = leaf.inner
+    reach = REACH if all(x is None for x in (p.scale_a, p.scale_b, p.tensor_scale)) else SCALED
     for f in (p.fa, p.fb):
         if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):
             return False
         lsb, top = format_range(f)
-        if lsb < -300 or top > 300 or not exactly_holds(F64, f):
+        if lsb < -reach or top > reach or not exactly_holds(F64, f):
             return False
     tensor = None if p.tensor_scale is None else np.array(p.tensor_scale)
     if tensor is not None and not np.isfinite(tensor):

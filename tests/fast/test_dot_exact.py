@@ -237,6 +237,21 @@ def test_block_scales_of_53_bits(units: int) -> None:
     assert fp8ref.dot(b, a, "e4m3fn", scale_b=scale, **options).tolist() == [units * 15 * 2.0**-55]
 
 
+@pytest.mark.parametrize("bias", [298, 236, 200, -200])
+def test_scales_of_53_bits_of_far_operands(bias: int) -> None:
+    """Three factors leave bits far below float64's least; Python divides integers with one rounding."""
+    f = spec.Format("far", 8, 4, bias, nans=spec.NaNs.ALL_ONES)
+    rng = np.random.default_rng(bias + 300)
+    least = Fraction(2) ** (-bias - 2)  # the value of code 1; code 15 is 15 times that
+    for _ in range(10):
+        x, y = rng.integers(1, 16, (2, 3))
+        scales = [float(s) for s in np.ldexp(1 + rng.random(3), -149)]
+        given = dict(zip(("scale_a", "scale_b", "tensor_scale"), scales))
+        want = least**2 * int(x @ y) * Fraction(scales[0]) * Fraction(scales[1]) * Fraction(scales[2])
+        got = fp8ref.dot(x, y, f, result="f64", overflow="nonsat", **given)
+        assert got == want.numerator / want.denominator
+
+
 def test_e8m0_scale_codes_and_nan() -> None:
     a = np.full((2, 64), 0x38, np.uint8)
     codes = np.array([[127, 129], [127, 255]], np.uint8)
