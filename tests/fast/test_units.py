@@ -1,4 +1,4 @@
-"""The pieces of the accumulator models on arrays: roundings, orders, odd operands, tiles and scales, by hand."""
+"""The pieces of the accumulator models on arrays: roundings, orders, exponents, odd operands, by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from second_oracles import matrix_units as second
 
 import fp8ref
 from fp8ref.fast import units
-from fp8ref.fast.tiles import exponent_table, product32
 from fp8ref.spec import get_format
 
 Array = np.ndarray[Any, Any]
@@ -181,74 +180,6 @@ def test_subnormals_of_a_unit_that_flushes_them() -> None:
     assert not np.signbit(minus)  # C becomes +0, and -0 + +0 is +0
 
 
-# -- scales and tiles -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("unit", "element", "one", "scale", "block"),
-    [
-        ("f32.fma", "e4m3fn", ONE, "f32", None),
-        ("cdna3.mfma.fp8.f32", "e4m3fnuz", 0x40, "f32", None),
-        ("hopper.wgmma.fp8.f32+promote32.ffma", "e4m3fn", ONE, "f32", 32),
-        ("blackwell.mxf8f6f4", "e4m3fn", ONE, "e8m0fnu", 32),
-        ("blackwell.mxf4nvf4", "e2m1fn", 0x02, "ue4m3", 16),
-        ("blackwell.mxf4", "e2m1fn", 0x02, "e8m0fnu", 32),
-    ],
-)
-@pytest.mark.parametrize("given", ["both", "first", "second", "neither"])
-def test_every_tile_has_its_scales(
-    unit: str, element: str, one: int, scale: str, block: int | None, given: str
-) -> None:
-    """Ones times ones, more than a tile of outputs: what is left are the scales, by numpy."""
-    k, m, n, rng = 64, 67, 515, np.random.default_rng(3)
-    blocks = 1 if block is None else k // block
-    sa, sb = 2.0 ** rng.integers(-2, 3, (m, blocks)), 2.0 ** rng.integers(-2, 3, (blocks, n))
-    c = rng.integers(-8, 8, (m, n)).astype(np.float32)
-    more: dict[str, Any] = {"accumulator": unit, "c": c, "block": block}
-    if given in ("both", "first"):
-        more["scale_a"] = sa
-    if given in ("both", "second"):
-        more["scale_b"] = sb
-    x, y = more.get("scale_a", np.ones_like(sa)), more.get("scale_b", np.ones_like(sb))
-    got = fp8ref.matmul(np.full((m, k), one, np.uint8), np.full((k, n), one, np.uint8), element, **more)
-    assert np.array_equal(got, x @ y * (k // blocks) + c)
-
-
-def test_more_dots_than_a_tile() -> None:
-    n, rng = 33_000, np.random.default_rng(4)
-    a, scale = rng.integers(0, 8, n), 2.0 ** rng.integers(-3, 4, n)
-    codes, ones = fp8ref.encode(a[:, None], "e4m3fn"), np.full((n, 1), ONE, np.uint8)
-    c = rng.integers(0, 8, n).astype(np.float32)
-    got = fp8ref.dot(codes, ones, "e4m3fn", c=c, scale_b=scale[:, None], accumulator="f32.fma")
-    assert np.array_equal(got, a * scale + c)
-
-
-@pytest.mark.parametrize(
-    ("x", "y"),
-    [
-        (1 + 2.0**-30, 1 + 2.0**-24 - 2.0**-30),  # just above a tie of binary32, the tie in float64
-        (1 - 2.0**-31, 1 + 3 * 2.0**-24 + 2.0**-31),  # just below one
-        (-1 + 2.0**-31, 1 + 3 * 2.0**-24 + 2.0**-31),
-        (3.0, 5.0),
-    ],
-)
-def test_two_scales_are_multiplied_with_one_rounding(x: float, y: float) -> None:
-    want = second.to_nearest(Fraction(x) * Fraction(y), "f32")
-    assert code_of(product32(np.array([x]), np.array([y])).astype(np.float32), "f32") == [want]
-    for scales in ({"scale_a": x, "scale_b": y}, {"tensor_scale": y, "scale_a": -1.0}):
-        got = fp8ref.dot([ONE], [ONE], "e4m3fn", accumulator="f32.fma", **scales)
-        both = Fraction(x) * Fraction(y) if "scale_b" in scales else -Fraction(y)
-        assert code_of(got.reshape(1), "f32") == [second.to_nearest(both, "f32")]
-
-
-def test_scales_beyond_float32_are_infinite() -> None:
-    assert product32(np.array([2.0**100, INF, NAN, 0.0]), np.array([-(2.0**100), 1.0, 1.0, 3.0])).tolist()[:2] == [
-        -INF,
-        INF,
-    ]
-    got = fp8ref.dot([[ONE], [0]], [[ONE], [ONE]], "e4m3fn", accumulator="f32.fma", scale_a=2.0**100, scale_b=2.0**100)
-    assert got[0] == INF
-    assert np.isnan(got[1])
-
-
 # -- single units -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("unit", "element"),
@@ -316,6 +247,17 @@ def test_c_of_a_late_unit_vanishes_below_its_window() -> None:
     assert on_cdna3([0.0], [0.0], -(2.0**-40), unit) == 0
     assert on_cdna3([1.0], [1.0], -(2.0**-25)) == 1.0 - 2.0**-24
     assert on_cdna3([1.0], [1.0], -(2.0**-26)) == 1.0
+
+
+def test_an_exponent_that_zeros_show_cuts_c() -> None:
+    """13 fraction bits below it are kept; zeros that take no part leave C as it is."""
+    for option, c, want in (
+        ("", 2.0**-100, 2.0**-100),
+        ("@zero_exponent=0", 2.0**-13, 2.0**-13),
+        ("@zero_exponent=0", 2.0**-14, 0.0),
+    ):
+        unit = f"hopper.wgmma.fp8.f32{option}"
+        assert fp8ref.dot([0], [ONE], "e4m3fn", c=np.float32(c), accumulator=unit) == want
 
 
 def test_scales_of_a_group_unit_show_their_exponents() -> None:
@@ -389,15 +331,3 @@ def test_results_of_a_group_unit_at_the_bottom_of_binary32() -> None:
     minus = fp8ref.dot(a, b | 8, "e2m1fn", scale_b=np.array([2.0**-50] * 2), **scales)
     assert minus == 0
     assert not np.signbit(minus)
-
-
-# -- what a tile is made of -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["e4m3fn", "e5m2", "e2m1fn", "f16", "bf16"])
-def test_exponent_fields(name: str) -> None:
-    """The exponent field, unbiased; emin for subnormals."""
-    f, special = get_format(name), -77
-    table = exponent_table(f, special).tolist()
-    values = fp8ref.decode(np.arange(1 << f.k), f, dtype=np.float64)
-    for code in range(0, 1 << f.k, 1 if f.k <= 8 else 7):
-        got, x = table[code], float(values[code])
-        assert got == (special if x == 0 or not np.isfinite(x) else second.take_apart(code, name)[2])
