@@ -237,6 +237,19 @@ def test_products_and_c_of_a_late_unit_are_cut_at_the_larger_exponent() -> None:
     assert on_cdna3([2.0**7, -(2.0**-5)], [2.0**7, 2.0**-6], 0.0) == 2.0**14 - 2.0**-10
 
 
+@pytest.mark.parametrize("count", [4, 6], ids=["finite operands", "an infinity among them"])
+def test_products_of_2_to_the_128_count_as_infinite(count: int) -> None:
+    big = 2.0**64
+    rows = [[big, 0.0], [-big, 0.0], [big, -big], [big / 2, big / 4], [big, -INF], [INF, big]][:count]
+    a, b, ones = (fp8ref.encode(x, "bf16") for x in (rows, [big, big], [1.0, 1.0]))
+    for other, c, want in (
+        (b, -(2.0**126), [INF, -INF, NAN, 2.0**127, NAN, INF]),
+        (ones, -INF, [-INF, -INF, -INF, -INF, -INF, NAN]),
+    ):
+        got = fp8ref.dot(a, other, "bf16", c=np.float32(c), accumulator="cdna3.mfma.bf16.f32")
+        assert np.array_equal(got, want[:count], equal_nan=True)
+
+
 def test_c_of_a_late_unit_vanishes_below_its_window() -> None:
     """C more than 25 below the exponent, which zeros show, too: -126 each, or the format's least, -7."""
     unit = "fp8.f32@zero_exponent=none"
