@@ -14,7 +14,7 @@ from ..spec.formats import Format
 from ..spec.projection import NaN, Projection
 from ..spec.rounding import OF_CONVERSIONS, random_field
 from .chunks import Array, Body, Scratch, for_each_chunk, for_each_chunk_of
-from .kernel import Fields, Random, code_dtype, project_codes, unpack_fields
+from .kernel import Fields, Random, code_dtype, longest, project_codes, unpack_fields
 from .tables import Table, conversion_table, convert_by_kernel
 
 Answer = tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.uint8] | None]
@@ -55,7 +55,7 @@ def convert_integers(
             return project_codes(_integer_fields(part), result, rho, _field(bits, 0, width))
 
         return _run_randomly([values, random[0]], result, answer, flags)
-    if result.p > 40:  # float64 results: no float carries 64-bit integers with bits to spare
+    if longest(result) > 40:  # float64 results: no float carries 64-bit integers with bits to spare
         return _run(values, result, partial(_integers_by_kernel, result, rho), flags)
     return _run(values, result, partial(_through_f64, converter(get_format("f64"), result, rho)), flags)
 

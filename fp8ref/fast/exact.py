@@ -17,7 +17,7 @@ from ..spec.arithmetic import SCALE_LIMIT, Semantics
 from ..spec.formats import Format
 from ..spec.rounding import Rounding
 from ..spec.status import Status
-from .kernel import U64, Fields, Random, away_table, floor_log2_u64, jam, stochastically_away
+from .kernel import U64, Fields, Random, away_table, floor_log2_u64, jam, longest, stochastically_away
 
 Bools = NDArray[np.bool_]
 Flags = NDArray[np.uint8]
@@ -37,21 +37,17 @@ class Context:
 Outcome = tuple[Fields, Flags]
 
 
-def _bits(p: Format) -> int:
-    return p.p + p.fixed_point  # the most negative fixed-point number has one bit more
-
-
 def serves(op: str, operands: Sequence[Format], result: Format, random_width: int = 0) -> bool:
     """Is every answer of this file exact enough for these formats?"""
-    wanted = result.p + random_width + 3
-    p = [_bits(f) for f in operands]
+    wanted = longest(result) + random_width + 3
+    p = [longest(f) for f in operands]
     match op:
         case "multiply":
             return sum(p) <= TOP + 1
         case "fma":
-            return p[0] + p[1] <= 58 and p[2] <= 58 and wanted <= TOP - 2
+            return max(p[0] + p[1], p[2]) <= TOP + 1 and wanted <= TOP - 2
         case "faa":  # a sum of two that cancels may leave 61 - p bits for the third
-            return wanted <= TOP - 2 * max(p)
+            return wanted <= TOP - max(p)
         case "divide":
             return wanted <= TOP - p[1]
         case "sqrt":
@@ -59,7 +55,7 @@ def serves(op: str, operands: Sequence[Format], result: Format, random_width: in
         case "remainder":
             return max(p) <= 24
         case _:
-            return max(p) <= 53 and wanted <= TOP - 2
+            return max(p) <= TOP + 1 and wanted <= TOP - 2
 
 
 def normalise(x: Fields) -> Fields:
@@ -177,9 +173,8 @@ def _sqrt(x: Fields, c: Context) -> Outcome:
     n = normalise(x)
     odd = n.exp & 1
     sig = n.sig >> odd.astype(U64)
-    root = np.sqrt(sig.astype(np.float64)).astype(U64)
+    root = np.sqrt(sig.astype(np.float64)).astype(U64)  # or one more
     root -= (root * root > sig).astype(U64)
-    root += ((root + U64(1)) * (root + U64(1)) <= sig).astype(U64)
     jammed = (root << U64(1)) | (root * root != sig).astype(U64)
     exp = (n.exp + odd) // 2 - 1
     return Fields(x.negative, jammed, exp, x.infinite & ~invalid, invalid), _flag(invalid, Status.INVALID)
@@ -187,7 +182,7 @@ def _sqrt(x: Fields, c: Context) -> Outcome:
 
 def _remainder(x: Fields, y: Fields, c: Context) -> Outcome:
     invalid = x.infinite | is_zero(y)
-    gap = np.where((x.sig == 0) | (y.sig == 0), 0, x.exp - y.exp)
+    gap = x.exp - y.exp
     exp = np.where(gap < 0, x.exp, y.exp)
     # where y is the coarser one, bring it to x's exponent; beyond 26 bits it is more than twice x anyway
     divisor = np.maximum(y.sig, U64(1)) << np.clip(-gap, 0, 26).astype(U64)
@@ -204,7 +199,7 @@ def _remainder(x: Fields, y: Fields, c: Context) -> Outcome:
     doubled = rest << U64(1)
     beyond = (doubled > divisor) | ((doubled == divisor) & (quotient & U64(1) != 0))
     sig = np.where(beyond, divisor - rest, rest)
-    negative = np.where(sig == 0, x.negative, x.negative ^ beyond)
+    negative = x.negative ^ beyond
     whole = y.infinite & ~invalid
     sig, exp, negative = np.where(whole, x.sig, sig), np.where(whole, x.exp, exp), np.where(whole, x.negative, negative)
     return Fields(negative, sig, exp, np.zeros(sig.shape, bool), invalid), _flag(invalid, Status.INVALID)
@@ -212,11 +207,10 @@ def _remainder(x: Fields, y: Fields, c: Context) -> Outcome:
 
 def _round_to_integral(x: Fields, c: Context) -> Outcome:
     fraction = x.exp < 0
-    shift = np.maximum(-x.exp, 0)
-    quarters = jam(x.sig, shift - 2 * fraction)
+    quarters = jam(x.sig, -x.exp - 2)
     kept = quarters >> U64(2)
     if c.rounding.is_stochastic:
-        away = stochastically_away(c.rounding, x.sig, shift, c.random)
+        away = stochastically_away(c.rounding, x.sig, -x.exp, c.random)
     else:
         lookup = (x.negative.astype(np.uint8) << 3) | ((kept & U64(1)) << U64(2)).astype(np.uint8)
         away = away_table(c.rounding)[lookup | (quarters & U64(3)).astype(np.uint8)].astype(U64)

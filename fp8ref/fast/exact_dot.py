@@ -87,12 +87,12 @@ def _code_ranges(f: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     values = decode_codes(np.arange(1 << f.k, dtype=code_dtype(f)), f, F64).view(np.float64)
     usual = np.isfinite(values) & (values != 0)
     lsb, top = _ranges(np.where(usual, values, 1.0))
-    return np.where(usual, lsb, 1 << 20), np.where(usual, top, -(1 << 20))
+    return np.where(usual, lsb, NEVER), np.where(usual, top, -NEVER)
 
 
 def codes_range(codes: Array, f: Format) -> tuple[int, int]:
     """(lsb, top) of the codes at hand."""
-    present = np.flatnonzero(np.bincount(np.ascontiguousarray(codes).reshape(-1), minlength=1 << f.k))
+    present = np.flatnonzero(np.bincount(codes.ravel()))
     lsb, top = _code_ranges(f)
     low, high = int(lsb[present].min()), int(top[present].max())
     return (low, high) if low < high else (0, 0)

@@ -102,13 +102,13 @@ def round_sum(terms: Sequence[Floats], special: Floats | None, f: Format, rho: P
 
     A zero sum is +0.  Terms are arrays of one shape; the codes have it too.
     """
-    expansion = grow(terms)
-    head = expansion[-1] + 0.0
-    if len(expansion) > 1:
+    *more, head = expansion = grow(terms)
+    if more:
         head, rest, tail = condense(expansion)
         if f.p > 50:
             return _by_fields(head, rest, tail, special, f, rho)
-        head = to_odd(head + 0.0, rest)
+        head = to_odd(head, rest)
+    head = head + 0.0
     if special is not None:
         head = np.where(special == 0, head, special)
     return round_values(head, f, rho)

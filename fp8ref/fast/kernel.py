@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec.codec import pack
-from ..spec.datum import Datum
+from ..spec.datum import Datum, power_of_two
 from ..spec.formats import Format, NaNs
 from ..spec.projection import Negative, Projection, project
 from ..spec.rounding import ROUNDS_AWAY, RandomBits, Rounding
@@ -33,6 +33,11 @@ ETA_CLASSES = (Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
 def code_dtype(f: Format) -> np.dtype[np.unsignedinteger]:
     """The smallest unsigned dtype that holds the format's codes."""
     return np.dtype(next(f"u{size}" for size in (1, 2, 4, 8) if f.k <= 8 * size))
+
+
+def longest(f: Format) -> int:
+    """Bits of a format's longest value; in two's complement the most negative one has them all."""
+    return f.k if f.fixed_point else f.p
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,8 @@ def project_codes(
 
     NaN choices that look at the payload are the caller's: see ``tables.nan_codes``.
     """
+    if f.p > 62 or f.magnitude_bits > (60 if f.fixed_point else 63):  # quarter ulps up to 2**(emax+3) need 64 bits
+        return _by_law(fields, f, rho, random)
     if rho.negative is Negative.ZERO:
         fields = _rectified(fields)
     negative, sig, exp = fields.negative, fields.sig, fields.exp
@@ -202,6 +209,20 @@ def project_codes(
     if not f.signed and not f.zero:
         _store(negative & (sig != 0), Datum.finite(-1), f, rho, code, status)
     _store(fields.nan, Datum.nan(), f, rho, code, status)
+    return code, status
+
+
+def _by_law(
+    fields: Fields, f: Format, rho: Projection, random: Random | None
+) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    code, status = np.zeros(fields.sig.shape, U64), np.zeros(fields.sig.shape, np.uint8)
+    for i in np.ndindex(code.shape):
+        sign, sig = int(fields.negative[i]), int(fields.sig[i])
+        x = Datum.finite(sig and sig * power_of_two(int(fields.exp[i])), sign)
+        x = Datum.nan() if fields.nan[i] else Datum.infinity(sign) if fields.infinite[i] else x
+        bits = None if random is None else RandomBits(int(random.value[i]), random.width)
+        datum, flags = project(x, f, rho, bits)
+        code[i], status[i] = pack(datum, f), flags
     return code, status
 
 

@@ -21,7 +21,7 @@ from ..spec.formats import Format
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding
 from .chunks import Array, Scratch
-from .kernel import code_dtype
+from .kernel import code_dtype, longest
 from .tables import convert_by_kernel, exactly_holds
 
 F64 = CATALOG["f64"]
@@ -101,7 +101,7 @@ class Linear:
 def plan(op: str, operands: tuple[Format, ...], result: Format, rho: Projection, semantics: Semantics) -> Linear | None:
     """How float64 serves an operation; None where it does not."""
     split = {"add": 1, "subtract": 1, "multiply": 2, "fma": 2}.get(op)
-    if split is None or result.p > 50 or rho.rounding.is_stochastic:
+    if split is None or longest(result) > 50 or rho.rounding.is_stochastic:
         return None
     if semantics is not Semantics.IEEE and any(f.has_negative_zero for f in (*operands, result)):
         return None

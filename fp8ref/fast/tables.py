@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..spec.codec import pack, unpack
 from ..spec.formats import Format, NaNs
 from ..spec.projection import NaN, Projection, get_projection, project
-from .kernel import Codes, Random, code_dtype, operand_fields, project_codes
+from .kernel import Codes, Random, code_dtype, longest, operand_fields, project_codes
 
 MAX_INDEX_BITS = 20
 
@@ -47,8 +47,7 @@ def conversion_table(source: Format, result: Format, rho: Projection) -> Table |
 def significant_bits(source: Format, result: Format) -> int | None:
     """How many trailing significand bits of a wide source decide (the sticky bit included); None: all of them may."""
     finest = result.quantum_exponent(result.emin) - 3  # eighths of the smallest ulp: underflow flags need one more bit
-    # two's complement reaches into the binade above max, where a fixed ulp takes one bit more
-    kept = max(result.p + 1 + result.fixed_point, source.emin - finest)
+    kept = max(longest(result) + 1, source.emin - finest)
     return kept if kept < source.t else None
 
 
@@ -110,7 +109,7 @@ def _without_error(rho: Projection) -> Projection:
 @lru_cache(maxsize=256)
 def exactly_holds(carrier: Format, f: Format) -> bool:
     """Does the carrier have every finite value of the format?"""
-    if f.p > carrier.p or f.max > carrier.max or f.lowest < carrier.lowest:
+    if longest(f) - f.fixed_point > longest(carrier) or f.max > carrier.max or f.lowest < carrier.lowest:
         return False
     return f.quantum_exponent(f.emin) >= carrier.quantum_exponent(carrier.emin)
 

@@ -182,6 +182,24 @@ def test_jam_and_floor_log2() -> None:
         assert jam(np.array(fit, np.uint64), np.full(len(fit), shift)).tolist() == want
 
 
+def test_formats_as_wide_as_a_word() -> None:
+    """Integers of 64 bits are their own codes in two's complement; below 2 a code counts the smallest values."""
+    whole = spec.Format("whole", 64, 1, 0, fixed_point=True)
+    x = np.array([0, 5, -5, 2**63 - 1, -(2**63), 2**60 + 1])
+    assert fp8ref.encode(x, whole).tolist() == x.view(np.uint64).tolist()
+    assert fp8ref.encode(np.array([2**64 - 1, 2**63], np.uint64), whole).tolist() == [2**63 - 1] * 2
+    byte = spec.Format("byte", 8, 1, 0, fixed_point=True)
+    x = np.array([100.5, -100.75, 127.5, -128.5, 99.5])  # ties to even
+    assert fp8ref.encode(x, byte).view(np.int8).tolist() == [100, -101, 127, -128, 100]
+    assert fp8ref.encode(np.array([2**40 + 1]), spec.Format("", 42, 1, 0, fixed_point=True)) == 2**40 + 1
+    values = np.array([1.0, 1.5, 0.75, 1 + 2.0**-52])
+    for f in (spec.Format("long", 64, 63, 1), spec.Format("unsigned", 64, 62, 1, signed=False)):
+        assert fp8ref.encode(values, f).tolist() == [int(v * 2**f.t) for v in values.tolist()]
+        codes, status = fp8ref.encode([2.0**9, np.nan], f, flags=True)
+        assert codes.tolist() == [2**f.magnitude_bits - 1] * 2
+        assert status.tolist() == [spec.Status.OVERFLOW | spec.Status.INEXACT, spec.Status.INVALID]
+
+
 def test_random_bits_of_integers_far_below_the_format() -> None:
     """In units of 2**64, 2**63 is one half: with one random bit it goes away for R = 1 [P3109 RoundToPrecision]."""
     f = spec.Format("far", 8, 4, -66, nans=spec.NaNs.ALL_ONES)
