@@ -17,7 +17,7 @@ IDLE = 20  # times as long as a look at every process took, until the next
 
 def default_memory() -> int:
     """Bytes: what the environment variable ``FP8REF_MEMORY`` says in GiB, else 3/4 of what is installed."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return int(float(os.environ.get(MEMORY, "")) * GIB)
     return installed() * 3 // 4
 

@@ -215,16 +215,16 @@ class Session:
         try:
             answer = self._read_line(START_TIMEOUT)
         except TimedOut:
-            raise NotStarted(f"{self.connectable} did not start within {START_TIMEOUT:.0f} s") from None
+            raise NotStarted(f"it did not start within {START_TIMEOUT:.0f} s") from None
         except Crashed as error:
-            raise NotStarted(f"{self.connectable} would not start: {error}") from None
+            raise NotStarted(str(error)) from None
         if "failed" in answer:
             self.end()
             raise NotStarted(_one_line(answer["failed"]), bool(answer.get("usage")))
         identity, claims, sources = (answer.get(key) for key in ("identity", "claims", "sources"))
         if not (_are_texts(identity, dict) and _are_texts(claims, list) and _are_texts(sources, dict)):
             self.end()
-            raise NotStarted(f"{self.connectable} would not start: its hello is {str(answer)[:200]!r}")
+            raise NotStarted(f"its hello is {str(answer)[:200]!r}")
         return Hello(identity, tuple(claims), sources)  # type: ignore[arg-type]
 
     def _start_again(self) -> None:

@@ -7,12 +7,15 @@ implementation crashed, hung or would not start.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sys
 
 import click
 
 from .. import __version__
+
+MEMORY = "FP8REF_MEMORY"
 
 # command -> the module that has it; a module is imported only when its command runs
 COMMANDS = {
@@ -49,12 +52,24 @@ class Lazy(click.Group):
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="fp8ref")
-def main() -> None:
+@click.option(
+    "--memory",
+    type=click.FloatRange(0.01, 1e6),
+    envvar=MEMORY,
+    show_envvar=True,
+    metavar="GIB",
+    help="What an implementation under test may use. Default: 3/4 of what the machine has.",
+)
+def main(memory: float | None) -> None:
     """The bit-exact reference of 8-bit and narrower floating point, and the conformance suite built on it.
 
     Exit codes: 0 conforms, 1 does not conform, 2 interrupted, 3 internal error, 4 usage or unreadable file, 5 nothing
     ran, 6 the implementation crashed, hung or would not start.
     """
+    if memory is not None:
+        if math.isnan(memory):  # which is in every range
+            raise click.BadParameter("nan is no amount of memory", param_hint=f"--memory (env var: {MEMORY})")
+        os.environ[MEMORY] = str(memory)  # read where implementations are started, by workers too
 
 
 USAGE, INTERRUPTED, INTERNAL = 4, 2, 3

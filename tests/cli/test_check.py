@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from fp8ref.cli.main import main
 from fp8ref.report import record
 
 HEADER = (
@@ -52,6 +54,20 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
 def test_errors_are_one_clear_line() -> None:
     assert "did you mean torch" in fp8ref("check", "--impl", "torhc").stderr
     assert "nothing claimed matches 'add'" in fp8ref("check", "--impl", "mini:correct", "add").stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is watched where there is /proc")
+def test_memory_is_an_option_and_a_variable() -> None:
+    said = "mini:correct would not start: used more than 20 MiB of memory\n"
+    for done in (
+        fp8ref("--memory", "0.02", "check", "--impl", "mini:correct"),
+        fp8ref("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
+    ):
+        assert (done.returncode, done.stderr) == (6, said)
+    for wrong in ("0", "-1", "nan", "inf", "much"):
+        found = CliRunner().invoke(main, ["list", "profiles"], env={"FP8REF_MEMORY": wrong})
+        assert found.exit_code != 0
+        assert "FP8REF_MEMORY" in found.output
 
 
 def test_a_record_is_the_same_bytes_every_time_and_however_many_processes(tmp_path: Path) -> None:
