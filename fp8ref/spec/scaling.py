@@ -239,8 +239,8 @@ def nvfp4_block(x: Sequence[Datum], tensor_amax: Datum, rule: str) -> tuple[int,
     else:
         tensor = nvfp4_tensor_scale(tensor_amax, rule)
         wish = over(over(amax, Datum.finite(6)), tensor)
-        if not wish.is_nan and wish.magnitude < TORCHAO_EPS and wish.is_finite:
-            wish = Datum.finite(TORCHAO_EPS)
+        if wish.is_finite:
+            wish = Datum.finite(max(wish.magnitude, TORCHAO_EPS))
     code = encode(wish, e4m3)[0]
     scale = Datum.nan() if wish.is_nan else Datum.finite(e4m3.magnitude(code))
     if rule == "te":

@@ -327,6 +327,11 @@ def test_names_and_options() -> None:
     assert all(m.source and isinstance(m.evidence, Evidence) for m in models())
 
 
+@pytest.mark.parametrize("name", ["f32.fma+splitk4", "hopper.wgmma.fp8.f32+promote128.fadd", "f32.pairwise"])
+def test_a_product_of_nothing_is_c(name: str) -> None:
+    assert law([], [], "e4m3fn", "e4m3fn", 0x3FC00000, name) == 0x3FC00000
+
+
 def test_lengths_of_instructions() -> None:
     """K as instructions are named: wgmma m64n8k32, v_mfma_f32_32x32x16_fp8, 32x32x2_bf16, 32x32x4_bf16_1k."""
     lengths = {
