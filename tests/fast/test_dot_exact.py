@@ -252,6 +252,14 @@ def test_scales_of_53_bits_of_far_operands(bias: int) -> None:
         assert got == want.numerator / want.denominator
 
 
+def test_a_number_beyond_float64_is_no_infinity() -> None:
+    """Far operands under large scales: satprop turns a number that overflows into the largest, and keeps infinities."""
+    f = spec.Format("far", 8, 4, -219, nans=spec.NaNs.ALL_ONES)
+    large = {"scale_a": 2.0**200, "scale_b": 2.0**200, "tensor_scale": 2.0**200}
+    got = fp8ref.dot([0x7E], [0x7E], f, result="f64", overflow="satprop", **large)
+    assert got == np.finfo(np.float64).max
+
+
 def test_e8m0_scale_codes_and_nan() -> None:
     a = np.full((2, 64), 0x38, np.uint8)
     codes = np.array([[127, 129], [127, 255]], np.uint8)
@@ -276,12 +284,12 @@ def test_exponents_beyond_float64(bias: int) -> None:
 
 @pytest.mark.parametrize("scale", [2.0**-230 * (1 + 2.0**-52), 5e-324])
 def test_scales_too_small_for_float64(scale: float) -> None:
-    """The smallest code is 2**-292; scaled, the product is a number or just above one, and is rounded up from there."""
-    f = spec.Format("far", 8, 4, 290, nans=spec.NaNs.ALL_ONES)
-    exact = Fraction(scale) ** 2 * Fraction(2) ** -584
+    """The smallest code is 2**-222; scaled, the product is a number or just above one, and is rounded up from there."""
+    f = spec.Format("far", 8, 4, 220, nans=spec.NaNs.ALL_ONES)
+    exact = Fraction(scale) ** 3 * Fraction(2) ** -444
     e = exact.denominator.bit_length() - exact.numerator.bit_length()
     to = spec.Format("farther", 8, 4, e + 7, nans=spec.NaNs.ALL_ONES)  # code 0x38 is 2**-e
-    got = fp8ref.dot([1], [1], f, scale_a=scale, scale_b=scale, result=to, rounding="rtp")
+    got = fp8ref.dot([1], [1], f, scale_a=scale, scale_b=scale, tensor_scale=scale, result=to, rounding="rtp")
     assert int(got) == (0x38 if exact == Fraction(2) ** -e else 0x39)
 
 
