@@ -285,15 +285,15 @@ def test_infinity_times_zero_plus_a_nan() -> None:
 
 
 def test_every_tie_of_the_random_bits() -> None:
-    """StochasticC rounds eta 2**N to nearest even; with f16's 7 discarded bits and N of 1 to 6, ties abound."""
-    x = (1 + np.arange(128) / 1024).astype(np.float16)
+    """StochasticC rounds eta 2**N to nearest even; with f16's 7 discarded bits and N of 1 to 8, ties abound."""
+    x = (1 + np.arange(128)[:, None] / 1024).astype(np.float16)
     for mode, scaled in (("sr-a", np.floor), ("sr-b", lambda v: np.floor(v + 0.5)), ("sr-c", np.rint)):
         for width in range(1, 9):
-            away = np.zeros(128)
-            for R in range(1 << width):
-                words = np.full(128, R, np.uint8)
-                codes = fp8ref.encode(x, "e4m3fn", rounding=mode, random_bits=words, random_width=width)
-                away += codes - 0x38
+            each, words = (
+                np.ascontiguousarray(v) for v in np.broadcast_arrays(x, np.arange(1 << width, dtype=np.uint8))
+            )
+            codes = fp8ref.encode(each, "e4m3fn", rounding=mode, random_bits=words, random_width=width)
+            away = (codes - 0x38).sum(axis=1)
             assert (away == scaled(np.arange(128) / 128 * 2**width)).all(), (mode, width)
 
 

@@ -228,6 +228,34 @@ def test_scales() -> None:
                 assert int(got.view(np.uint64)[i, j]) == second.to_nearest(want, "f64")
 
 
+def to_53_bits(n: int, away: bool) -> float:
+    size, drop = abs(n), max(0, abs(n).bit_length() - 53)
+    kept = -(-size >> drop) if away else size >> drop
+    return float(kept << drop) * (-1 if n < 0 else 1)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_data_of_any_width(k: int) -> None:
+    """15 times 24 random bits as near as can be to the top of a range, others anywhere in it: how it is cut."""
+    rng, n = random.Random(k), 6
+    widths = (26, 27, 28, 30, 45, 50, 51, 52, 53, 54, 60, 90)
+    for width in ((a, b) for a in widths for b in widths):
+        scales = []
+        for w in width:
+            bits = min(w, 28)
+            fifteenth = (1 << bits) // 15
+            shifts = (w - bits, 0, rng.randrange(w - bits + 1))
+            drawn = [rng.choice((1, -1)) * (fifteenth - rng.randrange(40)) << rng.choice(shifts) for _ in range(n * k)]
+            scales.append(np.array(drawn, np.float64).reshape(n, k))
+        sums = [225 * sum(int(x) * int(y) for x, y in zip(*row)) for row in zip(*scales)]
+        codes = np.full((n, k), 0x57, np.uint8)  # 15
+        for rounding in ("rtz", "rtp"):
+            options = {"scale_a": scales[0], "scale_b": scales[1], "block": 1, "result": "f64", "rounding": rounding}
+            got = fp8ref.dot(codes, codes, "e4m3fn", **options)
+            want = [to_53_bits(s, rounding == "rtp" and s > 0) for s in sums]
+            assert got.view(np.float64).tolist() == want, (width, rounding)
+
+
 @pytest.mark.parametrize("units", [1, 15])
 def test_block_scales_of_53_bits(units: int) -> None:
     """15/8 (1 + 2**-52) - 15/8 is 15 * 2**-55, though float64 has no 15/8 (1 + 2**-52)."""

@@ -206,3 +206,33 @@ def test_random_bits_of_integers_far_below_the_format() -> None:
     x = np.array([1 << 63, 1 << 63, (1 << 63) - 1, (1 << 64) - 1], np.uint64)
     bits = np.array([0, 1, 1, 1], np.uint8)
     assert fp8ref.encode(x, f, rounding="sr-a", random_bits=bits, random_width=1).tolist() == [0, 1, 0, 1]
+    f = spec.Format("near", 8, 4, -65, nans=spec.NaNs.ALL_ONES)  # units of 2**63
+    x = np.array([1 << 63, (1 << 63) + (1 << 61), (1 << 63) + (1 << 62)], np.uint64)
+    bits = np.full(3, 2, np.uint8)
+    assert fp8ref.encode(x, f, rounding="sr-a", random_bits=bits, random_width=2).tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize("source", [np.float32, np.float64])
+def test_formats_beyond_their_source(source: Any) -> None:
+    """All finite values are below a format's first, or above its last: no lookup goes beyond the infinities."""
+    x = np.array([0, 5e-45, 1, np.finfo(source).max, np.inf], source)
+    x = np.concatenate([x, -x])
+    above = spec.Format("above", 8, 4, -4000, infinities=True, nans=spec.NaNs.IEEE)
+    assert fp8ref.encode(x, above, overflow="nonsat").tolist() == [0, 0, 0, 0, 0x78, 0x80, 0x80, 0x80, 0x80, 0xF8]
+    upward = fp8ref.encode(x, above, rounding="rtp", overflow="nonsat")
+    assert upward.tolist() == [0, 1, 1, 1, 0x78, 0x80, 0x80, 0x80, 0x80, 0xF8]
+    below = spec.Format("below", 8, 4, 4000, infinities=True, nans=spec.NaNs.IEEE)
+    assert fp8ref.encode(x, below, overflow="sat").tolist() == [0] + [0x77] * 4 + [0x80] + [0xF7] * 4
+
+
+def test_payloads() -> None:
+    """A NaN's payload keeps its leading bits and is made quiet: binary32 to binary16, and to one bit of it."""
+    rng = np.random.default_rng(8)
+    x = rng.integers(0x7F800001, 0x80000000, 300).astype(np.uint32) | rng.integers(0, 2, 300).astype(np.uint32) << 31
+    high = x >> 31
+    half = fp8ref.encode(x.view(np.float32), "f16", nan="payload")
+    assert half.view(np.uint16).tolist() == (high << 15 | 0x7E00 | x >> 13 & 0x3FF).tolist()
+    bf16 = fp8ref.encode(x.view(np.float32), "bf16", nan="payload")
+    assert bf16.view(np.uint16).tolist() == (x >> 16 | 0x7FC0).tolist()
+    e5m2 = fp8ref.encode(x.view(np.float32), "e5m2", nan="payload")
+    assert e5m2.tolist() == (high << 7 | 0x7E | x >> 21 & 1).tolist()
