@@ -63,12 +63,10 @@ def _exact(p: Problem) -> Array:
     factors: list[Floats] = []
     operands = []
     for codes, f, scale, row in ((p.a, p.fa, p.scale_a, True), (p.b, p.fb, p.scale_b, False)):
-        inside, block = None, max(codes.shape[1], 1)
-        if scale is not None and _belongs_inside(scale):
-            inside, block = scale, p.block
-        elif scale is not None:
+        inside = scale if scale is not None and _belongs_inside(scale) else None
+        if scale is not None and inside is None:
             factors.append(_as_factor(scale, row, p.outer))
-        operands.append(Operand(codes, f, inside, block))
+        operands.append(Operand(codes, f, inside, p.block))
     if p.tensor_scale is not None:
         factors.append(np.full((1,) * len(p.shape), p.tensor_scale))
     epilogue = Epilogue(p.result, p.rho, tuple(factors), p.c)
