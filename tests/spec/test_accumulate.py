@@ -297,6 +297,10 @@ def test_composition() -> None:
         want = second.real(second.to_nearest(second.real(half, "f32") * x.value * y.value + want, "f32"), "f32")
     got = law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.ffma", scales=scales, block=128)
     assert second.real(got, "f32") == want
+    s = scales[0][0].value * scales[0][1].value  # after all the chunks, where they are only added
+    sums = second.real(second.add(halves[0], halves[1], "f32"), "f32")
+    got = law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.fadd", scales=scales[:1])
+    assert got == second.to_nearest(sums * s + second.real(c, "f32"), "f32")
 
 
 def test_names_and_options() -> None:
@@ -327,6 +331,12 @@ def test_names_and_options() -> None:
     assert all(m.source and isinstance(m.evidence, Evidence) for m in models())
 
 
+@pytest.mark.parametrize(("exponent", "want"), [(64, 0x7FC00000), (63, 0)])
+def test_cdna3_takes_products_of_2_to_the_128_for_infinite(exponent: int, want: int) -> None:
+    a, b = [(64 + 127) << 7] * 2, [(exponent + 127) << 7, 0x8000 | (exponent + 127) << 7]  # of bf16; b has both signs
+    assert law(a + [0] * 6, b + [0] * 6, "bf16", "bf16", 0, "cdna3.mfma.bf16.f32") == want
+
+
 @pytest.mark.parametrize("name", ["f32.fma+splitk4", "hopper.wgmma.fp8.f32+promote128.fadd", "f32.pairwise"])
 def test_a_product_of_nothing_is_c(name: str) -> None:
     assert law([], [], "e4m3fn", "e4m3fn", 0x3FC00000, name) == 0x3FC00000
@@ -342,6 +352,9 @@ def test_lengths_of_instructions() -> None:
         "cdna2.mfma.bf16.k2.f32": 2,
         "cdna1.mfma.bf16.f32": 2,
         "cdna1.mfma.f16.f32": 4,
+        "volta.mma.f16.f32": 4,  # m8n8k4, m16n8k8, m16n8k16
+        "ampere.mma.f16.f32": 8,
+        "hopper.mma.f16.f32": 16,
     }
     assert {name: get_model(name).k for name in lengths} == lengths
 
