@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from fractions import Fraction
 from itertools import permutations
 from typing import Any
@@ -109,6 +110,20 @@ def test_remainders_of_any_gap() -> None:
     y[:150] = (x[:150].astype(np.float64) * rng.uniform(0.3, 3, 150)).astype(np.float32)
     want = [math.remainder(a, b) for a, b in zip(x.tolist(), y.tolist())]
     assert codes(fp8ref.remainder(x, y)) == codes(np.array(want, np.float32))
+    alone = [
+        fp8ref.remainder(x[i : i + 1], y[i : i + 1]) for i in range(100)
+    ]  # of one exponent some, with no gap beside
+    assert codes(np.concatenate(alone)) == codes(np.array(want[:100], np.float32))
+
+
+def test_zero_divisors_raise_flags_and_nothing_else() -> None:
+    x, y = np.array([0, 1, -1, np.inf], np.float32), np.zeros(4, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, status = fp8ref.divide(x, y, flags=True)
+        assert status.tolist() == [Status.INVALID, Status.DIVIDE_BY_ZERO, Status.DIVIDE_BY_ZERO, 0]
+        _, status = fp8ref.remainder(x, y, flags=True)
+        assert status.tolist() == [Status.INVALID] * 4
 
 
 def test_infinities_of_formats_below_one() -> None:

@@ -174,6 +174,8 @@ def test_a_refused_nan_is_shown_with_its_place() -> None:
     message = r"a NaN at \[2, 69999\] is to be converted to e4m3fn and nan='error' refuses it"
     with pytest.raises(ValueError, match=message):
         fp8ref.encode(x, "e4m3fn", nan="error")
+    with pytest.raises(ValueError, match=r"a NaN at \[0\] is to be converted to bf16"):
+        fp8ref.encode([np.nan, 0], "bf16", nan="error")
     with pytest.raises(ValueError, match=r"a NaN at \[1\] is to be converted to e2m1fn"):
         fp8ref.convert([0, 0x7F], "e4m3fn", "e2m1fn", nan="error")
     assert fp8ref.encode(x[:2, :3], "e4m3fn", nan="error").tolist() == [[0] * 3] * 2
