@@ -297,10 +297,13 @@ def test_composition() -> None:
         want = second.real(second.to_nearest(second.real(half, "f32") * x.value * y.value + want, "f32"), "f32")
     got = law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.ffma", scales=scales, block=128)
     assert second.real(got, "f32") == want
-    s = scales[0][0].value * scales[0][1].value  # after all the chunks, where they are only added
+    s = Fraction(0x800003, 0x800000)  # after all the chunks, where they are only added
     sums = second.real(second.add(halves[0], halves[1], "f32"), "f32")
-    got = law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.fadd", scales=scales[:1])
+    name = "hopper.wgmma.fp8.f32+promote128.fadd"
+    got = law(a, b, E4M3, E4M3, c, name, scales=[(Datum.finite(s), Datum.finite(1))])
     assert got == second.to_nearest(sums * s + second.real(c, "f32"), "f32")
+    with pytest.raises(ValueError, match="takes one scale for all of K"):
+        law(a, b, E4M3, E4M3, c, name, scales=scales, block=128)
 
 
 def test_names_and_options() -> None:

@@ -59,6 +59,7 @@ def test_hexadecimal_text_is_that_of_python() -> None:
         assert parse(x.hex()) == datum
     assert to_hex(Datum.of(12.0)) == "0x1.8p+3"
     assert parse("-0X.8P-1") == Datum.of(-0.25)
+    assert parse("0x1.8") == Datum.of(1.5)
 
 
 def test_exact_decimals() -> None:
