@@ -91,20 +91,16 @@ def _code_ranges(f: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def codes_range(codes: Array, f: Format) -> tuple[int, int]:
-    """(lsb, top) of the codes at hand."""
+    """(lsb, top) of the codes at hand; (NEVER, -NEVER) where all are 0, which takes no bits."""
     present = np.flatnonzero(np.bincount(codes.ravel()))
     lsb, top = _code_ranges(f)
-    low, high = int(lsb[present].min()), int(top[present].max())
-    return (low, high) if low < high else (0, 0)
+    return int(lsb[present].min()), int(top[present].max())
 
 
 def data_range(v: Floats) -> tuple[int, int]:
-    """The same of finite data; (0, 0) where all are 0."""
-    nonzero = v[v != 0]
-    if nonzero.size == 0:
-        return 0, 0
-    lsb, top = _ranges(nonzero)
-    return int(lsb.min()), int(top.max())
+    """The same of finite data."""
+    lsb, top = _ranges(v[v != 0])
+    return int(lsb.min(initial=NEVER)), int(top.max(initial=-NEVER))
 
 
 def _ranges(v: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

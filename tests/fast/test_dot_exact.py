@@ -245,7 +245,9 @@ def test_data_of_any_width(k: int) -> None:
             bits = min(w, 28)
             fifteenth = (1 << bits) // 15
             shifts = (w - bits, 0, rng.randrange(w - bits + 1))
-            drawn = [rng.choice((1, -1)) * (fifteenth - rng.randrange(40)) << rng.choice(shifts) for _ in range(n * k)]
+            drawn = [fifteenth - rng.randrange(40) << rng.choice(shifts) for _ in range(n * k // 2)]
+            drawn = [rng.choice((1, -1)) * x for x in drawn]
+            drawn += [fifteenth - rng.randrange(40) << w - bits for _ in range(n * k // 2)]
             scales.append(np.array(drawn, np.float64).reshape(n, k))
         sums = [225 * sum(int(x) * int(y) for x, y in zip(*row)) for row in zip(*scales)]
         codes = np.full((n, k), 0x57, np.uint8)  # 15
@@ -254,6 +256,13 @@ def test_data_of_any_width(k: int) -> None:
             got = fp8ref.dot(codes, codes, "e4m3fn", **options)
             want = [to_53_bits(s, rounding == "rtp" and s > 0) for s in sums]
             assert got.view(np.float64).tolist() == want, (width, rounding)
+
+
+def test_one_is_as_much_a_number_as_any() -> None:
+    """2**60 - 1 toward zero is the next number below 2**60; one float64 product would lose the 1."""
+    ones, scale = np.full((1, 2), 0x38, np.uint8), np.array([[2.0**60, -1.0]])
+    got = fp8ref.dot(ones, ones, "e4m3fn", scale_a=scale, block=1, result="f64", rounding="rtz")
+    assert got.view(np.float64).tolist() == [2.0**60 - 2.0**7]
 
 
 @pytest.mark.parametrize("units", [1, 15])
