@@ -18,16 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.answers import differs, expect
-from ..cases.flags import task_of
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
 from ..cases.selection import BLOCK
 from ..cases.tuples import EVERY, every, total_width
 from ..engines import Engine, Journal, Result, Task
 from ..engines import run as done
 from ..fast.chunks import set_threads
-from ..spec.arithmetic import compute_codes
 from ..spec.catalog import get_format
-from ..spec.projection import get_projection
+from . import law_cases
 from .law_runs import Law, guesses
 from .shards import digest, the_same
 from .transport import Crashed, Declined, NotStarted, TimedOut
@@ -55,10 +53,10 @@ class Claim:
             raise NotProvable(f"{self.op}: flags change at single values, which no run of answers covers")
         if kind == "convert" and self.op.operands[0] not in INTEGERS and bits <= WIDEST:
             self.op.projection  # noqa: B018 - a free or unknown mode is an error here, not later
-        elif kind not in ("decode", "arithmetic") or bits > EVERY or self.op.operands[-1] in INTEGERS:
+        elif kind not in law_cases.KINDS or bits > EVERY or self.op.operands[-1] in INTEGERS:
             raise NotProvable(
-                f"{self.op}: provable are conversions of floats of at most {WIDEST} bits, decoding, and arithmetic "
-                f"on operands of at most {EVERY} bits together"
+                f"{self.op}: provable are conversions of floats of at most {WIDEST} bits, and decoding, arithmetic, "
+                f"comparisons and predicates of operands of at most {EVERY} bits together"
             )
 
     @property
@@ -141,17 +139,9 @@ def _cases(op: Operation) -> Callable[[int, int], Codes]:
     def answer(first: int, count: int) -> Codes:
         columns = every(op, first, first + count)
         rows = zip(*(column.tolist() for column in columns))
-        return np.fromiter((_law(op, row) for row in rows), carrier, count)
+        return np.fromiter((law_cases.answer(op, row) for row in rows), carrier, count)
 
     return answer
-
-
-def _law(op: Operation, inputs: tuple[int, ...]) -> int:
-    if op.asked.kind == "arithmetic":
-        task = task_of(op)
-        return compute_codes(task.op, inputs, task.operands, task.result, task.rho, task.semantics)[0]
-    rho = get_projection(op.result_format, overflow="nonsat") if op.asked.kind == "decode" else op.projection
-    return Law(op.operands[0], op.result, rho).answer(inputs[0])
 
 
 def prove_shard(claim: Claim, first: int, count: int, ask: Callable[[list[Codes]], Codes]) -> Shard:

@@ -58,8 +58,8 @@ def prove_(
 ) -> None:
     """Prove that operations answer as the law does for every one of their inputs.
 
-    CLAIM is an operation id with a definite mode: a conversion of a float of at most 32 bits, or arithmetic on at most
-    16 bits of operands; * stands for all modes.  The certificate holds the digest of the answers to each shard of the
+    CLAIM is an operation id with a definite mode: a conversion of a float of at most 32 bits, or arithmetic, comparisons
+    and predicates of at most 16 bits of operands; * stands for all modes.  The certificate holds the digest of the answers to each shard of the
     inputs, so that anyone can repeat a part of the proof.
 
     \b

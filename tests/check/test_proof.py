@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
-from fp8ref.check.proof import Claim, NotProvable, Shard, law_of, prove
+from fp8ref.check import law_cases
+from fp8ref.check.proof import Claim, NotProvable, Shard, law_of, prove, prove_shard
 from fp8ref.check.transport import Session
 from fp8ref.cli.prove import prove_
 from fp8ref.engines import open_engine
@@ -82,6 +85,41 @@ def test_a_shard_is_the_same_in_any_process() -> None:
     alone, together = (proved(what, chosen, jobs) for jobs in (1, 2))
     assert alone == together
     assert not any(shard.wrong for shard in alone)
+
+
+@pytest.mark.parametrize(
+    "text", ["nextafter/f32.f32/f32", "copysign/f32.f32/f32", "lt/f32.f32/bool", "un/f32.f32/bool"]
+)
+def test_the_law_of_single_cases_is_numpys(text: str) -> None:
+    rng = np.random.default_rng(5)
+    edges = np.array([0, 1, 0x7F800000, 0x7F7FFFFF, 0x7FC00000, 0x3F800000], np.uint32)
+    codes = np.concatenate(
+        [rng.integers(0, 1 << 32, (300, 2), np.uint32), rng.choice([*edges, *edges + 2**31], (100, 2))]
+    )
+    a, b = codes.astype(np.uint32).view(np.float32).T
+    op = Operation.parse(text)
+    numpys: dict[str, Any] = {"nextafter": np.nextafter, "copysign": np.copysign, "lt": np.less}
+    with np.errstate(invalid="ignore"):
+        want = np.isnan(a) | np.isnan(b) if op.family == "un" else numpys[op.family](a, b)
+    got = np.array([law_cases.answer(op, (int(x), int(y))) for x, y in codes])
+    if want.dtype == bool:
+        assert got.tolist() == want.astype(int).tolist()
+    else:
+        number = ~np.isnan(want)
+        assert number.sum() > 300
+        assert got[number].tolist() == want[number].view(np.uint32).tolist()
+
+
+UNARY = ["isnan/e4m3fn/bool", "classify/e5m2/class", "neg/e4m3fn/e4m3fn", "nextup/e5m2/e5m2", "abs/mxint8/mxint8"]
+BINARY = ["eq/e2m1fn.e2m1fn/bool", "totalorder/e3m2fn.e3m2fn/bool", "nextafter/e2m1fn.e2m1fn/e2m1fn"]
+
+
+@pytest.mark.parametrize("text", [*UNARY, *BINARY])
+def test_comparisons_and_predicates_are_proved_and_refuted(text: str) -> None:
+    what = claim(text)
+    assert [s.wrong for s in proved(what, what.shards)] == [0]
+    found = prove_shard(what, 0, what.inputs, lambda operands: expect(what.op, operands).codes ^ 1)
+    assert found.wrong > 0.9 * what.inputs  # all but NaN for NaN
 
 
 def test_a_planted_fault_refutes() -> None:
