@@ -53,7 +53,7 @@ def answer(op: Operation, inputs: tuple[int, ...]) -> int:
     if kind == "codes":
         return ON_CODES[op.family](*inputs, formats[0])
     if kind == "compare":
-        return int(compare(law, *data)[0])
+        return int(compare(law, data[0], data[1])[0])
     if kind == "test":
         return data[0].sign if law == "issignminus" else int(classify(data[0], formats[0]) in CLASS_PREDICATES[law])
     rho = get_projection(op.result_format, overflow="nonsat") if kind == "decode" else op.projection

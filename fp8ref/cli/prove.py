@@ -58,9 +58,9 @@ def prove_(
 ) -> None:
     """Prove that operations answer as the law does for every one of their inputs.
 
-    CLAIM is an operation id with a definite mode: a conversion of a float of at most 32 bits, or arithmetic, comparisons
-    and predicates of at most 16 bits of operands; * stands for all modes.  The certificate holds the digest of the answers to each shard of the
-    inputs, so that anyone can repeat a part of the proof.
+    CLAIM is an operation id with a definite mode: a conversion of a float of at most 32 bits, or arithmetic,
+    comparisons and predicates of at most 16 bits of operands; * stands for all modes.  The certificate holds the
+    digest of the answers to each shard of the inputs, so that anyone can repeat a part of the proof.
 
     \b
     fp8ref prove convert/f32/e4m3fn/rne.sat -o e4m3fn.json

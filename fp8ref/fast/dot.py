@@ -23,7 +23,6 @@ from .tables import exactly_holds
 F32 = get_format("f32")
 REACH, SCALED = 300, 235  # exponents of operands alone, and of those that three factors of 53 bits leave above 2**-1074
 LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 multiplies without loss
-LARGEST_C = 2.0**1000
 
 
 @dataclass(frozen=True)
@@ -105,15 +104,10 @@ def _float64_serves(p: Problem) -> bool:
             units = np.ldexp(np.frexp(scale[np.isfinite(scale)])[0], F64.p - f.p)
             if (units != np.rint(units)).any():  # scaled values would be longer than 53 bits
                 return False
-    for x, low, high in (
-        (p.scale_a, SMALLEST, LARGEST),
-        (p.scale_b, SMALLEST, LARGEST),
-        (tensor, SMALLEST, LARGEST),
-        (p.c if p.model is None else None, 0.0, LARGEST_C),
-    ):
+    for x in (p.scale_a, p.scale_b, tensor):
         if x is not None:
-            size = np.abs(x.astype(np.float64, copy=False))
-            if ((size >= high) & np.isfinite(size)).any() or ((size > 0) & (size < low)).any():
+            size = np.abs(x[np.isfinite(x)])
+            if ((size >= LARGEST) | ((size > 0) & (size < SMALLEST))).any():
                 return False
     return True
 

@@ -52,7 +52,7 @@ class Side:
     def part(self, start: int, stop: int, pad: int) -> Side:
         """Elements start .. stop-1 and ``pad`` zeros."""
         cut = slice(start, stop)
-        units = slice(start // self.unit, -(-(stop + pad) // self.unit))
+        units = slice(start // self.unit, None)
         return Side(
             _padded(self.values[cut], pad, 0),
             _padded(self.exponents[cut], pad, self.zero),
@@ -82,10 +82,6 @@ class Tile:
     def shape(self) -> tuple[int, ...]:
         return np.broadcast_shapes(self.a.values.shape[1:], self.b.values.shape[1:])
 
-    @property
-    def has_special(self) -> bool:
-        return self.a.special is not None or self.b.special is not None
-
     def part(self, start: int, stop: int) -> Tile:
         """Products start .. stop-1, zeros beyond the end; start begins a scale's unit."""
         end = min(stop, self.k)
@@ -101,7 +97,7 @@ class Tile:
 
     def special_sum(self, places: list[int] | slice) -> Floats | None:
         """0, or the infinity or NaN that special products at these places make of every output; None: none there."""
-        if not self.has_special:
+        if self.a.special is None and self.b.special is None:
             return None
         sides = [(s.values if s.special is None else s.special)[places] for s in (self.a, self.b)]
         if all(np.isfinite(s).all() for s in sides):
