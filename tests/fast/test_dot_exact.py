@@ -297,6 +297,28 @@ def test_a_number_beyond_float64_is_no_infinity() -> None:
     assert got == np.finfo(np.float64).max
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_c_as_large_as_float64_holds(sign: int) -> None:
+    """[IEEE 754-2019 4.3]: what is added to it counts in the directed roundings."""
+    most = float(np.finfo(np.float64).max)
+    below = np.nextafter(most, 0)
+    for rounding, smaller, larger in (("rne", most, most), ("rtz", below, most), ("rta", most, np.inf)):
+        if rounding == "rta":  # away from zero: upward for positive, downward for negative
+            rounding = "rtp" if sign > 0 else "rtn"
+        options = {"c": np.float64(sign * most), "result": "f64", "rounding": rounding, "overflow": "nonsat"}
+        for factor, want in ((0xB8, smaller), (0x38, larger)):
+            one = 0x38 if sign > 0 else 0xB8
+            assert fp8ref.dot([one], [factor], "e4m3fn", **options) == sign * want
+
+
+def test_c_of_a_chain_of_far_operands_is_its_first_addend() -> None:
+    """2**-152 * 2**152, twice, and 2048 in binary16, where 2049 is a tie to even."""
+    small, large = (spec.Format("far", 8, 4, bias, nans=spec.NaNs.ALL_ONES) for bias in (159, -145))
+    c = np.array([2048, 0], np.float16)
+    got = fp8ref.dot([[0x38, 0x38]] * 2, [[0x38, 0x38]] * 2, small, large, c=c, accumulator="f16.fma")
+    assert got.tolist() == [2048, 2]
+
+
 def test_e8m0_scale_codes_and_nan() -> None:
     a = np.full((2, 64), 0x38, np.uint8)
     codes = np.array([[127, 129], [127, 255]], np.uint8)

@@ -10,6 +10,7 @@ import pytest
 from second_oracles import matrix_units as second
 
 import fp8ref
+from fp8ref.fast import model_dot
 from fp8ref.fast.tiles import exponent_table, product32
 from fp8ref.spec import get_format
 
@@ -56,6 +57,21 @@ def test_every_tile_has_its_scales(
     x, y = more.get("scale_a", np.ones_like(sa)), more.get("scale_b", np.ones_like(sb))
     got = fp8ref.matmul(np.full((m, k), one, np.uint8), np.full((k, n), one, np.uint8), element, **more)
     assert np.array_equal(got, x @ y * (k // blocks) + c)
+
+
+@pytest.mark.parametrize(("held", "columns"), [(3, 2), (4, 3), (9, 512), (40, 5)])
+def test_tiles_of_any_size(monkeypatch: pytest.MonkeyPatch, held: int, columns: int) -> None:
+    """Few elements held at a time, as where K is long."""
+    for name, size in (("HELD", held), ("COLUMNS", columns), ("TILE", 12)):
+        monkeypatch.setattr(model_dot, name, size)
+    rng = np.random.default_rng(held)
+    a, b, c = rng.integers(-8, 9, (7, 4)), rng.integers(-8, 9, (4, 11)), rng.integers(-8, 9, (7, 11))
+    sa, sb = 2.0 ** rng.integers(-2, 3, (7, 1)), 2.0 ** rng.integers(-2, 3, (1, 11))
+    x, y, more = fp8ref.encode(a, "e4m3fn"), fp8ref.encode(b, "e4m3fn"), {"accumulator": "f32.fma", "scale_a": sa}
+    got = fp8ref.matmul(x, y, "e4m3fn", c=c.astype(np.float32), scale_b=sb, **more)
+    assert np.array_equal(got, a @ b * sa * sb + c)
+    got = fp8ref.dot(x, np.ascontiguousarray(y.T[:7]), "e4m3fn", scale_b=sb.T[:7], **more)
+    assert np.array_equal(got, np.diagonal((a @ b * sa * sb)[:, :7]))
 
 
 def test_more_dots_than_a_tile() -> None:

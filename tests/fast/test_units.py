@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +14,9 @@ from second_oracles import matrix_units as second
 
 import fp8ref
 from fp8ref.fast import units
-from fp8ref.spec import get_format
+from fp8ref.spec import Rounding, get_format
+from fp8ref.spec.accumulate import Fused, FusedLate
+from fp8ref.spec.models import get_model
 
 Array = np.ndarray[Any, Any]
 INF, NAN = np.inf, np.nan
@@ -168,12 +171,12 @@ def test_a_product_that_float32_does_not_hold(
 def test_subnormals_of_a_unit_that_flushes_them() -> None:
     """CDNA2: operands become +0, sums a zero of their sign, C before all; CDNA1 keeps them."""
     tiny, least, one, half = 0x0040, 0x0080, 0x3F80, 0x3F00  # bf16: 2**-127, 2**-126, 1, 1/2
-    rows = [([tiny, 0], [one, 0]), ([least, 0], [one, 0]), ([least, 0], [half | 0x8000, 0]), *[([0, 0], [0, 0])] * 2]
-    a, b = (np.array([row[i] for row in rows], np.uint16) for i in (0, 1))
-    c = np.array([0, 0, 0, 2.0**-127, 2.0**-126], np.float32)
+    rows = [(tiny, one), (least, one), (least, half | 0x8000), (0, 0), (0, 0), (least, one)]
+    a, b = (np.array([[row[i], 0] for row in rows], np.uint16) for i in (0, 1))
+    c = np.array([0, 0, 0, 2.0**-127, 2.0**-126, 2.0**-127], np.float32)
     for unit, want in (
-        ("cdna2.mfma.bf16.k2.f32", [0.0, 2.0**-126, 0.0, 0.0, 2.0**-126]),
-        ("cdna1.mfma.bf16.f32", [2.0**-127, 2.0**-126, -(2.0**-127), 2.0**-127, 2.0**-126]),
+        ("cdna2.mfma.bf16.k2.f32", [0.0, 2.0**-126, 0.0, 0.0, 2.0**-126, 2.0**-126]),
+        ("cdna1.mfma.bf16.f32", [2.0**-127, 2.0**-126, -(2.0**-127), 2.0**-127, 2.0**-126, 3 * 2.0**-127]),
     ):
         assert fp8ref.dot(a, b, "bf16", c=c, accumulator=unit).tolist() == want
     minus = fp8ref.dot(a[2], b[2], "bf16", c=np.float32(-0.0), accumulator="cdna2.mfma.bf16.k2.f32")
@@ -248,6 +251,79 @@ def test_products_of_2_to_the_128_count_as_infinite(count: int) -> None:
     ):
         got = fp8ref.dot(a, other, "bf16", c=np.float32(c), accumulator="cdna3.mfma.bf16.f32")
         assert np.array_equal(got, want[:count], equal_nan=True)
+
+
+def test_a_late_unit_without_a_limit_of_products() -> None:
+    base = get_model("cdna3.mfma.bf16.f32")
+    assert isinstance(base, FusedLate)
+    a, b = fp8ref.encode([2.0**64, -(2.0**64)], "bf16"), fp8ref.encode([2.0**64, 2.0**63], "bf16")
+    assert np.isinf(fp8ref.dot(a, b, "bf16", accumulator=base))
+    assert fp8ref.dot(a, b, "bf16", accumulator=replace(base, product_limit=None)) == 2.0**127
+
+
+UP, DOWN, ZERO, EVEN = Rounding.TOWARD_POSITIVE, Rounding.TOWARD_NEGATIVE, Rounding.TOWARD_ZERO, Rounding.TIES_TO_EVEN
+
+
+@pytest.mark.parametrize(
+    ("precision", "terms", "rounding", "want"),
+    [
+        # 14 bits: a sum of 3/2 ulps above 1, and one of less than half an ulp
+        *(
+            (14, [(1, 1), (3, 2.0**-14)], mode, 1 + ulps * 2.0**-13)
+            for mode, ulps in ((UP, 2), (DOWN, 1), (ZERO, 1), (EVEN, 2))
+        ),
+        *(
+            (14, [(-1, 1), (3, -(2.0**-14))], mode, -1 - ulps * 2.0**-13)
+            for mode, ulps in ((UP, 1), (DOWN, 2), (ZERO, 1), (EVEN, 2))
+        ),
+        *(
+            (14, [(1, 1), (2.0**-9, 2.0**-9)], mode, want)
+            for mode, want in ((UP, 1 + 2.0**-13), (ZERO, 1.0), (EVEN, 1.0))
+        ),
+        # 24 bits, and 25 below the exponent
+        *(
+            (0, [(1, 1), (2.0**-12, 2.0**-12)], mode, want)
+            for mode, want in ((UP, 1 + 2.0**-23), (ZERO, 1.0), (EVEN, 1.0))
+        ),
+    ],
+)
+def test_registers_of_a_fused_unit(
+    precision: int, terms: list[tuple[float, float]], rounding: Rounding, want: float
+) -> None:
+    base = get_model("hopper.wgmma.fp8.f32")
+    assert isinstance(base, Fused)
+    unit = replace(base, fraction_bits=25, precision=precision, rounding=rounding)
+    a, b = (fp8ref.encode([term[i] for term in terms], "e5m2") for i in (0, 1))
+    assert fp8ref.dot(a, b, "e5m2", accumulator=unit) == want
+
+
+def test_a_sum_beyond_binary16_is_infinite_toward_zero_too() -> None:
+    """The catalogue's rule of overflow; the next instruction cannot bring it back."""
+    base = get_model("hopper.wgmma.fp8.f16")
+    assert isinstance(base, Fused)
+    a, b = np.zeros((2, 64))
+    a[[0, 32]], b[[0, 32]] = (2.0**9, -(2.0**9)), 2.0**8
+    got = fp8ref.dot(
+        fp8ref.encode(a, "e5m2"), fp8ref.encode(b, "e5m2"), "e5m2", accumulator=replace(base, rounding=ZERO)
+    )
+    assert got == INF
+
+
+def test_c_that_is_subnormal_has_the_least_exponent() -> None:
+    """2**-126: 25 bits below it are kept, of a product of -(2**-152) nothing."""
+    for option, low, want in (("-133", -152, 2.0**-149), ("-133", -151, 0.0), ("none", -152, 2.0**-149)):
+        a, b = fp8ref.encode([-(2.0**-75)], "bf16"), fp8ref.encode([2.0 ** (low + 75)], "bf16")
+        unit = f"hopper.mma.bf16.f32@min_exponent={option}"
+        assert fp8ref.dot(a, b, "bf16", c=np.float32(2.0**-149), accumulator=unit) == want
+
+
+def test_c_of_a_group_unit_shows_its_exponent() -> None:
+    """35 fraction bits below it are kept of a group."""
+    a, b = np.full(64, 0x0A, np.uint8), np.zeros(64, np.uint8)  # -1
+    b[0] = 0x02
+    for low, want in ((-35, 1 - 2.0**-24), (-36, 1.0)):
+        scales = {"scale_a": np.full(2, 2.0**low), "block": 32}
+        assert fp8ref.dot(a, b, "e2m1fn", c=np.float32(1), accumulator="blackwell.mxf4", **scales) == want
 
 
 def test_c_of_a_late_unit_vanishes_below_its_window() -> None:
@@ -341,6 +417,9 @@ def test_results_of_a_group_unit_at_the_bottom_of_binary32() -> None:
         got = fp8ref.dot(a, b, "e2m1fn", scale_b=np.array([2.0**e] * 2), **scales)
         assert got == want
         assert not np.signbit(got)
+    b[0] = 0x02
+    c = np.float32(2.0**-127 + least)  # with half of the least: a tie, cut all the same
+    assert fp8ref.dot(a, b, "e2m1fn", c=c, scale_b=np.array([2.0**-50] * 2), **scales) == c
     minus = fp8ref.dot(a, b | 8, "e2m1fn", scale_b=np.array([2.0**-50] * 2), **scales)
     assert minus == 0
     assert not np.signbit(minus)
