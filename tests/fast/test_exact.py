@@ -116,6 +116,16 @@ def test_remainders_of_any_gap() -> None:
     assert codes(np.concatenate(alone)) == codes(np.array(want[:100], np.float32))
 
 
+def test_doubles_scaled_far_beyond_their_range() -> None:
+    """By C's ldexp, which rounds once, to even."""
+    rng = np.random.default_rng(7)
+    x = np.concatenate([doubles(rng, 300, -1, 1), np.ones(300)])
+    n = np.concatenate([np.arange(-1100, -1000, 2), np.arange(-5000, 5000, 40)] * 2)
+    with np.errstate(over="ignore", under="ignore"):
+        want = np.ldexp(x, n)
+    assert codes(fp8ref.scale_b(x, n, overflow="nonsat")) == codes(want)
+
+
 def test_zero_divisors_raise_flags_and_nothing_else() -> None:
     x, y = np.array([0, 1, -1, np.inf], np.float32), np.zeros(4, np.float32)
     with warnings.catch_warnings():
