@@ -259,10 +259,11 @@ def test_data_of_any_width(k: int) -> None:
 
 
 def test_one_is_as_much_a_number_as_any() -> None:
-    """2**60 - 1 toward zero is the next number below 2**60; one float64 product would lose the 1."""
-    ones, scale = np.full((1, 2), 0x38, np.uint8), np.array([[2.0**60, -1.0]])
-    got = fp8ref.dot(ones, ones, "e4m3fn", scale_a=scale, block=1, result="f64", rounding="rtz")
-    assert got.view(np.float64).tolist() == [2.0**60 - 2.0**7]
+    """2**60 - 1 toward zero is the next number below 2**60, 2**60 + 1 upward the next above: the 1 is not lost."""
+    ones, options = np.full((1, 2), 0x38, np.uint8), {"block": 1, "result": "f64"}
+    for one, rounding, want in ((-1, "rtz", 2**60 - 2**7), (1, "rtp", 2**60 + 2**8)):
+        got = fp8ref.dot(ones, ones, "e4m3fn", scale_a=np.array([[2.0**60, one]]), rounding=rounding, **options)
+        assert got.view(np.float64).tolist() == [want]
 
 
 @pytest.mark.parametrize("units", [1, 15])
