@@ -109,3 +109,14 @@ def test_scales_beyond_float32_are_infinite() -> None:
     got = fp8ref.dot([[ONE], [0]], [[ONE], [ONE]], "e4m3fn", accumulator="f32.fma", scale_a=2.0**100, scale_b=2.0**100)
     assert got[0] == INF
     assert np.isnan(got[1])
+
+
+@pytest.mark.parametrize("unit", ["exact", "f32.fma", "hopper.wgmma.fp8.f32"])
+def test_a_tensor_scale_that_is_no_number(unit: str) -> None:
+    """It multiplies as numbers do: an infinity makes infinities of the sum's sign, and NaN of a zero sum."""
+    a = [[ONE, ONE], [ONE, 0], [ONE, ONE | 0x80], [0, 0], [0x7F, 0]]
+    b = [[ONE, ONE], [ONE | 0x80, ONE], [ONE, ONE], [ONE, ONE], [ONE, ONE]]
+    for scale, want in ((INF, [INF, NAN if unit == "exact" else -INF, NAN, NAN, NAN]), (NAN, [NAN] * 5)):
+        more = {"tensor_scale": scale, "accumulator": unit, "overflow": "nonsat"}
+        assert np.array_equal(fp8ref.dot(a, b, "e4m3fn", **more), want, equal_nan=True)
+    assert fp8ref.dot([ONE], [ONE | 0x80], "e4m3fn", tensor_scale=INF, accumulator=unit, overflow="nonsat") == -INF
