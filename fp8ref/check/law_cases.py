@@ -17,15 +17,18 @@ from .law_runs import Law
 
 
 def next_after(code: int, of: int, f: Format) -> int:
-    """The neighbour of a value on the side of another; that one where they are equal  [C23 F.10.8.3]."""
+    """The neighbour of a value on the side of another; that one where they are equal, a NaN where one is.
+
+    [C23 F.10.8.3]
+    """
     x, y = unpack(code, f), unpack(of, f)
-    if x.is_nan:
-        return code
     match relation(x, y):
         case Relation.LESS:
             return quiet.next_up(code, f)[0]
         case Relation.GREATER:
             return quiet.next_down(code, f)[0]
+        case Relation.UNORDERED if not y.is_nan:
+            return code
     return of
 
 
