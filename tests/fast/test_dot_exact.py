@@ -262,8 +262,9 @@ def test_one_is_as_much_a_number_as_any() -> None:
     """2**60 - 1 toward zero is the next number below 2**60, 2**60 + 1 upward the next above: the 1 is not lost."""
     ones, options = np.full((1, 2), 0x38, np.uint8), {"block": 1, "result": "f64"}
     for one, rounding, want in ((-1, "rtz", 2**60 - 2**7), (1, "rtp", 2**60 + 2**8)):
-        got = fp8ref.dot(ones, ones, "e4m3fn", scale_a=np.array([[2.0**60, one]]), rounding=rounding, **options)
-        assert got.view(np.float64).tolist() == [want]
+        for side in ("scale_a", "scale_b"):
+            got = fp8ref.dot(ones, ones, "e4m3fn", **{side: np.array([[2.0**60, one]])}, rounding=rounding, **options)
+            assert got.view(np.float64).tolist() == [want]
 
 
 @pytest.mark.parametrize("units", [1, 15])
@@ -392,17 +393,22 @@ def test_bad_input(case: int) -> None:
 def test_infinite_sums_under_scales(sign: int, scale: float) -> None:
     """An infinite sum times a scale (IEEE 754-2019 6.1, 7.2): its sign is the product's, and times zero it is NaN."""
     infinity = 0x7C if sign > 0 else 0xFC
-    a, b = np.array([[infinity, 0x3C], [0x3C, 0x3C]], np.uint8), np.full((2, 2), 0x3C, np.uint8)  # 1 is 3C
-    given = {"scale_a": np.full((2, 1), scale, np.float32), "result": "f32", "overflow": "nonsat"}
+    a = np.array([[infinity, 0x3C], [0x3C, 0x3C], [infinity, 0x7E]], np.uint8)  # 1 is 3C, NaN 7E
+    b = np.full((3, 2), 0x3C, np.uint8)
+    given = {"scale_a": np.full((3, 1), scale, np.float32), "result": "f32", "overflow": "nonsat"}
     got = fp8ref.dot(a, b, "e5m2", **given).view(np.float32)
     assert np.isnan(got[0]) if scale == 0 else got[0] == sign * np.copysign(np.inf, scale)
     assert got[1] == np.float32(2) * np.float32(scale)
+    assert np.isnan(got[2])
 
 
 def test_one_scale_for_more_rows_than_a_tile_has() -> None:
     a = (np.arange(ROWS + 3, dtype=np.uint8) % 8 + 0x38)[:, None]  # 1 to 1.875
     got = fp8ref.matmul(a, [[0x38]], "e4m3fn", scale_a=3.0, result="f32").view(np.float32)
     assert got[:, 0].tolist() == [3 * (1 + i % 8 / 8) for i in range(ROWS + 3)]
+    pairs, ones = np.repeat(a, 2, axis=1), [[0x38], [0x38]]
+    got = fp8ref.matmul(pairs, ones, "e4m3fn", scale_a=[[3.0, 1.0]], block=1, result="f32").view(np.float32)
+    assert got[:, 0].tolist() == [4 * (1 + i % 8 / 8) for i in range(ROWS + 3)]
 
 
 def test_block_scales_beyond_one_run_over_k() -> None:

@@ -163,7 +163,14 @@ def test_integers(name: str, dtype: Any) -> None:
         assert_law(x, name, rounding)
 
 
-@pytest.mark.parametrize(("n", "code"), [(2**63 + 2**39 + 1, 0x5F000001), (2**63 + 2**39, 0x5F000000), (0, 0)])
+@pytest.mark.parametrize(
+    ("n", "code"),
+    [
+        *((2**63 + 2**39 + d, 0x5F000000 + (d > 0)) for d in (-1, 0, 1, 2, 2**10, 2**11)),
+        (2**63 + 2**40 + 2**39 - 1, 0x5F000001),
+        (0, 0),
+    ],
+)
 def test_integers_round_once(n: int, code: int) -> None:
     """By way of float64 the first of these would round to the tie and then to even."""
     assert fp8ref.encode(np.uint64(n), "f32") == code
