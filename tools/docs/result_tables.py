@@ -42,10 +42,15 @@ def proofs(folder: Path) -> str:
         for proof in found.proofs:
             what, _, mode = proof.claim.op.id.rpartition("/")
             modes[what if proof.claim.op.mode else proof.claim.op.id].append(mode if proof.claim.op.mode else "")
+        alike: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+        for what, some in modes.items():
+            family, _, types = what.partition("/")
+            alike[types, tuple(some)].append(family)
         asked = "<br>".join(
-            md.code(what)
+            " ".join(map(md.code, families))
+            + f" of {md.code(types)}"
             + (f" in {len(some)} modes" if len(some) > 3 else "".join(f", {md.code(m)}" for m in some if m))
-            for what, some in modes.items()
+            for (types, some), families in alike.items()
         )
         who = " ".join(found.identity.get(key, "") for key in ("name", "version"))
         rows.append([md.code(path.name), who, asked, f"{found.cases:,}", took[path.stem]])
