@@ -60,14 +60,17 @@ class Soak:
 
     @property
     def flat(self) -> bool:
+        """Neither memory nor descriptors grow; a pipe or two may be open yet at the end of a round."""
         warm = [count * MIB for count in self.memory[WARM:]]
-        return not warm or max(warm) - warm[0] <= GROWTH
+        half = len(self.descriptors) // 2
+        lost = half and min(self.descriptors[half:]) - min(self.descriptors[:half])
+        return not lost > 0 and (not warm or max(warm) - warm[0] <= GROWTH)
 
     @property
     def clean(self) -> bool:
         rows = self.rows.values()
         lost = sum(row.lost + row.other_verdicts for row in rows) + self.processes_left + self.files_left
-        return not lost and self.flat and len(set(self.descriptors[WARM:])) <= 1
+        return not lost and self.flat
 
 
 def judged(impl: str, folder: Path, engine: str, timeout: float) -> dict[str, Any]:
