@@ -81,19 +81,16 @@ def total_order_arrays(arrays: Sequence[Array], f: Format, semantics: Semantics)
 
 def _total_key(codes: Codes, f: Format, semantics: Semantics) -> NDArray[np.int64]:
     """Magnitude codes are in the order of the values, infinity and NaNs after them; ~m puts -0 before +0."""
-    if f.k > 62:
-        signed = codes.view(np.int64)
-        return np.where(signed < 0, ~(signed & np.int64(2**63 - 1)), signed)
     magnitude = (codes & codes.dtype.type(f.magnitude_mask)).astype(np.int64)
     negative = (codes & codes.dtype.type(f.sign_bit)) != 0 if f.signed else np.zeros(codes.shape, bool)
     if f.fixed_point:
-        return np.where(negative, magnitude - (1 << (f.k - 1)), magnitude)
-    minus = -magnitude if semantics is Semantics.P3109 else ~magnitude
-    key = np.where(negative, minus, magnitude)
-    nan = unpack_fields(codes, f).nan
+        return np.where(negative, magnitude | np.int64(-1 << (f.k - 1)), magnitude)
     if semantics is Semantics.P3109:
-        return np.where(nan, -(1 << 62), key)
-    return np.where(nan, 1 << 62, key) if f.nans is NaNs.NEGATIVE_ZERO else key
+        nan = unpack_fields(codes, f).nan
+        return np.where(nan, np.int64(-1 << 63), np.where(negative, -magnitude, magnitude))
+    if f.nans is NaNs.NEGATIVE_ZERO:  # the NaN is at the code of -0
+        return np.where(negative, np.where(magnitude == 0, np.int64((1 << 63) - 1), ~magnitude), magnitude - 1)
+    return np.where(negative, ~magnitude, magnitude)
 
 
 def _pairwise(

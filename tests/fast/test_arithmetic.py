@@ -18,7 +18,7 @@ from fp8ref.fast.encode import convert_codes
 from fp8ref.fast.exact import serves
 from fp8ref.fast.kernel import Random, code_dtype
 from fp8ref.fast.linear import plan
-from fp8ref.spec import Format, RandomBits, Rounding, pack, project, unpack
+from fp8ref.spec import Format, NaNs, RandomBits, Rounding, pack, project, unpack
 from fp8ref.spec.arithmetic import LAWS, Semantics, compute_codes, require_defined
 from fp8ref.spec.compare import PREDICATES, classify, compare, relation, total_order
 from fp8ref.spec.integers import INTEGERS, OutOfRange, to_integer
@@ -409,14 +409,35 @@ def test_total_order(name: str, semantics: Semantics) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["f16", "tf32", "f32", "f64"])
-def test_total_order_of_wide_formats(name: str) -> None:
-    """[IEEE 754-2019 5.10]: NaNs by their payloads and signs, outside the infinities; -0 below +0."""
-    f = get_format(name)
+WIDE = [Format(f"{k} bits", k, p, 1023, True, True, NaNs.IEEE) for k, p in ((62, 51), (63, 52), (64, 40))]
+
+
+@pytest.mark.parametrize("f", [*map(get_format, ("f16", "tf32", "f32", "f64")), *WIDE], ids=str)
+def test_total_order_of_wide_formats(f: Format) -> None:
+    """[IEEE 754-2019 5.10]: NaNs by their payloads and signs, outside the infinities; -0 below +0.
+
+    [P3109 TotalOrder]: the NaN first, zeros alike.
+    """
     upward = [0, 1, 2, f.max_code - 1, f.max_code, f.infinity_code, f.infinity_code + 1, (1 << (f.k - 1)) - 1]
     codes = np.array([m | f.sign_bit for m in reversed(upward)] + upward, code_dtype(f))
     a, b = np.meshgrid(codes, codes, indexing="ij")
     assert np.array_equal(fast_compare.total_order_arrays([a, b], f, Semantics.IEEE), np.tri(codes.size).T)
+    places = np.array([0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 0, 0])
+    order = places[:, None] <= places
+    assert np.array_equal(fast_compare.total_order_arrays([a, b], f, Semantics.P3109), order)
+
+
+def test_total_order_where_the_nan_is_at_the_code_of_minus_zero() -> None:
+    """It comes last, as positive NaNs do; with every code of 64 bits in use, too."""
+    for k in (8, 63, 64):
+        f = Format("fnuz", k, 3, 1 << (k - 4), nans=NaNs.NEGATIVE_ZERO)
+        most = (1 << (k - 1)) - 1
+        codes = np.array([f.sign_bit | most, f.sign_bit | 1, 0, 1, most - 1, most, f.sign_bit], code_dtype(f))
+        a, b = np.meshgrid(codes, codes, indexing="ij")
+        assert np.array_equal(fast_compare.total_order_arrays([a, b], f, Semantics.IEEE), np.tri(codes.size).T)
+        places = np.array([1, 2, 3, 4, 5, 6, 0])
+        order = places[:, None] <= places
+        assert np.array_equal(fast_compare.total_order_arrays([a, b], f, Semantics.P3109), order)
 
 
 UNARY: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
