@@ -123,7 +123,7 @@ def stochastically_away(
     leading <<= np.clip(-drop, 0, 63).astype(U64)
     below = np.clip(drop - 1, 0, 63).astype(U64)
     guard = np.where((drop > 0) & (drop <= 64), (discarded >> below) & U64(1), U64(0))
-    sticky = np.where(drop > 64, discarded, discarded & ((U64(1) << below) - U64(1))) != 0
+    sticky = (discarded & ((U64(1) << below) - U64(1))) != 0
     carry = {
         Rounding.STOCHASTIC_B: guard != 0,
         Rounding.STOCHASTIC_C: (guard != 0) & (sticky | (leading & U64(1) != 0)),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import ml_dtypes
@@ -217,6 +221,22 @@ def test_random_bits_of_integers_far_below_the_format() -> None:
     x = np.array([1 << 63, (1 << 63) + (1 << 61), (1 << 63) + (1 << 62)], np.uint64)
     bits = np.full(3, 2, np.uint8)
     assert fp8ref.encode(x, f, rounding="sr-a", random_bits=bits, random_width=2).tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("mode", "rounded"), [("sr-a", math.floor), ("sr-b", lambda x: math.floor(x + Fraction(1, 2))), ("sr-c", round)]
+)
+def test_random_bits_of_long_integers(mode: str, rounded: Callable[[Fraction], int]) -> None:
+    """In units of 2**61 to 2**71: away from zero where the rounded eta 2**N and R reach 2**N [P3109 4.6.2]."""
+    whole = [2**63, 2**63 + 1, 2**63 - 1, 2**64 - 1, 2**62, 2**62 + 2**61, 3 * 2**62, 3 * 2**62 + 1, 5 * 2**60, 1]
+    for unit, width in product(range(61, 72), (1, 2, 3)):
+        f = spec.Format("far", 8, 4, 2 - unit, nans=spec.NaNs.ALL_ONES)
+        n, R = (v.ravel() for v in np.meshgrid(np.array(whole, np.uint64), np.arange(1 << width, dtype=np.uint8)))
+        got = fp8ref.encode(n, f, rounding=mode, random_bits=R, random_width=width)
+        for code, x, word in zip(got.tolist(), n.tolist(), R.tolist()):
+            kept, rest = divmod(x, 2**unit)
+            away = rounded(Fraction(rest, 2**unit) * 2**width) + word >= 2**width
+            assert code == kept + away, (unit, width, x, word)
 
 
 @pytest.mark.parametrize("source", [np.float32, np.float64])
