@@ -230,7 +230,7 @@ def test_random_bits_of_long_integers(mode: str, rounded: Callable[[Fraction], i
     """In units of 2**61 to 2**71: away from zero where the rounded eta 2**N and R reach 2**N [P3109 4.6.2]."""
     whole = [2**63, 2**63 + 1, 2**63 - 1, 2**64 - 1, 2**62, 2**62 + 2**61, 3 * 2**62, 3 * 2**62 + 1, 5 * 2**60, 1]
     for unit, width in product(range(61, 72), (1, 2, 3)):
-        f = spec.Format("far", 8, 4, 2 - unit, nans=spec.NaNs.ALL_ONES)
+        f = spec.Format("far", 8, 4, -2 - unit, nans=spec.NaNs.ALL_ONES)
         n, R = (v.ravel() for v in np.meshgrid(np.array(whole, np.uint64), np.arange(1 << width, dtype=np.uint8)))
         got = fp8ref.encode(n, f, rounding=mode, random_bits=R, random_width=width)
         for code, x, word in zip(got.tolist(), n.tolist(), R.tolist()):
