@@ -427,6 +427,17 @@ def test_total_order_of_wide_formats(f: Format) -> None:
     assert np.array_equal(fast_compare.total_order_arrays([a, b], f, Semantics.P3109), order)
 
 
+@pytest.mark.parametrize("k", [8, 62, 63, 64])
+def test_total_order_of_integers(k: int) -> None:
+    """Codes in two's complement, as Python orders what they mean."""
+    values = [-1 << (k - 1), 1 - (1 << (k - 1)), -2, -1, 0, 1, 2, (1 << (k - 1)) - 1]
+    f = Format("whole", k, 1, 0, fixed_point=True)
+    codes = np.array([x & ((1 << k) - 1) for x in values], code_dtype(f))
+    a, b = np.meshgrid(codes, codes, indexing="ij")
+    for semantics in Semantics:
+        assert np.array_equal(fast_compare.total_order_arrays([a, b], f, semantics), np.tri(codes.size).T)
+
+
 def test_total_order_where_the_nan_is_at_the_code_of_minus_zero() -> None:
     """It comes last, as positive NaNs do; with every code of 64 bits in use, too."""
     for k in (8, 63, 64):
