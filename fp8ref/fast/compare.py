@@ -165,13 +165,14 @@ def has_sign(codes: Codes, f: Format) -> Bools:
 
 def neighbours(codes: Codes, f: Format, step: int, semantics: Semantics) -> tuple[Codes, Flags]:
     """Vectorised ``spec.quiet.next_up`` (step 1) and ``next_down`` (step -1)."""
+    if f.fixed_point:
+        u = codes.dtype.type
+        moved = (codes + u(1) if step > 0 else codes - u(1)) & u(f.code_mask)
+        last = codes == u(f.max_code if step > 0 else f.sign_bit)
+        return np.where(last, codes, moved), np.zeros(codes.shape, np.uint8)
     x = unpack_fields(codes, f)
     loud = signalling(codes, f)
     c = codes.astype(np.int64)  # a 64-bit code's bits, sign included
-    if f.fixed_point:
-        signed = np.where(x.negative, c - (1 << f.k), c) + step
-        moved = np.clip(signed, -(1 << f.t) * 2, f.max_code) & f.code_mask
-        return moved.astype(codes.dtype), np.zeros(codes.shape, np.uint8)
     mask = np.int64(f.magnitude_mask)
     rung = np.where(x.negative, -(c & mask), c & mask) + step
     inside = (rung >= (-f.max_code if f.signed else 0)) & (rung <= f.max_code)
@@ -207,7 +208,7 @@ def to_integers(
     shift = np.clip(integral.exp, 0, 64)
     n = normalise(integral)
     top = np.where(integral.sig == 0, -1, n.exp + 61)  # position of the leading bit
-    magnitude = integral.sig << np.clip(shift, 0, 63).astype(np.uint64)
+    magnitude = integral.sig << np.minimum(shift, 63).astype(np.uint64)
     limit = np.where(x.negative, np.uint64(-to.lowest), np.uint64(to.largest))
     wrong = x.nan | x.infinite | (top > 63) | (magnitude > limit)
     value = np.where(x.negative, np.uint64(0) - magnitude, magnitude)

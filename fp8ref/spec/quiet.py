@@ -72,7 +72,7 @@ def _next(code: int, f: Format, step: int, semantics: Semantics) -> tuple[int, S
         return pack(Datum.nan(x.sign, x.payload + HALF), f), Status.INVALID
     if f.fixed_point:
         signed = code - (1 << f.k if code & f.sign_bit else 0)
-        return max(-(1 << f.t) * 2, min(signed + step, f.max_code)) & f.code_mask, Status.NONE
+        return max(-f.sign_bit, min(signed + step, f.max_code)) & f.code_mask, Status.NONE
     rung = (code & f.magnitude_mask) * (-1 if x.sign else 1) + step
     lowest = -f.max_code if f.signed else 0
     if lowest <= rung <= f.max_code:

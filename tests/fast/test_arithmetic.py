@@ -438,6 +438,21 @@ def test_total_order_of_integers(k: int) -> None:
         assert np.array_equal(fast_compare.total_order_arrays([a, b], f, semantics), np.tri(codes.size).T)
 
 
+@pytest.mark.parametrize(("k", "p"), [(8, 7), (8, 1), (12, 4), (63, 1), (64, 60)])
+def test_neighbours_of_integers(k: int, p: int) -> None:
+    """One unit up or down, whatever the unit is; the ends stay."""
+    f, least, most = Format("whole", k, p, 0, fixed_point=True), -1 << (k - 1), (1 << (k - 1)) - 1
+    values = [least, least + 1, -2, -1, 0, 1, most - 1, most]
+    codes = np.array([x % (1 << k) for x in values], code_dtype(f))
+    for step, law in ((1, next_up), (-1, next_down)):
+        want = [min(max(x + step, least), most) % (1 << k) for x in values]
+        moved, status = fast_compare.neighbours(codes, f, step, Semantics.IEEE)
+        assert moved.tolist() == want
+        assert moved.dtype == codes.dtype
+        assert not status.any()
+        assert [law(int(code), f) for code in codes] == [(code, 0) for code in want]
+
+
 def test_total_order_where_the_nan_is_at_the_code_of_minus_zero() -> None:
     """It comes last, as positive NaNs do; with every code of 64 bits in use, too."""
     for k in (8, 63, 64):
