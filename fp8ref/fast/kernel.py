@@ -142,9 +142,8 @@ def jam(sig: Bits, shift: NDArray[np.int64]) -> Bits:
     right = np.clip(shift, 0, 63).astype(U64)
     left = np.clip(-shift, 0, 63).astype(U64)
     lost = (sig & ((U64(1) << right) - U64(1))) != 0
-    kept = np.where(shift > 63, U64(0), (sig >> right) << left)
     lost |= (shift > 63) & (sig != 0)
-    jammed: Bits = kept | lost.astype(U64)
+    jammed: Bits = ((sig >> right) << left) | lost.astype(U64)
     return jammed
 
 
