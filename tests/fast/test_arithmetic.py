@@ -396,6 +396,18 @@ def test_comparisons(pair: str) -> None:
                     assert (bool(holds[n]), int(status[n])) == law, (predicate, loud, hex(a[i]), hex(b[i]))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_comparisons_as_numpy_compares(dtype: Any) -> None:
+    x = np.array(
+        [-np.inf, -3, -2, -1, -(2.0**-14), -(2.0**-24), -0.0, 0, 2.0**-24, 2.0**-14, 1, 2, 3, np.inf, np.nan], dtype
+    )
+    f = get_format(f"f{8 * x.itemsize}")
+    a, b = np.meshgrid(x, x, indexing="ij")
+    codes = [np.ascontiguousarray(v).view(code_dtype(f)) for v in (a, b)]
+    for predicate, want in (("eq", a == b), ("lt", a < b), ("ge", a >= b), ("un", np.isnan(a + 0 * b))):
+        assert np.array_equal(fast_compare.compare_arrays(predicate, codes, (f, f), None, True, False)[0], want)
+
+
 @pytest.mark.parametrize("name", ["e5m2", "e4m3fn", "e4m3fnuz", "binary6p3se", "binary6p3uf", "mxint8", "e2m1fn"])
 @pytest.mark.parametrize("semantics", Semantics)
 def test_total_order(name: str, semantics: Semantics) -> None:
