@@ -142,7 +142,6 @@ def jam(sig: Bits, shift: NDArray[np.int64]) -> Bits:
     right = np.clip(shift, 0, 63).astype(U64)
     left = np.clip(-shift, 0, 63).astype(U64)
     lost = (sig & ((U64(1) << right) - U64(1))) != 0
-    lost |= (shift > 63) & (sig != 0)
     jammed: Bits = ((sig >> right) << left) | lost.astype(U64)
     return jammed
 

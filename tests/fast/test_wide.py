@@ -199,6 +199,11 @@ def test_formats_as_wide_as_a_word() -> None:
     x = np.array([0, 5, -5, 2**63 - 1, -(2**63), 2**60 + 1])
     assert fp8ref.encode(x, whole).tolist() == x.view(np.uint64).tolist()
     assert fp8ref.encode(np.array([2**64 - 1, 2**63], np.uint64), whole).tolist() == [2**63 - 1] * 2
+    large = [2**62, 2**62 + 1, 2**63, 2**64 - 1]
+    for k in range(60, 65):
+        whole = spec.Format("whole", k, 1, 0, fixed_point=True)
+        got = fp8ref.encode(np.array(large, np.uint64), whole).tolist()
+        assert got == [min(n, 2 ** (k - 1) - 1) for n in large]
     byte = spec.Format("byte", 8, 1, 0, fixed_point=True)
     x = np.array([100.5, -100.75, 127.5, -128.5, 99.5])  # ties to even
     assert fp8ref.encode(x, byte).view(np.int8).tolist() == [100, -101, 127, -128, 100]
