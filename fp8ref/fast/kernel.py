@@ -56,7 +56,7 @@ def unpack_fields(codes: Codes, f: Format) -> Fields:
     c = codes.astype(U64)
     negative = (c & U64(f.sign_bit)) != 0
     if f.fixed_point:
-        sig = np.where(negative, (U64(1 << f.k) - c) & U64(f.code_mask), c)
+        sig = np.where(negative, (U64(0) - c) & U64(f.code_mask), c)
         never = np.zeros(c.shape, bool)
         return Fields(negative, sig, np.full(c.shape, -f.t, np.int64), never, never)
     magnitude = c & U64(f.magnitude_mask)
@@ -196,7 +196,7 @@ def project_codes(
         code = np.where(tiny, U64(0), code)
         status |= np.where(tiny, np.uint8(Status.UNDERFLOW | Status.INEXACT), np.uint8(0))
     if f.fixed_point:
-        code = np.where(negative, U64(1 << f.k) - code, code) & U64(f.code_mask)
+        code = np.where(negative, U64(0) - code, code) & U64(f.code_mask)
     elif f.signed:
         signed = negative if f.has_negative_zero else negative & (code != 0)
         code |= np.where(signed, U64(f.sign_bit), U64(0))

@@ -97,7 +97,7 @@ def _divide(a: Datum, b: Datum, context: Context) -> Exact:
 def _sqrt(x: Datum, context: Context) -> Exact:
     """The square root, or where it is irrational a number that every projection onto the result takes for it.
 
-    [IEEE 754-2019 5.4.1, 7.2 g]  The root is cut to ``p + 70`` bits and half a unit is added if anything was cut: no
+    [IEEE 754-2019 5.4.1, 7.2 g]  The root is cut to ``k + 70`` bits and half a unit is added if anything was cut: no
     threshold of a rounding, with up to 64 random bits, lies between that and the root.
     """
     if x.is_zero:
@@ -106,7 +106,7 @@ def _sqrt(x: Datum, context: Context) -> Exact:
         return INVALID
     if x.is_infinite:
         return _exactly(x)
-    scale = context.result.p + 70 - floor_log2(x.magnitude) // 2
+    scale = context.result.k + 70 - floor_log2(x.magnitude) // 2
     scaled = x.magnitude * power_of_two(2 * scale)
     root = math.isqrt(int(scaled))
     return _exactly(Datum.finite((root + (HALF if root * root != scaled else 0)) * power_of_two(-scale)))

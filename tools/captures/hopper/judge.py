@@ -9,10 +9,14 @@ judged.  Exit codes: 0 every model agrees, 1 not so, 4 something could not be re
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ import judge_shapes
 import pack
 
 from fp8ref.check.run import Request, Run
+from fp8ref.cli.engine import progress
 from fp8ref.fast.chunks import set_threads
 
 AGREES, DISAGREES, UNREADABLE, NOTHING = 0, 1, 4, 5
@@ -56,23 +61,33 @@ def replayed(path: Path) -> list[tuple[str, str, int, int, str]]:
         ]
 
 
+def attempt(judge: Callable[[Path], Any], path: Path) -> tuple[Any, str]:
+    """What is found in a file, or why it cannot be read."""
+    try:
+        return judge(path), ""
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        return None, f"{path.name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+
+
 class Report:
     """Sections in Markdown, and what was wrong on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
         self.sections: list[str] = []
         self.unread: list[str] = []
         self.judged = 0
         self.disagree = 0
 
-    def each(self, paths: list[Path], judge: Callable[[Path], Any]) -> list[Any]:
+    def each(self, what: str, paths: list[Path], judge: Callable[[Path], Any]) -> list[Any]:
         """What is found in files; those that cannot be read are named."""
-        found = []
-        for path in paths:
-            try:
-                found.append(judge(path))
-            except (ValueError, OSError, KeyError, TypeError) as error:
-                self.unread.append(f"{path.name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+        answers = []
+        with ProcessPoolExecutor(self.jobs) as pool, progress(what) as tick:
+            for answer in pool.map(attempt, repeat(judge), paths):
+                answers.append(answer)
+                tick(len(answers), len(paths))
+        self.unread += [complaint for _, complaint in answers if complaint]
+        found = [result for result, complaint in answers if not complaint]
         self.judged += len(found)
         return found
 
@@ -93,10 +108,11 @@ class Report:
         return NOTHING if not self.judged else DISAGREES if self.disagree else AGREES
 
 
-def judged(folder: Path, every: int = 1) -> Report:
-    """Everything in a folder."""
-    report = Report()
-    found = report.each(sorted(folder.rglob("dot_*.blocks")), lambda path: judge_dots.judge(path, every))
+def judged(folder: Path, every: int = 1, jobs: int = 1) -> Report:
+    """Everything in a folder, in so many processes."""
+    report = Report(jobs)
+    drawn = sorted(folder.rglob("dot_*.blocks"))
+    found = report.each("drawn products", drawn, partial(judge_dots.judge, every=every))
     if found:
         report.disagree += sum(not j.agrees for j in found)
         devices = dict.fromkeys(", ".join(f"{k} {v}" for k, v in j.source.items()) for j in found)
@@ -105,7 +121,7 @@ def judged(folder: Path, every: int = 1) -> Report:
         report.sections += [f"```text\n{j.page}\n```" for j in found if j.page]
         report.unread += [f"{j.op.id}: {complaint}" for j in found for complaint in j.complaints]
         report.unread += [f"{j.op.id}: {j.torn} bytes of a torn record" for j in found if j.torn]
-    for source, some, torn in report.each(sorted(folder.rglob("shapes*.blocks")), judge_shapes.judge):
+    for source, some, torn in report.each("shapes", sorted(folder.rglob("shapes*.blocks")), judge_shapes.judge):
         report.disagree += sum(bool(e.nearest) for e in some)
         report.add(
             "Matrix products by shape", ", ".join(f"{k} {v}" for k, v in source.items()), judge_shapes.table(some)
@@ -113,7 +129,7 @@ def judged(folder: Path, every: int = 1) -> Report:
         report.unread += [f"shapes: {torn} bytes of a torn record"] * bool(torn)
     rows = ["| operation | verdict | cases | failed | |", "| --- | --- | ---: | ---: | --- |"]
     captures = sorted(folder.rglob("*.jsonl.gz"))
-    for reports in report.each(captures, replayed):
+    for reports in report.each("captures", captures, replayed):
         for op, verdict, cases, failed, reason in reports:
             report.disagree += verdict not in PASSING
             rows.append(f"| `{op}` | {verdict} | {cases:,} | {failed:,} | {reason} |")
@@ -128,6 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--every", type=int, default=1, help="look at one in so many blocks that are digests alone")
     parser.add_argument("--pack", type=Path, metavar="FOLDER", help="write the set that is shipped")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; default: one for each core")
     given = parser.parse_args(arguments)
     set_threads(1)
     if not given.folder.is_dir():
@@ -140,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
             if path.name.endswith((".blocks", ".jsonl.gz")) and path.is_file():
                 (here / "loose" / path.parent.name).mkdir(parents=True, exist_ok=True)
                 (here / "loose" / path.parent.name / path.name).symlink_to(path.resolve())
-        report = judged(here, given.every)
+        report = judged(here, given.every, given.jobs)
         report.unread += said
         if given.pack is not None:
             try:
