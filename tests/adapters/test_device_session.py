@@ -266,6 +266,10 @@ def test_operands_of_some_rows_are_those_of_all() -> None:
 
 
 # -- the whole --------------------------------------------------------------------------------------------------------
+def passes(path: Path) -> list[tuple[str, str, int, int, str]]:
+    return [("some operation", "pass", 1, 0, "")]
+
+
 def test_what_came_back_is_judged_and_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     back = tmp_path / "back"
     asked(tmp_path / "random" / "wgmma")
@@ -289,7 +293,7 @@ def test_what_came_back_is_judged_and_packed(tmp_path: Path, monkeypatch: pytest
     assert f"`{cast.id}` | pass | {x.size:,} | 0" in text
 
     replayed = judge.replayed
-    monkeypatch.setattr(judge, "replayed", lambda path: [("some operation", "pass", 1, 0, "")])  # each is a process
+    monkeypatch.setattr(judge, "replayed", passes)  # each is a process
 
     # nothing simulated is ever shipped
     assert judge.main([str(back), "-o", str(report), "--pack", str(tmp_path / "set")]) == judge.UNREADABLE
