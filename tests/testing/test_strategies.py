@@ -17,8 +17,8 @@ from hypothesis.strategies import SearchStrategy
 
 from fp8ref import strategies as s
 
-# What Hypothesis draws from a seed changes with its version and with the modules that are loaded, so that one run may miss
-# what nearly all reach: several are looked at together.
+# What Hypothesis draws from a seed changes with its version and with the modules that are loaded, so that one run may
+# miss what nearly all reach: several are looked at together.
 QUICK = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 SEEDS = range(7)
 
