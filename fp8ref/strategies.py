@@ -21,14 +21,14 @@ except ImportError as error:  # pragma: no cover - told where it is missing
     raise ImportError("fp8ref.strategies needs Hypothesis: pip install 'fp8ref[testing]'") from error
 
 from .cases.answers import default_mode
-from .cases.dot_cases import PROBES, Cases, probes
-from .cases.dots import addend_type, length
 from .cases.flags import parts_of
 from .cases.operation import INTEGERS, Operation, carrier_dtype
-from .cases.scale_cases import scale_cases
+from .cases.products.cases import PROBES, Cases, probes
+from .cases.products.questions import addend_type, length
+from .cases.scaling.cases import scale_cases
 from .cases.selection import nearby, thresholds
 from .cases.tuples import special_codes, width
-from .check.layout import LAYOUTS
+from .check.harness.layout import LAYOUTS
 from .fast.decode import decode_codes
 from .fast.encode import convert_codes
 from .spec.catalog import get_format

@@ -12,7 +12,7 @@ from ..cases.families import FAMILIES
 from ..cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype, constant_type
 from ..fast.tables import exactly_holds
 from ..spec.catalog import get_format
-from ..spec.profile_rules import Profile
+from ..spec.profiles.rules import Profile
 from .base import Codes, Unavailable, Unsupported
 
 

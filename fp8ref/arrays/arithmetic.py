@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..fast.arithmetic import Task, compute_arrays
-from ..spec.arithmetic import Semantics, get_semantics, require_defined
 from ..spec.catalog import get_format
 from ..spec.formats import Format
+from ..spec.operations.arithmetic import Semantics, get_semantics, require_defined
 from ..spec.projection import NaN, Negative, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
 from ..spec.status import Tininess

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..fast.decode import decode_codes
-from ..fast.dot import Problem, solve
-from ..fast.expansion import F64
 from ..fast.kernel import code_dtype
-from ..spec.accumulate import Model, Scales
+from ..fast.matrix.dot import Problem, solve
+from ..fast.matrix.expansion import F64
 from ..spec.catalog import get_format
 from ..spec.formats import Format
-from ..spec.models import check_operands, get_model
+from ..spec.matrix.accumulate import Model, Scales
+from ..spec.matrix.models import check_operands, get_model
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, OverflowLike, as_codes, decode, encode
@@ -68,7 +68,7 @@ def dot(
     it).  A product is NaN where an operand or scale is, or where an infinity meets a zero; infinities of both signs
     make NaN; a zero sum is +0; a nonzero sum that rounds to zero keeps its sign.  [P3109 BlockDotProduct; OCP MX 6.1]
 
-    Any other accumulator is a model of ``fp8ref.spec.models``: K is padded with zeros to its instruction's length, NaNs
+    Any other accumulator is a model of ``fp8ref.spec.matrix.models``: K is padded with zeros to its instruction's length, NaNs
     have the model's code, its result format is the default, and another ``result`` converts its answer.  Scales enter
     where the model has them; for the others a pair of scales for all of K enters in an epilogue,
     fma(sum, scale_a * scale_b, c) in the result format.

@@ -17,7 +17,7 @@ from ..fast.blocks import F32s, U32s
 from ..fast.chunks import Array
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
-from ..spec.scaling import SOURCES, get_scheme
+from ..spec.scaling.schemes import SOURCES, get_scheme
 
 Scales = Callable[[U32s, str, F32s | None], tuple[Array, F32s]]
 Elements = Callable[[F32s, F32s, Rounding], Array]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..fast import blocks
 from ..spec.catalog import get_format
-from ..spec.scaling import Scheme, get_rule, get_scheme
+from ..spec.scaling.schemes import Scheme, get_rule, get_scheme
 from .conversion import Array, FormatLike, as_codes, decode
 
 
@@ -62,7 +62,7 @@ def scale_blocks(x: ArrayLike, scheme: str, *, rule: str | None = None, axis: in
     even rceil te), nvfp4 (blocks of 16 and a tensor scale, rules te torchao), or tensor_F, row_F, block128_F,
     block128x128_F (binary32 scales, rules te te-pow2 torchao).  A last block that is shorter is taken as it is, which
     is the same as padding with zeros.  What zero, infinite, NaN and subnormal largest magnitudes do is tabulated in
-    ``fp8ref.spec.scaling``.
+    ``fp8ref.spec.scaling.schemes``.
 
     >>> s = scale_blocks(np.float32([3.0, -6.5]), "mxfp4")
     >>> s.scales.tolist(), s.codes.tolist(), s.dequantize().tolist()

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from ..fast import compare as fast
 from ..fast.kernel import Random
-from ..spec.arithmetic import Semantics, get_semantics
-from ..spec.compare import CLASS_PREDICATES, predicate_relations
 from ..spec.formats import Format
-from ..spec.integers import OutOfRange, get_integer
+from ..spec.operations.arithmetic import Semantics, get_semantics
+from ..spec.operations.compare import CLASS_PREDICATES, predicate_relations
+from ..spec.operations.integers import OutOfRange, get_integer
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
 from .arithmetic import Options, _compute, operand, operands
@@ -113,7 +113,7 @@ def total_order(
 
 
 def classify(a: ArrayLike, format: FormatLike | None = None) -> Array:
-    """The class of every code as a number of :class:`fp8ref.spec.compare.Class`.  [IEEE 754-2019 5.7.2]
+    """The class of every code as a number of :class:`fp8ref.spec.operations.compare.Class`.  [IEEE 754-2019 5.7.2]
 
     0 to 9: -Inf, -normal, -subnormal, -0, +0, +subnormal, +normal, +Inf, signalling NaN, quiet NaN (RISC-V fclass).
     """

@@ -17,18 +17,18 @@ from ..fast.arithmetic import Task, compute_arrays, evaluate
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
 from ..fast.kernel import unpack_fields
-from ..spec.accumulate import Model
 from ..spec.catalog import get_format
-from ..spec.constants import constant
 from ..spec.formats import Format
-from ..spec.integers import OutOfRange
+from ..spec.matrix.accumulate import Model
+from ..spec.operations.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow
+from ..spec.profiles.constants import constant
 from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
-from .dots import addend_type, block_of, exact_projection, model_of, scale_type
 from .flags import task_of
 from .operation import ANY_MODE, INTEGERS, UNITS, Operation, default_mode_of
-from .scales import is_scale, quantiser, scaled_rows, split
+from .products.questions import addend_type, block_of, exact_projection, model_of, scale_type
+from .scaling.questions import is_scale, quantiser, scaled_rows, split
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..spec.compare import CLASS_PREDICATES, PREDICATES
+from ..spec.operations.compare import CLASS_PREDICATES, PREDICATES
 
 PROJECTION, INTEGER_MODE, ACCUMULATOR, RULE = "projection", "rounding.range", "accumulator", "rule"
 CONSTANT = "constant"

@@ -11,9 +11,9 @@ from ..fast.arithmetic import Task, evaluate
 from ..fast.encode import convert_codes, convert_integers
 from ..fast.exact import EXACT, Context, choose, scale
 from ..fast.kernel import Fields, floor_log2_u64, jam, operand_fields, unpack_fields
-from ..spec.arithmetic import get_semantics
 from ..spec.catalog import get_format
 from ..spec.formats import Format
+from ..spec.operations.arithmetic import get_semantics
 from ..spec.projection import Projection
 from .operation import ANY_MODE, INTEGERS, Operation
 

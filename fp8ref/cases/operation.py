@@ -17,16 +17,16 @@ from functools import lru_cache
 import numpy as np
 
 from ..fast.kernel import code_dtype
-from ..spec.arithmetic import require_defined
 from ..spec.catalog import get_format
-from ..spec.constants import constant, get_constant
 from ..spec.formats import Format
-from ..spec.integers import OutOfRange
+from ..spec.operations.arithmetic import require_defined
+from ..spec.operations.integers import OutOfRange
+from ..spec.profiles.constants import constant, get_constant
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
-from .dots import check_product
 from .families import ACCUMULATOR, BY_TESTFLOAT, FAMILIES, INTEGER_MODE, PROJECTION, Family
-from .scales import check_scale, get_quantiser
+from .products.questions import check_product
+from .scaling.questions import check_scale, get_quantiser
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}

@@ -17,7 +17,7 @@ from ..fast.decode import decode_codes
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from .operation import INTEGERS, Operation, carrier_dtype
-from .scales import is_scale
+from .scaling.questions import is_scale
 from .tuples import EVERY, every, random_tuples, sample, total_width
 
 BLOCK = 1 << 20  # cases in one call of a sweep
@@ -35,7 +35,7 @@ def cases(op: Operation, level: int, seed: int) -> list[Codes]:
     carrier dtype; for scales of blocks of the operands' shapes.
     """
     if is_scale(op):
-        from .scale_cases import scale_cases
+        from .scaling.cases import scale_cases
 
         return scale_cases(op, level, seed)
     if op.asked.kind == "constant":

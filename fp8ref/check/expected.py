@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cases.operation import Operation
-from .diagnose import UNEXPLAINED
+from .diagnosis.diagnose import UNEXPLAINED
 from .verdict import Finding, Report, Verdict
 
 SCHEMA = "fp8ref/expected/1"

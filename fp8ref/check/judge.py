@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.answers import Expected, default_mode, differs, expect, modes
-from ..cases.dots import is_product
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation
-from ..cases.scales import is_scale
+from ..cases.products.questions import is_product
+from ..cases.scaling.questions import is_scale
 from ..cases.selection import BLOCK, cases, sweep_blocks, sweep_size
-from ..spec.profiles import profiles_meeting
-from .crashes import Mishap
-from .diagnose import diagnose
-from .observe import LAYOUT_NAMES, Observations, observe
+from ..spec.profiles.catalog import profiles_meeting
+from .diagnosis.diagnose import diagnose
+from .diagnosis.scaling import plainest
+from .harness.crashes import Mishap
+from .harness.observe import LAYOUT_NAMES, Observations, observe
+from .harness.replayed import captured, captured_cases
+from .harness.transport import Crashed, Declined, Session, TimedOut
 from .products import judge_products
-from .replayed import captured, captured_cases
-from .scale_rules import plainest
-from .transport import Crashed, Declined, Session, TimedOut
 from .variations import excused, excused_status
 from .verdict import Finding, Report, Verdict
 

@@ -17,15 +17,27 @@ from numpy.typing import NDArray
 from ..arrays.conversion import FLOAT_DTYPES
 from ..arrays.products import dot
 from ..cases.answers import expect, is_nan, scaling
-from ..cases.bounds import BOUNDS, Bound
-from ..cases.dot_cases import Cases, codes_of, dot_cases, values_of
-from ..cases.dots import COLUMNS, WITHIN, addend_type, block_of, bound_of, length, model_of, scale_type, with_length
 from ..cases.operation import ANY_MODE, Operation
-from ..fast.tiles import exponent_table
-from ..spec.accumulate import Fused
+from ..cases.products.bounds import BOUNDS, Bound
+from ..cases.products.cases import Cases, codes_of, dot_cases, values_of
+from ..cases.products.questions import (
+    COLUMNS,
+    WITHIN,
+    addend_type,
+    block_of,
+    bound_of,
+    length,
+    model_of,
+    scale_type,
+    with_length,
+)
+from ..fast.matrix.tiles import exponent_table
 from ..spec.catalog import get_format
 from ..spec.formats import Format
-from .accumulators import (
+from ..spec.matrix.accumulate import Fused
+from .diagnosis.diagnose import UNEXPLAINED, Diagnosis
+from .harness.transport import CAPACITY, Session
+from .identify.accumulators import (
     PARAMETERS,
     Hypothesis,
     agrees,
@@ -36,9 +48,7 @@ from .accumulators import (
     orders,
     wrong,
 )
-from .diagnose import UNEXPLAINED, Diagnosis
-from .fitting import SPECIAL
-from .transport import CAPACITY, Session
+from .identify.fitting import SPECIAL
 from .verdict import Finding, Report, Verdict
 
 Codes = NDArray[Any]

@@ -12,8 +12,8 @@ from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..engines import Journal, Task, open_engine
 from ..engines import run as done
 from . import shards
+from .harness.transport import Hello, NotStarted
 from .judge import Kept, Options, Swept, add, conclude, sweep_shards
-from .transport import Hello, NotStarted
 from .verdict import Report, Verdict
 
 Tick = Callable[[int, int], None]  # so many pieces are done, of so many

@@ -16,9 +16,9 @@ from ..cases.operation import Operation
 from ..engines import Result, Task
 from ..engines.pack import pack, unpack
 from ..engines.task import compact
-from .crashes import Mishap
+from .harness.crashes import Mishap
+from .harness.transport import Hello, NotStarted, Session
 from .judge import Kept, Options, Swept, diagnose_sweep, judge_cases, sweep
-from .transport import Hello, NotStarted, Session
 from .verdict import Finding, Report, Verdict
 
 _idle: defaultdict[tuple[str, float], list[Session]] = defaultdict(list)  # of this process

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..cases.answers import differs, is_nan, project_into
 from ..cases.flags import exact_parts, operand_parts
 from ..cases.operation import Operation
-from ..cases.scales import is_scale, quantiser, split, values
+from ..cases.scaling.questions import is_scale, quantiser, split, values
 from ..fast.blocks import amax_bits
 from ..fast.exact import is_zero
 from ..fast.kernel import Fields

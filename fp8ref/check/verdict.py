@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .crashes import Mishap
-from .diagnose import Diagnosis
+from .diagnosis.diagnose import Diagnosis
+from .harness.crashes import Mishap
 
 
 class Verdict(enum.StrEnum):

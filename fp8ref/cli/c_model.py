@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..vectors.c_model import c_model as model_of
+from ..vectors.c_model.generate import c_model as model_of
 from ..vectors.files import atomically
 from .errors import BadInput, OneLine
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from ..adapters import captures
+from ..adapters.captures import files as captures
 from ..cases.operation import ANY_MODE, Operation
-from ..check.capturing import capture as record
-from ..check.capturing import provenance
+from ..check.harness.capturing import capture as record
+from ..check.harness.capturing import provenance
+from ..check.harness.transport import Crashed, Declined, Session, TimedOut
 from ..check.run import NothingSelected, select
-from ..check.transport import Crashed, Declined, Session, TimedOut
 from ..fast.chunks import set_threads
 from .errors import BadInput, OneLine
 from .files import require_free

@@ -14,14 +14,14 @@ from rich.console import Console
 
 from ..cases.flags import FLAGS
 from ..check import expected
+from ..check.harness.transport import NotStarted
 from ..check.judge import Options
 from ..check.run import Request, Run
-from ..check.transport import NotStarted
 from ..check.verdict import Report, Verdict
 from ..engines import EngineError, Journal, NoRoom
 from ..fast.chunks import set_threads
-from ..report import record, text
-from ..report.renderers import RENDERERS
+from ..report.runs import record, text
+from ..report.runs.renderers import RENDERERS
 from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write

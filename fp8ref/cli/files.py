@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..report.renderers import RENDERERS
+from ..report.runs.renderers import RENDERERS
 from .errors import BadInput
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -6,17 +6,17 @@ import sys
 
 import click
 
-from ..adapters.captures import read
+from ..adapters.captures.files import read
 from ..adapters.connect import Connectable
-from ..cases.dot_cases import Cases
-from ..cases.dots import is_product, scale_type, with_length
 from ..cases.operation import Operation
-from ..check.blackbox import BlackBox
-from ..check.identify import RANDOM, Identification, identify, identify_captured
+from ..cases.products.cases import Cases
+from ..cases.products.questions import is_product, scale_type, with_length
+from ..check.harness.transport import Crashed, Declined, Session, TimedOut
+from ..check.identify.blackbox import BlackBox
+from ..check.identify.identify import RANDOM, Identification, identify, identify_captured
 from ..check.run import NothingSelected, select
-from ..check.transport import Crashed, Declined, Session, TimedOut
 from ..fast.chunks import set_threads
-from ..report.identification import document, page
+from ..report.findings.identification import document, page
 from .console import tell_json
 from .errors import BadInput, OneLine
 from .inputs import Seconds

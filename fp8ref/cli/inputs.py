@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ..cases.operation import INTEGERS, Operation, type_name
-from ..cases.scales import is_scale, quantiser
-from ..report.neighbours import code_text
+from ..cases.scaling.questions import is_scale, quantiser
+from ..report.findings.neighbours import code_text
 from ..spec.catalog import get_format
 from ..spec.datum import Datum
 from ..spec.formats import Format

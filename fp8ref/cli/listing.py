@@ -14,13 +14,13 @@ from rich.table import Table
 from ..adapters.base import Unavailable
 from ..adapters.connect import connect, registered
 from ..cases.families import FAMILIES
-from ..report.documents import Document, format_document
-from ..report.numbers import decimal_text
+from ..report.findings.documents import Document, format_document
+from ..report.formats.numbers import decimal_text
 from ..spec import catalog
 from ..spec.datum import floor_log2, power_of_two
 from ..spec.formats import Format, NaNs
-from ..spec.models import models
-from ..spec.profiles import PROFILES
+from ..spec.matrix.models import models
+from ..spec.profiles.catalog import PROFILES
 from .console import console, tell_json
 from .errors import BadInput, OneLine
 

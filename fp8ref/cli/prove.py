@@ -15,12 +15,12 @@ from .. import __version__
 from ..cases.answers import modes
 from ..cases.operation import Operation
 from ..check import shards
-from ..check.proof import TIMEOUT, Claim, Shard, prove
-from ..check.transport import Crashed, Declined, NotStarted, TimedOut
+from ..check.harness.transport import Crashed, Declined, NotStarted, TimedOut
+from ..check.proof.proof import TIMEOUT, Claim, Shard, prove
 from ..engines import Engine, EngineError, Journal, NoRoom, open_engine
 from ..engines import run as done
 from ..fast.chunks import set_threads
-from ..report import certificate
+from ..report.runs import certificate
 from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import require_free, write

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..report import record
-from ..report.renderers import RENDERERS
+from ..report.runs import record
+from ..report.runs.renderers import RENDERERS
 from .errors import BadInput, OneLine
 from .files import require_form, require_free, write
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from ..cases.dots import is_product
 from ..cases.families import PROJECTION
 from ..cases.operation import Operation
-from ..cases.scales import is_scale
-from ..report.code_page import code_page
-from ..report.documents import code_document, conversion_document, format_document
-from ..report.draw import case_id
-from ..report.explain import Conversion, answer_block, conversion_block, explanation
-from ..report.format_page import format_page
-from ..report.scales import explain_scale
+from ..cases.products.questions import is_product
+from ..cases.scaling.questions import is_scale
+from ..report.findings.documents import code_document, conversion_document, format_document
+from ..report.findings.draw import case_id
+from ..report.findings.explain import Conversion, answer_block, conversion_block, explanation
+from ..report.findings.scales import explain_scale
+from ..report.formats.code_page import code_page
+from ..report.formats.format_page import format_page
 from .console import draws_unicode, tell, tell_json
 from .errors import BadInput, OneLine
 from .inputs import read_case, read_code, read_format, read_typed_code, read_value

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..check.smoke import smoke as try_out
+from ..check.harness.smoke import smoke as try_out
 from ..fast.chunks import set_threads
 from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN
 from .errors import OneLine

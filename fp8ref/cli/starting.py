@@ -8,8 +8,8 @@ from typing import NoReturn
 import click
 
 from ..cases.operation import Operation
+from ..check.harness.transport import NotStarted, Session
 from ..check.run import NothingSelected, Request, Run, select
-from ..check.transport import NotStarted, Session
 from ..engines import EngineError
 from .errors import BadInput
 

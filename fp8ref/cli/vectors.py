@@ -13,11 +13,11 @@ from typing import Any
 import click
 
 from ..cases.operation import Operation
-from ..spec.profiles import profile_mode
+from ..spec.profiles.catalog import profile_mode
 from ..vectors import manifest
-from ..vectors.bins import Coverage, points_of
+from ..vectors.coverage.bins import Coverage, points_of
 from ..vectors.files import found_in, sections_of, write_file
-from ..vectors.forms import FORMS, Form, Sections, form_of, get_form
+from ..vectors.forms.registry import FORMS, Form, Sections, form_of, get_form
 from ..vectors.generate import Recipe, generate
 from ..vectors.section import Block, Section
 from ..vectors.source import Source, Unreadable, open_source, standard_input

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.arithmetic import Semantics, compute_codes, require_defined
 from ..spec.catalog import CATALOG
 from ..spec.formats import Format, NaNs
+from ..spec.operations.arithmetic import Semantics, compute_codes, require_defined
 from ..spec.projection import NaN, Projection, SNaN
 from ..spec.rounding import OF_CONVERSIONS, RandomBits
 from ..spec.status import Status

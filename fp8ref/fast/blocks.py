@@ -11,11 +11,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.accumulate import F32
 from ..spec.datum import Datum
 from ..spec.formats import Format
+from ..spec.matrix.accumulate import F32
 from ..spec.projection import Projection, get_projection
-from ..spec.scaling import E8M0_NAN, ONE, Scheme, over
+from ..spec.scaling.schemes import E8M0_NAN, ONE, Scheme, over
 from .chunks import Array
 from .encode import convert_codes
 

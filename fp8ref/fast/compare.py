@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.arithmetic import Semantics
-from ..spec.compare import QUIET, Class, Relation, predicate_relations
 from ..spec.datum import Datum
 from ..spec.formats import Format, NaNs
-from ..spec.integers import IntegerType, OutOfRange
+from ..spec.operations.arithmetic import Semantics
+from ..spec.operations.compare import QUIET, Class, Relation, predicate_relations
+from ..spec.operations.integers import IntegerType, OutOfRange
 from ..spec.projection import Projection
 from ..spec.status import Status
 from .chunks import Array, Scratch, for_each_chunk_of

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.arithmetic import SCALE_LIMIT, Semantics
 from ..spec.formats import Format
+from ..spec.operations.arithmetic import SCALE_LIMIT, Semantics
 from ..spec.rounding import Rounding
 from ..spec.status import Status
 from .kernel import U64, Fields, Random, away_table, floor_log2_u64, jam, longest, stochastically_away

@@ -14,10 +14,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.arithmetic import Semantics
 from ..spec.catalog import CATALOG
 from ..spec.datum import power_of_two
 from ..spec.formats import Format
+from ..spec.operations.arithmetic import Semantics
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding
 from .chunks import Array, Scratch

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from ..spec.catalog import get_format
 from ..spec.datum import Datum, floor_log2
 from ..spec.projection import encode
-from ..spec.scaling import over, times
+from ..spec.scaling.schemes import over, times
 from . import Table
 from .golden import Sets, gaussian
 from .primitives import Array, Codebook, absmax

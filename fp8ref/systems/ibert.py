@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fast.expansion import condense, grow, to_odd, two_product
+from ..fast.matrix.expansion import condense, grow, to_odd, two_product
 from . import Table
 from .golden import Sets, integers
 from .primitives import Array, dyadic_exact, requantise_exact, round_exact

@@ -20,7 +20,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fast.expansion import round_sum, two_product
+from ..fast.matrix.expansion import round_sum, two_product
 from ..spec.catalog import get_format
 from ..spec.projection import encode, get_projection
 from . import Table

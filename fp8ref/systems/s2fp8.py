@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.conversion import quantize
-from ..fast.exact_dot import K_RUN, data_range, exact_products
-from ..fast.expansion import round_sum
+from ..fast.matrix.exact_dot import K_RUN, data_range, exact_products
+from ..fast.matrix.expansion import round_sum
 from ..spec.catalog import get_format
 from ..spec.projection import get_projection
 from . import Table

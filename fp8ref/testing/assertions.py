@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..adapters.base import Adapter, Unsupported
 from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.answers import differs, expect
-from ..cases.dots import is_product, operand_types
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
-from ..cases.scales import get_quantiser
-from ..check.here import Here
+from ..cases.products.questions import is_product, operand_types
+from ..cases.scaling.questions import get_quantiser
+from ..check.harness.here import Here
 from ..check.judge import Options, judge
 from ..check.verdict import Report, Verdict
-from ..report.draw import case_id, draw_case, draw_rows, drawn
-from ..report.text import drawing
+from ..report.findings.draw import case_id, draw_case, draw_rows, drawn
+from ..report.runs.text import drawing
 from ..spec.catalog import get_format
 
 Codes = NDArray[Any]
@@ -131,7 +131,7 @@ def assert_dot_within(
     """Assert that dot products lie within an error bound of the exact ones, and that infinities and NaNs are right.
 
     ``fn`` takes codes a (n, K), b (n, K) and c (n), a float array of ``result``, and returns d (n).  ``bound``: a name
-    of ``fp8ref.cases.bounds``, such as f32 or aligned13.
+    of ``fp8ref.cases.products.bounds``, such as f32 or aligned13.
     """
     __tracebackhide__ = True
     assert_operation(fn, f"dot/{format_a}.{format_b}/{result}/within.{bound};k={k}", level=level)

@@ -10,11 +10,11 @@ import pytest
 
 from ..cases.operation import Operation
 from ..check.expected import Expectations, load
+from ..check.harness.transport import NotStarted, Session
 from ..check.judge import Options, judge
 from ..check.run import NothingSelected, select
-from ..check.transport import NotStarted, Session
 from ..check.verdict import Report, Verdict
-from ..report.text import BAD, remark
+from ..report.runs.text import BAD, remark
 from .assertions import NotConforming, told
 
 

@@ -22,17 +22,17 @@ from hypothesis.strategies import SearchStrategy
 
 from ..adapters.base import Adapter, Unsupported
 from ..cases.answers import differs, expect, is_nan
-from ..cases.dot_cases import Cases
-from ..cases.dots import bound_of, shapes
 from ..cases.flags import parts_of
 from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
+from ..cases.products.cases import Cases
+from ..cases.products.questions import bound_of, shapes
 from ..cases.selection import cases
 from ..check.products import differing, outside
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes
 from ..fast.tables import exactly_holds
-from ..report.draw import draw_rows, drawn
-from ..report.products import draw_product
+from ..report.findings.draw import draw_rows, drawn
+from ..report.findings.products import draw_product
 from ..spec.catalog import get_format
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding

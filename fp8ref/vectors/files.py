@@ -13,7 +13,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import IO
 
-from .forms import FORMS, Form, Sections, form_of
+from .forms.registry import FORMS, Form, Sections, form_of
 from .generate import answered
 from .section import Block
 from .source import Found, Source, Unreadable

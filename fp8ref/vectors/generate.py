@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..cases.answers import expect
-from ..cases.dots import is_product
 from ..cases.operation import Operation
-from ..cases.scales import is_scale
+from ..cases.products.questions import is_product
+from ..cases.scaling.questions import is_scale
 from ..cases.tuples import EVERY, every, total_width
-from .bins import Coverage, bins_of, coverpoints_of, points_of
-from .exact_sums import exact_sums
-from .samplers import batch
+from .coverage.bins import Coverage, bins_of, coverpoints_of, points_of
+from .coverage.exact_sums import exact_sums
+from .coverage.samplers import batch
 from .section import Block, Codes, Section
 
 BARREN, SEARCH = 12, 64  # batches without a wanted case after which the search ends, and batches at most

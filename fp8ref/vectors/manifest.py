@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from .. import __version__
 from .files import atomically, sha256_of, write_file
-from .forms import Form, Sections, get_form
+from .forms.registry import Form, Sections, get_form
 from .generate import Recipe, generate
 from .section import VERSION, Section
 from .source import MOST_UNPACKED, Unreadable, open_source

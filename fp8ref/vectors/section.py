@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.dots import is_product, operand_types, shapes, with_length
 from ..cases.operation import ANY_MODE, INTEGERS, UNITS, Operation, carrier_dtype
-from ..cases.scales import is_scale
+from ..cases.products.questions import is_product, operand_types, shapes, with_length
+from ..cases.scaling.questions import is_scale
 from ..spec.catalog import get_format
 
 Codes = NDArray[Any]

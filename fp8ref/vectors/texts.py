@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..cases.operation import Operation
-from .bins import points_of
+from .coverage.bins import points_of
 from .section import VERSION
 
 EXAMPLES = {

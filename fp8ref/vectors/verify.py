@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.answers import differs
+from .forms.jsonl import case_lines
 from .generate import answered
-from .jsonl import case_lines
 from .section import NONE, Block, Section
 from .source import Found
 

@@ -15,7 +15,7 @@ from fp8ref.check.verdict import Report
 
 ROOT = Path(__file__).parents[2]
 DEVICES = ROOT / "tools" / "devices"
-INCLUDE = ROOT / "fp8ref" / "adapters"
+INCLUDE = ROOT / "fp8ref" / "adapters" / "programs"
 GCC = ["gcc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror"]
 CONVERT = "convert/f32/e4m3fn/rne.sat"
 

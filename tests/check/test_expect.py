@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fp8ref.check.expected as module
-from fp8ref.check.diagnose import Diagnosis
+from fp8ref.check.diagnosis.diagnose import Diagnosis
 from fp8ref.check.expected import Entry, Expectations, as_json, entries_of, load, written
 from fp8ref.check.verdict import Finding, Report, Verdict
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fp8ref.adapters.mini_dots import DOT_FAULTY, right
-from fp8ref.cases.bounds import BOUNDS
-from fp8ref.cases.dot_cases import PROBES, Cases, dot_cases, probes
+from fp8ref.adapters.mutants.dots import DOT_FAULTY, right
 from fp8ref.cases.operation import Operation
+from fp8ref.cases.products.bounds import BOUNDS
+from fp8ref.cases.products.cases import PROBES, Cases, dot_cases, probes
 from fp8ref.check.products import outside
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
-from fp8ref.report.text import drawing
-from fp8ref.spec.models import get_model
+from fp8ref.report.runs.text import drawing
+from fp8ref.spec.matrix.models import get_model
 
 NAMED = {
     "dot-f-12": "unit-fraction-bits",

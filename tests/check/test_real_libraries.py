@@ -42,7 +42,7 @@ def test_the_findings_are_the_known_ones(name: str) -> None:
 
 
 def test_cuda_host_conforms() -> None:
-    from fp8ref.check.transport import NotStarted
+    from fp8ref.check.harness.transport import NotStarted
 
     try:
         with Run(Request("cuda_host")) as opened:

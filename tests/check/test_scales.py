@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fp8ref.adapters.mini_scales import CORRECT, SCALE_FAULTY, SCALE_MINIS
+from fp8ref.adapters.mutants.scales import CORRECT, SCALE_FAULTY, SCALE_MINIS
 from fp8ref.cases.answers import expect
-from fp8ref.cases.dots import operand_types, shapes
 from fp8ref.cases.operation import Operation
-from fp8ref.cases.scales import quantiser, split, values
+from fp8ref.cases.products.questions import operand_types, shapes
+from fp8ref.cases.scaling.questions import quantiser, split, values
 from fp8ref.cases.selection import cases
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 from fp8ref.cli.inputs import read_case
-from fp8ref.report.scales import explain_scale
-from fp8ref.report.text import drawing
+from fp8ref.report.findings.scales import explain_scale
+from fp8ref.report.runs.text import drawing
 from fp8ref.spec import Datum, get_format, pack
-from fp8ref.spec.accumulate import F32
-from fp8ref.spec.scaling import fp8_block, get_scheme, mx_block, nvfp4_block
+from fp8ref.spec.matrix.accumulate import F32
+from fp8ref.spec.scaling.schemes import fp8_block, get_scheme, mx_block, nvfp4_block
 
 MX = ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8")
 OPS = [f"scale/f32/{scheme}/{rule}" for scheme in MX for rule in ("floor", "ceil", "even", "rceil", "te")]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fp8ref.adapters import captures
+from fp8ref.adapters.captures import files as captures
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -125,7 +125,7 @@ def test_a_capture_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.M
         (("--impl", "ml_dtypes", "-o", "x.jsonl", "decode/e5m2/*"), 4, "name a folder"),
         (("--impl", "ml_dtypes", "-o", "x.jsonl", "dot/*"), 5, "nothing ran"),
         (("--impl", "nothing", "-o", "x.jsonl"), 4, "unknown implementation"),
-        (("--impl", "py:fp8ref.adapters.cuda:Cuda,device=99", "-o", "x"), 6, "would not start"),
+        (("--impl", "py:fp8ref.adapters.cuda.device:Cuda,device=99", "-o", "x"), 6, "would not start"),
         (("--impl", "ml_dtypes"), 4, "--output"),
     ],
 )

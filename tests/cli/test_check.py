@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from fp8ref.cli.main import main
-from fp8ref.report import record
+from fp8ref.report.runs import record
 
 HEADER = (
     '{"kind":"run","schema":"fp8ref/run/1","fp8ref":"0.1.0","implementation":{},"impl":"x","level":1,"seed":0,'

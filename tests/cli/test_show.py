@@ -17,8 +17,8 @@ from fp8ref.cli.inputs import read_value
 from fp8ref.cli.listing import EXAMPLES
 from fp8ref.cli.show import COMMANDS
 from fp8ref.spec import formats
-from fp8ref.spec.models import models
-from fp8ref.spec.profiles import PROFILES
+from fp8ref.spec.matrix.models import models
+from fp8ref.spec.profiles.catalog import PROFILES
 
 
 @click.group()

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tools" / "docs"))
 import md  # noqa: E402
 import transcripts  # noqa: E402
 
-from fp8ref.adapters.mini import FAULTY, MINIS  # noqa: E402
+from fp8ref.adapters.mutants.conversions import FAULTY, MINIS  # noqa: E402
 
 PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated"} & set(p.relative_to(DOCS).parts))
 TRANSCRIBED = [p for p in PAGES if "```console" in p.read_text(encoding="utf-8")]

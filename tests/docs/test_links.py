@@ -19,9 +19,9 @@ import click
 import pytest
 
 from fp8ref.cli.main import main
-from fp8ref.report import html as page_of
-from fp8ref.report import record
-from fp8ref.report.matrix import build
+from fp8ref.report.runs import html as page_of
+from fp8ref.report.runs import record
+from fp8ref.report.runs.matrix import build
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

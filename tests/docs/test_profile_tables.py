@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "docs"))
 
 import profile_tables
 
-from fp8ref.spec.profiles import get_profile
+from fp8ref.spec.profiles.catalog import get_profile
 
 CELLS = [  # OCP OFP8 1.0 table 3; ml_dtypes 0.6.0 and CUDA 13 as measured; HIP's cast_to_f8; RISC-V Zvfofp8min
     ("ocp-sat", "464", "0x7E"), ("ocp-nonsat", "just above 464", "0x7F"), ("ocp-sat", "-Inf", "0xFE"),

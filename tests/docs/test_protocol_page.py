@@ -14,5 +14,5 @@ import md  # noqa: E402
 def test_the_page_shows_every_device_and_the_header() -> None:
     page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
     shown = {b.options["caption"]: b.text.strip() for b in md.blocks(page) if "caption" in b.options}
-    files = [*(ROOT / "tools" / "devices").iterdir(), ROOT / "fp8ref" / "adapters" / "fp8ref.h"]
+    files = [*(ROOT / "tools" / "devices").iterdir(), ROOT / "fp8ref" / "adapters" / "programs" / "fp8ref.h"]
     assert shown == {path.name: path.read_text(encoding="utf-8").strip() for path in files if path.is_file()}

@@ -18,7 +18,7 @@ import pytest
 
 from fp8ref.engines import Journal, Task, open_engine, run
 from fp8ref.engines.journal import JournalError
-from fp8ref.report import record
+from fp8ref.report.runs import record
 
 HERE = Path(__file__).parent
 FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
@@ -144,7 +144,7 @@ def test_killed_workers_are_replaced(whole: tuple[bytes, Counter[str]], tmp_path
     process = start(*CHECK, "--jobs", "2", "-o", str(path))
     for at in (3, 7):
         wait_for(lambda at=at: lines(tmp_path / "run.jsonl.shards") >= at, process)  # type: ignore[misc]
-        workers = [p for p in descendants(process.pid) if b"fp8ref.check.worker" not in cmdline(p)]
+        workers = [p for p in descendants(process.pid) if b"fp8ref.check.harness.worker" not in cmdline(p)]
         assert workers
         os.kill(workers[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=300)
@@ -167,7 +167,7 @@ def test_killed_workers_of_dask_are_replaced(whole: tuple[bytes, Counter[str]], 
     wait_for(lambda: lines(tmp_path / "run.jsonl.shards") >= 4, process)
     workers = [
         p for p in descendants(process.pid)
-        if b"spawn_main" in cmdline(p) and b"fp8ref.check.worker" not in cmdline(p)
+        if b"spawn_main" in cmdline(p) and b"fp8ref.check.harness.worker" not in cmdline(p)
     ]  # fmt: skip
     assert workers
     os.kill(workers[-1], signal.SIGKILL)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import fp8ref
 from fp8ref import spec
-from fp8ref.check.law_runs import Law, Run, find_runs, guesses
+from fp8ref.check.proof.runs import Law, Run, find_runs, guesses
 from fp8ref.spec import Format
 
 __all__ = ["DTYPES", "Mode", "Run", "disagreement", "every_code", "every_run", "find_runs", "nan_answer", "samples"]

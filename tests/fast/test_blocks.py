@@ -13,7 +13,7 @@ import fp8ref
 from fp8ref.arrays.scaling import pack
 from fp8ref.fast.blocks import e8m0_codes
 from fp8ref.spec import Datum, get_format
-from fp8ref.spec.scaling import (
+from fp8ref.spec.scaling.schemes import (
     E8M0_NAN,
     e8m0_scale,
     fp8_block,

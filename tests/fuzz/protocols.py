@@ -11,12 +11,12 @@ from unittest import mock
 
 import numpy as np
 
-from fp8ref.adapters import cabi, exec
 from fp8ref.adapters.base import Broken, Unavailable, Unsupported
-from fp8ref.cases.dots import operand_types, shapes
+from fp8ref.adapters.programs import cabi, exec
 from fp8ref.cases.operation import Operation, carrier_dtype
-from fp8ref.check import transport
-from fp8ref.check.transport import Crashed, Declined, NotStarted, Session, TimedOut
+from fp8ref.cases.products.questions import operand_types, shapes
+from fp8ref.check.harness import transport
+from fp8ref.check.harness.transport import Crashed, Declined, NotStarted, Session, TimedOut
 
 from .guard import Fault
 from .words import FEW, write

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from fp8ref.adapters import captures as captured
 from fp8ref.adapters.base import Unavailable, Unsupported
-from fp8ref.adapters.replay import Replay
+from fp8ref.adapters.captures import files as captured
+from fp8ref.adapters.captures.replay import Replay
 from fp8ref.check import expected as known
-from fp8ref.report import certificate, record
-from fp8ref.report.renderers import RENDERERS
+from fp8ref.report.runs import certificate, record
+from fp8ref.report.runs.renderers import RENDERERS
 from fp8ref.systems.fp8_bert.files import read_safetensors
 from fp8ref.vectors import manifest as directory
 from fp8ref.vectors.files import found_in, sections_of, write_file
-from fp8ref.vectors.forms import FORMS
+from fp8ref.vectors.forms.registry import FORMS
 from fp8ref.vectors.section import Block, Section
 from fp8ref.vectors.source import open_source
 from fp8ref.vectors.verify import Tally, verify

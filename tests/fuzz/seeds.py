@@ -12,21 +12,21 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from fp8ref.adapters import captures as captured
-from fp8ref.adapters.captures import Capture
+from fp8ref.adapters.captures import files as captured
+from fp8ref.adapters.captures.files import Capture
 from fp8ref.cases.answers import expect
-from fp8ref.cases.dots import operand_types, shapes
 from fp8ref.cases.families import FAMILIES
 from fp8ref.cases.operation import Operation, carrier_dtype
-from fp8ref.check.diagnose import Diagnosis
-from fp8ref.check.proof import Claim, Shard
+from fp8ref.cases.products.questions import operand_types, shapes
+from fp8ref.check.diagnosis.diagnose import Diagnosis
+from fp8ref.check.proof.proof import Claim, Shard
 from fp8ref.check.verdict import Finding, Report, Verdict
-from fp8ref.report.certificate import Certificate, Proof
-from fp8ref.report.record import finding_json
-from fp8ref.spec.models import models
-from fp8ref.vectors import jsonl
+from fp8ref.report.runs.certificate import Certificate, Proof
+from fp8ref.report.runs.record import finding_json
+from fp8ref.spec.matrix.models import models
 from fp8ref.vectors import manifest as directory
-from fp8ref.vectors.forms import FORMS, Sections
+from fp8ref.vectors.forms import jsonl
+from fp8ref.vectors.forms.registry import FORMS, Sections
 from fp8ref.vectors.generate import Recipe, generate
 
 from .guard import folder

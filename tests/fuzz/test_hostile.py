@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fp8ref.adapters.base import Broken
-from fp8ref.adapters.exec import Exec
+from fp8ref.adapters.programs.exec import Exec
 from fp8ref.cases.operation import Operation
-from fp8ref.check.transport import Crashed, NotStarted, Session
+from fp8ref.check.harness.transport import Crashed, NotStarted, Session
 from fp8ref.cli.inputs import Seconds
 from fp8ref.vectors.files import found_in
+from fp8ref.vectors.forms.tables import announced
 from fp8ref.vectors.source import Unreadable, open_source
-from fp8ref.vectors.tables import announced
 
 from .guard import check_line
 from .words import refused

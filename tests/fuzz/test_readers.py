@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fp8ref.vectors.files import found_in, sections_of, write_file
-from fp8ref.vectors.forms import FORMS
+from fp8ref.vectors.forms.registry import FORMS
 from fp8ref.vectors.generate import Recipe, generate
 from fp8ref.vectors.section import Block
 from fp8ref.vectors.source import open_source

@@ -13,24 +13,24 @@ import numpy as np
 
 from fp8ref.adapters.base import Unavailable
 from fp8ref.adapters.connect import Connectable, connect
-from fp8ref.adapters.named_operations import named_operations
+from fp8ref.adapters.programs.named_operations import named_operations
 from fp8ref.arrays.products import dot
 from fp8ref.cases.answers import expect
-from fp8ref.cases.dots import operand_types, shapes
 from fp8ref.cases.operation import Operation, carrier_dtype
-from fp8ref.cases.scales import get_quantiser
+from fp8ref.cases.products.questions import operand_types, shapes
+from fp8ref.cases.scaling.questions import get_quantiser
 from fp8ref.cli import inputs as typed
 from fp8ref.cli import main
 from fp8ref.cli.errors import BadInput
 from fp8ref.cli.prove import _part
-from fp8ref.spec import text as spelled
 from fp8ref.spec.catalog import get_format
-from fp8ref.spec.models import get_model
+from fp8ref.spec.matrix.models import get_model
+from fp8ref.spec.operations import text as spelled
 from fp8ref.spec.overflow import get_overflow
-from fp8ref.spec.profiles import get_profile
+from fp8ref.spec.profiles.catalog import get_profile
 from fp8ref.spec.projection import get_projection
 from fp8ref.spec.rounding import get_rounding
-from fp8ref.vectors.forms import get_form
+from fp8ref.vectors.forms.registry import get_form
 from fp8ref.vectors.section import Section
 
 from .guard import Fault, check_line, folder

@@ -12,7 +12,7 @@ import pytest
 import fp8ref
 from fp8ref.spec import get_format
 from fp8ref.spec.codec import unpack
-from fp8ref.spec.products import dot
+from fp8ref.spec.matrix.products import dot
 
 ROOT = Path(os.environ.get("FP8REF_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "data" / "hardware"
 SETS = {

@@ -18,7 +18,7 @@ from second_oracles.naive_arithmetic import NV, NX, OF, UF, _smallest_normal, de
 from fp8ref import get_format
 from fp8ref.fast.arithmetic import Task, compute_arrays, evaluate
 from fp8ref.spec import get_projection
-from fp8ref.spec.arithmetic import compute_codes
+from fp8ref.spec.operations.arithmetic import compute_codes
 
 F16 = Table(
     "f16", 16, _fields(10, 15), 0x7BFF, 0x7C00, frozenset({*range(0x7C01, 0x8000), *range(0xFC01, 0x10000)}), 0x7E00

@@ -10,7 +10,7 @@ from second_oracles.naive_arithmetic import BY_NAME, NV, Exact, deliver, exact, 
 from fp8ref import get_format
 from fp8ref.fast.arithmetic import Task, compute_arrays
 from fp8ref.spec import get_projection
-from fp8ref.spec.arithmetic import compute_codes
+from fp8ref.spec.operations.arithmetic import compute_codes
 
 FORMATS = (
     *("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e4m3", "e3m4"),

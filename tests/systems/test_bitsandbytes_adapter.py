@@ -37,7 +37,7 @@ def test_the_answers_are_those_of_the_systems() -> None:
 def test_bitsandbytes_conforms(id: str) -> None:
     """Every kind of case of level 1: subnormal and huge magnitudes, zeros, infinities and NaNs among them."""
     pytest.importorskip("bitsandbytes")
-    from fp8ref.adapters.bitsandbytes import Bitsandbytes
+    from fp8ref.adapters.libraries.bitsandbytes import Bitsandbytes
     from fp8ref.cases.selection import cases
 
     op, adapter = Operation.parse(id), Bitsandbytes()

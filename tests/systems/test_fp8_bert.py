@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from fp8ref.cli.main import main
 from fp8ref.spec.datum import Datum
-from fp8ref.spec.products import dot as law_dot
+from fp8ref.spec.matrix.products import dot as law_dot
 from fp8ref.systems import fp8_bert as system
 from fp8ref.systems.fp8_bert import experiment, files, recipes, severity, texts
 from fp8ref.systems.fp8_bert.network import KINDS, Network, erf

@@ -12,7 +12,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="fp8ref.learn needs torch")
 
 from fp8ref.learn import LearnedFormat, Quantise, grid_of, learn  # noqa: E402
-from fp8ref.systems.power_of_exponent import Grid, gradients  # noqa: E402
+from fp8ref.systems.power_of_exponent import (
+    Grid,
+    gradients,
+)
 
 RNG = np.random.default_rng(0)
 GAUSS = RNG.standard_normal(1024)

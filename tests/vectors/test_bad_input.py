@@ -14,9 +14,9 @@ import pytest
 from vectors.running import ROOT, fp8ref
 
 from fp8ref.vectors import source
-from fp8ref.vectors.forms import get_form
+from fp8ref.vectors.forms.jsonl import stream
+from fp8ref.vectors.forms.registry import get_form
 from fp8ref.vectors.generate import Recipe
-from fp8ref.vectors.jsonl import stream
 from fp8ref.vectors.manifest import Planned, build, sections
 
 Fd = pytest.CaptureFixture[bytes]

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from vectors.tabular import made
+from vectors.forms.tabular import made
 
 from fp8ref.vectors.files import write_file
-from fp8ref.vectors.forms import get_form
+from fp8ref.vectors.forms.registry import get_form
 
 RUN = Path(__file__).parents[2] / "tools" / "rtl" / "run.py"
 

@@ -25,8 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import fp8ref
-from fp8ref.spec.accumulate import Scales
-from fp8ref.spec.models import get_model, models
+from fp8ref.spec.matrix.accumulate import Scales
+from fp8ref.spec.matrix.models import get_model, models
 
 Array = np.ndarray[Any, Any]
 TARGETS = {"hopper.wgmma.fp8.f32": 300.0, "blackwell.tcgen05.fp8.f32": 150.0, "ada.mma.fp8.f32": 150.0}

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fp8ref.fast.chunks import set_threads
-from fp8ref.vectors.forms import get_form
+from fp8ref.vectors.forms.registry import get_form
 from fp8ref.vectors.generate import Recipe
 from fp8ref.vectors.manifest import sections
 from fp8ref.vectors.source import Source

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fp8ref.adapters import captures
+from fp8ref.adapters.captures import files as captures
 from fp8ref.cases.operation import Operation
 
 MODELS = {  # what ran -> the accumulator model declared for it

@@ -11,11 +11,11 @@ from fp8ref.cases.families import FAMILIES
 from fp8ref.cases.flags import FLAGS
 from fp8ref.cases.operation import KEYS, Operation
 from fp8ref.cases.selection import cases
-from fp8ref.check.layout import LAYOUTS
-from fp8ref.check.rulebook import rules_for
+from fp8ref.check.diagnosis.book import rules_for
+from fp8ref.check.harness.layout import LAYOUTS
 from fp8ref.check.variations import VARIATIONS
-from fp8ref.spec.profile_rules import Profile
-from fp8ref.spec.profiles import PROFILES
+from fp8ref.spec.profiles.catalog import PROFILES
+from fp8ref.spec.profiles.rules import Profile
 
 # operations that between them can show every kind of mistake
 REPRESENTATIVE = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fp8ref import __version__, set_threads
-from fp8ref.adapters.mini import FAULTY, MINIS, MISBEHAVING, UNEXPLAINED
+from fp8ref.adapters.mutants.conversions import FAULTY, MINIS, MISBEHAVING, UNEXPLAINED
 from fp8ref.check.judge import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict

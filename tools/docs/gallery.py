@@ -7,9 +7,9 @@ from pathlib import Path
 import md
 import pictures
 
-from fp8ref.report.format_page import census, format_page, infinity_codes, nan_ranges
-from fp8ref.report.neighbours import code_text
-from fp8ref.report.numbers import decimal_text
+from fp8ref.report.findings.neighbours import code_text
+from fp8ref.report.formats.format_page import census, format_page, infinity_codes, nan_ranges
+from fp8ref.report.formats.numbers import decimal_text
 from fp8ref.spec import Format, aliases, formats
 from fp8ref.spec.catalog import P3109
 from fp8ref.spec.datum import floor_log2, power_of_two

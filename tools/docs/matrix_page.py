@@ -7,9 +7,9 @@ from typing import Any
 
 import md
 
-from fp8ref.report import record
-from fp8ref.report.html import html, picture
-from fp8ref.report.matrix import build
+from fp8ref.report.runs import record
+from fp8ref.report.runs.html import html, picture
+from fp8ref.report.runs.matrix import build
 
 PAGE = "conformance.html"
 SITE = "site"  # copied beside the built pages

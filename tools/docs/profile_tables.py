@@ -18,9 +18,9 @@ from fp8ref.adapters.base import Adapter, Unavailable, Unsupported
 from fp8ref.adapters.connect import connect
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation, carrier_dtype
-from fp8ref.report.draw import drawn
-from fp8ref.spec.profile_rules import Profile
-from fp8ref.spec.profiles import PROFILES
+from fp8ref.report.findings.draw import drawn
+from fp8ref.spec.profiles.catalog import PROFILES
+from fp8ref.spec.profiles.rules import Profile
 
 # profile -> the implementation that answers for it here, and the versions of which it speaks
 RUNS: dict[str, tuple[str, Callable[[str], bool]]] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import md
 
-from fp8ref.report import certificate, record
+from fp8ref.report.runs import certificate, record
 
 
 def pages(docs: Path) -> dict[str, str]:

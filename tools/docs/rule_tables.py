@@ -7,8 +7,8 @@ from pathlib import Path
 
 import md
 
-from fp8ref.report.neighbours import code_text
-from fp8ref.report.numbers import decimal_text
+from fp8ref.report.findings.neighbours import code_text
+from fp8ref.report.formats.numbers import decimal_text
 from fp8ref.spec import (
     DETERMINISTIC,
     Datum,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import md
 
-from fp8ref.vectors.bins import Coverage, Row, points_of
+from fp8ref.vectors.coverage.bins import Coverage, Row, points_of
 from fp8ref.vectors.generate import Recipe, generate
 from fp8ref.vectors.texts import EXAMPLES, WORDS
 

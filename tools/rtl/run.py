@@ -22,11 +22,11 @@ from functools import cache
 from pathlib import Path
 
 from fp8ref.cases.operation import Operation
-from fp8ref.vectors.c_model import c_model
+from fp8ref.vectors.c_model.generate import c_model
 from fp8ref.vectors.files import found_in, sections_of
-from fp8ref.vectors.forms import Sections
+from fp8ref.vectors.forms.memh import write
+from fp8ref.vectors.forms.registry import Sections
 from fp8ref.vectors.generate import Recipe, generate
-from fp8ref.vectors.memh import write
 from fp8ref.vectors.section import Section
 from fp8ref.vectors.source import open_source
 

@@ -2,7 +2,7 @@
 
     python tools/soak/soak.py --minutes 60 -o soak.json
 
-Each round judges every unruly miniature (``fp8ref/adapters/mini_unruly.py``) with other faults, and compares what is
+Each round judges every unruly miniature (``fp8ref/adapters/mutants/unruly.py``) with other faults, and compares what is
 found with what is found of its well-behaved twin.  All in this one process, so that what it loses is seen.  Exit code 1
 where a finding is lost, or a process, a file or memory leaks.
 """
@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fp8ref.adapters.mini_unruly import UNRULY
-from fp8ref.check.guard import processes
-from fp8ref.check.limits import MEMORY, MIB, resident
+from fp8ref.adapters.mutants.unruly import UNRULY
+from fp8ref.check.harness.guard import processes
+from fp8ref.check.harness.limits import MEMORY, MIB, resident
 from fp8ref.cli.check import check
-from fp8ref.report import record
+from fp8ref.report.runs import record
 
 MARK = "FP8REF_SOAK"  # in the environment of everything that is started here
 PATIENCE = 10.0  # seconds that processes may take to end

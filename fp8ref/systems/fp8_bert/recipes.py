@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...arrays.conversion import decode, encode
 from ...arrays.products import matmul
 from ...arrays.scaling import scale_blocks
-from ...fast.exact_dot import Epilogue
+from ...fast.matrix.exact_dot import Epilogue
 from ...spec.catalog import get_format
 from ...spec.projection import encode as law_encode
 from ...spec.projection import get_projection

@@ -26,11 +26,11 @@ from draws import BLOCK
 
 import fp8ref
 from fp8ref.adapters.base import Adapter, Broken, Unavailable, Unsupported
-from fp8ref.adapters.blocks import Appending
+from fp8ref.adapters.captures.blocks import Appending
 from fp8ref.adapters.connect import connect
 from fp8ref.cases.answers import expect
-from fp8ref.cases.dots import is_product, length, model_of, scale_type, with_length
 from fp8ref.cases.operation import Operation
+from fp8ref.cases.products.questions import is_product, length, model_of, scale_type, with_length
 
 SEED = 20261122
 COUNTS = {name: 1_000_000 if name == "random" else 100_000 for name in draws.CLASSES}  # at least, of one instruction

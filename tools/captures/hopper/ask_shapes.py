@@ -23,7 +23,7 @@ from draws import Codes
 from shapes import BLOCKS, ROW, SEED, TENSOR, Product, products
 
 import fp8ref
-from fp8ref.adapters.blocks import Appending
+from fp8ref.adapters.captures.blocks import Appending
 
 DTYPES = {"e4m3fn": "float8_e4m3fn", "e5m2": "float8_e5m2", "f16": "float16", "bf16": "bfloat16", "f32": "float32"}
 

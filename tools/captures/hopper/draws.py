@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp8ref.cases.dot_cases import values_of
-from fp8ref.cases.dots import addend_type, length
 from fp8ref.cases.operation import Operation, carrier_dtype
+from fp8ref.cases.products.cases import values_of
+from fp8ref.cases.products.questions import addend_type, length
 from fp8ref.spec.catalog import get_format
 from fp8ref.spec.formats import Format
 

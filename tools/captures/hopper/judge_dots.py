@@ -12,15 +12,15 @@ import draws
 import numpy as np
 from draws import BLOCK, Codes
 
-from fp8ref.adapters import blocks
+from fp8ref.adapters.captures import blocks
 from fp8ref.cases.answers import expect, is_nan
-from fp8ref.cases.dot_cases import Cases
-from fp8ref.cases.dots import model_of
 from fp8ref.cases.operation import Operation, carrier_dtype
-from fp8ref.check.fitting import Observed
-from fp8ref.check.identify import identify_captured
-from fp8ref.check.readings import readings
-from fp8ref.report.identification import page, sentence
+from fp8ref.cases.products.cases import Cases
+from fp8ref.cases.products.questions import model_of
+from fp8ref.check.identify.fitting import Observed
+from fp8ref.check.identify.identify import identify_captured
+from fp8ref.check.identify.readings import readings
+from fp8ref.report.findings.identification import page, sentence
 
 EACH = 1500  # answers of each class from which an unknown unit is identified
 

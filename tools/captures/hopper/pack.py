@@ -14,13 +14,14 @@ import judge_dots
 import numpy as np
 from draws import CLASSES
 
-from fp8ref.adapters import blocks, captures
-from fp8ref.adapters.captures import Capture
-from fp8ref.cases.dot_cases import PROBES
-from fp8ref.cases.dots import is_product, scale_type
+from fp8ref.adapters.captures import blocks
+from fp8ref.adapters.captures import files as captures
+from fp8ref.adapters.captures.files import Capture
 from fp8ref.cases.flags import flags_of
 from fp8ref.cases.operation import ANY_MODE, Operation
-from fp8ref.cases.scales import is_scale
+from fp8ref.cases.products.cases import PROBES
+from fp8ref.cases.products.questions import is_product, scale_type
+from fp8ref.cases.scaling.questions import is_scale
 
 LIMIT = 6_000_000  # bytes of the whole set
 START = 512  # cases of each kind at first; halved until the set is small enough
@@ -134,7 +135,7 @@ def text(files: list[Path], each: int) -> str:
     parts = [
         "# What a device answered",
         "Operand codes and result bits as a device gave them; nothing here is computed by fp8ref.  One file holds one\n"
-        "operation, its format is told in `fp8ref/adapters/captures.py`, and its header names device, driver and\n"
+        "operation, its format is told in `fp8ref/adapters/captures/files.py`, and its header names device, driver and\n"
         "libraries, and the digest of all codes.",
         "## The device",
         *("\n".join(f"- {key}: {value}" for key, value in source) for source in sources),

@@ -9,11 +9,11 @@
 #   library   torch's and Triton's casts and dot products as captures
 #   speed     how long a check of a million cases takes
 # A stage that was cut off goes on with the same command.  A rehearsal without a device:
-#   UNDER_TEST=py:simulated:SimulatedHopper DEVICE=cpu LARGEST=64 SHARE=0.01 PYTHONPATH=tests/adapters run.sh STAGE FOLDER
+#   UNDER_TEST=py:simulated:SimulatedHopper DEVICE=cpu LARGEST=64 SHARE=0.01 PYTHONPATH=tests/adapters/cuda run.sh STAGE FOLDER
 set -u
 stage=$1 out=$2 seconds=${3:-500}
 here=$(cd "$(dirname "$0")" && pwd)
-unit=${UNDER_TEST:-py:fp8ref.adapters.cuda:Cuda} device=${DEVICE:-cuda} jobs=${JOBS:-8}
+unit=${UNDER_TEST:-py:fp8ref.adapters.cuda.device:Cuda} device=${DEVICE:-cuda} jobs=${JOBS:-8}
 export PYTHONPATH="$(cd "$here/../../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 if [ -z "${CUDA_HOME:-}" ] && command -v nvcc > /dev/null; then  # the headers
   CUDA_HOME=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")

@@ -1,11 +1,11 @@
 // The kernels of the CUDA adapter without Python: nvcc and the driver are enough.
 //
-//   nvcc -std=c++17 -gencode=arch=compute_90a,code=sm_90a -I fp8ref/adapters -o standalone tools/captures/hopper/standalone.cu
+//   nvcc -std=c++17 -gencode=arch=compute_90a,code=sm_90a -I fp8ref/adapters/cuda -o standalone tools/captures/hopper/standalone.cu
 //   ./standalone sweep cvt_e4m3_f32 e4m3.table [SHARDS]    every float32, counted against a table on the device
 //   ./standalone product wgmma_e4m3_e4m3_f32 64 a b c d    tiles of files a, b, c -> d; 64 rows a tile, 16 for mma
 //
 // A table is the ends of runs of one answer: pairs of uint32, first input and code (tools/captures/hopper/standalone.py).
-#include "cuda_kernels.cu"
+#include "kernels.cu"
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

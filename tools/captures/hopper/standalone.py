@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from fp8ref.adapters import captures
-from fp8ref.adapters.captures import Capture
-from fp8ref.adapters.cuda import NAMES, ROWS
-from fp8ref.adapters.cuda_tiles import Unit, dots, misplaced
-from fp8ref.cases.dot_cases import codes_of, dot_cases, values_of
+from fp8ref.adapters.captures import files as captures
+from fp8ref.adapters.captures.files import Capture
+from fp8ref.adapters.cuda.device import NAMES, ROWS
+from fp8ref.adapters.cuda.tiles import Unit, dots, misplaced
 from fp8ref.cases.operation import Operation
-from fp8ref.check.proof import Claim, law_of
+from fp8ref.cases.products.cases import codes_of, dot_cases, values_of
+from fp8ref.check.proof.proof import Claim, law_of
 from fp8ref.spec.catalog import get_format
 
 

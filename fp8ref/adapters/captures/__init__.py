@@ -1,0 +1,1 @@
+"""Answers that were recorded: their files, and the adapter that replays them."""

@@ -1,0 +1,1 @@
+"""An NVIDIA GPU, and NVIDIA's headers compiled for the host."""

@@ -1,0 +1,117 @@
+"""ml_dtypes: array casts between NumPy's types and its narrow ones, and NumPy's functions on these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ...arrays.conversion import FLOAT_DTYPES
+from ...cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype
+from ...spec.catalog import get_format
+from ...spec.profiles.catalog import get_profile
+from ...spec.profiles.constants import CONSTANTS
+from ..base import Codes
+from ..claims import Claims, cast_claim, claims_of, constant_claims, published
+
+# fmt: off
+NARROW = ("e3m4", "e4m3", "e4m3b11fnuz", "e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu",
+          "e2m1fn", "e2m3fn", "e3m2fn")
+# fmt: on
+
+
+# family -> ufunc, of one narrow type into itself or into bool; ``*`` where nothing says how a result is rounded
+OPERATIONS = {
+    **{name: (ufunc, "*") for name, ufunc in {
+        "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "sqrt": np.sqrt,
+    }.items()},
+    **{name: (ufunc, "rne.nonsat") for name, ufunc in {  # one of the operands, whatever the mode
+        "min": np.minimum, "max": np.maximum, "minnum": np.fmin, "maxnum": np.fmax,
+    }.items()},
+    **{name: (ufunc, None) for name, ufunc in {
+        "neg": np.negative, "abs": np.absolute, "copysign": np.copysign, "nextafter": np.nextafter,
+        "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
+        "ge": np.greater_equal, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
+        "issignminus": np.signbit,
+    }.items()},
+}  # fmt: skip
+INTEGRAL = {"rne.nonsat": np.rint, "rtz.nonsat": np.trunc, "rtn.nonsat": np.floor, "rtp.nonsat": np.ceil}
+
+
+def operations() -> Iterator[Operation]:
+    """What NumPy's functions answer on narrow types, where the law defines it.
+
+    ``remainder`` and ``fmod`` are left out: NumPy documents other functions than IEEE 754's remainder.
+    """
+    for name in NARROW:
+        yield from claims_of({family: mode for family, (_, mode) in OPERATIONS.items()}, name)
+        for mode in INTEGRAL:
+            yield from claims_of({"rint": mode}, name)
+
+
+class MlDtypes:
+    """``array.astype`` into and out of the dtypes of ml_dtypes, NumPy's functions on arrays of these, and ``finfo``.
+
+    The README (of 0.6.0) specifies the formats but neither rounding nor overflow of casts and arithmetic, so every
+    such mode is "find out".
+    """
+
+    def __init__(self) -> None:
+        self.profile = get_profile("ml_dtypes")
+        casts = (
+            cast_claim(source, result, self.profile)
+            for source in (*WIDE, *INTEGERS, *NARROW)
+            for result in (*NARROW, *(WIDE if source in NARROW else ()))
+            if source != result and not unregistered(source, result)
+        )
+        self._claims = Claims([*casts, *operations(), *constant_claims(CONSTANTS, NARROW)])
+
+    def identify(self) -> Mapping[str, str]:
+        return {"name": "ml_dtypes", "version": ml_dtypes.__version__, "device": "cpu", "numpy": np.__version__}
+
+    def capabilities(self) -> Sequence[str]:
+        return self._claims.ids
+
+    def source(self, op: Operation) -> str:
+        if op.family == "decode":
+            return "ml_dtypes README: the format's specification"
+        if op.family == "finfo":
+            return f"NumPy reference, numpy.finfo.{op.mode}, whose attributes ml_dtypes.finfo has"
+        if op.family != "convert":
+            ufunc = ufunc_of(op).__name__
+            return f"NumPy reference, numpy.{ufunc}" + (": says nothing of rounding" if op.mode == ANY_MODE else "")
+        return "ml_dtypes README: specifies the formats, says nothing of how a cast rounds or overflows"
+
+    def run(self, op: Operation, *operands: Codes) -> Codes:
+        self._claims.covering(op)
+        arrays = [x.view(numpy_dtype(name, x.dtype.isnative)) for x, name in zip(operands, op.operands)]
+        if op.family == "finfo":
+            return published(op, operands[0], ml_dtypes.finfo(arrays[0].dtype))
+        with np.errstate(all="ignore"):  # a float64 beyond float32 warns of its overflow
+            if op.family not in ("convert", "decode"):
+                return ufunc_of(op)(*arrays).view(carrier_dtype(op.result))  # type: ignore[no-any-return]
+            (x,) = arrays
+            return x.astype(numpy_dtype(op.result)).view(carrier_dtype(op.result))
+
+
+def ufunc_of(op: Operation) -> np.ufunc:
+    """The function that an operation asks."""
+    return INTEGRAL[op.mode or ""] if op.family == "rint" else OPERATIONS[op.family][0]
+
+
+def unregistered(source: str, result: str) -> bool:
+    """ml_dtypes registers no cast between E8M0 and another narrow type."""
+    return "e8m0fnu" in (source, result) and {source, result} <= set(NARROW)
+
+
+def numpy_dtype(name: str, native: bool = True) -> np.dtype[Any]:
+    """The NumPy dtype of an operand type, in native byte order or in the other."""
+    if name in INTEGERS:
+        dtype: np.dtype[Any] = np.dtype(carrier_dtype(name))
+    elif name in FLOAT_DTYPES:
+        dtype = FLOAT_DTYPES[name]
+    else:
+        dtype = np.dtype(getattr(ml_dtypes, f"float{get_format(name).k}_{name}"))
+    return dtype if native else dtype.newbyteorder()

@@ -1,0 +1,1 @@
+"""Programs and shared objects in any language: lines, JSON, binary frames, the C ABI."""

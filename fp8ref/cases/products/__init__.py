@@ -1,0 +1,1 @@
+"""Dot and matrix products as questions: modes, shapes, error bounds, and the cases worth asking."""

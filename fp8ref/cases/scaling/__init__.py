@@ -1,0 +1,1 @@
+"""Block scaling as questions: quantisers by name, shapes, and the blocks worth asking."""

@@ -1,0 +1,115 @@
+"""Block scaling as questions: which quantiser a result names, and the shapes in which it is asked.
+
+``scale/f32/mxfp8_e4m3/floor`` takes x (n, B) and gives (n, S + B) bytes: the code of the scale in S bytes, its lowest
+byte first, then one byte for the code of each element.  B is the block; ``;k=`` makes it shorter, and says it for
+schemes without a block of their own (32 by default).  ``scale/f32.f32/nvfp4/te`` takes x and the largest magnitude of
+the tensor (n).
+
+A scheme of a system outside the formats' standards is one more entry of ``SYSTEM_QUANTISERS``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays.conversion import FLOAT_DTYPES
+from ...arrays.quantisers import Quantiser, of_scheme
+from .systems import SYSTEM_QUANTISERS
+
+if TYPE_CHECKING:
+    from ..operation import Operation
+
+Codes = NDArray[Any]
+SOURCES = ("f32", "f16", "bf16")
+LONGEST, DEFAULT = 1 << 16, 32
+
+QUANTISERS = SYSTEM_QUANTISERS
+
+
+@lru_cache(maxsize=64)
+def get_quantiser(name: str) -> Quantiser:
+    """The quantiser of a name: one of ``QUANTISERS`` or of the schemes of ``scale_blocks``.
+
+    Raises ValueError, with the choices, for any other.
+    """
+    if name in QUANTISERS:
+        return QUANTISERS[name]
+    try:
+        return of_scheme(name)
+    except ValueError as error:
+        near = difflib.get_close_matches(str(name), QUANTISERS, n=1, cutoff=0.6)
+        raise ValueError(f"{error}{f'; did you mean {near[0]}?' if near else ''}") from None
+
+
+def is_scale(op: Operation) -> bool:
+    """Does an operation ask for blocks to be scaled?"""
+    return op.asked.kind == "scale"
+
+
+def quantiser(op: Operation) -> Quantiser:
+    return get_quantiser(op.result)
+
+
+def elements(op: Operation) -> int:
+    """B, the elements of a case."""
+    return int(op.key("k") or quantiser(op).block or DEFAULT)
+
+
+@lru_cache(maxsize=64)
+def scale_bytes(q: Quantiser) -> int:
+    """S, the bytes of a stored scale."""
+    from ..operation import carrier_dtype
+
+    return carrier_dtype(q.scale).itemsize
+
+
+def scale_shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
+    """The shapes of the operands, and last that of the answer."""
+    b = elements(op)
+    return ((n, b), *(((n,),) if quantiser(op).tensor else ()), (n, scale_bytes(quantiser(op)) + b))
+
+
+def check_scale(op: Operation, text: str) -> None:
+    """Raise ValueError where operands, rule and k of a scaling do not fit."""
+    q = quantiser(op)
+    wanted = "x and amax: two operands" if q.tensor else "x: one operand"
+    if len(op.operands) != 1 + q.tensor:
+        raise ValueError(f"operation {text!r}: {q.name} takes {wanted}, not {len(op.operands)}")
+    if op.operands[0] not in SOURCES or (q.tensor and op.operands[1] != "f32"):
+        raise ValueError(f"operation {text!r}: x is one of {', '.join(SOURCES)}, and amax is f32")
+    if op.flags:
+        raise ValueError(f"operation {text!r}: scale has no status flags")
+    if op.mode != "*" and op.mode not in q.rules:
+        raise ValueError(f"operation {text!r}: {q.name} has the rules {', '.join(q.rules)}, not {op.mode!r}")
+    if q.block and q.block > LONGEST:
+        raise ValueError(f"operation {text!r}: a block of {q.block} elements; at most {LONGEST} are asked in a case")
+    k, most = op.key("k", "1"), q.block or LONGEST
+    if not k.isascii() or not k.isdigit() or not 1 <= int(k) <= most:
+        raise ValueError(f"operation {text!r}: k is the number of elements of a block, 1 to {most}, not {k!r}")
+
+
+def values(op: Operation, operands: Sequence[Codes]) -> tuple[Codes, Codes | None]:
+    """x and the tensor's amax in binary32, from codes."""
+    x = np.ascontiguousarray(operands[0]).view(FLOAT_DTYPES[op.operands[0]]).astype(np.float32, copy=False)
+    return x, np.ascontiguousarray(operands[1]).view(np.float32) if len(operands) > 1 else None
+
+
+def scaled_rows(op: Operation, operands: Sequence[Codes], rule: str | None = None) -> Codes:
+    """The law's rows of bytes, by the operation's own rule or another."""
+    x, amax = values(op, operands)
+    return quantiser(op).rows(x, rule or op.mode or "", amax)
+
+
+def split(op: Operation, rows: Codes) -> tuple[Codes, Codes]:
+    """The codes of the scales (n) and of the elements (n, B)."""
+    from ..operation import carrier_dtype
+
+    size = scale_bytes(quantiser(op))
+    scale = np.ascontiguousarray(rows[:, :size]).view(carrier_dtype(quantiser(op).scale))[:, 0]
+    return scale, rows[:, size:]

@@ -1,0 +1,397 @@
+"""Wrong rules: what an implementation would answer if it made one well-known mistake.
+
+Each rule predicts an answer for every case.  The diagnosis names a rule only if it predicts *all* answers, right and
+wrong, so a rule here costs nothing but its own line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cases.answers import Expected, behaviours, expect, is_nan, project_into, project_into_with_status
+from ...cases.flags import parts_of, quarter_class
+from ...cases.operation import INTEGERS, Operation
+from ...fast.decode import decode_codes
+from ...fast.kernel import Fields, unpack_fields
+from ...spec.catalog import formats, get_format
+from ...spec.codec import pack
+from ...spec.datum import Datum
+from ...spec.formats import Format, NaNs
+from ...spec.overflow import To, get_overflow, resolve
+from ...spec.projection import NaN, Negative, Projection
+from ...spec.rounding import DETERMINISTIC, Rounding
+
+Codes = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A mistake by name, in one sentence, and its prediction (NotImplementedError where it cannot apply).
+
+    A prediction without a status leaves the flags of the answers that it changes open.  ``throughout``: nobody makes
+    this mistake in some places only, so it is named where it explains every answer, or not at all.
+    """
+
+    name: str
+    sentence: str
+    predict: Callable[[], Codes | Expected]
+    throughout: bool = False
+
+    def predicted(self) -> Expected:
+        found = self.predict()
+        return found if isinstance(found, Expected) else Expected(found)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Cases whose exact results are rounded: ``parts`` of these, the right codes, and answers to other questions."""
+
+    op: Operation
+    parts: Fields
+    right: Codes
+    project: Callable[[Projection, Format], Expected]
+    precision: float  # of what is rounded: bits of a conversion's source
+
+    @property
+    def f(self) -> Format:
+        return self.op.result_format
+
+    @property
+    def rho(self) -> Projection:
+        return self.op.projection
+
+    @property
+    def sign(self) -> Codes:
+        """The sign bit of the result format where the exact result is negative."""
+        return np.where(self.parts.negative & self.f.signed, self.f.sign_bit, 0).astype(self.right.dtype)
+
+    @property
+    def zero(self) -> Codes:
+        """A zero of the result's sign."""
+        return self.sign if self.f.has_negative_zero else np.zeros_like(self.right)
+
+    def answer(self, rho: Projection, f: Format | None = None) -> Codes:
+        return self.project(rho, f or self.f).codes
+
+    def instead(self, **changed: Any) -> Callable[[], Expected]:
+        """The prediction of an answer under another projection, for later."""
+        return lambda: self.project(replace(self.rho, **changed), self.f)
+
+
+ROUNDING_SENTENCES = {
+    Rounding.TIES_TO_EVEN: "ties go to the even code",
+    Rounding.TIES_TO_AWAY: "ties go away from zero",
+    Rounding.TOWARD_ZERO: "truncates: rounds toward zero",
+    Rounding.TOWARD_POSITIVE: "rounds toward +infinity",
+    Rounding.TOWARD_NEGATIVE: "rounds toward -infinity",
+    Rounding.TO_ODD: "rounds to odd",
+}
+
+
+# -- conversions ------------------------------------------------------------------------------------------------------
+def conversion_rules(op: Operation, x: Codes) -> Iterator[Rule]:
+    """Mistakes of conversions."""
+    source = op.operands[0]
+
+    def project(rho: Projection, to: Format) -> Expected:
+        return Expected(*project_into_with_status(source, x, rho, to, op.flags))
+
+    precision = float("inf") if source in INTEGERS else get_format(source).p
+    asked = Asked(op, parts_of(x, source), expect(op, [x]).codes, project, precision)
+    yield from projection_rules(asked)
+    yield from _operand_rules(asked)
+    yield from _nan_rules(asked, x, source)
+    yield from format_rules(asked)
+
+
+def projection_rules(a: Asked) -> Iterator[Rule]:
+    """Mistakes in rounding and saturating an exact result, be it an operand's value or that of arithmetic."""
+    f, rho, right = a.f, a.rho, a.right
+    for mode in DETERMINISTIC:
+        if mode is not rho.rounding:
+            yield Rule(f"rounding-{mode.value}", ROUNDING_SENTENCES[mode], a.instead(rounding=mode))
+    tie = quarter_class(a.parts, f) == 2
+    down, odd = replace(rho, rounding=Rounding.TOWARD_ZERO), replace(rho, rounding=Rounding.TO_ODD)
+    yield Rule("ties-to-zero", "ties go toward zero", lambda: np.where(tie, a.answer(down), right))
+    yield Rule("ties-to-odd", "ties go to the odd code", lambda: np.where(tie, a.answer(odd), right))
+    yield Rule(
+        "sticky-lost",
+        "bits below the rounding bit are ignored, so values just above a tie are taken for ties",
+        lambda: _through(a, _finer(f), Rounding.TOWARD_ZERO),
+    )
+    yield Rule(
+        "carry-lost",
+        "a carry out of the significand does not reach the exponent",
+        lambda: _carry_lost(a.answer(down), right, f),
+    )
+    for name in ("f16", "bf16", "f32", "tf32"):
+        between = get_format(name)
+        if a.precision > between.p:
+            yield Rule(
+                f"via-{name}", f"double rounding via {name}", partial(_through, a, between, Rounding.TIES_TO_EVEN)
+            )
+    yield Rule(
+        "subnormals-rounded-twice",
+        "rounds to full precision first and then again into the subnormal range",
+        lambda: _through(a, _lower(f), rho.rounding),
+    )
+    yield from _overflow_rules(a)
+    yield from _small_value_rules(a, down)
+
+
+def format_rules(a: Asked) -> Iterator[Rule]:
+    """Answers in another format, or with another sign."""
+    f, right = a.f, a.right
+    for step in (1, -1):
+        shifted = replace(f, name=f"{f.name}, bias {f.bias + step}", bias=f.bias + step)
+        yield Rule("wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(_as_if, a, shifted))
+    for other in formats():
+        if other.k == f.k and other != f and other.signed == f.signed and not other.name.startswith("binary"):
+            yield Rule(f"format-{other.name}", f"answers in {other.name}", partial(_as_if, a, other), throughout=True)
+    if f.signed:
+        yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(f.magnitude_mask))
+        flip = np.where(is_nan(right, f.name), right, right ^ right.dtype.type(f.sign_bit))
+        yield Rule("sign-flipped", "the sign is flipped", lambda: flip)
+
+
+def _overflow_rules(a: Asked) -> Iterator[Rule]:
+    f, rho, right, fields = a.f, a.rho, a.right, a.parts
+    for mode in behaviours(f):
+        rounding, _, name = mode.partition(".")
+        rule = get_overflow(name, f)
+        if rounding == rho.rounding.value and rule != rho.overflow:
+            yield Rule(f"overflow-{name}", overflow_sentence(rule.finite, rule.infinite), a.instead(overflow=rule))
+    wide = _higher(f)
+    if wide is not None and not f.fixed_point:
+        exact = a.answer(Projection(Rounding.TOWARD_ZERO, get_overflow("sat", wide)), wide)
+        magnitude = exact & exact.dtype.type(wide.magnitude_mask)
+        inexact = quarter_class(fields, f) != 0
+        beyond = ~fields.nan & ((magnitude > f.max_code) | (magnitude == f.max_code) & inexact | fields.infinite)
+        by_sign = [pack(resolve(rho.overflow, f, rho.rounding, s, infinite=False), f) for s in (False, True)]
+        instead = np.where(fields.negative, by_sign[1], by_sign[0]).astype(right.dtype)
+        yield Rule(
+            "overflow-before-rounding",
+            "overflow is tested before rounding",
+            lambda: np.where(beyond & ~fields.infinite, instead, right),
+        )
+        rounded = a.answer(Projection(rho.rounding, get_overflow("sat", wide)), wide)
+        wrapped = (rounded & rounded.dtype.type(f.magnitude_mask)).astype(right.dtype)
+        signed = wrapped | np.where(fields.negative, f.sign_bit, 0).astype(right.dtype)
+        yield Rule(
+            "overflow-wraps",
+            "overflow goes unnoticed and the exponent wraps around",
+            lambda: np.where(fields.nan | fields.infinite, right, signed),
+        )
+    for step in (1, 2):
+        capped = np.minimum(right & f.magnitude_mask, f.max_code - step).astype(right.dtype) | (right & f.sign_bit)
+        sentence = f"saturates {step} code{'s' * (step > 1)} below the largest finite value"
+        kept = is_nan(right, f.name) | fields.infinite & (rho.overflow.infinite is not To.MAX)
+        yield Rule("max-too-low", sentence, where(kept, right, capped))
+
+
+def overflow_sentence(finite: To, infinite: To) -> str:
+    becomes = {
+        To.MAX: "saturates",
+        To.IEEE: "goes to infinity or NaN",
+        To.INF: "becomes infinity",
+        To.NAN: "becomes NaN",
+    }
+    infinity = {To.MAX: "saturates", To.IEEE: "stays", To.INF: "stays", To.NAN: "becomes NaN"}
+    return f"finite overflow {becomes[finite]} and infinity {infinity[infinite]}"
+
+
+def _small_value_rules(a: Asked, down: Projection) -> Iterator[Rule]:
+    f, right, fields, sign, zero = a.f, a.right, a.parts, a.sign, a.zero
+    finite = ~(fields.nan | fields.infinite)
+    magnitude = right & right.dtype.type(f.magnitude_mask)
+    if f.has_subnormals:
+        subnormal = finite & (magnitude > 0) & (magnitude < (1 << f.t))
+        truncated = a.answer(down)
+        tiny = finite & ((truncated & truncated.dtype.type(f.magnitude_mask)) < (1 << f.t))
+        yield Rule("flush-to-zero", "subnormal results are flushed to zero", lambda: np.where(subnormal, zero, right))
+        yield Rule(
+            "flush-to-positive-zero",
+            "subnormal results are flushed to +0",
+            lambda: np.where(subnormal, 0, right).astype(right.dtype),
+        )
+        yield Rule(
+            "flush-tiny",
+            "everything below the smallest normal is flushed to zero before rounding",
+            lambda: np.where(tiny, zero, right),
+        )
+        yield Rule("subnormals-truncated", "subnormal results are truncated", lambda: np.where(tiny, truncated, right))
+        normal = np.array(1 << f.t, right.dtype)
+        yield Rule(
+            "subnormals-to-min-normal",
+            "subnormal results become the smallest normal",
+            lambda: np.where(subnormal, normal | sign, right),
+        )
+        least = np.array(1, right.dtype)
+        vanishes = finite & (fields.sig != 0) & (magnitude == 0)
+        yield Rule("never-zero", "nonzero values never become zero", lambda: np.where(vanishes, least | sign, right))
+        half = vanishes & (quarter_class(fields, f) == 2)
+        yield Rule("half-min-up", "half the smallest subnormal goes up", lambda: np.where(half, least | sign, right))
+    if f.has_negative_zero:
+        is_zero = finite & (magnitude == 0)
+        from_zero = is_zero & (fields.sig == 0)
+        plus = np.zeros_like(right)
+        yield Rule("zero-sign-lost", "every zero result is +0", lambda: np.where(is_zero, plus, right))
+        yield Rule("minus-zero-lost", "-0 becomes +0", lambda: np.where(from_zero, plus, right))
+        yield Rule(
+            "underflow-sign-lost",
+            "values that underflow lose their sign",
+            lambda: np.where(is_zero & ~from_zero, plus, right),
+        )
+
+
+def _operand_rules(a: Asked) -> Iterator[Rule]:
+    source, x = a.op.source_format, a.parts
+    if source is not None and source.has_subnormals:
+        small = ~(x.nan | x.infinite) & (x.sig < np.uint64(1 << source.t)) & (x.sig != 0)
+        yield Rule("denormals-are-zero", "subnormal inputs are taken for zero", where(small, a.zero, a.right))
+    below = x.negative & ~x.nan
+    if a.rho.negative is Negative.ZERO:
+        kept, nothing = a.instead(negative=Negative.LOWEST), (x.sig == 0) & ~x.infinite
+        yield Rule("not-rectified", "negative values are kept", kept)
+        for name, what, there in (("infinity", "-infinity", x.infinite), ("zero", "-0", nothing)):
+            yield Rule(f"minus-{name}-kept", f"{what} is kept", where(below & there, kept().codes, a.right))
+    elif below.any() and a.f.zero:
+        yield Rule("rectified", "negative values become +0", a.instead(negative=Negative.ZERO))
+
+
+def _nan_rules(a: Asked, x: Codes, source: str) -> Iterator[Rule]:
+    f, rho, right, fields, sign = a.f, a.rho, a.right, a.parts, a.sign
+    if not fields.nan.any():
+        return
+    # each class of NaN that an implementation may single out, and each thing it may become
+    signalling = fields.nan & ((fields.sig & np.uint64(1 << (get_format(source).t - 1))) == 0)
+    top = np.uint64(get_format(source).t - f.t) if get_format(source).t >= f.t else np.uint64(0)
+    low_payload = fields.nan & ((fields.sig & np.uint64((1 << get_format(source).t) - 1)) >> top == 0)
+    classes = [
+        ("NaN", fields.nan),
+        ("a signalling NaN", signalling),
+        ("a NaN with only low payload bits", low_payload),
+        ("a negative NaN", fields.nan & fields.negative),
+        ("a positive NaN", fields.nan & ~fields.negative),
+    ]
+    becomes: list[tuple[str, str, Codes]] = [
+        ("max", "the largest finite value", np.full_like(right, f.max_code)),
+        ("signed-max", "the largest finite value of its sign", right.dtype.type(f.max_code) | sign),
+        ("zero", "zero", np.zeros_like(right)),
+        ("signed-zero", "a zero of its sign", sign.copy()),
+    ]
+    if f.infinities:
+        becomes.append(("infinity", "an infinity", right.dtype.type(f.infinity_code) | sign))
+    infinite = np.array(
+        [pack(resolve(rho.overflow, f, rho.rounding, s, infinite=True), f) for s in (False, True)], right.dtype
+    )
+    becomes.append(("like-infinity", "what an infinity becomes", infinite[fields.negative.astype(int)]))
+    for text, there in classes:
+        for name, what, codes in becomes:
+            yield Rule(f"nan-{name}", f"{text} becomes {what}", where(there, codes, right))
+
+
+def where(condition: Codes, then: Any, otherwise: Codes) -> Callable[[], Codes]:
+    """``np.where`` for later, with its arguments bound now."""
+    return lambda: np.where(condition, then, otherwise).astype(otherwise.dtype, copy=False)
+
+
+def _higher(f: Format) -> Format | None:
+    """The format with codes going on beyond its top: the same codes below."""
+    if f.fixed_point or not f.zero or f.k > 16:
+        return None
+    return Format(f"{f.name} higher", f.k + 8, f.p, f.bias, signed=f.signed, nans=NaNs.ALL_ONES)
+
+
+def _lower(f: Format) -> Format | None:
+    """The format whose normals go on far below its own."""
+    if f.fixed_point or not f.zero or f.k > 16:
+        return None
+    return Format(f"{f.name} lower", f.k + 3, f.p, f.bias + (1 << f.w), signed=f.signed, nans=NaNs.ALL_ONES)
+
+
+def _finer(f: Format) -> Format | None:
+    """The format with one more bit of precision."""
+    if f.fixed_point or not f.zero or f.k > 16:
+        return None
+    return Format(f"{f.name} fine", f.k + 1, f.p + 1, f.bias, signed=f.signed, nans=NaNs.ALL_ONES)
+
+
+def _through(a: Asked, between: Format | None, rounding: Rounding) -> Codes:
+    """Round to a format in between first."""
+    if between is None:
+        raise NotImplementedError
+    first = Projection(rounding, get_overflow("nonsat" if between.infinities else "sat", between), NaN.KEEP_SIGN)
+    second = project_into(between, a.answer(first, between), a.rho, a.f)
+    return np.where(a.parts.infinite | a.parts.nan, a.right, second)
+
+
+def _as_if(a: Asked, other: Format) -> Codes:
+    """Answers in another format, under the rule of the same name."""
+    rho = a.rho
+    try:
+        rule = get_overflow(rho.overflow, other)
+    except ValueError:
+        rule = get_overflow("sat" if rho.overflow.finite is To.MAX else "nonsat", other)
+    return a.answer(replace(rho, overflow=rule), other)
+
+
+def _carry_lost(down: Codes, right: Codes, f: Format) -> Codes:
+    ones = right.dtype.type((1 << f.t) - 1)
+    carried = (down != right) & (down & ones == ones) & ((down & f.magnitude_mask) <= f.max_code)
+    return np.where(carried, down & ~ones, right)
+
+
+# -- decoding ---------------------------------------------------------------------------------------------------------
+def decode_rules(op: Operation, x: Codes) -> Iterator[Rule]:
+    """Mistakes of decoding."""
+    f, carrier = get_format(op.operands[0]), op.result_format
+    right = expect(op, [x]).codes
+    fields = unpack_fields(x, f)
+    sign = np.where(fields.negative, carrier.sign_bit, 0).astype(right.dtype)
+    magnitude = x & x.dtype.type(f.magnitude_mask)
+    for step in (1, -1):
+        shifted = replace(f, name=f"{f.name}, bias {f.bias + step}", bias=f.bias + step)
+        yield Rule(
+            "wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(decode_codes, x, shifted, carrier)
+        )
+    for other in formats():
+        if other.k == f.k and other != f and other.signed == f.signed and not other.name.startswith("binary"):
+            yield Rule(
+                f"format-{other.name}", f"reads the codes as {other.name}", partial(decode_codes, x, other, carrier)
+            )
+    if f.has_subnormals:
+        subnormal = ~(fields.nan | fields.infinite) & (magnitude > 0) & (magnitude < (1 << f.t))
+        yield Rule("flush-to-zero", "subnormal codes are read as zero", lambda: np.where(subnormal, sign, right))
+        no_subnormals = Format(f.name, f.k, f.p, f.bias, f.signed, zero=False)
+        as_normal = decode_codes(x, no_subnormals, carrier)
+        yield Rule(
+            "subnormals-as-normals",
+            "subnormal codes are read with an implicit bit",
+            lambda: np.where(subnormal, as_normal, right),
+        )
+    every_code = Format(f.name, f.k, f.p, f.bias, f.signed, zero=f.zero) if not f.fixed_point else f
+    as_number = decode_codes(x, every_code, carrier)
+    yield Rule("nan-as-number", "NaN codes are read as numbers", lambda: np.where(fields.nan, as_number, right))
+    yield Rule(
+        "inf-as-number", "infinity codes are read as numbers", lambda: np.where(fields.infinite, as_number, right)
+    )
+    yield Rule(
+        "specials-as-numbers",
+        "infinity and NaN codes are read as numbers",
+        lambda: np.where(fields.infinite | fields.nan, as_number, right),
+    )
+    for name, what, datum in (("zero", "zero", Datum.finite(0)), ("infinity", "infinity", Datum.infinity())):
+        code = right.dtype.type(pack(datum, carrier))
+        yield Rule(f"nan-{name}", f"NaN codes are read as {what}", where(fields.nan, code | sign, right))
+    nan = right.dtype.type(carrier.nan_canonical or 0)
+    yield Rule("inf-nan", "infinity codes are read as NaN", lambda: np.where(fields.infinite, nan | sign, right))
+    is_zero = (right & right.dtype.type(carrier.magnitude_mask)) == 0
+    yield Rule("zero-sign-lost", "-0 is read as +0", lambda: np.where(is_zero, 0, right).astype(right.dtype))
+    yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(carrier.magnitude_mask))

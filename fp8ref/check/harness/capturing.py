@@ -1,0 +1,65 @@
+"""Captures of an implementation: the cases that a check would ask, and the answers, without judging them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ...adapters.captures.blocks import Appending
+from ...adapters.captures.files import Capture, sha256
+from ...cases.answers import default_mode
+from ...cases.operation import Operation, carrier_dtype
+from ...cases.products.cases import dot_cases
+from ...cases.products.questions import is_product, length, operand_types, shapes, with_length
+from ...cases.scaling.questions import is_scale
+from ...cases.selection import cases
+from .transport import CAPACITY, Declined, Session
+
+
+def capture(
+    session: Session,
+    claim: Operation,
+    level: int,
+    seed: int,
+    part: Path,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Capture:
+    """Ask what a check at this level asks first, for products the named probes before all else.
+
+    ``part``: a file of blocks in which answers are kept on the way; the same call goes on with it.  Raises Declined for
+    what a capture cannot hold and for what the implementation declines, Crashed and TimedOut, and ValueError where
+    ``part`` is of something else.
+    """
+    op = with_length(claim) if is_product(claim) else claim
+    if op.flags or op.family == "matmul":
+        raise Declined("a capture holds single cases without status flags")
+    asked = dot_cases(op, level, seed).operands if is_product(op) else cases(default_mode(op), level, seed)
+    count = len(asked[0])
+    step = max(1, CAPACITY // 4 // (length(op) if is_product(op) else _elements(op)))
+    carried = [codes.astype(carrier_dtype(name), copy=False) for codes, name in zip(asked, operand_types(op))]
+    source = provenance(session.hello.identity, op, level, seed)
+    dtype = carrier_dtype(op.result).newbyteorder("<")
+    file = Appending(part, {"source": source, "operands": sha256(carried), "step": step})
+    answers = [np.frombuffer(content, dtype).reshape(-1, *shapes(op, 1)[-1][1:]) for content in file.contents]
+    try:
+        for start in range(step * len(answers), count, step):
+            here = [codes[start : start + step] for codes in asked]
+            ((got, _),) = session.ask(op, [(here, "plain")])
+            file.append({"first": start}, got.astype(dtype).tobytes())
+            answers.append(got.copy())
+            advance(len(here[0]))
+    finally:
+        file.close()
+    return Capture(op, tuple(carried), np.concatenate(answers).astype(carrier_dtype(op.result)), source)
+
+
+def provenance(identity: Mapping[str, str], op: Operation, level: int, seed: int) -> dict[str, str]:
+    """Who answered what: the implementation's own words, and how the cases were chosen."""
+    return {**identity, "operation": op.id, "level": str(level), "seed": str(seed)}
+
+
+def _elements(op: Operation) -> int:
+    """Of the longest row of a case."""
+    return max(int(np.prod(shape[1:])) for shape in shapes(op, 1)) if is_scale(op) else 1

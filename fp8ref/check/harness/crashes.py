@@ -1,0 +1,194 @@
+"""Surviving an implementation that crashes, hangs or answers nonsense.
+
+A question that failed goes on in a fresh process from the call that failed.  Where that call is answered in the end,
+the mishap is noted and nothing is lost; where it fails every time, the smallest call that still does is looked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from ...adapters.programs.wire import fields, hex_block
+from ...cases.operation import Operation
+from ...cases.products.questions import shapes
+
+if TYPE_CHECKING:
+    from .transport import Session
+
+Codes = NDArray[Any]
+Call = tuple[Sequence[Codes], str]  # operands, layout
+Answer = tuple[Codes, Codes | None]  # result codes, status where it is asked for
+
+TRIES, FULL = 5, 2  # of one call in all; of these with all the time there is, where it hangs
+STEPS, BUDGET = 60, 120.0  # questions that may fail, and seconds, while the smallest call is looked for
+SHORT = 5.0  # seconds for such a question, and for the later tries, or three times the longest answer so far
+SHOWN = 4  # operand codes that are written out
+
+
+class Declined(Exception):
+    """The implementation does not support the operation."""
+
+
+class Failed(Exception):
+    """A question without an answer.
+
+    ``inputs``: the operand codes of the one case that suffices, where one does; ``length``: how many elements the
+    smallest call has that fails so.  Both are None where that was not looked for or not found.
+    """
+
+    kind = "crash"
+
+    def __init__(self, reason: str, tries: int = TRIES) -> None:
+        super().__init__(reason)
+        self.tries = tries
+        self.inputs: tuple[int, ...] | None = None
+        self.length: int | None = None
+
+
+class Crashed(Failed):
+    """It raised, returned something else than asked, used too much, or its process ended."""
+
+
+class TimedOut(Failed):
+    """It did not answer in time and was ended."""
+
+    kind = "timeout"
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """What went wrong and did not happen again when the same was asked anew."""
+
+    kind: str  # crash or timeout
+    reason: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        often = "once" if self.times == 1 else f"{self.times} times"
+        return f"{self.reason} ({often}; asked again, it answered)"
+
+
+def survive(session: Session, op: Operation, calls: Sequence[Call]) -> list[Answer]:
+    """The answers to a question that was sent.
+
+    Raises Declined; Crashed or TimedOut where a call failed every time, with the smallest that does.
+    """
+    answers: list[Answer] = []
+    failures: list[Failed] = []  # of the first call that has no answer yet
+    seconds = session.limits.seconds
+    while True:
+        try:
+            found = session.wait(seconds)
+        except Failed as error:
+            if session.closed:
+                raise
+            before = session.answered()
+            if before:
+                session.note(failures)
+                failures = []
+            answers += before
+            calls = calls[len(before) :]
+            failures.append(error)
+            _give_up(session, op, calls[0], failures)
+            late = error.kind == "timeout" and len(failures) >= FULL
+            seconds = session.patience(SHORT) if late else session.limits.seconds
+            session.send(op, calls)
+        else:
+            session.note(failures)
+            return answers + found
+
+
+def _give_up(session: Session, op: Operation, call: Call, failures: Sequence[Failed]) -> None:
+    """Raise the last failure of a call, with the smallest call that fails, where it was tried often enough."""
+    error = failures[-1]
+    tries = FULL if error.kind == "timeout" and session.hangs else error.tries
+    if len(failures) <= FULL:
+        session.end()  # one that raised may be unfit for anything else
+    search = _Search(session, op, call)
+    if len(failures) >= tries:
+        search.narrow()
+        session.end()
+        search.left, search.until = 1, time.monotonic() + BUDGET
+        if search.fails():  # what is told happens in a fresh process, too
+            raise _told(error, search)
+        raise error
+    if len(failures) == FULL and all(search.fails(0, 1) for _ in range(tries - FULL)):
+        search.high = min(search.high, 1)
+        raise _told(error, search)
+
+
+# -- the smallest call that fails -------------------------------------------------------------------------------------
+def _told(error: Failed, search: _Search) -> Failed:
+    """The error with the call that fails."""
+    error.length, (operands, layout) = search.high - search.low, search.part(search.low, search.high)
+    shown = f"{error.length} element" + "s" * (error.length != 1) + f", {layout}" * (layout != "plain")
+    if error.length == 1:
+        error.inputs = tuple(_bits(code) for codes in operands for code in codes.reshape(-1))
+        if len(error.inputs) <= SHOWN:
+            codes = [hex_block(x, field).tobytes().decode() for x, field in zip(operands, fields(search.op))]
+            shown = f"{' '.join(codes)} ({shown})"
+    search.session.hangs += error.kind == "timeout"
+    error.args = (f"{error}; smallest: {shown}",)
+    return error
+
+
+class _Search:
+    """Narrows a call that fails down to its cases ``low`` .. ``high``."""
+
+    def __init__(self, session: Session, op: Operation, call: Call) -> None:
+        self.session, self.op, (self.operands, self.layout) = session, op, call
+        self.by_case = [a != b for a, b in zip(shapes(op, 1), shapes(op, 2))]  # operands with a part for each case
+        self.low, self.high = 0, len(self.operands[self.by_case.index(True)])
+        self.left, self.until = STEPS, time.monotonic() + BUDGET
+
+    def narrow(self) -> None:
+        """Find the smallest: one case, where one fails alone, else the shortest call."""
+        if self.layout != "plain" and self.fails(layout="plain"):
+            self.layout = "plain"
+        if self.high > 1 and self.fails(0, 1):
+            self.high = 1
+        while self.high - self.low > 1:
+            middle = (self.low + self.high) // 2
+            if self.fails(self.low, middle):
+                self.high = middle
+            elif self.fails(middle, self.high):
+                self.low = middle
+            else:
+                self.shorten(middle)
+                break
+
+    def shorten(self, right: int) -> None:
+        """Find the shortest call from ``low`` on; one up to ``right`` does not fail."""
+        while self.high - right > 1:
+            middle = (right + self.high) // 2
+            if self.fails(self.low, middle):
+                self.high = middle
+            else:
+                right = middle
+
+    def part(self, low: int, high: int) -> Call:
+        return [x[low:high] if mine else x for x, mine in zip(self.operands, self.by_case)], self.layout
+
+    def fails(self, low: int | None = None, high: int | None = None, layout: str = "") -> bool:
+        """Does the call of some of the cases fail?  No, where it was tried often and long enough."""
+        if not self.left or time.monotonic() > self.until:
+            return False
+        operands, own = self.part(self.low if low is None else low, self.high if high is None else high)
+        self.session.send(self.op, [(operands, layout or own)])
+        try:
+            self.session.wait(self.session.patience(SHORT))
+        except Failed:
+            self.left -= 1
+            return True
+        except Declined:
+            pass
+        return False
+
+
+def _bits(code: Any) -> int:
+    return int(code.view(f"u{code.dtype.itemsize}"))

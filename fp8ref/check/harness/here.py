@@ -1,0 +1,77 @@
+"""An implementation asked in this process: for other people's test suites, where a crash may end the test.
+
+What it raises is raised to the caller, with its own traceback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...adapters.base import Adapter, Unsupported
+from ...cases.operation import Operation, carrier_dtype
+from ...cases.products.questions import shapes
+from .layout import LAYOUTS, span
+from .transport import Answer, Call, Codes, Declined, Hello, Session
+
+
+class Here(Session):
+    """A session without a child process."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self.connectable = "py:here:Here"  # a name of no replay
+        identity = {str(key): str(value) for key, value in adapter.identify().items()}
+        self.hello = Hello(identity, tuple(map(str, adapter.capabilities())))
+        self.mishaps = []
+        self._asked: tuple[Operation, Sequence[Call]] | None = None
+
+    def close(self) -> None:
+        """Nothing is to be ended."""
+
+    def rest(self) -> None:
+        """Nothing is to be started again."""
+
+    def send(self, op: Operation, calls: Sequence[Call]) -> None:
+        self._asked = op, calls
+
+    def receive(self) -> list[Answer]:
+        assert self._asked is not None
+        op, calls = self._asked
+        try:
+            return [self._call(op, operands, layout) for operands, layout in calls]
+        except Unsupported as error:
+            raise Declined(str(error) or "declined") from error
+
+    def _call(self, op: Operation, operands: Sequence[Codes], layout: str) -> Answer:
+        result = self.adapter.run(op, *(_laid_out(codes, layout) for codes in operands))
+        status = None
+        if op.flags:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(f"{op.id}: with flags=1 the answer is (codes, status), not {type(result).__name__}")
+            result, status = result
+            _require(op, status, np.dtype(np.uint8), operands, "status")
+        assert not isinstance(result, tuple)
+        _require(op, result, np.dtype(carrier_dtype(op.result)), operands, "codes")
+        return result, status
+
+
+def _laid_out(codes: Codes, layout: str) -> Codes:
+    """A copy of an array in one of the layouts of memory."""
+    found, n = LAYOUTS[layout], math.prod(codes.shape)
+    whole = np.empty(span(found, n), codes.dtype)
+    view: Codes = (whole[::-1] if found.step < 0 else whole[found.start :: found.step][:n]).reshape(codes.shape)
+    view[...] = codes
+    return view
+
+
+def _require(op: Operation, found: object, dtype: np.dtype[np.generic], operands: Sequence[Codes], what: str) -> None:
+    shape = shapes(op, len(operands[0]))[-1]
+    if not isinstance(found, np.ndarray):
+        raise TypeError(f"{op.id}: {what} are a numpy array, not {type(found).__name__}")
+    if found.dtype != dtype:
+        raise TypeError(f"{op.id}: {what} have dtype {dtype}, not {found.dtype}")
+    if found.shape != shape:
+        raise ValueError(f"{op.id}: {what} of {len(operands[0])} cases have shape {shape}, not {found.shape}")

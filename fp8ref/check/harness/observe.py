@@ -1,0 +1,129 @@
+"""Asking one operation's cases and keeping what came back, with where in which call each answer stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cases.operation import Operation
+from .layout import ALIGNED, LAYOUTS, extent, slots
+from .plan import Call, calls, case_size, repeats, room
+from .transport import CAPACITY, Session
+
+Codes = NDArray[Any]
+LAYOUT_NAMES = tuple(LAYOUTS)
+GROUP = 1 << 17  # elements of buffer in one question of small calls
+
+
+@dataclass
+class Observations:
+    """Answers to cases.  ``case`` indexes ``operands``; the other arrays tell where the answer stood."""
+
+    operands: list[Codes]
+    case: NDArray[np.intp]
+    got: Codes
+    status: Codes | None
+    call: NDArray[np.int32]  # number of the call
+    length: NDArray[np.int32]  # elements in that call
+    position: NDArray[np.int32]  # place in that call
+    layout: NDArray[np.int8]  # index into LAYOUT_NAMES
+    again: NDArray[np.bool_]
+
+    @property
+    def size(self) -> int:
+        return self.case.size
+
+    def inputs(self) -> list[Codes]:
+        """Operand codes, one for each answer."""
+        return [codes[self.case] for codes in self.operands]
+
+
+def observe(
+    session: Session,
+    op: Operation,
+    operands: Sequence[Codes],
+    level: int,
+    seed: int,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Observations:
+    """Ask every call of the plan.  ``operands``: arrays of as many cases each.
+
+    Raises Declined, Crashed or TimedOut as the session does.
+    """
+    plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op))
+    got: list[Codes] = []
+    status: list[Codes] = []
+    for group in plan.groups:
+        answers = session.ask(op, [([o[call.cases] for o in operands], call.layout) for call in group])
+        for codes, flags in answers:
+            got.append(codes.copy())
+            if flags is not None:
+                status.append(flags.copy())
+        advance(sum(call.cases.size for call in group))
+    return Observations(
+        operands=list(operands),
+        case=plan.case,
+        got=np.concatenate(got),
+        status=np.concatenate(status) if op.flags else None,
+        call=plan.call,
+        length=plan.length,
+        position=plan.position,
+        layout=plan.layout,
+        again=plan.again,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The calls for a number of cases, in groups that go together, and where each answer will stand."""
+
+    groups: list[list[Call]]
+    case: NDArray[np.intp]
+    call: NDArray[np.int32]
+    length: NDArray[np.int32]
+    position: NDArray[np.int32]
+    layout: NDArray[np.int8]
+    again: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=4)
+def _plan(count: int, times: int, seed: int, room: int, size: int) -> _Plan:
+    """Many operations have the same number of cases, and so the same plan."""
+    planned = list(calls(count, times, seed, room))
+    lengths = np.array([call.cases.size for call in planned], np.int32)
+    ends = np.cumsum(lengths, dtype=np.int32)
+    return _Plan(
+        groups=list(_groups(planned, size)),
+        case=np.concatenate([call.cases for call in planned]),
+        call=np.repeat(np.arange(lengths.size, dtype=np.int32), lengths),
+        length=np.repeat(lengths, lengths),
+        position=np.arange(lengths.sum(), dtype=np.int32) - np.repeat(ends - lengths, lengths),
+        layout=np.repeat(np.array([LAYOUT_NAMES.index(call.layout) for call in planned], np.int8), lengths),
+        again=np.repeat(np.array([call.again for call in planned], bool), lengths),
+    )
+
+
+def _groups(planned: Iterable[Call], each: int) -> Iterator[list[Call]]:
+    """Calls that go together into one question: large ones alone, small ones many at a time.
+
+    ``each``: elements of a case.
+    """
+    group: list[Call] = []
+    size = 0
+    for call in planned:
+        here = extent(slots(((call.cases.size * each, call.layout),))) + ALIGNED
+        if group and size + here > CAPACITY:
+            yield group
+            group, size = [], 0
+        group.append(call)
+        size += here
+        if size > GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

@@ -1,0 +1,1 @@
+"""Which accumulator is inside a matrix unit, found from its answers."""

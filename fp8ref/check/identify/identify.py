@@ -1,0 +1,286 @@
+"""Which accumulator is inside: a matrix unit, asked as a black box until the answers name one function or none.
+
+First probes and random products; then the tree of additions; then the parameters of a fused unit are fitted; then every
+pair of hypotheses that still agree is told apart by a case found in simulation, if there is one.  A catalogued model is
+named only where it agrees on every answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cases.operation import Operation
+from ...cases.products.cases import KINDS, Cases, probes, random_cases, special_cases
+from ...cases.products.questions import length
+from ...spec.matrix.accumulate import Fused
+from .accumulators import CHOICES, PARAMETERS, Hypothesis, Order, agrees, answers, catalogue, order_of, orders, wrong
+from .fitting import SPECIAL, Ask, Fit, Fitter, Observed, undecided
+from .readings import Reading, product_exponent, readings
+from .sums import LARGEST_K, NoTree, Summation, Tree, order_from
+
+Codes = NDArray[Any]
+RANDOM = 20_000  # products asked at the end
+REFITS = 4
+POOL = 1 << 18  # multiplications simulated in the search for a case that tells two hypotheses apart
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One case that a hypothesis answers otherwise, as small as it was found."""
+
+    case: Cases
+    want: int
+    got: int
+
+
+@dataclass(frozen=True)
+class Near:
+    """The catalogued model that departs least: in ``misses`` of ``of`` answers."""
+
+    hypothesis: Hypothesis
+    misses: int
+    of: int
+    smallest: Disagreement
+
+
+@dataclass
+class Identification:
+    """What was found out about one operation of an implementation.
+
+    ``classes``: catalogued models that agree on every answer, gathered into those that are one function as far as the
+    simulation can see; one class, if the answers decide.  ``fit``: the fused unit that predicts the answers best, with
+    ``exact_fit`` where it predicts all.  ``open``: for each parameter the other values that no answer excludes.
+    """
+
+    op: Operation
+    asked: int
+    captured: bool
+    classes: list[list[Hypothesis]] = field(default_factory=list)
+    nearest: Near | None = None
+    tree: Tree | None = None
+    no_tree: str = ""
+    order: Order | None = None
+    fit: Fit | None = None
+    plain_fit: Fit | None = None  # the best fit on finite numbers alone, where the whole is not fitted
+    open: dict[str, list[Any]] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
+    random: int = 0
+
+    @property
+    def unit(self) -> Fused | None:
+        """The fused unit that predicts every answer, or every finite one."""
+        for fit in (self.fit, self.plain_fit):
+            if fit is not None and not fit.misses:
+                return fit.model
+        return None
+
+    @property
+    def decided(self) -> bool:
+        """Is exactly one class named, but for compositions of its members that a capture cannot tell apart?"""
+        if not self.classes:
+            return False
+        names = [h.name for h in self.classes[0]]
+        others = [h.name for members in self.classes[1:] for h in members]
+        return all("+" in other and other.partition("+")[0] in names for other in others)
+
+
+def identify(
+    op: Operation,
+    ask: Ask,
+    seed: int = 0,
+    random: int = RANDOM,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Identification:
+    """Find out what answers an operation with the free mode ``*``, asking as needed."""
+    op = op.with_mode("*")
+    rng = np.random.default_rng([seed, length(op)])
+    seen = Observed(op)
+    result = Identification(op, 0, captured=False, random=random)
+
+    def record(cases: Cases) -> Codes:
+        got = ask(cases)
+        seen.add(cases, got)
+        return got
+
+    tell("probes")
+    n = int(np.clip((1 << 16) // length(op), 280, 1800))
+    for cases in (probes(op), random_cases(op, n, rng), special_cases(op, n // 2, rng)):
+        record(cases)
+    tell("the order of additions")
+    summation = Summation(op, record)
+    _find_tree(op, summation, result)
+    bits = summation.bits(result.order) if result.order else None
+    tell("random products")
+    record(random_cases(op, random // 2, rng, ("normal",)))
+    record(random_cases(op, random // 2, rng))
+    tell("parameters")
+    pool = _pool(op, rng)
+    if result.tree is None or result.order is not None:
+        _fit(op, seen, result, bits, pool, record)
+    tell("catalogued models")
+    _name(op, seen, result, pool, record)
+    result.readings = _readings(op, seen, result, record)
+    result.asked = seen.got.size
+    if not result.classes:
+        result.nearest = _nearest(op, seen, ask)
+    return result
+
+
+def identify_captured(op: Operation, cases: Cases, got: Codes) -> Identification:
+    """Find out what answered the cases of a capture; nothing can be asked."""
+    op = op.with_mode("*")
+    seen = Observed(op)
+    seen.add(cases, got)
+    result = Identification(op, got.size, captured=True)
+    result.no_tree = "a capture cannot be asked for it"
+    pool = _pool(op, np.random.default_rng([0, length(op)]))
+    _fit(op, seen, result, None, pool, None)
+    _name(op, seen, result, pool, None)
+    result.readings = readings(op, seen, None)
+    if not result.classes:
+        result.nearest = _nearest(op, seen, None)
+    return result
+
+
+def _pool(op: Operation, rng: np.random.Generator) -> Cases:
+    n = max(400, POOL // length(op))
+    return Cases.joined([random_cases(op, n, rng), special_cases(op, n // 8, rng)])
+
+
+def _find_tree(op: Operation, summation: Summation, result: Identification) -> None:
+    if length(op) > LARGEST_K:
+        result.no_tree = f"asked for up to {LARGEST_K} products only"
+        return
+    try:
+        result.tree = summation.tree()
+        result.order = order_from(result.tree, length(op))
+    except NoTree as error:
+        result.no_tree = str(error)
+
+
+def _fit(op: Operation, seen: Observed, result: Identification, bits: int | None, pool: Cases, ask: Ask | None) -> None:
+    """Fit a unit to all answers, or failing that to the finite ones; then ask what its parameters leave open."""
+    candidates = orders(length(op)) if result.order is None else []
+    if bits is not None and bits >= 30:
+        bits = None  # perhaps more than can be told: let the fit decide
+    given: list[Fused] = []
+    for _ in range(REFITS):
+        plain = seen.named(SPECIAL, inside=False)
+        fit = Fitter(op, plain, candidates, result.order, bits).fit(given)
+        everything = seen.wrong(fit.model)
+        result.fit = Fit(fit.model, everything.size, seen.got.size)
+        result.plain_fit = fit if everything.size else None
+        if fit.misses:
+            return
+        known = seen if ask is not None and not everything.size else plain
+        result.open = {}
+        for parameter in (*PARAMETERS, *CHOICES):
+            if result.order is not None and parameter in ("order", "c_last"):
+                continue
+            left = undecided(op, fit.model, known, parameter, candidates, pool, ask if known is seen else None)
+            if left:
+                result.open[parameter] = left
+        if known is plain or not seen.wrong(fit.model).size:
+            break
+        given = [fit.model]  # what was asked last contradicts the unit, too
+    misses = seen.wrong(result.fit.model).size if result.fit is not None else 0
+    if result.fit is not None and known is seen:
+        result.fit = Fit(result.fit.model, misses, seen.got.size)
+
+
+def _name(op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None) -> None:
+    """The catalogued models that agree with every answer; those that can be told apart are, by asking."""
+    left = _agreeing(op, seen, catalogue(op))
+    for _ in range(8):
+        classes = _classes(op, left, pool)
+        if ask is None or len(classes) < 2:
+            break
+        first = classes[0][0]
+        for other in classes[1:]:
+            telling = np.flatnonzero(wrong(op, answers(op, first, pool), answers(op, other[0], pool)))
+            ask(pool.taken(telling[:: max(1, telling.size // 6)][:6]))
+        left = _agreeing(op, seen, left)
+    result.classes = _classes(op, left, pool)
+
+
+def _agreeing(op: Operation, seen: Observed, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    return [h for h in hypotheses if agrees(op, seen.got, h, seen.cases)]
+
+
+def _classes(op: Operation, hypotheses: Sequence[Hypothesis], pool: Cases) -> list[list[Hypothesis]]:
+    """Hypotheses gathered by their answers to the pool."""
+    found: list[tuple[Codes, list[Hypothesis]]] = []
+    for h in hypotheses:
+        here = answers(op, h, pool)
+        for known, members in found:
+            if not wrong(op, known, here).any():
+                members.append(h)
+                break
+        else:
+            found.append((here, [h]))
+    return [members for _, members in found]
+
+
+def _readings(op: Operation, seen: Observed, result: Identification, ask: Ask) -> list[Reading]:
+    found = readings(op, seen, ask)
+    unit = result.unit
+    if unit is not None:
+        exponent = product_exponent(op, unit, ask)
+        found = [exponent, *found] if exponent is not None else found
+    return found
+
+
+def _nearest(op: Operation, seen: Observed, ask: Ask | None) -> Near | None:
+    """The catalogued model with the fewest departures, and the smallest of them."""
+    cases, got = seen.cases, seen.got
+    if not got.size:
+        return None
+    few = np.arange(0, got.size, max(1, got.size // 2000))
+    some = cases.taken(few)
+    ranked = sorted(catalogue(op), key=lambda h: int(wrong(op, got[few], answers(op, h, some)).sum()))
+    scored = [(int(seen.wrong(h).size), i, h) for i, h in enumerate(ranked[:4])]
+    misses, _, h = min(scored)
+    off = seen.wrong(h)
+    small = _smallest(op, cases.taken(off))
+    case = cases.taken(off[small : small + 1])
+    if ask is not None:
+        case = _shrunk(op, h, case, ask)
+    answered = ask(case)[0] if ask is not None else got[off[small]]
+    return Near(h, misses, int(got.size), Disagreement(case, int(answers(op, h, case)[0]), int(answered)))
+
+
+def _smallest(op: Operation, cases: Cases) -> int:
+    """The case with the fewest products, C zero, and few bits."""
+    sign_free = [codes & codes.dtype.type((1 << (codes.dtype.itemsize * 8 - 1)) - 1) for codes in cases.operands]
+    products = ((sign_free[0] != 0) & (sign_free[1] != 0)).sum(axis=1)
+    bits = sum(np.bitwise_count(x).sum(axis=1) for x in sign_free[:2])
+    order = np.lexsort((bits, np.bitwise_count(sign_free[2]), products + (sign_free[2] != 0)))
+    return int(order[0])
+
+
+def _shrunk(op: Operation, h: Hypothesis, case: Cases, ask: Ask) -> Cases:
+    """Drop products, and C, as long as the answer stays another than the hypothesis's."""
+    for _ in range(length(op) + 1):
+        trials = []
+        for place in np.flatnonzero((case.a[0] != 0) | (case.b[0] != 0)):
+            a, b = case.a.copy(), case.b.copy()
+            a[0, place] = b[0, place] = 0
+            trials.append(Cases(a, b, case.c, case.names))
+        if case.c[0]:
+            trials.append(Cases(case.a, case.b, np.zeros_like(case.c), case.names))
+        if not trials:
+            return case
+        joined = Cases.joined(trials)
+        still = np.flatnonzero(wrong(op, ask(joined), answers(op, h, joined)))
+        if not still.size:
+            return case
+        case = joined.taken(still[:1])
+    return case
+
+
+__all__ = ["KINDS", "Disagreement", "Identification", "Near", "identify", "identify_captured", "order_of"]

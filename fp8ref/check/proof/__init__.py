@@ -1,0 +1,1 @@
+"""Exhaustive claims: every input asked, against the specification alone."""

@@ -1,0 +1,1 @@
+"""Dot products on arrays, exact and by accumulator models."""

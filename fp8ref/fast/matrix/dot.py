@@ -1,0 +1,144 @@
+"""Dot products on arrays: which engine serves, tile by tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+
+from ...spec.catalog import get_format
+from ...spec.datum import Datum
+from ...spec.formats import Format
+from ...spec.matrix.accumulate import Chain, Composed, Model, Tree
+from ...spec.matrix.products import dot as law_dot
+from ...spec.projection import Projection
+from ..chunks import Array
+from ..kernel import code_dtype
+from ..tables import exactly_holds
+from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, format_range
+from .expansion import F64, Floats
+from .model_dot import by_model
+
+F32 = get_format("f32")
+REACH, SCALED = 300, 235  # exponents of operands alone, and of those that three factors of 53 bits leave above 2**-1074
+LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 multiplies without loss
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Codes a (rows, K) and b (columns, K); ``outer``: every row with every column, else the i-th with the i-th.
+
+    Scales are float64 of shape (1 or rows, 1 or blocks); ``block`` elements share one.  ``c`` has the outputs' shape.
+    """
+
+    a: Array
+    b: Array
+    fa: Format
+    fb: Format
+    outer: bool
+    model: Model | None
+    result: Format
+    rho: Projection
+    c: Array | None
+    scale_a: Floats | None
+    scale_b: Floats | None
+    block: int
+    tensor_scale: float | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.a.shape[0], self.b.shape[0]) if self.outer else (self.a.shape[0],)
+
+
+def solve(p: Problem) -> Array:
+    """Codes of the outputs."""
+    if not _float64_serves(p):
+        return _by_law(p)
+    return _exact(p) if p.model is None else by_model(p, p.model)
+
+
+def _exact(p: Problem) -> Array:
+    factors: list[Floats] = []
+    operands = []
+    for codes, f, scale, row in ((p.a, p.fa, p.scale_a, True), (p.b, p.fb, p.scale_b, False)):
+        inside = scale if scale is not None and _belongs_inside(scale) else None
+        if scale is not None and inside is None:
+            factors.append(_as_factor(scale, row, p.outer))
+        operands.append(Operand(codes, f, inside, p.block))
+    if p.tensor_scale is not None:
+        factors.append(np.full((1,) * len(p.shape), p.tensor_scale))
+    epilogue = Epilogue(p.result, p.rho, tuple(factors), p.c)
+    return (exact_matmul if p.outer else exact_dots)(operands[0], operands[1], epilogue)
+
+
+def _belongs_inside(scale: Floats) -> bool:
+    """Is a scale to be multiplied into the operand, for it differs along K or is not finite?"""
+    return scale.shape[1] > 1 or not np.isfinite(scale).all()
+
+
+def _as_factor(scale: Floats, row: bool, outer: bool) -> Floats:
+    """Scales (1 or rows, 1) laid out to broadcast with the outputs."""
+    if not outer:
+        return np.ascontiguousarray(scale[:, 0])
+    return np.ascontiguousarray(scale if row else scale.T)
+
+
+def _float64_serves(p: Problem) -> bool:
+    """Do float64's range and precision carry every intermediate of the fast engines without loss?"""
+    leaf = p.model
+    while isinstance(leaf, Composed):
+        leaf = leaf.inner
+    reach = REACH if all(x is None for x in (p.scale_a, p.scale_b, p.tensor_scale)) else SCALED
+    for f in (p.fa, p.fb):
+        if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):
+            return False
+        lsb, top = format_range(f)
+        if lsb < -reach or top > reach or not exactly_holds(F64, f):
+            return False
+    tensor = None if p.tensor_scale is None else np.array(p.tensor_scale)
+    if tensor is not None and not np.isfinite(tensor):
+        return False
+    for f, scale in ((p.fa, p.scale_a), (p.fb, p.scale_b)):
+        if p.model is None and scale is not None and _belongs_inside(scale):
+            units = np.ldexp(np.frexp(scale[np.isfinite(scale)])[0], F64.p - f.p)
+            if (units != np.rint(units)).any():  # scaled values would be longer than 53 bits
+                return False
+    for x in (p.scale_a, p.scale_b, tensor):
+        if x is not None:
+            size = np.abs(x[np.isfinite(x)])
+            if ((size >= LARGEST) | ((size > 0) & (size < SMALLEST))).any():
+                return False
+    return True
+
+
+def _by_law(p: Problem) -> Array:
+    """Every output by the law: for scales and formats beyond what float64 carries.  Slow: microseconds an element."""
+    out = np.empty(p.shape, code_dtype(p.result))
+    rows = range(p.shape[0])
+    pairs = [(i, j) for i in rows for j in range(p.shape[1])] if p.outer else [(i, i) for i in rows]
+    for n, (i, j) in enumerate(pairs):
+        blocks = max((s.shape[1] for s in (p.scale_a, p.scale_b) if s is not None), default=0)
+        scales = [(x, y) for x, y, _ in zip(cycle(_data(p.scale_a, i)), cycle(_data(p.scale_b, j)), range(blocks))]
+        out.reshape(-1)[n] = law_dot(
+            p.a[i].tolist(),
+            p.b[j].tolist(),
+            p.fa,
+            p.fb,
+            c=None if p.c is None else Datum.of(float(p.c.reshape(-1)[n])),
+            accumulator="exact" if p.model is None else p.model,
+            result=p.result,
+            rounding=p.rho.rounding,
+            overflow=p.rho.overflow,
+            scales=scales,
+            block=p.block,
+            tensor_scale=None if p.tensor_scale is None else Datum.of(p.tensor_scale),
+        )
+    return out
+
+
+def _data(scale: Floats | None, row: int) -> list[Datum]:
+    """A row of scales as data; 1 where there are none."""
+    if scale is None:
+        return [Datum.finite(1)]
+    return [Datum.of(float(x)) for x in scale[row if scale.shape[0] > 1 else 0]]

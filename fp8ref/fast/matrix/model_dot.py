@@ -1,0 +1,180 @@
+"""Dot products by an accumulator model: tiles that stay in the cache, scales where the model has them, the epilogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ...spec.catalog import get_format
+from ...spec.formats import Format
+from ...spec.matrix.accumulate import Chain, Composed, Fused, FusedLate, GroupDot, Model, Scales, Tree
+from ..chunks import Array
+from ..encode import convert_codes
+from ..kernel import code_dtype
+from .exact_dot import format_range
+from .expansion import Floats
+from .tiles import ABSENT8, ABSENT16, PRESENT8, PRESENT16, Side, Tile, lay, make_side, product32
+from .units import F32s, accumulate, fma, to_format
+
+if TYPE_CHECKING:
+    from .dot import Problem
+
+ROWS, COLUMNS = 64, 512
+TILE = ROWS * COLUMNS
+HELD = 1 << 23  # elements of an operand laid out at a time
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a model wants its operands: dtype of values and exponents, what zeros show, where sums tell zeros apart."""
+
+    dtype: DTypeLike
+    exponents: DTypeLike
+    zeros: tuple[int, int]
+    present: int | None
+
+
+def layout(model: Model, fa: Format, fb: Format) -> Layout:
+    """float32 and int8 where they are exact, else float64 and int16."""
+    narrow = _float32_products(fa, fb)
+    if isinstance(model, Fused):
+        small = max(abs(f.emin) for f in (fa, fb)) <= 16 and max(f.emax for f in (fa, fb)) <= 16
+        if model.scales is Scales.PRODUCT or model.zero_exponent is not None or not small:
+            zero = ABSENT16 if model.zero_exponent is None else model.zero_exponent
+            return Layout(np.float64, np.int16, (zero, zero), PRESENT16 if zero == ABSENT16 else None)
+        # products are below 2**(E + 2), C below 2**(E + 1); their cut integers must add without rounding
+        largest = (4 * model.products + 1) << model.fraction_bits
+        dtype = np.float32 if narrow and largest < 1 << 24 else np.float64
+        return Layout(dtype, np.int8, (ABSENT8, ABSENT8), PRESENT8)
+    if isinstance(model, FusedLate):
+        zeros = (fa.emin, fb.emin) if model.zero_exponent is None else (model.zero_exponent,) * 2
+        return Layout(np.float64, np.int16, zeros, None)
+    dtype = np.float64 if isinstance(model, GroupDot) or (isinstance(model, Chain) and not narrow) else np.float32
+    return Layout(dtype, np.int16, (0, 0), None)
+
+
+def _float32_products(fa: Format, fb: Format) -> bool:
+    """Does float32 hold every product of two values?"""
+    (la, ta), (lb, tb) = format_range(fa), format_range(fb)
+    return fa.p + fb.p <= 24 and la + lb >= -149 and ta + tb <= 128
+
+
+def by_model(p: Problem, model: Model) -> Array:
+    """Codes of the outputs of a problem, in its result format."""
+    leaf = model
+    while isinstance(leaf, Composed):
+        leaf = leaf.inner
+    how = layout(leaf, p.fa, p.fb)
+    own = np.empty(p.shape, code_dtype(model.format))
+    k = p.a.shape[1]
+    held: tuple[slice, Side] | None = None  # tiles of the same columns follow each other
+    for rows, columns in _places(p, max(k, 1)):
+        place = (rows, columns) if p.outer else (rows,)
+        c = np.zeros(_extent(place), np.float32) if p.c is None else p.c[place].astype(np.float32)
+        factor = _epilogue_factor(p, model, place)
+        a = _side(p, model, leaf, how, rows, first=True)
+        if held is None or held[0] != columns:
+            held = columns, _side(p, model, leaf, how, columns, first=False)
+        tile = Tile(a, held[1], k, p.outer, how.present)
+        with np.errstate(all="ignore"):
+            d = accumulate(model, tile, c if factor is None else np.zeros_like(c))
+            if factor is not None:
+                product = d.astype(np.float64) * factor
+                d = to_format(product, model.format) if p.c is None else fma(product, c, model.format)
+        own[place] = _codes(d, model)
+    if p.result == model.format:
+        return own
+    return convert_codes(own, model.format, p.result, p.rho, False)[0]
+
+
+def _places(p: Problem, k: int) -> Iterator[tuple[slice, slice]]:
+    if not p.outer:
+        step = max(1, min(TILE, HELD // 2 // k))
+        for i in range(0, p.shape[0], step):
+            rows = slice(i, min(i + step, p.shape[0]))
+            yield rows, rows
+        return
+    m, n = p.shape
+    columns = max(1, min(n, COLUMNS, HELD // k))
+    height = max(1, min(TILE // columns, HELD // k))
+    for j in range(0, n, columns):
+        for i in range(0, m, height):
+            yield slice(i, min(i + height, m)), slice(j, min(j + columns, n))
+
+
+def _extent(place: tuple[slice, ...]) -> tuple[int, ...]:
+    return tuple(s.stop - s.start for s in place)
+
+
+def _side(p: Problem, model: Model, leaf: Model, how: Layout, rows: slice, *, first: bool) -> Side:
+    codes, f, scale = (p.a, p.fa, p.scale_a) if first else (p.b, p.fb, p.scale_b)
+    codes = codes[rows]
+    axis = None if not p.outer else 2 if first else 1
+    given = p.scale_a is not None or p.scale_b is not None
+    if scale is None:
+        scale = np.ones((1, 1))
+    here = scale[rows] if scale.shape[0] > 1 else np.broadcast_to(scale, (codes.shape[0], scale.shape[1]))
+    inside = None
+    if given and model.scales is Scales.PRODUCT:
+        inside = _spread(here, p.block, codes.shape[1])
+    side = make_side(
+        codes,
+        f,
+        how.dtype,
+        how.zeros[0 if first else 1],
+        how.exponents,
+        axis,
+        inside=inside,
+        flush=isinstance(leaf, Tree) and leaf.flush,
+    )
+    if given and model.scales is Scales.CHUNK:
+        return replace(side, scales=lay(here, np.float64, axis), unit=p.block)
+    if isinstance(leaf, GroupDot):
+        groups = _spread(here, p.block, codes.shape[1])[:, :: leaf.group]
+        return replace(side, unit=leaf.group, **_group_scales(groups, leaf, axis))
+    return side
+
+
+def _spread(scale: Floats, block: int, k: int) -> Floats:
+    """One scale for every element."""
+    if scale.shape[1] == 1:
+        return np.broadcast_to(scale, (scale.shape[0], k))
+    return np.repeat(scale, block, axis=1)[:, :k]
+
+
+def _group_scales(scale: Floats, model: GroupDot, axis: int | None) -> dict[str, Any]:
+    emin = min(get_format(name).emin for name in model.scale_formats)
+    e = np.where(scale == 0, -126, np.maximum(np.frexp(scale)[1] - 1, emin))
+    return {"scales": lay(np.ldexp(scale, -e), np.float64, axis), "scale_exponents": lay(e, np.int32, axis)}
+
+
+def _epilogue_factor(p: Problem, model: Model, place: tuple[slice, ...]) -> Floats | None:
+    """The scale of the epilogue, rounded to binary32 and broadcast; None where there is none."""
+    factor = None
+    if model.scales is Scales.EPILOGUE and (p.scale_a is not None or p.scale_b is not None):
+        sides = []
+        for scale, s, first in ((p.scale_a, place[0], True), (p.scale_b, place[-1], False)):
+            x = np.ones(1) if scale is None else scale[:, 0]
+            x = x[s] if x.size > 1 else x
+            sides.append(x if not p.outer else x[:, None] if first else x[None, :])
+        factor = product32(sides[0], sides[1])
+    if p.tensor_scale is not None:
+        factor = product32(np.ones((1,) * len(place)) if factor is None else factor, np.array(p.tensor_scale))
+    return factor
+
+
+def _codes(d: F32s, model: Model) -> Array:
+    """Values of the model's format, held in float32, as its codes."""
+    nan = np.isnan(d)
+    if model.result == "f32":
+        codes: Array = d.view(np.uint32).copy()
+    elif model.result == "f16":
+        codes = d.astype(np.float16).view(np.uint16)
+    else:
+        codes = (d.view(np.uint32) >> 16).astype(np.uint16)
+    codes[nan] = model.nan
+    return codes

@@ -1,0 +1,155 @@
+"""Operands of accumulator models, laid out for a loop over K: one tile of outputs at a time.
+
+Arrays have K first and then the outputs: for a matrix product (K, rows, 1) and (K, 1, columns), which broadcast, for
+single dot products (K, n) both.  Values are exact, scales of unit-scaled products included; infinities and NaNs are
+taken out and kept aside in ``special``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ...spec.formats import Format
+from ..chunks import Array
+from ..decode import decode_codes
+from ..kernel import code_dtype
+from .exact_dot import judge, special_products
+from .expansion import F64, Floats, to_odd, two_product
+
+ABSENT8, ABSENT16 = -60, -8000  # exponent that a zero operand shows where zero products take no part
+PRESENT8, PRESENT16 = -33, -4000  # sums below: at least one operand was absent
+
+
+@lru_cache(maxsize=64)
+def exponent_table(f: Format, zero: int) -> NDArray[np.int16]:
+    """The exponent field of every code, unbiased: emin for subnormals, ``zero`` for zeros and what is no number."""
+    values = decode_codes(np.arange(1 << f.k, dtype=code_dtype(f)), f, F64).view(np.float64)
+    e = np.maximum(np.frexp(values)[1] - 1, f.emin)
+    return np.where(np.isfinite(values) & (values != 0), e, zero).astype(np.int16)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One operand of a tile: values, alignment exponents, and the values as they were where some are special.
+
+    ``zero``: the exponent that zeros show.  ``scales``: one entry for every ``unit`` elements, or one for all: factors
+    of promoted chunks, or the significands of group scales, whose exponents then are ``scale_exponents``.
+    """
+
+    values: Array
+    exponents: Array
+    special: Array | None
+    zero: int
+    scales: Floats | None = None
+    scale_exponents: Array | None = None
+    unit: int = 1
+
+    def part(self, start: int, stop: int, pad: int) -> Side:
+        """Elements start .. stop-1 and ``pad`` zeros."""
+        cut = slice(start, stop)
+        units = slice(start // self.unit, None)
+        return Side(
+            _padded(self.values[cut], pad, 0),
+            _padded(self.exponents[cut], pad, self.zero),
+            None if self.special is None else _padded(self.special[cut], pad, 0),
+            self.zero,
+            self.scales if self.scales is None or len(self.scales) == 1 else self.scales[units],
+            None if self.scale_exponents is None else self.scale_exponents[units],
+            self.unit,
+        )
+
+
+def _padded(x: Array, pad: int, fill: int) -> Array:
+    return x if pad == 0 else np.concatenate([x, np.full((pad, *x.shape[1:]), fill, x.dtype)])
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Two sides; ``present``: sums of exponents below it belong to products with a zero that takes no part."""
+
+    a: Side
+    b: Side
+    k: int
+    outer: bool
+    present: int | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.broadcast_shapes(self.a.values.shape[1:], self.b.values.shape[1:])
+
+    def part(self, start: int, stop: int) -> Tile:
+        """Products start .. stop-1, zeros beyond the end; start begins a scale's unit."""
+        end = min(stop, self.k)
+        a, b = (side.part(start, end, stop - end) for side in (self.a, self.b))
+        return Tile(a, b, stop - start, self.outer, self.present)
+
+    def factor(self, i: int) -> Floats | None:
+        """The product of the i-th pair of scales, rounded to binary32."""
+        if self.a.scales is None or self.b.scales is None:
+            return None
+        x, y = (s[i if len(s) > 1 else 0] for s in (self.a.scales, self.b.scales))
+        return product32(x, y)
+
+    def special_sum(self, places: list[int] | slice) -> Floats | None:
+        """0, or the infinity or NaN that special products at these places make of every output; None: none there."""
+        if self.a.special is None and self.b.special is None:
+            return None
+        sides = [(s.values if s.special is None else s.special)[places] for s in (self.a, self.b)]
+        if all(np.isfinite(s).all() for s in sides):
+            return None
+        va, vb = (np.moveaxis(s, 0, -1).astype(np.float64) for s in sides)
+        if self.outer:
+            found = special_products(va[:, 0], vb[0], lambda x, y: np.asarray(np.matmul(x, y.T)))
+        else:
+            found = special_products(va, vb, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y)))
+        return judge(*found)
+
+
+def product32(x: Floats, y: Floats) -> Floats:
+    """x * y rounded once to binary32, in float64."""
+    with np.errstate(all="ignore"):
+        head, rest = two_product(*np.broadcast_arrays(x, y))
+        return to_odd(head, np.where(np.isfinite(rest), rest, 0.0)).astype(np.float32).astype(np.float64)
+
+
+def make_side(
+    codes: Array,
+    f: Format,
+    dtype: DTypeLike,
+    zero: int,
+    exponent_dtype: DTypeLike,
+    axis: int | None,
+    *,
+    inside: Floats | None,
+    flush: bool,
+) -> Side:
+    """A side of codes (outputs, K), times powers of two ``inside`` (outputs, K); ``axis``: where outputs broadcast.
+
+    ``flush`` makes subnormal operands +0.
+    """
+    codes = np.ascontiguousarray(codes)
+    values = decode_codes(codes, f, F64).view(np.float64)
+    exponents = exponent_table(f, zero)[codes]
+    if flush:
+        values = np.where(np.abs(values) < float(f.min_normal), 0.0, values)
+    if inside is not None:
+        with np.errstate(invalid="ignore"):
+            values = values * inside
+        exponents = exponents + (np.frexp(inside)[1] - 1)
+    special = None
+    finite = np.isfinite(values)
+    if not finite.all():
+        special = lay(values, np.float64, axis)
+        values = np.where(finite, values, 0.0)
+    return Side(lay(values, dtype, axis), lay(exponents, exponent_dtype, axis), special, zero)
+
+
+def lay(x: Array, dtype: DTypeLike, axis: int | None) -> Array:
+    """(outputs, K) to (K, outputs), (K, rows, 1) or (K, 1, columns)."""
+    turned: NDArray[Any] = np.ascontiguousarray(x.T, dtype)
+    return turned if axis is None else np.expand_dims(turned, axis)

@@ -1,0 +1,369 @@
+"""The accumulator models on tiles of outputs: the law's interpreter, vectorised (see ``spec.accumulate``).
+
+C and D travel as float32 arrays that hold values of the model's result format, infinities and NaNs among them.  Every
+step is exact arithmetic in float32 or float64: aligned addends are integers small enough to add without rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spec.formats import Format
+from ...spec.matrix.accumulate import TO_INFINITY, Chain, Fused, FusedLate, GroupDot, Model, Promote, SplitK, Tree
+from ...spec.projection import Projection
+from ...spec.rounding import Rounding
+from ..chunks import Array
+from ..decode import decode_codes
+from .expansion import F64, Floats, round_values, to_odd, two_sum
+from .tiles import Tile
+
+F32s = NDArray[np.float32]
+CUTS: dict[Rounding, Callable[..., Any]] = {
+    Rounding.TOWARD_ZERO: np.trunc,
+    Rounding.TOWARD_NEGATIVE: np.floor,
+    Rounding.TOWARD_POSITIVE: np.ceil,
+    Rounding.TIES_TO_EVEN: np.rint,
+}
+LOWEST = -400  # an exponent below every other that float64 still scales by
+NEAREST = Projection(Rounding.TIES_TO_EVEN, TO_INFINITY)
+
+
+# -- IEEE arithmetic on values of a narrow format, held in float32 -----------------------------------------------------
+
+
+def to_format(x: Array, f: Format) -> F32s:
+    """float32 or float64 values (the latter exact or rounded to odd) to nearest in f32, f16 or bf16."""
+    if f.name == "f32":
+        return x.astype(np.float32, copy=False)
+    if f.name == "f16":
+        return x.astype(np.float16).astype(np.float32)
+    return _to_bf16(x)
+
+
+def _to_bf16(x: Array) -> F32s:
+    y = x.astype(np.float32)
+    if x.dtype == np.float64:
+        _make_odd(y, np.sign(x - y).astype(np.float32))
+    u = y.view(np.uint32)
+    rounded = ((u + np.uint32(0x7FFF) + ((u >> 16) & np.uint32(1))) & np.uint32(0xFFFF0000)).view(np.float32)
+    return np.where(np.isnan(y), y, rounded)
+
+
+def _make_odd(y: F32s, lost: F32s) -> None:
+    """y, rounded to nearest, to odd: in place, where something was lost.  NaN: nothing was."""
+    bits = y.view(np.int32)
+    step = ((bits ^ lost.view(np.int32)) >> 31) | 1  # toward what was lost
+    step *= (np.abs(lost) > 0) & (bits & 1 == 0)
+    bits += step
+
+
+def add(x: F32s, y: F32s, f: Format) -> F32s:
+    """x + y in a format.  float32 has bits enough that rounding its sum again is innocuous [Figueroa 1995]."""
+    return to_format(x + y, f)
+
+
+def fma(product: Floats, c: Array, f: Format) -> F32s:
+    """An exact product in float64, plus c, rounded once."""
+    head, rest = two_sum(product, c.astype(np.float64))
+    return to_format(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
+
+
+def fma32(product: F32s, c: F32s, f: Format) -> F32s:
+    """An exact product in float32, plus c, rounded once to f16 or bf16: the sum rounded to odd first."""
+    total = product + c
+    z = total - product
+    _make_odd(total, (product - (total - z)) + (c - z))
+    return to_format(total, f)
+
+
+# -- the interpreter ---------------------------------------------------------------------------------------------------
+
+
+def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
+    """D of a model for every output of a tile, beginning at C."""
+    match model:
+        case Promote():
+            for i, start in enumerate(range(0, tile.k, model.every)):
+                partial = accumulate(model.inner, tile.part(start, min(start + model.every, tile.k)), np.zeros_like(c))
+                factor = tile.factor(i) if model.fused else None
+                if factor is not None:
+                    c = fma(partial.astype(np.float64) * factor, c, model.format)
+                else:
+                    c = add(partial, c, model.format)
+            return c
+        case SplitK():
+            run = -(-tile.k // (model.parts * model.k)) * model.k
+            total = np.zeros_like(c)
+            for start in range(0, tile.k, max(run, 1)):
+                part = accumulate(model.inner, tile.part(start, min(start + run, tile.k)), np.zeros_like(c))
+                total = part if start == 0 else add(total, part, model.format)
+            return add(total, c, model.format)
+        case Chain():
+            return _chain(model, tile, c)
+        case Tree() if model.k == 1:
+            return add(_tree(model, _products(tile), 0, tile.k), c, model.format) if tile.k else c
+    if tile.k % model.k:
+        tile = tile.part(0, -(-tile.k // model.k) * model.k)
+    match model:
+        case Fused():
+            return _Fused(model, tile).run(c)
+        case FusedLate():
+            return _fused_late(model, tile, c)
+        case GroupDot():
+            return _group_dot(model, tile, c)
+        case Tree():
+            return _small_trees(model, tile, c)
+    raise AssertionError(type(model))
+
+
+class _Fused:
+    """A fused unit over one tile, with its buffers."""
+
+    def __init__(self, model: Fused, tile: Tile) -> None:
+        self.model, self.tile = model, tile
+        shape, dtype = tile.shape, tile.a.values.dtype
+        self.product, self.total, self.scale = (np.empty(shape, dtype) for _ in range(3))
+        self.exponent, self.largest = (np.empty(shape, tile.a.exponents.dtype) for _ in range(2))
+        self.cut = CUTS[model.cut]
+        f = model.format
+        self.finest = f.emin - (model.register.p - 1)
+        keep = 52 - (model.register.p - 1)
+        self.mask = np.int64(-1 << keep)
+
+    def run(self, c: F32s) -> F32s:
+        model, tile = self.model, self.tile
+        for start in range(0, tile.k, model.k):
+            d = np.zeros_like(c) if model.c_last else c
+            for places in model.steps:
+                d = self.step([start + i for i in places], d)
+            c = add(d, c, model.format) if model.c_last else d
+        return c
+
+    def step(self, places: list[int], c: F32s) -> F32s:
+        """Align, cut, sum, round."""
+        e = self.align(places, c)
+        bits = self.model.fraction_bits
+        if self.total.dtype == np.float32:  # products of FP8 operands: exponents below -60 mean that all are zero
+            self.scale.view(np.int32)[...] = (bits - np.maximum(e, -60) + 127) << 23
+        up = ((bits - e).astype(np.int64) + 1023) << 52
+        up = up.view(np.float64)
+        if self.total.dtype == np.float64:
+            self.scale = up
+        self.sum_products(places)
+        total = c.astype(np.float64)
+        total *= up
+        self.cut(total, out=total)
+        total += self.total
+        total /= up
+        total += 0.0  # a sum of zeros is +0
+        d = self.round(total, e)
+        special = self.tile.special_sum(places)
+        return d if special is None else np.where(special == 0, d, special + c).astype(np.float32)
+
+    def align(self, places: Sequence[int], c: F32s) -> NDArray[np.int32]:
+        """The exponent to align at."""
+        model, tile = self.model, self.tile
+        ea, eb = tile.a.exponents, tile.b.exponents
+        np.add(ea[places[0]], eb[places[0]], out=self.largest)
+        for k in places[1:]:
+            np.add(ea[k], eb[k], out=self.exponent)
+            np.maximum(self.largest, self.exponent, out=self.largest)
+        e = self.largest.astype(np.int32)
+        if tile.present is not None:
+            e[self.largest < tile.present] = LOWEST
+        of_c = (c.view(np.int32) >> 23) & 0xFF
+        np.maximum(of_c, model.format.emin + 127, out=of_c)
+        of_c -= 127
+        floor = LOWEST if model.min_exponent is None else model.min_exponent
+        if floor < model.format.emin:
+            of_c[c == 0] = LOWEST
+        np.maximum(e, of_c, out=e)
+        return np.maximum(e, floor, out=e)
+
+    def sum_products(self, places: Sequence[int]) -> None:
+        """The sum of the cut products, in units of the alignment."""
+        a, b = self.tile.a.values, self.tile.b.values
+        product, total, scale = self.product, self.total, self.scale
+        np.multiply(a[places[0]], b[places[0]], out=total)
+        np.multiply(total, scale, out=total)
+        self.cut(total, out=total)
+        for k in places[1:]:
+            np.multiply(a[k], b[k], out=product)
+            np.multiply(product, scale, out=product)
+            self.cut(product, out=product)
+            np.add(total, product, out=total)
+
+    def round(self, x: Floats, e: NDArray[np.int32]) -> F32s:
+        """Exact sums to the register's format."""
+        model = self.model
+        sign = np.signbit(x) if model.underflow_sign else None
+        if model.rounding is Rounding.TOWARD_ZERO and model.result == "f32":
+            if int(e.min()) - model.fraction_bits < self.finest:
+                small = np.abs(x) < np.ldexp(1.0, model.format.emin)
+                unit = np.ldexp(1.0, self.finest)
+                x[small] = np.trunc(x[small] / unit) * unit
+            bits = x.view(np.int64)
+            np.bitwise_and(bits, self.mask, out=bits)
+            d = x.astype(np.float32)
+        elif model.rounding is Rounding.TIES_TO_EVEN and model.register == model.format:
+            d = to_format(x, model.format)
+        else:
+            rho = Projection(model.rounding, TO_INFINITY)
+            register = model.register
+            d = decode_codes(round_values(x, register, rho), register, F64).view(np.float64).astype(np.float32)
+        if sign is None:
+            d += np.float32(0)
+            return d
+        return np.copysign(d, np.where(sign, np.float32(-1), np.float32(1)))
+
+
+def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
+    a, b, ea, eb = tile.a.values, tile.b.values, tile.a.exponents, tile.b.exponents
+    bits = model.fraction_bits
+    limit = None if model.product_limit is None else np.ldexp(1.0, model.product_limit)
+    if limit is not None and np.abs(a).max(initial=0) * np.abs(b).max(initial=0) < limit:
+        limit = None
+    for start in range(0, tile.k, model.k):
+        huge = np.zeros(tile.shape)
+        sums, tops = [], []
+        for g in range(model.groups):
+            places = range(start + g, start + model.products, model.groups)
+            top = ea[places[0]] + eb[places[0]]
+            for k in places[1:]:
+                np.maximum(top, ea[k] + eb[k], out=top)
+            top = top.astype(np.int32)
+            scale = _power(bits - top)
+            total = np.zeros(tile.shape)
+            product = np.empty(tile.shape)
+            for k in places:
+                np.multiply(a[k], b[k], out=product)
+                if limit is not None:
+                    beyond = np.abs(product) >= limit
+                    huge = np.where(beyond, huge + np.where(product > 0, np.inf, -np.inf), huge)
+                    product[beyond] = 0.0
+                product *= scale
+                np.trunc(product, out=product)
+                total += product
+            sums.append(total)
+            tops.append(top)
+        e = tops[0] if model.groups == 1 else np.maximum.reduce(tops)
+        total = sum((np.floor(s * _power(t - e)) for s, t in zip(sums, tops)), np.zeros(tile.shape))
+        of_c = _exponent(c, model)
+        top = np.maximum(e, of_c)
+        d = np.floor(total * _power(e - bits - (top - model.sum_bits))) * _power(top - model.sum_bits)
+        late = np.floor(c.astype(np.float64) * _power(bits - top)) * _power(top - bits)
+        if model.window is not None:
+            late[of_c < top - model.window] = 0.0
+        d = d + late
+        special = tile.special_sum(slice(start, start + model.k))
+        special = huge if special is None else special + huge
+        unusual = ~np.isfinite(c) | (special != 0)
+        d = np.where(unusual, special + c, d) + 0.0
+        c = to_format(d, model.format)
+    return c
+
+
+def _power(e: NDArray[Any]) -> Floats:
+    """2**e for integers of float64's normal range."""
+    return ((e.astype(np.int64) + 1023) << 52).view(np.float64)
+
+
+def _exponent(c: F32s, model: FusedLate) -> NDArray[np.int32]:
+    e = np.maximum((c.view(np.int32) >> 23) & 0xFF, model.format.emin + 127) - 127
+    return e if model.zero_exponent is None else np.where(c == 0, model.zero_exponent, e).astype(np.int32)
+
+
+def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
+    sa, sb = tile.a.scales, tile.b.scales
+    xa, xb = tile.a.scale_exponents, tile.b.scale_exponents
+    if sa is None or sb is None or xa is None or xb is None:
+        raise AssertionError("a tile for group scales carries them, 1 where none are given")
+    groups = model.k // model.group
+    for start in range(0, tile.k, model.k):
+        first = start // model.group
+        places = range(first, min(first + groups, len(sa)))
+        top = np.maximum(np.maximum((c.view(np.int32) >> 23) & 0xFF, 1) - 127, model.min_exponent)
+        for g in places:
+            np.maximum(top, xa[g] + xb[g], out=top)
+        up = _power(model.fraction_bits - top)
+        total = np.trunc(c * up)
+        for g in places:
+            k = slice(g * model.group, (g + 1) * model.group)
+            term = _contract(tile.a.values[k], tile.b.values[k], tile.outer) * (sa[g] * sb[g])
+            total += np.trunc(term * up * _power(xa[g] + xb[g]))
+        total /= up
+        total += 0.0
+        small = np.abs(total) < 2.0**-126
+        total[small] = np.trunc(total[small] * 2.0**149) * 2.0**-149
+        d = (total.view(np.int64) & np.int64(-1 << 29)).view(np.float64).astype(np.float32) + np.float32(0)
+        c = np.where(np.isfinite(c) | np.isnan(total), d, c)
+    return c
+
+
+def _contract(a: Array, b: Array, outer: bool) -> Floats:
+    if outer:
+        return np.asarray(np.matmul(a[:, :, 0].T, b[:, 0, :]))
+    return np.asarray(np.einsum("ki,ki->i", a, b))
+
+
+def _products(tile: Tile) -> Callable[[int], F32s]:
+    """The k-th products in float32 (as IEEE multiplies), special ones included."""
+    sides = [s.values if s.special is None else s.special for s in (tile.a, tile.b)]
+    a, b = (s.astype(np.float32) for s in sides)
+    return lambda k: a[k] * b[k]
+
+
+def _chain(model: Chain, tile: Tile, c: F32s) -> F32s:
+    order = _order(model.order, tile.k)
+    f = model.format
+    a, b = (s.values if s.special is None else s.special for s in (tile.a, tile.b))
+    if a.dtype == np.float64:  # products that float32 does not hold
+        for k in order:
+            c = fma(a[k] * b[k], c, f) if model.fused else add(to_format(a[k] * b[k], f), c, f)
+        return c
+    product = np.empty(tile.shape, np.float32)
+    c = c.copy()
+    for k in order:
+        np.multiply(a[k], b[k], out=product)
+        if f.name == "f32":
+            np.add(c, product, out=c)
+        elif model.fused:
+            c = fma32(product, c, f)
+        else:
+            c = add(to_format(product, f), c, f)
+    return c
+
+
+def _order(order: str, n: int) -> Sequence[int]:
+    if order == "down":
+        return range(n - 1, -1, -1)
+    stride = 1 if order == "up" else int(order.removeprefix("stride"))
+    return [i for first in range(stride) for i in range(first, n, stride)]
+
+
+def _tree(model: Tree, product: Callable[[int], F32s], start: int, stop: int) -> F32s:
+    if stop - start == 1:
+        p = product(start)
+        return _flushed(model, to_format(p, model.format))
+    half = start + (1 << ((stop - start - 1).bit_length() - 1))
+    return _flushed(model, add(_tree(model, product, start, half), _tree(model, product, half, stop), model.format))
+
+
+def _flushed(model: Tree, x: F32s) -> F32s:
+    """Subnormal sums to a zero of their sign."""
+    if model.flush:
+        x = np.where(np.abs(x) < np.float32(2.0**-126), x * np.float32(0), x)
+    return x
+
+
+def _small_trees(model: Tree, tile: Tile, c: F32s) -> F32s:
+    product = _products(tile)
+    if model.flush:
+        c = np.where(np.abs(c) < np.float32(2.0**-126), np.float32(0), c)
+    for start in range(0, tile.k, model.k):
+        c = _flushed(model, add(_tree(model, product, start, start + model.k), c, model.format))
+    return c

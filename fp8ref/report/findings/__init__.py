@@ -1,0 +1,1 @@
+"""One case, drawn and explained."""

@@ -1,0 +1,70 @@
+"""A finding about a dot product, told product by product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...cases.operation import Operation
+from ...cases.products.questions import addend_type, block_of, blocks, length, scale_type
+from ...check.diagnosis.diagnose import Diagnosis
+from ...spec.catalog import get_format
+from ...spec.codec import unpack
+from ...spec.datum import Datum
+from ...spec.matrix.accumulate import exact_sum, product
+from .draw import value_text
+
+SHOWN = 10
+
+
+def hex_code(code: int, k: int) -> str:
+    return f"0x{code:0{-(-k // 4)}X}"
+
+
+def operands_of(op: Operation, inputs: Sequence[int]) -> tuple[list[int], list[int], int]:
+    """a, b and c from the codes of a finding, one after the other."""
+    k = length(op)
+    return list(inputs[:k]), list(inputs[k : 2 * k]), inputs[2 * k]
+
+
+def draw_product(op: Operation, inputs: Sequence[int], want: int, got: int, why: str | Diagnosis) -> str:
+    """The products that are not zero, C, the exact sum, and the two answers."""
+    fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
+    a, b, c = operands_of(op, inputs)
+    pairs = [(unpack(x, fa), unpack(y, fb)) for x, y in zip(a, b)]
+    lines, factors = _scales(op, inputs)
+    shown = [i for i, (x, y) in enumerate(pairs) if not (x.is_zero or y.is_zero)]
+    for i in shown[:SHOWN]:
+        x, y = pairs[i]
+        codes = f"{hex_code(a[i], fa.k)} x {hex_code(b[i], fb.k)}"
+        p = product(x, y)
+        lines.append(f"  k = {i:<4} {codes}   {short(x)} x {short(y)} = {short(p)}")
+    if len(shown) > SHOWN:
+        lines.append(f"  ...      and {len(shown) - SHOWN} products more")
+    addend = unpack(c, fc)
+    lines.append(f"  C        {hex_code(c, fc.k)}   {short(addend)}")
+    scaled = [product(product(x, y), factors[i // block_of(op)]) for i, (x, y) in enumerate(pairs)]
+    total = exact_sum([*scaled, addend])
+    lines.append(f"  exact    {short(total)}")
+    for name, code in (("want", want), ("got", got)):
+        lines.append(f"  {name:<8} {hex_code(code, fd.k)}   {value_text(unpack(code, fd), fd)}")
+    return "\n".join([*lines, f"  why      {why}"])
+
+
+def _scales(op: Operation, inputs: Sequence[int]) -> tuple[list[str], list[Datum]]:
+    """Lines that tell the scales, and the product of both for each block."""
+    name = scale_type(op)
+    if name is None:
+        return [], [Datum.finite(1)] * blocks(op)
+    f, n = get_format(name), blocks(op)
+    codes = inputs[2 * length(op) + 1 :]
+    sides = [[unpack(code, f) for code in codes[:n]], [unpack(code, f) for code in codes[n : 2 * n]]]
+    lines = []
+    for which, side in zip("ab", sides):
+        told = ", ".join(map(short, side[:SHOWN])) + (", ..." if n > SHOWN else "")
+        lines.append(f"  scales {which} {told}")
+    return lines, [product(x, y) for x, y in zip(*sides)]
+
+
+def short(x: object) -> str:
+    """A datum without its scaled form."""
+    return value_text(x).partition(" = ")[0]  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""One format or one code on a page."""

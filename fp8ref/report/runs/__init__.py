@@ -1,0 +1,1 @@
+"""A whole run or several: text, page, matrix, JUnit, Markdown, record, certificate, reproductions."""

@@ -1,0 +1,197 @@
+"""Runs as one self-contained page: a picture, a summary, and a table of implementations by operations.
+
+The page needs no network and no server.  All text of the records is escaped: by the template in the markup, as a JSON
+block for the script, which writes nothing but text; a content security policy admits that one script alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from ...check.verdict import Report, Verdict
+from .matrix import (
+    FINDINGS,
+    GROUPS,
+    ORDER,
+    Implementation,
+    Matrix,
+    build,
+    finding_data,
+    place_of,
+    verdict_counts,
+    worst,
+)
+from .text import BAD
+
+TITLE = "Who conforms"
+LEGEND = (
+    ("pass", "✓", "conforms"), ("allowed", "~", "departs only where the standards leave it open"),
+    ("fail", "✗", "at least one wrong answer"), ("crash", "!", "crash or timeout"),
+    ("xfail", "✗", "fails as expected"), ("unsupported", "-", "declined when asked"),
+)  # fmt: skip
+SEVERITIES = (
+    ("fail", "failures", BAD), ("departs", "every departure", (*BAD, Verdict.ALLOWED, Verdict.XFAIL, Verdict.XPASS)),
+    ("allowed", "allowed variations", (Verdict.ALLOWED,)), ("known", "known failures", (Verdict.XFAIL, Verdict.XPASS)),
+    ("pass", "what conforms", (Verdict.PASS,)), ("unsupported", "unsupported", (Verdict.UNSUPPORTED,)),
+    ("all", "everything", tuple(Verdict)),
+)  # fmt: skip
+STATES = {"pass": ("pass", "✓"), "fail": ("fail", "✗"), "xfail": ("xfail", "✗"), "unfinished": ("crash", "!"),
+          "not asked": ("none", "-")}  # fmt: skip
+STRIPES = {"convert": 0, "decode": 1}  # of a tile; all else is computing
+STRIPE_NAMES = ("conversions into it", "decoding", "computing")
+
+
+def html(documents: Sequence[Mapping[str, Any]]) -> str:
+    """The page.  Raises ImportError without jinja2, the extra ``report``."""
+    found = build(documents)
+    code = _file("matrix.js")
+    verdicts = {report.verdict for one in found.implementations for report in one.reports}
+    told: str = (
+        _environment()
+        .get_template("matrix.html")
+        .render(
+            title=TITLE,
+            lead=_lead(found),
+            style=_file("matrix.css") + _file("picture.css"),
+            code=code,
+            script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
+            legend=[row for row in LEGEND if row[0] in ("pass", "allowed", "fail", *verdicts)],
+            severities=_severities(verdicts),
+            groups=[(name, GROUPS[name].rpartition(" ")[0]) for name in found.groups],
+            implementations=[_summary(one) for one in found.implementations],
+            picture=_picture(found),
+            page="",
+            made=_made(found),
+            data=_data(found),
+        )
+    )
+    return told + "\n"
+
+
+def picture(documents: Sequence[Mapping[str, Any]], page: str) -> str:
+    """The picture alone, with its style, as a piece of HTML; its tiles lead to a ``page`` that :func:`html` made."""
+    found = build(documents)
+    told = _environment().get_template("picture.html").render(picture=_picture(found), page=page)
+    return f"<style>\n{_file('picture.css')}</style>\n{told}\n"
+
+
+def _environment() -> Any:
+    import jinja2
+
+    return jinja2.Environment(loader=jinja2.FunctionLoader(_file), autoescape=True, undefined=jinja2.StrictUndefined)
+
+
+def _file(name: str) -> str:
+    return (resources.files(__package__) / "page" / name).read_text(encoding="utf-8")
+
+
+def _severities(verdicts: set[Verdict]) -> list[tuple[str, str]]:
+    """What the filter offers: what occurs, the first of it being the page's first view, and everything."""
+    found = [
+        (name, told) for name, told, some in SEVERITIES if verdicts & set(some) and name not in ("pass", "departs")
+    ]
+    if not found or found[0][0] == "all":  # nothing was judged, or nothing stands out
+        return found or [("all", "everything")]
+    return [*found[:1], ("departs", "every departure"), *found[1:-1], ("pass", "what conforms"), found[-1]]
+
+
+def _lead(found: Matrix) -> str:
+    states = [one.state for one in found.implementations]
+    judged = sum(one.judged for one in found.implementations)
+    asked = len(states) - states.count("not asked")
+    conform = sum(state in ("pass", "xfail") for state in states)
+    more = f" {len(states) - asked} more could not be asked." if asked < len(states) else ""
+    return (
+        f"{asked} implementation{'s' if asked != 1 else ''} of 8-bit and narrower floating point, {judged:,} "
+        f"operations judged bit by bit: {conform} conform{'s' if conform == 1 else ''} in all that they offer.{more}"
+    )
+
+
+def _made(found: Matrix) -> str:
+    versions = sorted({one.header.get("fp8ref") or "" for one in found.implementations} - {""})
+    dates = sorted({one.header.get("date") or "" for one in found.implementations} - {""})
+    levels = sorted({str(one.header.get("level")) for one in found.implementations})
+    when = f", asked {dates[0]}" + (f" to {dates[-1]}" if dates[0] != dates[-1] else "") if dates else ""
+    return f"Judged by fp8ref {', '.join(versions)} at level {', '.join(levels)}{when}."
+
+
+def _summary(one: Implementation) -> dict[str, Any]:
+    colour, sign = STATES[one.state]
+    return {
+        "id": one.id, "name": one.name, "version": one.version, "detail": one.detail, "summary": one.summary,
+        "colour": colour, "sign": sign, "allowed": list(one.allowed.items()), "asked_any": bool(one.judged),
+        "refused": sum(report.verdict is Verdict.UNSUPPORTED for report in one.reports) if one.judged else 0,
+        "cases": f"{sum(report.cases for report in one.reports):,}" if one.judged else "",
+        "asked": ", ".join(filter(None, [str(one.header.get("date") or ""), f"level {one.header.get('level')}"]))
+        if one.judged else "",
+    }  # fmt: skip
+
+
+def _picture(found: Matrix) -> dict[str, Any]:
+    rows = []
+    for one in found.implementations:
+        tiles: dict[str, list[list[Report]]] = {}
+        for key, reports in one.cells.items():
+            place = found.places[key]
+            tiles.setdefault(place.format, [[], [], []])[STRIPES.get(place.group, 2)] += reports
+        rows.append({
+            "id": one.id, "name": one.name, "version": one.version if one.judged else "", "summary": one.summary,
+            "tiles": [_tile(name, tiles.get(name)) for name in found.formats] if one.judged else [],
+        })  # fmt: skip
+    return {"formats": found.formats, "rows": rows}
+
+
+def _tile(name: str, stripes: list[list[Report]] | None) -> dict[str, Any] | None:
+    if stripes is None:
+        return None
+    told = [f"{what}: {verdict_counts(reports)}" for what, reports in zip(STRIPE_NAMES, stripes) if reports]
+    verdicts = [worst(reports).value if reports else "" for reports in stripes]
+    return {"format": name, "told": f"{name}: {'; '.join(told)}", "stripes": verdicts}
+
+
+def _data(found: Matrix) -> Any:
+    """What the script shows, as JSON in which no character can end or open an element; texts that recur stand once."""
+    from markupsafe import Markup  # jinja2's own
+
+    strings: dict[str, int] = {"": 0}
+
+    def text(said: str) -> int:
+        return strings.setdefault(said, len(strings))
+
+    rows = {key: i for i, key in enumerate(found.places)}
+
+    def operation(report: Report, one: Implementation) -> list[Any]:
+        findings = [finding_data(finding, str(one.header["impl"])) for finding in report.findings[:FINDINGS]]
+        return [
+            text(place_of(report.op).mode), ORDER.index(report.verdict), report.cases, report.failed,
+            [[text(name), count] for name, count in sorted(report.allowed.items())] or 0, text(report.claim),
+            text(report.source), text(report.reason), text(", ".join(report.profiles)), findings or 0,
+            text(report.expected),
+        ]  # fmt: skip
+
+    implementations = [
+        {"id": one.id, "name": one.name, "version": one.version, "detail": one.detail,
+         "cells": [[rows[key], [operation(report, one) for report in reports]] for key, reports in one.cells.items()]}
+        for one in found.implementations
+    ]  # fmt: skip
+    groups = [{"id": name, "title": GROUPS[name]} for name in found.groups]
+    document = {
+        "verdicts": [verdict.value for verdict in ORDER],
+        "groups": groups,
+        "formats": found.formats,
+        "rows": [
+            [found.groups.index(place.group), found.formats.index(place.format), place.label, key]
+            for key, place in found.places.items()
+        ],
+        "implementations": implementations,
+        "strings": list(strings),
+    }
+    told = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        told = told.replace(character, f"\\u{ord(character):04x}")
+    return Markup(told)

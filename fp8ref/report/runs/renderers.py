@@ -1,0 +1,81 @@
+"""What a run can be told as: a table of pure functions from run records to a text.
+
+A record is a document as :func:`fp8ref.report.runs.record.read` gives it; several are told together.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from . import text
+from .html import html
+from .junit import junit
+from .markdown import markdown
+from .record import reports_of
+
+Document = dict[str, Any]
+WIDTH = 140
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """``help`` tells the option of ``check`` that writes such a file; empty where it has another way to print it.
+
+    ``needs``: a package of the extra ``report``.
+    """
+
+    render: Callable[[Sequence[Document]], str]
+    help: str = ""
+    needs: str = ""
+
+
+def as_text(documents: Sequence[Document]) -> str:
+    """What ``fp8ref check`` prints."""
+    out = io.StringIO()
+    console = Console(file=out, width=WIDTH, highlight=False, color_system=None)
+    for i, document in enumerate(documents):
+        if i:
+            console.print()
+        end = document["end"] or {"finished": False}
+        text.tell(console, document["header"], reports_of(document), end["finished"], False, end.get("stale", ()))
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+def as_json(documents: Sequence[Document]) -> str:
+    """The record as one document; a list of several."""
+    return json.dumps(documents[0] if len(documents) == 1 else list(documents), indent=1, sort_keys=True) + "\n"
+
+
+def badge(documents: Sequence[Document]) -> str:
+    """A shields.io endpoint: how many operations fail, never a percentage."""
+    reports = [report for document in documents for report in reports_of(document)]
+    finished = all(document["end"] and document["end"]["finished"] for document in documents)
+    bad = sum(report.verdict in text.BAD for report in reports)
+    judged = sum(report.verdict.value != "unsupported" for report in reports)
+    if not judged:
+        message, color = "nothing ran", "lightgrey"
+    elif bad:
+        message, color = f"{bad} of {judged} operations fail", "red"
+    elif not finished:
+        message, color = "not finished", "lightgrey"
+    else:
+        known = sum(report.verdict.value == "xfail" for report in reports)
+        message = f"conforms: {judged} operations" + (f", {known} known failures" if known else "")
+        color = "yellow" if known else "brightgreen"
+    return json.dumps({"schemaVersion": 1, "label": "fp8ref", "message": message, "color": color}) + "\n"
+
+
+RENDERERS: dict[str, Renderer] = {
+    "text": Renderer(as_text),
+    "md": Renderer(markdown, "Write the report as Markdown."),
+    "junit": Renderer(junit, "Write the verdicts as JUnit XML."),
+    "html": Renderer(html, "Write the matrix as one HTML page.", "jinja2"),
+    "json": Renderer(as_json),
+    "badge": Renderer(badge, "Write a shields.io endpoint."),
+}

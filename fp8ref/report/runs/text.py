@@ -1,0 +1,192 @@
+"""A run told in the terminal: a table of operations, then the smallest counterexample of each finding, then totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ...cases.operation import Operation
+from ...cases.products.questions import is_product
+from ...cases.scaling.questions import is_scale
+from ...check.diagnosis.diagnose import UNEXPLAINED
+from ...check.verdict import Finding, Report, Verdict
+from ..findings.draw import case_id, draw_case
+from ..findings.products import draw_product
+from ..findings.scales import draw_scale, scale_case_id
+
+STYLES = {
+    Verdict.PASS: "green",
+    Verdict.ALLOWED: "yellow",
+    Verdict.FAIL: "bold red",
+    Verdict.CRASH: "bold red",
+    Verdict.TIMEOUT: "bold red",
+    Verdict.UNSUPPORTED: "dim",
+    Verdict.XFAIL: "yellow",
+    Verdict.XPASS: "bold yellow",
+}
+BAD = (Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT)
+
+
+def heading(header: Mapping[str, Any]) -> str:
+    """Who is judged, and how, from the header of the record."""
+    identity = dict(header["implementation"])
+    name = " ".join(identity.pop(key) for key in ("name", "version") if key in identity)
+    rest = ", ".join(f"{key} {value}" if key != "device" else value for key, value in identity.items())
+    return f"{name}{f' ({rest})' if rest else ''}  level {header['level']}  seed {header['seed']}"
+
+
+def table(reports: Sequence[Report]) -> Table:
+    """One row an operation."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    rows.add_column("operation", no_wrap=True)
+    for name in ("cases", "allowed", "fail"):
+        rows.add_column(name, justify="right", no_wrap=True)
+    rows.add_column("verdict", no_wrap=True)
+    rows.add_column("", overflow="fold")
+    for report in reports:
+        verdict = Text(report.verdict.value, STYLES[report.verdict])
+        allowed = sum(report.allowed.values())
+        counts = (f"{report.cases}", f"{allowed}" if allowed else "", f"{report.failed}" if report.failed else "")
+        rows.add_row(report.op, *counts, verdict, escape(remark(report)))
+    return rows
+
+
+def remark(report: Report) -> str:
+    """The last column: the diagnosis, the variation, the reason, or the profiles that the behaviour meets."""
+    if report.verdict is Verdict.XPASS:
+        return f"expected to fail: {report.expected}"
+    if report.verdict is Verdict.XFAIL:
+        return "expected: " + "; ".join(dict.fromkeys([*(f.expected for f in report.findings), report.expected])).strip(
+            "; "
+        )
+    if report.reason:
+        return report.reason
+    if report.findings:
+        d = report.findings[0].diagnosis
+        return d.rule if d.rule == UNEXPLAINED else str(d)
+    told = []
+    if report.claim != report.op:
+        told.append("mode found")
+    if report.allowed:
+        told.append(", ".join(sorted(report.allowed)))
+    if report.profiles:
+        told.append("meets " + ", ".join(report.profiles))
+    return "; ".join(told)
+
+
+def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
+    """The counterexample of a finding, bit by bit, with why and how to see it again.
+
+    Without ``connectable`` the command that judges again is left out; ``new``: say that no known failure covers it.
+    """
+    op = Operation.parse(finding.op)
+    draw = draw_product if is_product(op) else draw_scale if is_scale(op) else draw_case
+    block = draw(op, finding.inputs, finding.want, finding.got, str(finding.diagnosis))
+    where = ""
+    if finding.length != 1 or finding.layout != "plain":
+        where = f"\n  seen   element {finding.position} of {finding.length}, {finding.layout} layout; alone it is right"
+    status = ""
+    if finding.want_status != finding.got_status:
+        status = f"\n  status want {finding.want_status}, got {finding.got_status}"
+    again = f"\n  again  fp8ref check '{finding.op}' --impl {connectable}" if connectable else ""
+    fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""
+    flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
+    case = op.id if is_product(op) else (scale_case_id if is_scale(op) else case_id)(op, finding.inputs)
+    title = f"FAIL {case}{flags}  {finding.count} of {finding.of} cases"
+    return f"{title}\n{block}{where}{status}{fresh}{again}"
+
+
+def summary(reports: Sequence[Report], finished: bool = True) -> str:
+    """The totals, last."""
+    bad = [r for r in reports if r.verdict in BAD]
+    unsupported = sum(r.verdict is Verdict.UNSUPPORTED for r in reports)
+    cases = sum(r.cases for r in reports)
+    failed = sum(r.failed for r in bad)
+    judged = len(reports) - unsupported
+    rest = f" ({unsupported} unsupported)" if unsupported else ""
+    if not finished:
+        rest += "; the run did not finish"
+    if not judged:
+        return f"nothing ran{rest}"
+    known = sum(r.verdict is Verdict.XFAIL for r in reports)
+    if known:
+        rest = f"; {known} operations fail as expected{rest}"
+    passed = sum(r.verdict is Verdict.XPASS for r in reports)
+    if passed:
+        rest += f"; {passed} operations expected to fail pass"
+    if bad:
+        wrong = sum(r.failed > 0 for r in bad)
+        ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
+        told = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
+        return f"does not conform: {', '.join([*told, *ended])}{rest}"
+    allowed = sum(sum(r.allowed.values()) for r in reports)
+    with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
+    return f"conforms: {cases} cases of {judged} operations{with_allowed}{rest}"
+
+
+def tell(
+    console: Console,
+    header: Mapping[str, Any],
+    reports: Sequence[Report],
+    finished: bool,
+    verbose: bool,
+    stale: Sequence[str] = (),
+) -> None:
+    """Print the whole report: what departs first, one drawing for each cause, the totals last.
+
+    ``header``: of the record; ``stale``: lines about expected failures that are none.
+    """
+    console.print(heading(header), highlight=False, markup=False)
+    console.print()
+    everything = verbose or len(reports) <= 24
+    quiet = (Verdict.PASS, Verdict.ALLOWED)
+    shown = reports if everything else [r for r in reports if r.verdict not in quiet]
+    if shown:
+        console.print(table(shown))
+    if not everything:
+        for line in gathered(reports):
+            console.print(line, highlight=False, markup=False)
+    for findings in by_cause(reports, each=verbose):
+        console.print()
+        block = drawing(findings[0], header["impl"], new="expected" in header)
+        console.print(block, highlight=False, markup=False, soft_wrap=True)
+        if len(findings) > 1:
+            others = ", ".join(f.op.split(";")[0] for f in findings[1:])
+            console.print(f"  also   {others}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    for line in stale:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    style = "bold red" if any(r.verdict in BAD for r in reports) else "bold green"
+    console.print(summary(reports, finished), style=style, highlight=False, markup=False)
+
+
+def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)") -> list[str]:
+    """The operations that are not in the table, one line for each way of conforming."""
+    lines = []
+    for name in sorted({name for r in reports for name in r.allowed}):
+        departing = [r.allowed[name] for r in reports if name in r.allowed]
+        lines.append(f"allowed  {name}: {sum(departing)} cases in {len(departing)} operations")
+    passing = sum(r.verdict is Verdict.PASS for r in reports)
+    lines.append(f"pass     {passing} operations{hint}")
+    return lines
+
+
+def by_cause(reports: Sequence[Report], each: bool = False) -> list[list[Finding]]:
+    """Findings that nothing expects, those with the same diagnosis together.
+
+    Those without a diagnosis, and all of them for ``each``, stand alone.
+    """
+    groups: dict[object, list[Finding]] = {}
+    for report in reports:
+        for finding in report.findings:
+            if finding.expected:
+                continue
+            d = finding.diagnosis
+            alone = each or d.rule == UNEXPLAINED
+            groups.setdefault(finding.op if alone else (d.rule, d.where), []).append(finding)
+    return list(groups.values())

@@ -1,0 +1,380 @@
+"""How matrix units add: one interpreter over exact integers and rationals for every accumulator model.
+
+A model is data (``units.py``, ``models.py``); this file says what the data mean.  There are five ways to add products:
+
+- :class:`Fused`: a few products and C are aligned at their largest exponent, cut to a number of fraction bits, summed
+  exactly and rounded once (NVIDIA tensor cores);
+- :class:`FusedLate`: the same for the products in groups, C joining afterwards through a window of its own (CDNA3);
+- :class:`GroupDot`: exact dot products of small groups, scaled, then aligned and cut like single products (FP4 units);
+- :class:`Chain`: IEEE fma, or multiply and add, one product after another;
+- :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA1 and CDNA2).
+
+:class:`Promote` and :class:`SplitK` compose them.  ``exact_sum`` is the sixth answer: no rounding at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from ..catalog import get_format
+from ..codec import pack, unpack
+from ..datum import ZERO, Datum, floor_log2, power_of_two
+from ..formats import Format
+from ..overflow import Overflow, To
+from ..projection import Projection, project
+from ..rounding import Rounding, rounds_away
+from .units import (
+    Chain,
+    Composed,
+    Evidence,
+    Fused,
+    FusedLate,
+    GroupDot,
+    Model,
+    Promote,
+    Scales,
+    SplitK,
+    Tree,
+)
+
+__all__ = [
+    "F32",
+    "NOTHING",
+    "TO_INFINITY",
+    "Addend",
+    "Chain",
+    "Composed",
+    "Evidence",
+    "Fused",
+    "FusedLate",
+    "GroupDot",
+    "Model",
+    "Promote",
+    "Scales",
+    "SplitK",
+    "Tree",
+    "Vectors",
+    "accumulate",
+    "addend",
+    "cut",
+    "exact_sum",
+    "factor",
+    "product",
+    "result_code",
+    "rounded",
+    "rounded_sum",
+    "scaled",
+    "special_sum",
+    "unpack_all",
+]
+
+F32 = get_format("f32")
+TO_INFINITY = Overflow(To.INF, To.INF)
+NOTHING = Datum.finite(ZERO)
+
+
+# -- exact pieces -----------------------------------------------------------------------------------------------------
+
+
+class Addend(NamedTuple):
+    """``units * 2**lsb``, and the exponent that alignment sees."""
+
+    units: int
+    lsb: int
+    exponent: int
+
+
+def addend(x: Datum, f: Format, zero_exponent: int | None = None) -> Addend:
+    """A finite datum of a format in integer units; its exponent is the format's exponent field, emin for subnormals."""
+    if x.is_zero and zero_exponent is not None:
+        return Addend(0, 0, zero_exponent)
+    e = f.emin if x.is_zero else max(floor_log2(x.magnitude), f.emin)
+    lsb = f.quantum_exponent(e)
+    shift = -lsb - (x.magnitude.denominator.bit_length() - 1)  # the denominator is a power of two
+    units = x.magnitude.numerator << shift if shift >= 0 else x.magnitude.numerator >> -shift
+    return Addend(-units if x.sign else units, lsb, e)
+
+
+def cut(x: Addend, lsb: int, rounding: Rounding) -> int:
+    """An addend in units of 2**lsb, rounded to an integer."""
+    if x.lsb >= lsb:
+        return x.units << (x.lsb - lsb)
+    shift = lsb - x.lsb
+    kept, rest = divmod(abs(x.units), 1 << shift)
+    if rest:
+        kept += rounds_away(rounding, Fraction(rest, 1 << shift), kept % 2 == 1, x.units < 0)
+    return -kept if x.units < 0 else kept
+
+
+def product(x: Datum, y: Datum) -> Datum:
+    """The exact product, IEEE's rules for signs, infinities and NaNs."""
+    sign = x.sign ^ y.sign
+    if x.is_nan or y.is_nan:
+        return Datum.nan()
+    if x.is_infinite or y.is_infinite:
+        return Datum.nan() if x.is_zero or y.is_zero else Datum.infinity(sign)
+    return Datum.finite(x.magnitude * y.magnitude).with_sign(sign)
+
+
+def special_sum(addends: Sequence[Datum]) -> Datum | None:
+    """NaN if an addend is NaN or infinities of both signs meet; an infinity if one is there; None if all are finite."""
+    signs = {x.sign for x in addends if x.is_infinite}
+    if len(signs) > 1 or any(x.is_nan for x in addends):
+        return Datum.nan()
+    return Datum.infinity(signs.pop()) if signs else None
+
+
+def rounded(x: Datum, f: Format, rounding: Rounding = Rounding.TIES_TO_EVEN) -> Datum:
+    return project(x, f, Projection(rounding, TO_INFINITY))[0]
+
+
+def rounded_sum(x: Datum, y: Datum, f: Format) -> Datum:
+    """x + y, rounded once to nearest [IEEE 754-2019 5.4.1, 6.3]."""
+    special = special_sum((x, y))
+    if special is not None:
+        return special
+    total = x.value + y.value
+    return rounded(Datum.finite(total, x.sign & y.sign if total == 0 else None), f)
+
+
+def exact_sum(addends: Sequence[Datum]) -> Datum:
+    """The exact sum.  A zero sum is +0, whatever the signs of its addends."""
+    special = special_sum(addends)
+    return special if special is not None else Datum.finite(sum((x.value for x in addends), ZERO))
+
+
+# -- the interpreter --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The operands of one dot product: data, their formats, and a pair of scales for every ``block`` elements."""
+
+    a: tuple[Datum, ...]
+    b: tuple[Datum, ...]
+    format_a: Format
+    format_b: Format
+    scales: tuple[tuple[Datum, Datum], ...] = ()
+    block: int = field(default=1 << 62)
+
+    def part(self, start: int, stop: int) -> Vectors:
+        """Elements start .. stop-1, padded with zeros; start must begin a block."""
+        pad = (NOTHING,) * (stop - max(start, min(stop, len(self.a))))
+        first = start // self.block
+        last = -(-stop // self.block)
+        return Vectors(
+            self.a[start:stop] + pad,
+            self.b[start:stop] + pad,
+            self.format_a,
+            self.format_b,
+            self.scales[first:last],
+            self.block,
+        )
+
+    def pick(self, places: Sequence[int]) -> Vectors:
+        """The elements at these places, which share one block."""
+        a, b = tuple(self.a[i] for i in places), tuple(self.b[i] for i in places)
+        return Vectors(a, b, self.format_a, self.format_b, self.scales, self.block)
+
+    @property
+    def products(self) -> tuple[Datum, ...]:
+        """The exact products, without scales."""
+        return tuple(map(product, self.a, self.b))
+
+    def scale(self, i: int) -> tuple[Datum, Datum]:
+        """The scales of element i: 1 where none are given, 0 in the padding beyond the last block."""
+        if not self.scales:
+            return (Datum.finite(1), Datum.finite(1))
+        block = i // self.block
+        return self.scales[block] if block < len(self.scales) else (NOTHING, NOTHING)
+
+
+def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
+    """D of a model for one dot product: a datum of the model's result format, or of the register it keeps.
+
+    ``c`` is a datum of the result format.  Scales enter where the model has them (product, group, chunk); those of the
+    epilogue are :func:`scaled`'s.
+    """
+    match model:
+        case Promote():
+            for start in range(0, len(v.a), model.every):
+                chunk = v.part(start, min(start + model.every, len(v.a)))
+                partial = accumulate(model.inner, Vectors(chunk.a, chunk.b, v.format_a, v.format_b))
+                if model.fused and chunk.scales:
+                    partial = product(partial, factor(chunk.scales[0]))
+                c = rounded_sum(partial, c, model.format)
+            return c
+        case SplitK():
+            run = -(-len(v.a) // (model.parts * model.k)) * model.k
+            total = NOTHING
+            for start in range(0, len(v.a), max(run, 1)):
+                partial = accumulate(model.inner, v.part(start, min(start + run, len(v.a))))
+                total = partial if start == 0 else rounded_sum(total, partial, model.format)
+            return rounded_sum(total, c, model.format)
+        case Chain():
+            for i in _order(model.order, len(v.a)):
+                p = product(v.a[i], v.b[i])
+                c = rounded_sum(p if model.fused else rounded(p, model.format), c, model.format)
+            return c
+        case Tree() if model.k == 1:
+            return rounded_sum(_tree(model, v.products), c, model.format) if v.a else c
+    if isinstance(model, Tree):
+        c = _flushed(model, c, sign=False)
+    step = {Fused: _fused, FusedLate: _fused_late, GroupDot: _group_dot, Tree: _small_tree}[type(model)]
+    for start in range(0, len(v.a), model.k):
+        c = step(model, v.part(start, start + model.k), c)  # type: ignore[operator]
+    return c
+
+
+def scaled(model: Model, v: Vectors, c: Datum | None, tensor_scale: Datum | None = None) -> Datum:
+    """D with the epilogue: fma(sum, scale, C) rounded to nearest, where scales are given that the unit does not take.
+
+    The scale is ``scale_a * scale_b`` rounded to binary32, times ``tensor_scale`` rounded to binary32.
+    """
+    s = None
+    if v.scales and model.scales is Scales.EPILOGUE:
+        s = factor(v.scales[0])
+        v = Vectors(v.a, v.b, v.format_a, v.format_b)
+    if tensor_scale is not None:
+        s = rounded(product(Datum.finite(1) if s is None else s, tensor_scale), F32)
+    if s is None:
+        return accumulate(model, v, NOTHING if c is None else c)
+    p = product(accumulate(model, v), s)
+    return rounded(p, model.format) if c is None else rounded_sum(p, c, model.format)
+
+
+def factor(scales: tuple[Datum, Datum]) -> Datum:
+    """The product of a pair of scales as a unit in binary32 computes it."""
+    return rounded(product(*scales), F32)
+
+
+def result_code(model: Model, d: Datum) -> int:
+    """The code of a model's answer in its result format."""
+    return model.nan if d.is_nan else pack(d, model.format)
+
+
+def _order(order: str, n: int) -> Sequence[int]:
+    if order == "down":
+        return range(n - 1, -1, -1)
+    stride = int(order.removeprefix("stride")) if order != "up" else 1
+    return [i for first in range(stride) for i in range(first, n, stride)]
+
+
+def _fused(model: Fused, v: Vectors, c: Datum) -> Datum:
+    """One instruction of a fused unit: its steps, then C where C comes last."""
+    d = NOTHING if model.c_last else c
+    for places in model.steps:
+        d = _fused_step(model, v.pick(places), d)
+    return rounded_sum(d, c, model.format) if model.c_last else d
+
+
+def _fused_step(model: Fused, v: Vectors, c: Datum) -> Datum:
+    scale_a, scale_b = v.scale(0)
+    if not all(x.is_finite for x in (*v.a, *v.b, c, scale_a, scale_b)):
+        special = special_sum([product(product(x, scale_a), product(y, scale_b)) for x, y in zip(v.a, v.b)] + [c])
+        if special is not None:
+            return special
+    shift = floor_log2(scale_a.magnitude) + floor_log2(scale_b.magnitude)
+    terms = []
+    for x, y in zip(v.a, v.b):
+        if model.zero_exponent is None and (x.is_zero or y.is_zero):
+            continue
+        p, q = addend(x, v.format_a, model.zero_exponent), addend(y, v.format_b, model.zero_exponent)
+        terms.append(Addend(p.units * q.units, p.lsb + q.lsb + shift, p.exponent + q.exponent + shift))
+    if not c.is_zero:
+        terms.append(addend(c, model.format))
+    exponents = [t.exponent for t in terms] + ([] if model.min_exponent is None else [model.min_exponent])
+    if not exponents:
+        return NOTHING
+    lsb = max(exponents) - model.fraction_bits
+    total = sum(cut(t, lsb, model.cut) for t in terms)
+    if total == 0:
+        return NOTHING
+    d = rounded(Datum.finite(total * power_of_two(lsb)), model.register, model.rounding)
+    return NOTHING if d.is_zero and not model.underflow_sign else d
+
+
+def _fused_late(model: FusedLate, v: Vectors, c: Datum) -> Datum:
+    products = v.products
+    if model.product_limit is not None:
+        limit = power_of_two(model.product_limit)
+        products = tuple(Datum.infinity(p.sign) if p.is_finite and p.magnitude >= limit else p for p in products)
+    special = special_sum([*products, c])
+    if special is not None:
+        return special
+    sums = []
+    for g in range(model.groups):
+        terms = []
+        for x, y in zip(v.a[g :: model.groups], v.b[g :: model.groups]):
+            p, q = addend(x, v.format_a, model.zero_exponent), addend(y, v.format_b, model.zero_exponent)
+            terms.append(Addend(p.units * q.units, p.lsb + q.lsb, p.exponent + q.exponent))
+        e = max(t.exponent for t in terms)
+        lsb = e - model.fraction_bits
+        sums.append(Addend(sum(cut(t, lsb, Rounding.TOWARD_ZERO) for t in terms), lsb, e))
+    e = max(s.exponent for s in sums)
+    lsb = e - model.fraction_bits
+    total = Addend(sum(cut(s, lsb, Rounding.TOWARD_NEGATIVE) for s in sums), lsb, e)
+    late = addend(c, model.format, model.zero_exponent)
+    top = max(e, late.exponent)
+    s = cut(total, top - model.sum_bits, Rounding.TOWARD_NEGATIVE) * power_of_two(top - model.sum_bits)
+    if model.window is None or late.exponent >= top - model.window:
+        grid = top - model.fraction_bits
+        s += cut(late, grid, Rounding.TOWARD_NEGATIVE) * power_of_two(grid)
+    return rounded(Datum.finite(s), model.format)
+
+
+def _group_dot(model: GroupDot, v: Vectors, c: Datum) -> Datum:
+    """Scales lose their sign; a zero scale shows the exponent -126 and still takes part in the alignment."""
+    pairs = [v.scale(i) for i in range(0, model.k, model.group)]
+    if c.is_nan or any(s.is_nan for pair in pairs for s in pair):
+        return Datum.nan()
+    if c.is_infinite:
+        return c
+    terms = [addend(c, model.format, -126)]
+    for i, (scale_a, scale_b) in zip(range(0, model.k, model.group), pairs):
+        dot = sum((p.value for p in v.products[i : i + model.group]), ZERO)
+        e = 0
+        for scale in (scale_a, scale_b):
+            e += _scale_exponent(scale.magnitude, model)
+            dot *= scale.magnitude
+        lsb = e - 64  # finer than any product of FP4 values and scale significands
+        units = dot / power_of_two(lsb)
+        terms.append(Addend(units.numerator // units.denominator, lsb, e))
+    lsb = max(model.min_exponent, *(t.exponent for t in terms)) - model.fraction_bits
+    total = sum(cut(t, lsb, Rounding.TOWARD_ZERO) for t in terms)
+    d = rounded(Datum.finite(total * power_of_two(lsb)), model.format, Rounding.TOWARD_ZERO)
+    return NOTHING if d.is_zero else d
+
+
+def _scale_exponent(scale: Fraction, model: GroupDot) -> int:
+    emin = min(get_format(name).emin for name in model.scale_formats)
+    return -126 if scale == 0 else max(floor_log2(scale), emin)
+
+
+def _tree(model: Tree, addends: Sequence[Datum]) -> Datum:
+    if len(addends) == 1:
+        return _flushed(model, rounded(addends[0], model.format))
+    half = 1 << ((len(addends) - 1).bit_length() - 1)
+    return _flushed(model, rounded_sum(_tree(model, addends[:half]), _tree(model, addends[half:]), model.format))
+
+
+def _flushed(model: Tree, x: Datum, f: Format | None = None, *, sign: bool = True) -> Datum:
+    f = f or model.format
+    if not model.flush or not x.is_finite or x.magnitude >= f.min_normal:
+        return x
+    return Datum.finite(ZERO, x.sign if sign else 0)
+
+
+def _small_tree(model: Tree, v: Vectors, c: Datum) -> Datum:
+    a = [_flushed(model, x, v.format_a, sign=False) for x in v.a]
+    b = [_flushed(model, x, v.format_b, sign=False) for x in v.b]
+    total = _tree(model, [product(x, y) for x, y in zip(a, b)])
+    return _flushed(model, rounded_sum(total, c, model.format))
+
+
+def unpack_all(codes: Sequence[int], f: Format) -> tuple[Datum, ...]:
+    """The data of codes."""
+    return tuple(unpack(code, f) for code in codes)

@@ -1,0 +1,176 @@
+"""What an accumulator model declares: five kinds of adding unit, and two ways to compose them.
+
+``accumulate.py`` says what the fields mean, ``models.py`` fills them in.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from ..catalog import get_format
+from ..formats import Format, NaNs
+from ..rounding import Rounding
+
+
+class Evidence(enum.StrEnum):
+    """How far a model is known to be what the hardware does."""
+
+    DEFINITION = "definition"  # the arithmetic is what the name says
+    MEASURED = "measured on hardware"  # equal to published hardware results, bit for bit
+    PUBLISHED = "equals a published model"  # whose authors claim hardware equality
+    REPORTED = "reported"  # described in an issue, a paper or a talk
+    ASSUMED = "assumed"  # a choice where nothing public decides
+
+
+class Scales(enum.StrEnum):
+    """Where block scales enter a unit."""
+
+    EPILOGUE = "epilogue"  # not in the unit: D = fma(sum, scale_a * scale_b, C), one scale for all of K
+    PRODUCT = "product"  # added to the exponent of every product before alignment
+    GROUP = "group"  # multiplied into every group's dot product
+    CHUNK = "chunk"  # multiplied into every promoted partial sum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What every accumulator model declares.
+
+    ``operands``: formats that the unit takes (empty: any).  ``result``: the format of C and D.  ``k``: products of one
+    instruction; K is padded with zeros to a multiple of it, and D of one instruction is C of the next.  ``nan``: the
+    code of a NaN result.  ``scales``, ``block``, ``scale_formats``: where scales enter, how many elements share one
+    (None: all of K), and the formats a scale may have (empty: any number).
+    """
+
+    name: str
+    operands: tuple[str, ...] = ()
+    result: str = "f32"
+    k: int = 1
+    nan: int = 0x7FC00000
+    scales: Scales = Scales.EPILOGUE
+    block: int | None = None
+    scale_formats: tuple[str, ...] = ()
+    source: str = ""
+    evidence: Evidence = Evidence.ASSUMED
+    note: str = ""
+
+    @property
+    def format(self) -> Format:
+        return get_format(self.result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fused(Model):
+    """Align, cut, sum, round.
+
+    ``products`` join in one step; ``lanes`` lists which places of an instruction each step takes, as residues modulo
+    their total number (empty: consecutive runs).  Every addend is cut at 2**(E - ``fraction_bits``), E the largest
+    exponent present, by rounding ``cut``; the exact sum is rounded to ``precision`` bits (0: the result format's) by
+    ``rounding``.  A product's exponent is the sum of its operands' exponent fields, not normalised.  C is the first
+    step's addend, or (``c_last``) is added to D of the instruction by one rounding to nearest.
+
+    Named choices where public evidence differs: ``zero_exponent``, the exponent that a zero operand shows (None: zero
+    products do not take part in E); ``min_exponent``, the lower bound of E; ``underflow_sign``, whether a negative sum
+    that rounds to zero gives -0.
+    """
+
+    products: int
+    fraction_bits: int
+    lanes: tuple[tuple[int, ...], ...] = ()
+    cut: Rounding = Rounding.TOWARD_ZERO
+    precision: int = 0
+    rounding: Rounding = Rounding.TOWARD_ZERO
+    c_last: bool = False
+    zero_exponent: int | None = None
+    min_exponent: int | None = -126
+    underflow_sign: bool = False
+
+    @property
+    def register(self) -> Format:
+        """The format of D: the result format, with fewer significand bits where the unit keeps fewer."""
+        f = self.format
+        if self.precision in (0, f.p):
+            return f
+        return Format(
+            f"e{f.w}m{self.precision - 1}", f.w + self.precision, self.precision, f.bias, True, True, NaNs.IEEE
+        )
+
+    @property
+    def steps(self) -> tuple[tuple[int, ...], ...]:
+        """The places 0 .. k-1 of an instruction that each step takes, in order."""
+        if not self.lanes:
+            return tuple(tuple(range(i, i + self.products)) for i in range(0, self.k, self.products))
+        modulus = sum(map(len, self.lanes))
+        return tuple(tuple(i for i in range(self.k) if i % modulus in step) for step in self.lanes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedLate(Model):
+    """Products in ``groups`` interleaved groups, each aligned and truncated; sums and C joined through floors.
+
+    The group sums are floored to the larger group's grid, their total S to 2**(M - ``sum_bits``), C to
+    2**(M - ``fraction_bits``), M the larger of their exponents; C more than ``window`` below M vanishes (None: never).
+    S + C is rounded to nearest.  ``product_limit``: products of at least 2**product_limit count as infinite.
+    """
+
+    products: int
+    groups: int = 1
+    fraction_bits: int = 24
+    sum_bits: int = 31
+    window: int | None = None
+    zero_exponent: int | None = -126
+    product_limit: int | None = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupDot(Model):
+    """Exact dot products of ``group`` elements, times both scales' significands, aligned by the scales' exponents."""
+
+    group: int = 16
+    fraction_bits: int = 35
+    min_exponent: int = -126
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain(Model):
+    """acc = c; acc = fma(a, b, acc), or acc + round(a * b), k upward; ``order`` down, or strideN: k = 0, N, 2N ..."""
+
+    fused: bool = True
+    order: str = "up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree(Model):
+    """Rounded products added pairwise, the split at the largest power of two below the count; then C is added.
+
+    ``k`` = 1 sums all of K in one tree; otherwise every instruction's k products make a tree that is added to C.
+    ``flush``: subnormal operands become +0 and subnormal sums a zero of their sign.
+    """
+
+    flush: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed(Model):
+    """A model around another."""
+
+    inner: Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promote(Composed):
+    """Every ``every`` products a partial sum that began at 0 is added to a register in the result format, to nearest.
+
+    The register begins at C.  ``fused``: acc = fma(partial, scale, acc), where the chunk's block scales enter; else
+    acc = acc + partial.
+    """
+
+    every: int
+    fused: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitK(Composed):
+    """K in ``parts`` runs of equal length (a multiple of the inner model's k), summed in order to nearest, then C."""
+
+    parts: int

@@ -1,0 +1,315 @@
+"""The law of arithmetic: operands exactly, the result exactly, one projection.
+
+Operands and result may each have their own format; nothing is rounded but the result [IEEE 754-2019 5.1, 5.4.1].  An
+operation is one row of :data:`LAWS`: how many operands it takes, and the exact datum and exceptions that finite and
+infinite operands give.  NaN operands are dealt with once, for every row.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..catalog import get_format
+from ..codec import pack
+from ..datum import HALF, ZERO, Datum, floor_log2, power_of_two
+from ..formats import Format
+from ..projection import Projection, SNaN, is_signalling, operand, project
+from ..rounding import OF_CONVERSIONS, RandomBits, Rounding, rounds_away
+from ..status import Status
+
+
+class Semantics(enum.StrEnum):
+    """Whose rules the special values follow."""
+
+    IEEE = "ieee"  # IEEE 754-2019: signed zeros, x/0 is an infinity and divideByZero
+    P3109 = "p3109"  # P3109 v4.0 draft: one zero, one NaN, x/0 is NaN for every x
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an exact result may depend on besides its operands."""
+
+    result: Format
+    rounding: Rounding
+    semantics: Semantics
+    random: RandomBits | None = None
+
+
+SCALE_LIMIT = 1 << 20  # beyond every exponent that a format has; a larger scale changes no answer
+
+Exact = tuple[Datum, Status]
+INVALID: Exact = (Datum.nan(), Status.INVALID)
+
+
+def _exactly(x: Datum) -> Exact:
+    return x, Status.NONE
+
+
+def total(terms: Sequence[Datum], rounding: Rounding) -> Exact:
+    """The exact sum.  A sum of zero has the sign that all terms share, else + (- under rtn)  [IEEE 754-2019 6.3]."""
+    infinite = {x.sign for x in terms if x.is_infinite}
+    if len(infinite) == 2:
+        return INVALID
+    if infinite:
+        return _exactly(Datum.infinity(infinite.pop()))
+    value = sum((x.value for x in terms), ZERO)
+    if value:
+        return _exactly(Datum.finite(value))
+    signs = {x.sign for x in terms}
+    return _exactly(Datum.finite(ZERO, signs.pop() if len(signs) == 1 else int(rounding is Rounding.TOWARD_NEGATIVE)))
+
+
+def product(a: Datum, b: Datum) -> Exact:
+    """The exact product; 0 times infinity is invalid  [IEEE 754-2019 7.2 b]."""
+    sign = a.sign ^ b.sign
+    if a.is_infinite or b.is_infinite:
+        return INVALID if a.is_zero or b.is_zero else _exactly(Datum.infinity(sign))
+    return _exactly(Datum.finite(a.magnitude * b.magnitude).with_sign(sign))
+
+
+def _negated(x: Datum) -> Datum:
+    return x.with_sign(1 - x.sign)
+
+
+def _fma(a: Datum, b: Datum, c: Datum, context: Context) -> Exact:
+    p, status = product(a, b)
+    return INVALID if status else total((p, c), context.rounding)
+
+
+def _divide(a: Datum, b: Datum, context: Context) -> Exact:
+    """[IEEE 754-2019 7.2 e, 7.3; P3109 Divide]"""
+    sign = a.sign ^ b.sign
+    if b.is_zero:
+        if a.is_zero or context.semantics is Semantics.P3109:
+            return INVALID
+        return Datum.infinity(sign), Status.NONE if a.is_infinite else Status.DIVIDE_BY_ZERO
+    if a.is_infinite:
+        return INVALID if b.is_infinite else _exactly(Datum.infinity(sign))
+    if b.is_infinite:
+        return _exactly(Datum.finite(ZERO, sign))
+    return _exactly(Datum.finite(a.magnitude / b.magnitude).with_sign(sign))
+
+
+def _sqrt(x: Datum, context: Context) -> Exact:
+    """The square root, or where it is irrational a number that every projection onto the result takes for it.
+
+    [IEEE 754-2019 5.4.1, 7.2 g]  The root is cut to ``k + 70`` bits and half a unit is added if anything was cut: no
+    threshold of a rounding, with up to 64 random bits, lies between that and the root.
+    """
+    if x.is_zero:
+        return _exactly(x)
+    if x.sign:
+        return INVALID
+    if x.is_infinite:
+        return _exactly(x)
+    scale = context.result.k + 70 - floor_log2(x.magnitude) // 2
+    scaled = x.magnitude * power_of_two(2 * scale)
+    root = math.isqrt(int(scaled))
+    return _exactly(Datum.finite((root + (HALF if root * root != scaled else 0)) * power_of_two(-scale)))
+
+
+def _remainder(x: Datum, y: Datum, context: Context) -> Exact:
+    """x - n y with n the integer nearest x/y, the even one of two; a zero has x's sign  [IEEE 754-2019 5.3.1]."""
+    if x.is_infinite or y.is_zero:
+        return INVALID
+    if y.is_infinite:
+        return _exactly(x)
+    rest = x.value - round(x.value / y.value) * y.value  # round(): to nearest, ties to even
+    return _exactly(Datum.finite(rest) if rest else Datum.finite(ZERO, x.sign))
+
+
+def _round_to_integral(x: Datum, context: Context) -> Exact:
+    """The integral value next to x in the direction of the mode; a zero has x's sign  [IEEE 754-2019 5.3.1, 5.9]."""
+    if not x.is_finite:
+        return _exactly(x)
+    kept = int(x.magnitude)
+    eta = x.magnitude - kept
+    away = rounds_away(context.rounding, eta, kept % 2 == 1, bool(x.sign), context.random)
+    return Datum.finite(Fraction(kept + away)).with_sign(x.sign), Status.INEXACT if eta else Status.NONE
+
+
+def _round_to_integral_quietly(x: Datum, context: Context) -> Exact:
+    return _round_to_integral(x, context)[0], Status.NONE
+
+
+def _log_b(x: Datum, context: Context) -> Exact:
+    """The exponent of x's leading bit, subnormals as if normalised  [IEEE 754-2019 5.3.3]."""
+    if x.is_infinite:
+        return _exactly(Datum.infinity())
+    if x.is_zero:
+        return Datum.infinity(1), Status.DIVIDE_BY_ZERO
+    return _exactly(Datum.finite(floor_log2(x.magnitude)))
+
+
+def _scale_b(x: Datum, n: Datum, context: Context) -> Exact:
+    """x times 2**n for an integer n  [IEEE 754-2019 5.3.3]."""
+    if not x.is_finite:
+        return _exactly(x)
+    bounded = max(-SCALE_LIMIT, min(int(n.value), SCALE_LIMIT))
+    return _exactly(Datum.finite(x.magnitude * power_of_two(bounded)).with_sign(x.sign))
+
+
+def order(x: Datum, by_magnitude: bool = False) -> tuple[Fraction, Fraction]:
+    """A key that sorts data that are not NaN: -Inf < -0 < +0 < +Inf  [IEEE 754-2019 9.6: -0 compares less than +0]."""
+    rank = Fraction(1) if x.is_infinite else ZERO
+    if by_magnitude:
+        return rank, x.magnitude
+    return (-rank, -x.magnitude) if x.sign else (rank, x.magnitude)
+
+
+def _least(x: Datum, y: Datum) -> Datum:
+    if x.is_zero and y.is_zero:
+        return x if x.sign >= y.sign else y
+    return x if order(x) <= order(y) else y
+
+
+def _greatest(x: Datum, y: Datum) -> Datum:
+    return _negated(_least(_negated(x), _negated(y)))
+
+
+def _extreme(choose: Callable[[Datum, Datum], Datum], sense: int) -> Callable[[Datum, Datum, Context], Exact]:
+    def law(x: Datum, y: Datum, context: Context) -> Exact:
+        if sense and order(x, True) != order(y, True):
+            return _exactly(x if (order(x, True) < order(y, True)) == (sense < 0) else y)
+        return _exactly(choose(x, y))
+
+    return law
+
+
+@dataclass(frozen=True)
+class Law:
+    """An operation: its arity, its exact result, and whether a number wins over a NaN (the Number forms)."""
+
+    arity: int
+    exact: Callable[..., Exact]
+    prefers_numbers: bool = False
+    selects: bool = False  # gives back an operand, and so makes no value that its formats lack
+
+
+_min, _max = _extreme(_least, 0), _extreme(_greatest, 0)
+_min_magnitude, _max_magnitude = _extreme(_least, -1), _extreme(_greatest, 1)
+
+LAWS: dict[str, Law] = {
+    "add": Law(2, lambda a, b, context: total((a, b), context.rounding)),
+    "subtract": Law(2, lambda a, b, context: total((a, _negated(b)), context.rounding)),
+    "multiply": Law(2, lambda a, b, context: product(a, b)),
+    "divide": Law(2, _divide),
+    "remainder": Law(2, _remainder),
+    "sqrt": Law(1, _sqrt),
+    "fma": Law(3, _fma),  # a b + c
+    "faa": Law(3, lambda a, b, c, context: total((a, b, c), context.rounding)),  # a + b + c  [P3109 FAA]
+    "round_to_integral": Law(1, _round_to_integral_quietly),
+    "round_to_integral_exact": Law(1, _round_to_integral),
+    "scale_b": Law(2, _scale_b),
+    "log_b": Law(1, _log_b),
+    "minimum": Law(2, _min, selects=True),
+    "maximum": Law(2, _max, selects=True),
+    "minimum_number": Law(2, _min, True, True),
+    "maximum_number": Law(2, _max, True, True),
+    "minimum_magnitude": Law(2, _min_magnitude, selects=True),
+    "maximum_magnitude": Law(2, _max_magnitude, selects=True),
+    "minimum_magnitude_number": Law(2, _min_magnitude, True, True),
+    "maximum_magnitude_number": Law(2, _max_magnitude, True, True),
+}
+
+
+def require_defined(op: str, result: Format) -> Law:
+    """The law of an operation.
+
+    Raises ValueError for an unknown name, and for a result format in which the operation has no defined result.
+    """
+    law = LAWS.get(op)
+    if law is None:
+        raise ValueError(f"unknown operation {op!r}; choose from {', '.join(LAWS)}")
+    if not result.zero and not law.selects:
+        raise ValueError(
+            f"{op} is undefined in {result.name}: it is a format of scales without a zero, and no standard defines "
+            "arithmetic in it [OCP MX 1.0 5.4]; name another result format"
+        )
+    if op == "sqrt" and not result.signed and not result.has_nan:
+        raise ValueError(
+            f"sqrt is undefined in {result.name}: an invalid operation delivers a NaN [IEEE 754-2019 7.2], and this "
+            "unsigned format has none; name another result format"
+        )
+    return law
+
+
+def compute(
+    op: str,
+    operands: Sequence[Datum],
+    result: Format,
+    rho: Projection,
+    semantics: Semantics = Semantics.IEEE,
+    random: RandomBits | None = None,
+) -> tuple[Datum, Status]:
+    """The datum of ``result`` that an operation on data delivers, and the exceptions raised.  This is the definition.
+
+    A NaN operand gives a NaN: the first in order, where the projection's ``nan`` asks about sign or payload; a
+    signalling one raises invalid [IEEE 754-2019 6.2].  fma raises invalid for 0 times infinity plus a NaN too, which
+    the standard leaves open [7.2 c] and RISC-V and Arm do.
+
+    Raises ValueError for unknown operations, wrong arities and results that are undefined.
+    """
+    law = require_defined(op, result)
+    if rho.rounding in OF_CONVERSIONS:
+        raise ValueError(f"rounding {rho.rounding.value!r} adds to the bits of a source: it belongs to conversions")
+    if len(operands) != law.arity:
+        raise ValueError(f"{op} takes {law.arity} operand(s), not {len(operands)}")
+    if semantics is Semantics.P3109:  # external formats: -0 is 0, every NaN is the NaN
+        operands = [Datum.nan() if x.is_nan else x.with_sign(0) if x.is_zero else x for x in operands]
+    context = Context(result, rho.rounding, semantics, random)
+    signals = rho.snan is SNaN.IEEE and any(is_signalling(x) for x in operands)
+    nans = [x for x in operands if x.is_nan]
+    status = Status.NONE
+    if not nans:
+        exact, status = law.exact(*operands, context)
+    elif law.prefers_numbers and len(nans) < len(operands):
+        exact = next(x for x in operands if not x.is_nan)
+    else:
+        exact = nans[0]
+        if op == "fma" and not (operands[0].is_nan or operands[1].is_nan):
+            status = product(operands[0], operands[1])[1]
+    if semantics is Semantics.P3109 and exact.is_zero:
+        exact = exact.with_sign(0)
+    datum, raised = project(exact, result, rho, random)
+    if signals:
+        raised |= Status.INVALID
+    if semantics is Semantics.P3109 and datum.is_zero:
+        datum = datum.with_sign(0)
+    return datum, raised | status
+
+
+def compute_codes(
+    op: str,
+    codes: Sequence[int],
+    formats: Sequence[Format | str],
+    result: Format | str,
+    rho: Projection,
+    semantics: Semantics | str = Semantics.IEEE,
+    random: RandomBits | None = None,
+) -> tuple[int, Status]:
+    """:func:`compute` on codes; the second operand of ``scale_b`` is an integer, not a code.
+
+    >>> from fp8ref.spec import get_format, get_projection
+    >>> f = get_format("e4m3fn")
+    >>> compute_codes("add", [0x38, 0x38], [f, f], f, get_projection(f))
+    (64, <Status.NONE: 0>)
+    """
+    to = get_format(result)
+    data = [operand(code, get_format(f), rho) for code, f in zip(codes, formats)]
+    if op == "scale_b":
+        data = [data[0], Datum.finite(codes[1])]
+    datum, status = compute(op, data, to, rho, get_semantics(semantics), random)
+    return pack(datum, to), status
+
+
+def get_semantics(name: Semantics | str) -> Semantics:
+    """Raises ValueError with the choices for an unknown name."""
+    try:
+        return Semantics(name)
+    except ValueError:
+        raise ValueError(f"unknown semantics {name!r}; choose from {', '.join(Semantics)}") from None

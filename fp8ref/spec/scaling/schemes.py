@@ -1,0 +1,296 @@
+"""Scale factors: the recipes that turn the largest magnitude of a block into a scale, and elements into codes.
+
+Everything happens in binary32, one rounding for every operation, as the sources compute; results are exact statements
+about bits.  The sources: OCP MX 1.0 6.3; torchao ``mx_formats``; TransformerEngine ``recipe`` and ``core_nvfp4``.
+
+What a recipe does at the edges is part of it:
+
+=================  =====================  ==================  ======================  ==============================
+rule               largest magnitude 0    infinite            NaN                     subnormal
+=================  =====================  ==================  ======================  ==============================
+floor, ceil, even  scale 2**-127          NaN scale           NaN scale               2**-127, the smallest scale
+rceil              scale 2**-127          NaN scale           NaN scale               rounded up like every other
+te (MX)            scale 2**-127          scale 2**127        NaN scale               rounded up like every other
+te (FP8)           scale 1                scale 1             scale 1                 largest finite multiplier
+torchao (FP8)      max / 1e-12            multiplier 0        NaN                     max / 1e-12
+te (NVFP4)         scale 0                scale 448           NaN scale (a choice)    like every other
+torchao (NVFP4)    NaN where the tensor's is 0, else 2**-6    NaN scale               like every other, at least 2**-6
+=================  =====================  ==================  ======================  ==============================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from ..catalog import get_format
+from ..datum import ZERO, Datum, floor_log2, power_of_two
+from ..formats import Format
+from ..matrix.accumulate import F32, product, rounded
+from ..projection import encode
+
+ONE = Datum.finite(1)
+FLT_MAX = Datum.finite(F32.max)
+NVFP4_MAX = Datum.finite(448 * 6)
+TORCHAO_EPS = Fraction(1, 64)
+E8M0_NAN = 255
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Which elements share a scale, in which formats.
+
+    ``block``: elements along the axis that share a scale (0: all of them); ``across``: as many rows share it too (0:
+    the whole tensor).  ``scale``: the format of the stored scale; f32 scales are decode multipliers.  ``recipe``: the
+    arithmetic, ``mx``, ``nvfp4`` or ``fp8``.
+    """
+
+    name: str
+    element: Format
+    block: int
+    scale: Format
+    rules: tuple[str, ...]
+    recipe: str
+    across: int = 1
+
+    @property
+    def tensor(self) -> bool:
+        """Does the largest magnitude of the whole tensor enter?"""
+        return self.recipe == "nvfp4"
+
+
+E8M0_RULES = ("floor", "ceil", "even", "rceil", "te")
+FP8_RULES = ("te", "te-pow2", "torchao")
+_MX = {
+    "mxfp8_e4m3": "e4m3fn",
+    "mxfp8_e5m2": "e5m2",
+    "mxfp6_e3m2": "e3m2fn",
+    "mxfp6_e2m3": "e2m3fn",
+    "mxfp4": "e2m1fn",
+    "mxint8": "mxint8",
+}
+_FP8 = re.compile(r"(tensor|row|block(\d+)(?:x(\d+))?)_(\w+)")
+
+
+SOURCES = {  # where a rule of a recipe is written
+    "mx": {
+        "floor": "OCP MX 1.0 6.3: the scale is 2^(floor(log2 amax) - emax)",
+        "ceil": "torchao mx_formats, ScaleCalculationMode.CEIL",
+        "even": "torchao mx_formats, ScaleCalculationMode.EVEN",
+        "rceil": "torchao mx_formats, ScaleCalculationMode.RCEIL",
+        "te": "TransformerEngine: float_to_e8m0(amax * (1/max)), rounded up, saturating",
+    },
+    "nvfp4": {"te": "TransformerEngine core_nvfp4", "torchao": "torchao nvfp4_tensor"},
+    "fp8": {
+        "te": "TransformerEngine compute_scale_from_amax",
+        "te-pow2": "TransformerEngine compute_scale_from_amax, the scale's significand dropped",
+        "torchao": "torchao float8 amax_to_scale",
+    },
+}
+
+
+@lru_cache(maxsize=256)
+def get_scheme(name: str) -> Scheme:
+    """The scheme of a name.
+
+    ``mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4 mxint8 nvfp4``, or ``tensor_F``, ``row_F``, ``block128_F``,
+    ``block128x128_F`` with a format F of at most 8 bits, for scales in binary32.
+
+    Raises ValueError, with the choices, for any other.
+    """
+    if name in _MX:
+        return Scheme(name, get_format(_MX[name]), 32, get_format("e8m0fnu"), E8M0_RULES, "mx")
+    if name == "nvfp4":
+        return Scheme(name, get_format("e2m1fn"), 16, get_format("e4m3fn"), ("te", "torchao"), "nvfp4")
+    match = _FP8.fullmatch(name) if isinstance(name, str) else None
+    if match is None:
+        raise ValueError(
+            f"unknown scheme {name!r:.80}; choose from {', '.join(_MX)}, nvfp4, tensor_F, row_F, block<n>_F, "
+            "block<n>x<n>_F with a format F"
+        )
+    element = get_format(match[4])
+    if element.k > 8 or not element.signed or element.fixed_point:
+        raise ValueError(f"scheme {name!r}: elements are signed floating-point formats of at most 8 bits")
+    if match[3] is not None and match[2] != match[3]:
+        raise ValueError(f"scheme {name!r}: blocks are rows (block128) or squares (block128x128)")
+    block = int(match[2] or 0)
+    if match[2] is not None and block < 1:
+        raise ValueError(f"scheme {name!r}: a block has at least one element")
+    across = 0 if match[1] == "tensor" else block if match[3] else 1
+    return Scheme(name, element, block, F32, FP8_RULES, "fp8", across)
+
+
+def get_rule(scheme: Scheme, rule: str | None) -> str:
+    """The rule, or the scheme's default.  Raises ValueError, with the choices, for one that the scheme lacks."""
+    rule = scheme.rules[0] if rule is None else rule
+    if rule not in scheme.rules:
+        raise ValueError(f"{scheme.name} has the rules {', '.join(scheme.rules)}, not {rule!r}")
+    return rule
+
+
+# -- binary32 arithmetic ----------------------------------------------------------------------------------------------
+
+
+def times(x: Datum, y: Datum) -> Datum:
+    return rounded(product(x, y), F32)
+
+
+def over(x: Datum, y: Datum) -> Datum:
+    """x / y in binary32."""
+    if x.is_nan or y.is_nan or (x.is_zero and y.is_zero) or (x.is_infinite and y.is_infinite):
+        return Datum.nan()
+    sign = x.sign ^ y.sign
+    if x.is_infinite or y.is_zero:
+        return Datum.infinity(sign)
+    if y.is_infinite or x.is_zero:
+        return Datum.finite(ZERO, sign)
+    return rounded(Datum.finite(x.magnitude / y.magnitude).with_sign(sign), F32)
+
+
+def at_most(x: Datum, y: Datum) -> Datum:
+    """The lesser of x and a positive finite y; NaN stays."""
+    return y if (x.is_infinite and not x.sign) or (x.is_finite and x.value > y.value) else x
+
+
+def largest(x: Sequence[Datum]) -> Datum:
+    """The largest magnitude; NaN if any is."""
+    if any(v.is_nan for v in x):
+        return Datum.nan()
+    if any(v.is_infinite for v in x):
+        return Datum.infinity()
+    return Datum.finite(max((v.magnitude for v in x), default=ZERO))
+
+
+# -- MX ---------------------------------------------------------------------------------------------------------------
+
+
+def e8m0_scale(amax: Datum, element: Format, rule: str) -> int:
+    """The E8M0 code of a block's scale from its largest magnitude, a binary32 datum.
+
+    floor: 2**(floor(log2 amax) - emax) [OCP MX 1.0 6.3].  ceil: the exponent rounded up.  even: floor, of amax plus
+    half an ulp of the element's precision.  rceil, te: amax times binary32's 1/max, rounded up to a power of two.
+    """
+    if amax.is_nan or (amax.is_infinite and rule != "te"):
+        return E8M0_NAN
+    if amax.is_zero:
+        return 0
+    if rule in ("rceil", "te"):
+        ratio = times(amax, over(ONE, Datum.finite(element.max)))
+        if ratio.is_infinite:
+            return 254
+        return 0 if ratio.is_zero else min(max(_ceil_log2(ratio.magnitude) + 127, 0), 254)
+    if rule == "ceil":
+        e = _ceil_log2(amax.magnitude)
+    else:
+        e = floor_log2(amax.magnitude)
+        if rule == "even":
+            e = floor_log2(amax.magnitude + power_of_two(max(e, F32.emin) - element.t - 1))
+            if e == 128:
+                return E8M0_NAN
+    return min(max(e - element.emax, -127), 128) + 127
+
+
+def _ceil_log2(x: Fraction) -> int:
+    e = floor_log2(x)
+    return e + (x != power_of_two(e))
+
+
+def mx_block(x: Sequence[Datum], scheme: Scheme, rule: str) -> tuple[int, list[int]]:
+    """The scale code and the element codes of one block: x over the scale, to nearest, saturating.
+
+    Under a NaN scale every element is the code of NaN (+max where there is none).  MXINT8 leaves -2 unused.
+    """
+    code = e8m0_scale(largest(x), scheme.element, rule)
+    if code == E8M0_NAN:
+        return code, [encode(Datum.nan(), scheme.element)[0]] * len(x)
+    up = Datum.finite(power_of_two(127 - code))
+    codes = [encode(product(v, up), scheme.element)[0] for v in x]
+    if scheme.element.fixed_point:
+        codes = [c + 1 if c == scheme.element.sign_bit else c for c in codes]
+    return code, codes
+
+
+# -- NVFP4 ------------------------------------------------------------------------------------------------------------
+
+
+def nvfp4_tensor_scale(amax: Datum, rule: str) -> Datum:
+    """The tensor's decode multiplier, from its largest magnitude.
+
+    te: 1 / S with S = min(448 * 6 / amax, FLT_MAX), 1 where amax or S is 0.  torchao: amax / (448 * 6).
+    """
+    return over(amax, NVFP4_MAX) if rule == "torchao" else over(ONE, _nvfp4_encode_scale(amax))
+
+
+def _nvfp4_encode_scale(amax: Datum) -> Datum:
+    s = at_most(over(NVFP4_MAX, amax), FLT_MAX)
+    return ONE if s.is_zero or amax.is_zero else s
+
+
+def nvfp4_block(x: Sequence[Datum], tensor_amax: Datum, rule: str) -> tuple[int, list[int]]:
+    """The E4M3 code of a block's scale and the E2M1 codes of its elements."""
+    e4m3, e2m1 = get_format("e4m3fn"), get_format("e2m1fn")
+    amax = largest(x)
+    if rule == "te":
+        s = _nvfp4_encode_scale(tensor_amax)
+        wish = times(amax, times(s, over(ONE, Datum.finite(6))))
+    else:
+        tensor = nvfp4_tensor_scale(tensor_amax, rule)
+        wish = over(over(amax, Datum.finite(6)), tensor)
+        if wish.is_finite:
+            wish = Datum.finite(max(wish.magnitude, TORCHAO_EPS))
+    code = encode(wish, e4m3)[0]
+    scale = Datum.nan() if wish.is_nan else Datum.finite(e4m3.magnitude(code))
+    if rule == "te":
+        up = at_most(over(ONE, times(scale, over(ONE, s))), FLT_MAX)
+    else:
+        up = over(over(ONE, tensor), scale)
+    return code, [encode(times(v, up), e2m1)[0] for v in x]
+
+
+# -- FP8 with binary32 scales -----------------------------------------------------------------------------------------
+
+
+def fp8_multiplier(amax: Datum, element: Format, rule: str) -> Datum:
+    """What elements are multiplied by before they are rounded; its reciprocal in binary32 is stored.
+
+    te: max / amax; 1 where amax is 0, infinite or NaN; FLT_MAX where it overflows; te-pow2 then drops the significand.
+    torchao: binary64's max / max(amax, 1e-12), rounded to binary32.
+    """
+    if rule == "torchao":
+        if amax.is_nan:
+            return amax
+        least = Fraction(1e-12)
+        if amax.is_infinite:
+            return Datum.finite(ZERO)
+        f64 = get_format("f64")
+        return rounded(rounded(Datum.finite(element.max / max(amax.magnitude, least)), f64), F32)
+    if not amax.is_finite or amax.is_zero:
+        return ONE
+    scale = at_most(over(Datum.finite(element.max), amax), FLT_MAX)
+    if rule == "te-pow2" and not scale.is_zero:
+        e = floor_log2(scale.magnitude)
+        return Datum.finite(power_of_two(e) if e >= F32.emin else ZERO)
+    return scale
+
+
+def fp8_block(x: Sequence[Datum], element: Format, rule: str, amax: Datum | None = None) -> tuple[Datum, list[int]]:
+    """The decode multiplier and the element codes of everything that shares one scale."""
+    up = fp8_multiplier(largest(x) if amax is None else amax, element, rule)
+    return over(ONE, up), [encode(times(v, up), element)[0] for v in x]
+
+
+def delayed_scale(
+    history: Sequence[Datum], previous: Datum, element: Format, margin: int = 0, *, most_recent: bool = False
+) -> Datum:
+    """TransformerEngine's delayed scaling: the multiplier from the amax history, newest first.
+
+    (max * 2**-margin) / amax with amax the largest of the history (or the newest); the previous scale where amax is not
+    finite or not above 0; FLT_MAX where the quotient overflows.
+    """
+    amax = (history[0] if most_recent else largest(history)) if history else Datum.finite(ZERO)
+    if not amax.is_finite or amax.is_zero:
+        return previous
+    return at_most(over(times(Datum.finite(element.max), Datum.finite(power_of_two(-margin))), amax), FLT_MAX)

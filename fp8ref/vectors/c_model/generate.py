@@ -1,0 +1,169 @@
+"""A golden model in C99 for chosen formats, generated: header, source, and a SystemVerilog package of DPI-C imports.
+
+The arithmetic is the handwritten ``c_model.c`` beside this module, in integers, for any format by its parameters; what
+is generated are the parameters, the tables of values, and one function for each conversion and operation, in the shape
+that DPI-C takes: ``int fp8ref_f32_to_e4m3fn(uint32_t a, int rm, int ovf, int tininess, uint8_t *out)`` returns the
+status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from ... import __version__
+from ...arrays.conversion import decode
+from ...cases.families import FAMILIES
+from ...spec.catalog import get_format
+from ...spec.formats import Format, NaNs
+from ...spec.operations.arithmetic import require_defined
+
+NAME = "fp8ref_model"
+WIDE = ("f16", "bf16", "f32", "f64")
+OPERATIONS = ("add", "sub", "mul", "div", "sqrt", "fma")
+MODES = ("rm", "ovf", "tininess")
+TABLE_BITS = 8  # formats up to this width get a table of values
+PRECISION = 24  # operands of arithmetic; a product of two then leaves room for rounding in 64 bits
+
+_NANS = {NaNs.NONE: "NONE", NaNs.IEEE: "IEEE", NaNs.ALL_ONES: "ALL_ONES", NaNs.NEGATIVE_ZERO: "NEGATIVE_ZERO"}
+_SV_TYPES = {8: "byte", 16: "shortint", 32: "int", 64: "longint"}
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A function of the model: its operands and result, and the C statement that answers."""
+
+    name: str
+    operands: tuple[Format, ...]
+    result: Format
+    answer: str
+
+    def c(self, end: str) -> str:
+        operands = [f"uint{_carrier(f)}_t {x}" for f, x in zip(self.operands, "abc")]
+        arguments = [*operands, *(f"int {mode}" for mode in MODES), f"uint{_carrier(self.result)}_t *out"]
+        return f"int {NAME_PREFIX}{self.name}({', '.join(arguments)}){end}"
+
+    def body(self) -> str:
+        return (
+            f"{self.c(' {')}\n    uint64_t z = 0;\n    int flags = {self.answer};\n"
+            f"    if (flags >= 0)\n        *out = (uint{_carrier(self.result)}_t)z;\n    return flags;\n}}"
+        )
+
+    def sv(self) -> str:
+        operands = [f"input {_SV_TYPES[_carrier(f)]} unsigned {x}" for f, x in zip(self.operands, "abc")]
+        modes = [f"input int {mode}" for mode in MODES]
+        out = f"output {_SV_TYPES[_carrier(self.result)]} unsigned out"
+        return f'  import "DPI-C" function int {NAME_PREFIX}{self.name}({", ".join([*operands, *modes, out])});'
+
+
+NAME_PREFIX = "fp8ref_"
+
+
+def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
+    """The files of the model of some formats, by name: ``fp8ref_model.h``, ``.c`` and ``fp8ref_model_pkg.sv``.
+
+    The formats, of at most 32 bits, are converted from and to f16, bf16, f32, f64 and one another, and calculated with.
+
+    Raises ValueError for no format, for unknown ones, and for wider ones.
+    """
+    chosen = tuple(dict.fromkeys(get_format(f) for f in formats))
+    if not chosen:
+        raise ValueError("the C model needs a format; name some, like e4m3fn e5m2")
+    for f in chosen:
+        if f.p > PRECISION or f.k > 32:
+            raise ValueError(f"the C model calculates in formats of at most 32 bits; {f.name} has {f.k}")
+    known = tuple(dict.fromkeys([*chosen, *map(get_format, WIDE)]))
+    functions = [*_conversions(chosen, known), *_arithmetic(chosen)]
+    tables = {f: _values(f) for f in chosen if f.k <= TABLE_BITS}
+    names = {"FORMATS": ", ".join(f.name for f in chosen), "VERSION": __version__}
+    declarations = [
+        *(f"extern const fp8ref_format {_parameters(f)};" for f in known),
+        "",
+        "/* The value of every code, as a bit pattern of binary32. */",
+        *(f"extern const uint32_t {_table(f)};" for f in tables),
+        "",
+        *(function.c(";") for function in functions),
+    ]
+    definitions = [
+        *(f"const fp8ref_format {_parameters(f)} = {_initialiser(f)};" for f in known),
+        *(f"\nconst uint32_t {_table(f)} = {{\n{_rows(values)}\n}};" for f, values in tables.items()),
+        *("\n" + function.body() for function in functions),
+    ]
+    return {
+        f"{NAME}.h": _filled("c_model.h", {**names, "DECLARATIONS": "\n".join(declarations)}),
+        f"{NAME}.c": _filled("c_model.c", {**names, "DEFINITIONS": "\n".join(definitions)}),
+        f"{NAME}_pkg.sv": _package(functions, names),
+    }
+
+
+def _filled(template: str, texts: dict[str, str]) -> str:
+    text = files(__package__).joinpath(template).read_text(encoding="utf-8")
+    for name, value in texts.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def _conversions(chosen: Sequence[Format], known: Sequence[Format]) -> Iterator[_Function]:
+    for source in known:
+        for result in known:
+            if source != result and (source in chosen or result in chosen):
+                answer = f"one(&{_parameters(source)}, a, &{_parameters(result)}, rm, ovf, tininess, &z)"
+                yield _Function(f"{source.name}_to_{result.name}", (source,), result, answer)
+
+
+def _arithmetic(chosen: Sequence[Format]) -> Iterator[_Function]:
+    for f in chosen:
+        for name in OPERATIONS:
+            family = FAMILIES[name]
+            try:
+                require_defined(family.law, f)
+            except ValueError:
+                continue
+            operands = ", ".join(["a", "b", "c"][: family.arity] + ["0"] * (3 - family.arity))
+            answer = f"many(FP8REF_{name.upper()}, &{_parameters(f)}, {operands}, rm, ovf, tininess, &z)"
+            yield _Function(f"{f.name}_{family.testfloat}", (f,) * family.arity, f, answer)
+
+
+def _carrier(f: Format) -> int:
+    """The width of the C integer in which a code travels."""
+    return next(bits for bits in _SV_TYPES if f.k <= bits)
+
+
+def _parameters(f: Format) -> str:
+    return f"{NAME_PREFIX}format_{f.name}"
+
+
+def _table(f: Format) -> str:
+    return f"{NAME_PREFIX}{f.name}_f32[{1 << f.k}]"
+
+
+def _initialiser(f: Format) -> str:
+    nans = f"FP8REF_NANS_{_NANS[f.nans] if f.has_nan else 'NONE'}"
+    numbers = (f.k, f.t, f.emin, f.emax, int(f.signed), int(f.infinities), nans, int(f.zero), int(f.fixed_point))
+    codes = (f.max_code, f.infinity_code if f.infinities else 0, f.nan_canonical or 0)
+    return f'{{"{f.name}", {", ".join(map(str, numbers))}, {", ".join(f"UINT64_C({code:#x})" for code in codes)}}}'
+
+
+def _values(f: Format) -> Sequence[int]:
+    """Every value as a code of f32.  Raises ValueError where f32 does not hold them."""
+    return [int(code) for code in decode(np.arange(1 << f.k, dtype=np.uint8), f).view(np.uint32)]
+
+
+def _rows(values: Sequence[int]) -> str:
+    rows = (values[i : i + 8] for i in range(0, len(values), 8))
+    return ",\n".join("    " + ", ".join(f"0x{value:08X}" for value in row) for row in rows)
+
+
+def _package(functions: Sequence[_Function], names: dict[str, str]) -> str:
+    head = f"""\
+// DPI-C imports of the golden model in {NAME}.c: {names["FORMATS"]}.
+// Generated by fp8ref {names["VERSION"]}.  The functions return the status: NX 1, UF 2, OF 4, DZ 8, NV 16.
+package {NAME}_pkg;
+  localparam int RNE = 0, RTZ = 1, RTN = 2, RTP = 3, RNA = 4, RTO = 5;  // rm, as the frm field of RISC-V
+  localparam int SAT = 0, SATPROP = 16, NONSAT = 17;                    // ovf
+  localparam int AFTER = 0, BEFORE = 1, DELIVERED = 2;                  // tininess
+"""
+    return head + "\n" + "\n".join(function.sv() for function in functions) + "\nendpackage\n"

@@ -1,0 +1,1 @@
+"""Which cases are worth asking: coverpoints, bins, and samplers that reach them."""

@@ -1,0 +1,276 @@
+"""Coverpoints of dot products: how far the products spread against the accumulator's window, what cancels, what is
+lost, which orders of summation can be told apart, and where the special values stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cases.operation import Operation
+from ...cases.products.questions import addend_type, block_of, length, model_of, operand_types, scale_type
+from ...fast.decode import decode_codes
+from ...fast.kernel import Fields, floor_log2_u64, unpack_fields
+from ...spec.catalog import get_format
+from ..section import NONE
+from .classes import CLASSES, classes, sizes, why_empty
+from .exact_sums import Sum, exact_sums
+from .points import Point, View, point
+
+LOWEST = -(1 << 40)
+Exponents = NDArray[np.int64]
+
+
+class DotView(View):
+    """Dot products with their answers, taken apart as far as somebody asks."""
+
+    @cached_property
+    def parts(self) -> list[Fields]:
+        types = operand_types(self.op)
+        return [unpack_fields(codes, get_format(name)) for codes, name in zip(self.operands, types)]
+
+    @cached_property
+    def terms(self) -> Exponents:
+        """Exponents (n, K) of the products, LOWEST where there is no number other than 0."""
+        x, y = self.parts[:2]
+        there = np.logical_and.reduce([~w.nan & ~w.infinite & (w.sig != 0) for w in (x, y)])
+        found = np.where(there, floor_log2_u64(x.sig * y.sig) + x.exp + y.exp, LOWEST)
+        for scale in self.parts[3:]:  # scales count by their powers of two
+            power = np.where(scale.sig == 0, LOWEST, floor_log2_u64(scale.sig) + scale.exp)
+            wide = np.repeat(power, block_of(self.op), axis=1)[:, : found.shape[1]]
+            found = np.where((found == LOWEST) | (wide == LOWEST), LOWEST, found + wide)
+        return found
+
+    @cached_property
+    def numbers(self) -> NDArray[np.bool_]:
+        """Which cases hold finite operands only, and a product other than 0."""
+        finite = ~np.logical_or.reduce([(w.nan | w.infinite).any(axis=1) for w in self.parts[:2]])
+        finite &= ~(self.parts[2].nan | self.parts[2].infinite)
+        for scale in self.parts[3:]:
+            finite &= ~(scale.nan | scale.infinite).any(axis=1)
+        numbers: NDArray[np.bool_] = finite & (self.terms > LOWEST).any(axis=1)
+        return numbers
+
+    @cached_property
+    def top(self) -> Exponents:
+        top: Exponents = self.terms.max(axis=1)
+        return top
+
+    @cached_property
+    def addend(self) -> Exponents:
+        z = self.parts[2]
+        return np.where(z.sig == 0, LOWEST, floor_log2_u64(z.sig) + z.exp)
+
+    @cached_property
+    def sums(self) -> Sequence[Sum]:
+        return self.given or exact_sums(self.op, self.operands)
+
+
+def window(op: Operation) -> int:
+    """The fraction bits that an accumulator keeps below its largest addend; its result's where it aligns none."""
+    model = model_of(op)
+    bits = getattr(model, "fraction_bits", None)
+    return int(bits) if bits is not None else get_format(addend_type(op)).p - 1
+
+
+def _spread(bits: int) -> Callable[[View], Any]:
+    def of(view: View) -> Any:
+        assert isinstance(view, DotView)
+        lowest = np.where(view.terms == LOWEST, 1 << 40, view.terms).min(axis=1)
+        gap = view.top - lowest
+        place = np.select([gap == 0, gap < bits - 1, gap < bits + 2], [0, 1, 2 + gap - (bits - 1)], 5)
+        return np.where(view.numbers, place, NONE)
+
+    return of
+
+
+def _cancel(bits: int) -> Callable[[View], Any]:
+    def of(view: View) -> Any:
+        assert isinstance(view, DotView)
+        found = np.full(view.n, NONE, np.int64)
+        top = np.maximum(view.top, view.addend)
+        for i in np.flatnonzero(view.numbers).tolist():
+            total = view.sums[i]
+            assert total.special == ""
+            if not total.units:
+                found[i] = 4
+                continue
+            lost = int(top[i]) - (abs(total.units).bit_length() - 1 + total.exponent)
+            found[i] = 0 if lost <= 0 else 1 if lost < bits - 1 else 2 if lost <= bits + 1 else 3
+        return found
+
+    return of
+
+
+def _addend(bits: int) -> Callable[[View], Any]:
+    def of(view: View) -> Any:
+        assert isinstance(view, DotView)
+        gap = view.addend - view.top
+        place = np.select(
+            [view.addend == LOWEST, gap > bits, gap > 0, gap == 0, gap >= -bits], [0, 1, 2, 3, 4], 5
+        )  # fmt: skip
+        return np.where(view.numbers, place, NONE)
+
+    return of
+
+
+def _order(view: View) -> Any:
+    """Do sequential sums in binary32 from either end differ?"""
+    assert isinstance(view, DotView)
+    a, b, c = (
+        decode_codes(codes, get_format(name), get_format("f64")).view(np.float64)
+        for codes, name in zip(view.operands[:3], operand_types(view.op))
+    )
+    with np.errstate(all="ignore"):
+        products = a * b
+        for codes, name in zip(view.operands[3:], operand_types(view.op)[3:]):
+            scale = decode_codes(codes, get_format(name), get_format("f64")).view(np.float64)
+            products = products * np.repeat(scale, block_of(view.op), axis=1)[:, : products.shape[1]]
+        products = products.astype(np.float32)
+        start = c.astype(np.float32)[:, None]
+        up = np.add.accumulate(np.concatenate([start, products], axis=1), axis=1, dtype=np.float32)[:, -1]
+        down = np.add.accumulate(np.concatenate([start, products[:, ::-1]], axis=1), axis=1, dtype=np.float32)[:, -1]
+    return np.where(view.numbers, up != down, NONE)
+
+
+def _special(k: int) -> Callable[[View], Any]:
+    def of(view: View) -> Any:
+        assert isinstance(view, DotView)
+        x, y, z = view.parts[:3]
+        zero = [~w.nan & ~w.infinite & (w.sig == 0) for w in (x, y)]
+        times = (x.infinite & zero[1]) | (y.infinite & zero[0])
+        infinite = (x.infinite | y.infinite) & ~x.nan & ~y.nan & ~times
+        minus = x.negative ^ y.negative
+        up = (infinite & ~minus).any(axis=1)
+        down = (infinite & minus).any(axis=1)
+        opposite = (up | (z.infinite & ~z.negative)) & (down | (z.infinite & z.negative))
+        nan_lane = x.nan | y.nan
+        lane = np.argmax(nan_lane, axis=1)
+        return np.select(
+            [nan_lane.any(axis=1), z.nan, times.any(axis=1), opposite & up & down, opposite, up, down, z.infinite],
+            [lane, k, k + 1, k + 2, k + 3, k + 4, k + 5, k + 6], NONE,
+        )  # fmt: skip
+
+    return of
+
+
+def _growth(view: View) -> Any:
+    """All products of one sign and magnitude, the largest there is among them."""
+    assert isinstance(view, DotView)
+    x, y = view.parts[:2]
+    fa, fb = map(get_format, view.op.operands)
+    most = np.ones(view.n, bool)
+    for codes, f in zip(view.operands, (fa, fb)):
+        most &= ((codes & f.magnitude_mask) == f.max_code).all(axis=1)
+    minus = x.negative ^ y.negative
+    alike = (minus == minus[:, :1]).all(axis=1)
+    same = (view.terms == view.terms[:, :1]).all(axis=1)
+    place = np.select([most & alike & ~minus[:, 0], most & alike, alike & same, alike], [0, 1, 2, 3], NONE)
+    return np.where(view.numbers, place, NONE)
+
+
+def dot_points(op: Operation) -> tuple[Point, ...]:
+    """The points of a dot product."""
+    k, bits = length(op), window(op)
+    c = addend_type(op)
+    infinities = any(get_format(name).infinities for name in op.operands)
+    nans = any(get_format(name).has_nan for name in op.operands)
+    without = {} if infinities else dict.fromkeys(
+        ("inf*0", "inf-inf", "inf-inf-c", "+inf", "-inf"), "the operands have no infinity"
+    )  # fmt: skip
+    if k == 1 and infinities:
+        without["inf-inf"] = "there is one lane"
+    if not nans:
+        without |= {f"nan{i}": "the operands have no NaN" for i in range(k)}
+    special = [*(f"nan{i}" for i in range(k)), "nan-c", "inf*0", "inf-inf", "inf-inf-c", "+inf", "-inf", "inf-c"]
+    spread = ("0", f"<{bits - 1}", str(bits - 1), str(bits), str(bits + 1), f">{bits + 1}")
+    reach = sum(
+        get_format(name).emax - get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands
+    )
+    narrow = {value: f"the products span {reach + 1} binades" for value, least in zip(
+        spread, (0, 1, bits - 1, bits, bits + 1, bits + 2)) if least > reach + 1}  # fmt: skip
+    return (
+        _class_of_result(op),
+        point("spread", spread, f"largest less smallest exponent of the products; the window has {bits} bits",
+              _spread(bits), narrow | (dict.fromkeys(spread[1:], "there is one product") if k == 1 else {})),
+        point("cancel", ("no", f"<{bits - 1}", f"{bits - 1}..{bits + 1}", f">{bits + 1}", "all"),
+              "binades from the largest addend down to the exact sum", _cancel(bits)),
+        point("addend", ("0", f">{bits}", "above", "same", "below", f"<-{bits}"),
+              f"exponent of c less that of the largest product: dominant, lost, or between; {c}", _addend(bits)),
+        point("order", ("same", "differs"), "do sequential binary32 sums from either end differ?", _order,
+              {"differs": "there is one product"} if k == 1 else {}),
+        point("special", special, "the first NaN lane; infinities that meet zeros or each other", _special(k), without),
+        point("growth", ("+max", "-max", "same", "one-sign"), "all products of one sign; all the largest", _growth,
+              {} if all(get_format(name).signed for name in op.operands) else {"-max": "the operands have no sign"}),
+        *_scale_points(op),
+    )  # fmt: skip
+
+
+SCALES = ("nan-a", "nan-b", "inf", "zero", "max,max", "min,min", "max,min", "min,max", "max", "min", "other")
+BLOCKS = ("zero", "zero,nan-scale", "subnormal*max", "max*min")
+
+
+def _scale_codes(view: View) -> Any:
+    """What the scales of any block are, the rarest first."""
+    name = scale_type(view.op) or ""
+    a, b = (classes(codes, name) for codes in view.operands[3:])
+    nans, infinite, zero = [[CLASSES.index(c) for c in kind] for kind in (
+        ("qnan", "snan"), ("+inf", "-inf"), ("+zero", "-zero"))]  # fmt: skip
+    f = get_format(name)
+    largest = [CLASSES.index(c) for c in ("+maxnorm", "-maxnorm")]
+    least = [CLASSES.index(c) for c in (("+minsub", "-minsub") if f.has_subnormals else ("+minnorm", "-minnorm"))]
+    (ma, mb), (la, lb) = [[np.isin(x, kind) for x in (a, b)] for kind in (largest, least)]
+    asked = [
+        np.isin(a, nans), np.isin(b, nans), np.isin(a, infinite) | np.isin(b, infinite),
+        np.isin(a, zero) | np.isin(b, zero), ma & mb, la & lb, ma & lb, la & mb, ma | mb, la | lb,
+    ]  # fmt: skip
+    return np.select([mask.any(axis=1) for mask in asked], list(range(10)), 10)
+
+
+def _blocks_of(view: View) -> Any:
+    """Blocks of zeros; subnormal elements under the largest scales; the largest elements under the smallest."""
+    assert isinstance(view, DotView)
+    op, name = view.op, scale_type(view.op) or ""
+    f, s = get_format(op.operands[0]), get_format(name)
+    x, scale = view.parts[0], view.parts[3]
+    k, block = length(op), block_of(op)
+    count = scale.sig.shape[1]
+    padded = np.zeros((view.n, count * block), np.uint64)
+    padded[:, :k] = x.sig
+    zero = (padded.reshape(view.n, count, block) == 0).all(axis=2)
+    power = np.repeat(floor_log2_u64(scale.sig) + scale.exp, block, axis=1)[:, :k]
+    small = (x.sig != 0) & (x.sig < np.uint64(1 << f.t)) & (power >= s.emax - 1)
+    large = ((view.operands[0] & f.magnitude_mask) == f.max_code) & (power <= s.emin + 1)
+    asked = [zero & scale.nan, zero, small, large]
+    return np.select([mask.any(axis=1) for mask in asked], [1, 0, 2, 3], NONE)
+
+
+def _scale_points(op: Operation) -> tuple[Point, ...]:
+    name = scale_type(op)
+    if name is None:
+        return ()
+    f = get_format(name)
+    missing = {} if f.has_nan else dict.fromkeys(("nan-a", "nan-b"), f"{name} has no NaN")
+    missing |= {} if f.infinities else {"inf": f"{name} has no infinity"}
+    missing |= {} if f.zero else {"zero": f"{name} has no zero"}
+    none = {} if f.has_nan else {"zero,nan-scale": f"{name} has no NaN"}
+    if not get_format(op.operands[0]).has_subnormals:
+        none["subnormal*max"] = f"{op.operands[0]} has no subnormals"
+    return (
+        point("scales", SCALES, "the scales of a block, the rarest pair", _scale_codes, missing),
+        point("block", BLOCKS, "blocks of zeros; elements and scales at opposite ends", _blocks_of, none),
+    )
+
+
+def _class_of_result(op: Operation) -> Point:
+    f = op.result
+    missing = {name: why_empty(f, name) for name, there in zip(CLASSES, sizes(f)) if not there}
+    missing["snan"] = "no result is a signalling NaN"
+    result = get_format(f)
+    least = sum(get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands)
+    if model_of(op) is None and scale_type(op) is None and least >= result.quantum_exponent(result.emin):
+        missing["-zero"] = "an exact sum of zero is +0, and none rounds to zero"
+    return point("to", CLASSES, "class and sign of the result", lambda view: classes(view.result, f), missing)

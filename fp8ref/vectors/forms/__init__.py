@@ -1,0 +1,1 @@
+"""The file forms, one file each: the next form goes here, with a row in ``registry``."""

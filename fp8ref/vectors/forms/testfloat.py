@@ -1,0 +1,296 @@
+"""TestFloat's lines under ``@`` headers: operands, result and flags in hexadecimal, a case a line.
+
+    @ f32_to_e4m3fn rm=RNE tininess=after ovf=sat inf=sat nan=any snan=ieee subnormal=keep flags=NV,DZ,OF,UF,NX ...
+    43E80001 7E 01
+    @ end count=1
+
+Lines that begin with ``@`` or ``#`` taken away, plain TestFloat lines remain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import IO
+
+import numpy as np
+
+from ...cases.operation import Operation
+from ...cases.products.questions import addend_type, length
+from ...spec.catalog import get_format
+from ..section import VERSION, Block, Section
+from ..source import Found, Source, Unreadable
+from .caselines import constant
+from .digits import Text, from_digits, squeezed, table, to_digits
+from .jsonl import STATUS
+from .registry import Sections
+
+MODES = {"RNE": "rne", "RNA": "rna", "RTZ": "rtz", "RTP": "rtp", "RTN": "rtn", "RTO": "rto"}
+MODES |= {
+    "near_even": "rne", "near_maxMag": "rna", "minMag": "rtz", "max": "rtp", "min": "rtn", "odd": "rto",
+}  # fmt: skip
+FINITE = {"max": "sat", "ieee": "ieee", "inf": "inf", "nan": "nan"}
+INFINITE = {"max": "sat", "inf": "propagate", "nan": "nan"}
+FLAGS = {"NX": 1, "UF": 2, "OF": 4, "DZ": 8, "NV": 16}
+MARK = re.compile(rb"^@[^\n]*\n", re.M)
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+def function(op: Operation) -> str:
+    """TestFloat's name of an operation, and its like for mixed formats and dot products; the id where there is none."""
+    if op.family == "dot":
+        a, b = op.operands
+        return f"{a if a == b else f'{a}.{b}'}_dot{length(op)}_{op.result}"
+    a, *rest = op.operands
+    if op.family == "fma" and rest[0] == a and rest[1] == op.result != a:
+        return f"{a}_mulAdd_{op.result}"
+    return op.testfloat.partition(";")[0]
+
+
+def operation_of(name: str) -> Operation:
+    """The operation, its mode not yet told, of a function's name.  Raises ValueError."""
+    if match := re.fullmatch(r"([A-Za-z0-9]+)(?:\.([A-Za-z0-9]+))?_dot(\d{1,6})_([A-Za-z0-9]+)", name):
+        return Operation.parse(f"dot/{match[1]}.{match[2] or match[1]}/{match[4]}/exact;k={match[3]}")
+    if match := re.fullmatch(r"([A-Za-z0-9]+)_mulAdd_([A-Za-z0-9]+)", name):
+        return Operation.parse(f"fma/{match[1]}.{match[1]}.{match[2]}/{match[2]}")
+    return Operation.parse(name)
+
+
+# -- headers ----------------------------------------------------------------------------------------------------------
+def header(section: Section) -> str:
+    """The ``@`` line of a section."""
+    op = section.operation
+    words = [function(op)]
+    if op.asked.kind == "dot":
+        words.append(f"accumulator={op.mode} acc={addend_type(op)}")
+    elif op.asked.kind == "scale":
+        words.append(f"rule={op.mode}")
+    elif op.asked.kind == "int":
+        rounding, rule = op.integer_mode
+        words.append(f"rm={rounding.value.upper()} range={rule.value}")
+    elif op.mode is not None:
+        rho = op.projection
+        infinite = INFINITE.get(rho.overflow.infinite.value, rho.overflow.infinite.value)
+        nan = "any" if rho.nan.value in ("canonical", "keep-sign", "quiet") else rho.nan.value
+        words += [
+            f"rm={rho.rounding.value.upper()} tininess={rho.tininess.value}",
+            f"ovf={FINITE[rho.overflow.finite.value]} inf={infinite} nan={nan}",
+            f"snan={rho.snan.value} subnormal={rho.subnormal.value}",
+        ]
+    words.append("flags=NV,DZ,OF,UF,NX" if section.has_status else "flags=none")
+    words.append(f"op={op.id}")
+    if section.selection:
+        words.append(f"select={section.selection.replace(' ', ',')} seed={section.seed}")
+    return f"@ {' '.join(words)} fp8ref={VERSION}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a header tells: the section, which flags count, whether an end is to come."""
+
+    section: Section
+    mask: int
+    ends: bool
+
+
+def told(line: str, where: str) -> Told:
+    """The section of a header line, ours or another's with the same keys."""
+    name, *pairs = line[1:].split()
+    keys = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key in keys:
+            raise Unreadable(f"{where}: {pair[:40]!r} is not key=value, or is said twice")
+        keys[key] = value
+    version = keys.get("fp8ref", VERSION)
+    if version.partition(".")[0] != VERSION.partition(".")[0]:
+        raise Unreadable(f"{where}: version {version[:20]!r}; this version reads {VERSION.partition('.')[0]}.x")
+    try:
+        op = Operation.parse(keys["op"]) if "op" in keys else _from_keys(operation_of(name), keys)
+        if "op" in keys and name != function(op):
+            raise ValueError(f"op={op.id} is {function(op)}, and the header begins with {name[:40]}")
+        section = Section.of(op, selection=keys.get("select", "").replace(",", " "), seed=int(keys.get("seed", "0")))
+    except ValueError as error:
+        raise Unreadable(f"{where}: {error}") from None
+    flags = keys.get("flags", "NV,DZ,OF,UF,NX")
+    unknown = [f for f in flags.split(",") if f not in FLAGS and flags != "none"]
+    if unknown:
+        raise Unreadable(f"{where}: unknown flag {unknown[0][:20]!r}; flags is none or a list of {', '.join(FLAGS)}")
+    mask = 0 if flags == "none" else sum(FLAGS[f] for f in set(flags.split(",")))
+    return Told(section, mask, "fp8ref" in keys and "forever" not in section.selection)
+
+
+def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
+    """The operation with the mode that a header's keys tell."""
+    if op.asked.kind == "dot":
+        return op.with_mode(keys.get("accumulator", op.mode or "exact"))
+    if op.asked.kind == "scale":
+        return op.with_mode(keys.get("rule", op.mode or ""))
+    if op.mode is None:
+        return op
+    rounding = MODES.get(keys.get("rm", "RNE").removeprefix("r" if keys.get("rm", "").startswith("rn") else ""))
+    if rounding is None:
+        raise ValueError(f"unknown rm {keys['rm'][:20]!r}; choose from {', '.join(list(MODES)[:6])}")
+    if op.asked.kind == "int":
+        return op.with_mode(f"{rounding}.{keys.get('range', 'riscv')}")
+    f = get_format(op.result)
+    finite = {v: k for k, v in FINITE.items()}.get(keys.get("ovf", "sat"))
+    infinite = {v: k for k, v in INFINITE.items()}.get(keys.get("inf", "sat" if finite == "max" else "propagate"))
+    if finite is None or infinite is None:
+        raise ValueError("ovf is ieee, sat, inf or nan, and inf is sat, propagate or nan")
+    if infinite == "inf" and not f.infinities:
+        infinite = "nan" if f.has_nan else "max"
+    said: list[tuple[str, str]] = [(key, keys[key]) for key in ("tininess", "snan", "subnormal") if key in keys]
+    if keys.get("nan", "any") not in ("any", "canonical"):
+        said.append(("nan", {"propagate": "payload"}.get(keys["nan"], keys["nan"])))
+    return Operation.parse(replace(op, mode=f"{rounding}.{finite}-{infinite}", keys=tuple(sorted(said))).id)
+
+
+# -- cases ------------------------------------------------------------------------------------------------------------
+def case_lines(section: Section, block: Block) -> bytes:
+    """The lines of a block: operands a0 b0 a1 b1 ... of dot products; the exact sum as a comment before its case."""
+    n = block.size
+    digits = [to_digits(codes, c) for codes, c in zip((*block.operands, block.result), section.columns)]
+    parts: list[Text] = []
+    if section.has_exact:
+        parts += [constant("# exact ", n), table([text.encode() for text in block.exact or ()]), constant("\n", n)]
+    for which, element in order(section):
+        parts += [digits[which][:, element], constant(" ", n)]
+    parts.append(constant("--", n) if block.status is None else to_digits(block.status, STATUS)[:, 0])
+    parts.append(constant("\n", n))
+    return squeezed(np.concatenate(parts, axis=1))
+
+
+def order(section: Section) -> list[tuple[int, int]]:
+    """(column, element) in the order of a line: scales sa0 sb0 ..., then a0 b0 ..., the others, the result."""
+    columns = section.columns
+    groups = [[], [], []]  # type: list[list[int]]
+    for i, c in enumerate(columns):
+        groups[0 if c.name in ("sa", "sb") else 1 if c.name in "ab" and section.has_exact else 2].append(i)
+    found = [(i, k) for group in groups[:2] if group for k in range(columns[group[0]].elements) for i in group]
+    return found + [(i, k) for i in groups[2] for k in range(columns[i].elements)]
+
+
+def write(sections: Sections, out: IO[bytes]) -> None:
+    """Sections one after the other, block by block."""
+    for section, blocks in sections:
+        out.write(header(section).encode() + b"\n")
+        count = 0
+        for block in blocks:
+            out.write(case_lines(section, block))
+            out.flush()
+            count += block.size
+        out.write(f"@ end count={count}\n".encode())
+        out.flush()
+
+
+def _parse(piece: bytes, first: int, now: Told, source: Source) -> Found | None:
+    """The cases of a piece without headers; None where it holds comments only."""
+    section = now.section
+    flat = np.frombuffer(piece, np.uint8)
+    ends = np.flatnonzero(flat == 10)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    kept = (flat[starts] != ord("#")) & (ends > starts)
+    starts, ends, lines = starts[kept], ends[kept], (first + np.arange(kept.size))[kept]
+    if not starts.size:
+        return None
+    places = order(section)
+    widths = [section.columns[i].digits for i, _ in places]
+    width = sum(widths) + len(widths) - 1
+    long = ends - starts
+    bare = bool(long[0] == width)  # a device without flags may leave them out
+    if (long != width + (0 if bare else 3)).any():
+        raise _no_case(section, piece, starts, ends, lines, source, int(np.argmax(long != width + (0 if bare else 3))))
+    rows = flat[starts[:, None] + np.arange(int(long[0]))]
+    bad = np.zeros(len(rows), bool)
+    texts = [np.empty((len(rows), c.elements, c.digits), np.uint8) for c in section.columns]
+    at = 0
+    for (i, element), w in zip(places, widths):
+        texts[i][:, element] = rows[:, at : at + w]
+        at += w
+        if at < rows.shape[1]:
+            bad |= rows[:, at] != ord(" ")
+        at += 1
+    codes = []
+    for text, column in zip(texts, section.columns):
+        found, wrong = from_digits(text, column)
+        bad |= wrong
+        codes.append(found)
+    status = None
+    if not bare and not (rows[:, at:] == ord("-")).all():
+        status, wrong = from_digits(rows[:, None, at:], STATUS)
+        bad |= wrong
+        status = status & np.uint8(now.mask) if section.has_status else None
+    if bad.any():
+        raise _no_case(section, piece, starts, ends, lines, source, int(np.argmax(bad)))
+    return Found(section, Block(tuple(codes[:-1]), codes[-1], status), lines, now.mask)
+
+
+def _no_case(
+    section: Section, piece: bytes, starts: np.ndarray[tuple[int], np.dtype[np.intp]],
+    ends: np.ndarray[tuple[int], np.dtype[np.intp]], lines: np.ndarray[tuple[int], np.dtype[np.int64]],
+    source: Source, i: int,
+) -> Unreadable:  # fmt: skip
+    text = piece[int(starts[i]) : int(ends[i])].decode("ascii", "replace")
+    words = [f"{c.name}{f'[{c.elements}]' if c.elements > 1 else ''} of {c.digits}" for c in section.columns]
+    return Unreadable(
+        f"{source.at(int(lines[i]))}: not a case of {function(section.operation)}, whose lines are {', '.join(words)} "
+        f"hexadecimal digits and 2 of flags, one space apart: {text[:60]!r}"
+    )
+
+
+def read(source: Source) -> Iterator[Found]:
+    """The cases of a file or pipe, a piece at a time.  Raises Unreadable with file and line for anything else."""
+    now = None if source.asked is None else Told(source.asked, 31, False)
+    seen, last, some = 0, 1, False
+    for first, piece in source.pieces():
+        place, line = 0, first
+        for match in [*MARK.finditer(piece), None]:
+            stop = match.start() if match else len(piece)
+            if stop > place:
+                found = _parse(piece[place:stop], line, _known(now, source, line), source)
+                if found is not None:
+                    seen, some = seen + found.block.size, True
+                    yield found
+                line += piece.count(b"\n", place, stop)
+            if match is not None:
+                now, seen = _marked(match[0].decode(), now, seen, source, line)
+                some = True
+                place, line = match.end(), line + 1
+        last = line
+    if last == 1 and source.name == "-":
+        return  # nothing came through the pipe
+    if not some and source.asked is None:
+        raise Unreadable(f"{source.at(1)}: no header and no case")
+    if now is not None and now.ends:
+        raise Unreadable(f"{source.at(last)}: no '@ end' after {seen} cases: is the file torn?")
+
+
+def _known(now: Told | None, source: Source, line: int) -> Told:
+    if now is None:
+        raise Unreadable(f"{source.at(line)}: a case without an '@' header: say the operation with --op")
+    return now
+
+
+def _marked(line: str, now: Told | None, seen: int, source: Source, number: int) -> tuple[Told, int]:
+    """A new section, or the end of one."""
+    where = source.at(number)
+    words = line[1:].split()
+    if not words:
+        raise Unreadable(f"{where}: an '@' line names a function, or is '@ end count=N'")
+    if words[0] != "end":
+        if now is not None and now.ends:
+            raise Unreadable(f"{where}: no '@ end' after {seen} cases: is the file torn?")
+        found = told(line, where)
+        asked = source.asked
+        if asked is not None and asked.operation != found.section.operation:
+            raise Unreadable(
+                f"{where}: the cases are about {found.section.operation.id}, asked is {asked.operation.id}"
+            )
+        return found, 0
+    if now is None or len(words) != 2 or not re.fullmatch(r"count=\d{1,18}", words[1]):
+        raise Unreadable(f"{where}: an end is '@ end count=N' and closes a section")
+    if int(words[1][6:]) != seen:
+        raise Unreadable(f"{where}: {words[1][6:]} cases are announced, {seen} are there: lines were lost or repeated")
+    return replace(now, ends=False), 0

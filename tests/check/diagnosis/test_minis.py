@@ -1,0 +1,98 @@
+"""The checker is judged by what it catches, by what it says of it, and by what it never accuses."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fp8ref.adapters.mutants.conversions import ARITHMETIC, MINIS, MISBEHAVING, connect
+from fp8ref.adapters.mutants.conversions import FAULTY as EVERY_FAULT
+from fp8ref.check.judge import Options
+from fp8ref.check.run import Request, Run
+from fp8ref.check.verdict import Report, Verdict
+
+FAULTY = [name for name in EVERY_FAULT if name not in ARITHMETIC]  # those are in test_arithmetic_minis.py
+
+
+def reports(name: str, **changed: object) -> list[Report]:
+    with Run(Request(f"mini:{name}", **changed)) as run:  # type: ignore[arg-type]
+        return list(run.reports())
+
+
+@pytest.mark.parametrize(  # every second one every day, all of them with --full
+    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 2 else []) for i, n in enumerate(FAULTY)]
+)
+def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
+    findings = [finding for report in reports(name) for finding in report.findings]
+    assert findings, "not caught"
+    planted = MINIS[name]
+    told = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
+    assert any(rule == planted.diagnosis and planted.where in where for rule, where in told), told
+
+
+def test_there_are_enough_faults_of_every_kind() -> None:
+    named = [name for name in FAULTY if MINIS[name].diagnosis != "unexplained"]
+    unexplained = [name for name in FAULTY if MINIS[name].diagnosis == "unexplained"]
+    assert len(FAULTY) >= 40
+    assert len(named) >= 28
+    assert len(unexplained) >= 10
+    causes = {(MINIS[name].diagnosis, MINIS[name].where, MINIS[name].claims) for name in named}
+    assert len(causes) == len(named), "two planted faults are the same rule"
+
+
+@pytest.mark.parametrize("name", ["correct", "correct-unasked", "prints-garbage"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_correct_implementation_is_never_accused(name: str, seed: int) -> None:
+    found = reports(name, options=Options(seed=seed))
+    assert found
+    assert {report.verdict for report in found} <= {Verdict.PASS, Verdict.ALLOWED}
+    assert all(set(report.allowed) <= {"e8m0-infinity"} for report in found)
+
+
+def test_a_free_mode_is_found_out_and_named() -> None:
+    found = {report.claim: report.op for report in reports("correct-unasked")}
+    assert found["convert/f32/e5m2/*"] == "convert/f32/e5m2/rtz.nonsat"
+    assert found["convert/f32/e4m3fn/*"] == "convert/f32/e4m3fn/rtz.nonsat"
+
+
+SAID = {
+    "raises": "RuntimeError: the device is on fire (mini_answers.py:",
+    "wrong-shape": "codes have shape (1,",
+    "wrong-dtype": "codes have dtype int32, not uint8",
+    "wrong-length": "codes have shape (",
+    "returns-list": "run() must return codes as a numpy array, not list",
+    "exits": "its process ended with exit code 7",
+    "segfaults": "killed by SIGSEGV",
+    "hangs": "no answer within 0.5 s",
+}
+
+
+@pytest.mark.parametrize("name", MISBEHAVING)
+def test_misbehaviour_becomes_a_verdict_that_says_what_happened(name: str) -> None:
+    """With the smallest input; and the run goes on."""
+    select = () if name == "exits" else ("convert/f32/e4m3fn",)
+    found = reports(name, timeout=0.5, select=select)
+    assert len(found) == (1 if select else len(MINIS[name].claims))
+    for report in found:
+        assert report.verdict is (Verdict.TIMEOUT if name == "hangs" else Verdict.CRASH)
+        assert report.reason.startswith(SAID[name])
+        assert report.reason.endswith("; smallest: 00000000 (1 element)")
+
+
+def test_side_by_side_gives_the_same_reports() -> None:
+    select = ("convert/f32/e4m3fn", "convert/f64", "decode")
+    alone, together = ([r.as_json() for r in reports("correct", select=select, jobs=jobs)] for jobs in (1, 2))
+    assert alone == together
+
+
+def test_unknown_miniatures_are_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean truncates"):
+        connect("truncate")
+
+
+def every_case() -> Iterator[str]:
+    yield from MINIS
+
+
+def test_every_miniature_is_either_correct_faulty_or_misbehaving() -> None:
+    correct = {"correct", "correct-unasked", "prints-garbage", "correct-arithmetic", "correct-arithmetic-unasked"}
+    assert set(every_case()) == correct | set(EVERY_FAULT) | set(MISBEHAVING)

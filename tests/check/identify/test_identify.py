@@ -1,0 +1,219 @@
+"""Identification: the right class for every catalogued model, never a wrong one, and parameters of unknown units."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fp8ref.adapters.captures import files as captures
+from fp8ref.adapters.mutants.dots import DOT_FAULTY, DOT_MINIS, right
+from fp8ref.cases.operation import Operation
+from fp8ref.cases.products.cases import Cases, dot_cases, random_cases, special_cases
+from fp8ref.check.harness.transport import Session
+from fp8ref.check.identify.accumulators import CUTS, Hypothesis, Order, answers, unit, wrong
+from fp8ref.check.identify.blackbox import BlackBox
+from fp8ref.check.identify.fitting import parameters
+from fp8ref.check.identify.identify import Identification, identify, identify_captured
+from fp8ref.report.findings.identification import document, page
+from fp8ref.spec.matrix.models import MODELS, get_model
+from fp8ref.spec.rounding import Rounding
+
+SHARED = Path(os.environ.get("FP8REF_SHARED") or Path(__file__).resolve().parents[4] / "shared") / "data" / "hardware"
+RANDOM = 1200
+E4M3 = "dot/e4m3fn.e4m3fn/f32/*;k=32"
+
+
+def inside(accumulator: str, claim: str) -> Identification:
+    """Identify a model of the law behind a function that tells nothing else."""
+    op = Operation.parse(claim)
+    hidden = Hypothesis(accumulator, None if accumulator == "exact" else get_model(accumulator))
+    return identify(op, lambda cases: answers(op, hidden, cases), random=RANDOM)
+
+
+CATALOGUE = {  # model -> operation, and the class that it belongs to
+    "exact": (E4M3, {"exact"}),
+    "f32.fma": (E4M3, {"f32.fma", "f32.mul-add"}),  # products of FP8 numbers are exact in f32
+    "f32.pairwise": (E4M3, {"f32.pairwise"}),
+    "ada.mma.fp8.f32": (E4M3, {"ada.mma.fp8.f32"}),
+    "ada.mma.fp8.f16": ("dot/e5m2.e5m2/f16/*;k=32", {"ada.mma.fp8.f16"}),
+    "hopper.wgmma.fp8.f32": (E4M3, {"hopper.wgmma.fp8.f32"}),
+    "hopper.wgmma.fp8.f16": ("dot/e4m3fn.e5m2/f16/*;k=32", {"hopper.wgmma.fp8.f16"}),
+    "hopper.mma.fp8.f32": (E4M3, {"hopper.mma.fp8.f32"}),
+    "hopper.mma.fp8.f16": ("dot/e5m2.e5m2/f16/*;k=32", {"hopper.mma.fp8.f16"}),
+    "blackwell.tcgen05.fp8.f32": (E4M3, {"blackwell.tcgen05.fp8.f32", "sm120.mma.fp8.f32", "blackwell.mxf8f6f4"}),
+    "sm120.mma.fp8.f16": ("dot/e4m3fn.e4m3fn/f16/*;k=32", {"blackwell.tcgen05.fp8.f16", "sm120.mma.fp8.f16"}),
+    "cdna3.mfma.fp8.f32": ("dot/e4m3fnuz.e4m3fnuz/f32/*;k=32", {"cdna3.mfma.fp8.f32"}),
+    "hopper.wgmma.fp8.f32+promote128.fadd": (E4M3, {"hopper.wgmma.fp8.f32+promote128.fadd"}),
+}
+
+
+def test_every_fp8_model_of_the_catalogue_is_here() -> None:
+    fp8 = {name for name in MODELS if ".fp8." in name}
+    same = {name for _, members in CATALOGUE.values() for name in members}
+    assert fp8 <= same
+
+
+LONG = {"exact", "f32.fma", "hopper.wgmma.fp8.f16", "hopper.mma.fp8.f16", "sm120.mma.fp8.f16", "cdna3.mfma.fp8.f32"}
+
+
+@pytest.mark.parametrize("model", [pytest.param(m, marks=[pytest.mark.full] if m in LONG else []) for m in CATALOGUE])
+def test_a_catalogued_model_is_named_with_its_class(model: str) -> None:
+    claim, members = CATALOGUE[model]
+    found = inside(model, claim)
+    assert [{h.name for h in c} for c in found.classes] == [members]
+    assert found.decided
+
+
+def random_unit(op: Operation, seed: int) -> tuple[object, Order]:
+    """A fused unit with everything drawn at random."""
+    rng = np.random.default_rng([4, seed])
+    k = int(rng.choice([4, 8, 16, 32]))
+    size = int(rng.choice([n for n in (2, 4, 8, 16, 32) if n <= k]))
+    places = np.arange(k) if rng.random() < 0.5 else rng.permutation(k)
+    steps = tuple(tuple(sorted(map(int, places[i : i + size]))) for i in range(0, k, size))
+    order = Order(k, steps, bool(rng.random() < 0.4))
+    roundings = (*CUTS, Rounding.TIES_TO_AWAY, Rounding.TO_ODD)
+    model = unit(
+        op, order, int(rng.integers(9, 31)), int(rng.integers(10, 25)),
+        cut=CUTS[rng.integers(4)], rounding=roundings[rng.integers(6)],
+    )  # fmt: skip
+    return model, order
+
+
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.full] if s >= 2 else []) for s in range(50)])
+def test_parameters_of_a_unit_outside_the_catalogue(seed: int) -> None:
+    """Each parameter is recovered, or said to be open, and then the other value truly shows nowhere."""
+    op = Operation.parse(E4M3)
+    hidden, _ = random_unit(op, seed)
+    found = identify(op, lambda cases: answers(op, hidden, cases), random=RANDOM)  # type: ignore[arg-type]
+    assert not found.classes
+    assert found.unit is not None
+    rng = np.random.default_rng([99, seed])
+    fresh = Cases.joined([random_cases(op, 12_000, rng), special_cases(op, 600, rng)])
+    assert not wrong(op, answers(op, hidden, fresh), answers(op, found.unit, fresh)).any()  # type: ignore[arg-type]
+    told, truth = parameters(found.unit), parameters(hidden)  # type: ignore[arg-type]
+    for name in ("fraction_bits", "cut", "precision", "rounding", "c_last"):
+        assert told[name] == truth[name] or truth[name] in found.open.get(name, []) or _same_sums(found, name), name
+    assert {frozenset(step) for step in told["order"].steps} == {frozenset(s) for s in truth["order"].steps} or (
+        told["order"].k < truth["order"].k  # a shorter instruction that repeats
+    )
+
+
+def _same_sums(found: Identification, name: str) -> bool:
+    """Precision and rounding of sums depend on each other: where neither matters alone, both may be open together."""
+    return name in ("precision", "rounding") and bool(found.open.get("precision") and found.open.get("rounding"))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 6 else []) for i, n in enumerate(DOT_FAULTY)]
+)
+def test_a_faulty_unit_is_never_called_what_it_is_not(name: str) -> None:
+    mini = DOT_MINIS[name]
+    op = Operation.parse(mini.claims[0])
+    if int(op.key("k")) > 32:
+        pytest.skip("asked by check; its tree of 129 addends takes long")
+    if op.key("scale"):
+        pytest.skip("asked by check; identification hands over no scales")
+
+    def ask(cases: Cases) -> np.ndarray:
+        return mini.run(op, *cases.operands)
+
+    found = identify(op, ask, random=RANDOM)
+    rng = np.random.default_rng(7)
+    fresh = Cases.joined([random_cases(op, 6_000, rng), special_cases(op, 4_000, rng)])
+    got = mini.run(op, *fresh.operands)
+    for members in found.classes:
+        for h in members:
+            assert not wrong(op, got, answers(op, h, fresh)).any(), h.name
+    if not found.classes:
+        assert found.nearest is not None
+        assert found.nearest.misses
+        d = found.nearest.smallest
+        assert int(mini.run(op, *d.case.operands)[0]) == d.got != d.want
+        assert "none:" in page(found, {"name": "x"})
+
+
+def test_through_a_process_a_page_and_json() -> None:
+    with Session("mini:dot-half-steps") as session:
+        claim = Operation.parse(session.hello.claims[0])
+        box = BlackBox(session, claim)
+        found = identify(claim, box, random=RANDOM)
+    assert [h.name for h in found.classes[0]] == ["ada.mma.fp8.f32"]  # two steps of 16 are Ada's unit
+    text = page(found, {"name": "mini", "version": "1"})
+    assert "products fused per step" in text
+    assert "16" in text
+    assert text.endswith("identified: ada.mma.fp8.f32")
+    assert max(map(len, text.splitlines())) <= 100
+    assert json.loads(json.dumps(document(found, {})))["classes"] == [["ada.mma.fp8.f32"]]
+
+
+def test_a_matrix_product_is_identified_by_its_diagonal() -> None:
+    op = Operation.parse("matmul/e4m3fn.e4m3fn/f32/hopper.wgmma.fp8.f32;k=32")
+    with Session("mini:dot-correct") as session:
+        box = BlackBox(session, op)
+        cases = dot_cases(Operation.parse(E4M3), 1, 0).taken(np.arange(37))
+        got = box(cases)
+    dot = Operation.parse("dot/e4m3fn.e4m3fn/f32/hopper.wgmma.fp8.f32;k=32")
+    assert np.array_equal(got, right(dot, *cases.operands))
+
+
+def test_a_capture_with_c_zero_cannot_tell_where_c_joins() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/f32/hopper.wgmma.fp8.f32;k=32")
+    cases = random_cases(op, 600, np.random.default_rng(1), ("normal",))
+    cases.c[:] = 0
+    found = identify_captured(op, cases, right(op, *cases.operands))
+    assert found.classes[0][0].name == "hopper.wgmma.fp8.f32"
+    assert "c_last" in found.open
+    assert "elsewhere: the capture cannot decide" in " ".join(page(found, {"name": "x"}).split())
+
+
+SETS = {
+    "Ada.mma.m16n8k32.f16.e5m2.e5m2.f16": "ada.mma.fp8.f16",
+    "Ada.mma.m16n8k32.f32.e4m3.e4m3.f32": "ada.mma.fp8.f32",
+    "B200.mma_emul.m16n8k32.f32.e5m2.e5m2.f32": "hopper.mma.fp8.f32",
+    "H100.mma_emul.m16n8k32.f16.e5m2.e5m2.f16": "hopper.mma.fp8.f16",
+    "H100.mma_emul.m16n8k32.f32.e4m3.e4m3.f32": "hopper.mma.fp8.f32",
+    "H100.wgmma.k32.f32.e4m3.e4m3": "hopper.wgmma.fp8.f32",
+    "H100.wgmma.k32.f32.e5m2.e5m2": "hopper.wgmma.fp8.f32",
+}
+# the products of these sets are so alike in size that 25 bits lose nothing: the exact sum gives the same answers
+UNDECIDED = {"B200.mma_emul.m16n8k32.f32.e5m2.e5m2.f32", "H100.mma_emul.m16n8k32.f32.e4m3.e4m3.f32"}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not SHARED.exists():
+        pytest.skip(f"no hardware data at {SHARED}: set FP8REF_SHARED")
+    tool = Path(__file__).resolve().parents[3] / "tools" / "captures" / "convert_matlab_sets.py"
+    output = tmp_path_factory.mktemp("captures")
+    subprocess.run([sys.executable, str(tool), str(SHARED), str(output)], check=True, capture_output=True)
+    return output
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_hardware_results_are_identified_and_conform(name: str, converted: Path) -> None:
+    path = converted / f"{name}.capture.jsonl"
+    capture = captures.read(path)
+    found = identify_captured(
+        capture.operation, Cases(*capture.operands, ("captured",) * capture.count), capture.answers
+    )
+    named = [[h.name for h in members] for members in found.classes]
+    assert [SETS[name]] in named
+    if name not in UNDECIDED:
+        assert found.decided
+        assert named[0] == [SETS[name]]
+    else:
+        assert ["exact"] in named
+        assert not found.decided
+    run = subprocess.run(
+        [sys.executable, "-c", "from fp8ref.cli.main import run; run()", "check", "dot/*", "--jobs", "1", "--impl",
+         f"replay:{path}"], capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "conforms: 1000 cases" in run.stdout
