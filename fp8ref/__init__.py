@@ -1,6 +1,5 @@
 """fp8ref: the bit-exact reference of 8-bit and narrower floating point, and the conformance suite built on it."""
 
-from .adapters.base import Unsupported
 from .arrays import (
     ScaledArray,
     abs_,
@@ -36,6 +35,7 @@ from .arrays import (
     total_order,
     unpack,
 )
+from .errors import Unsupported
 from .fast.chunks import get_threads, set_threads
 from .spec import Format, formats, get_format
 

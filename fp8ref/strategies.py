@@ -26,7 +26,7 @@ from .cases.operation import INTEGERS, Operation, carrier_dtype
 from .cases.products.cases import PROBES, Cases, probes
 from .cases.products.questions import addend_type, length
 from .cases.scaling.cases import scale_cases
-from .cases.selection import nearby, thresholds
+from .cases.thresholds import nearby, thresholds
 from .cases.tuples import special_codes, width
 from .check.harness.layout import LAYOUTS
 from .fast.decode import decode_codes

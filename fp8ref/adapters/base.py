@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.operation import Operation
+from ..errors import Unsupported
+
+__all__ = ["Adapter", "Broken", "Codes", "Documented", "Unavailable", "Unsupported"]
 
 Codes = NDArray[Any]
-
-
-class Unsupported(Exception):
-    """Raised by an adapter to decline an operation; the reason is shown."""
 
 
 class Unavailable(Exception):

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from ..fast.decode import decode_codes
 from ..fast.kernel import code_dtype
-from ..fast.matrix.dot import Problem, solve
+from ..fast.matrix.dot import solve
 from ..fast.matrix.expansion import F64
+from ..fast.matrix.problem import Problem
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model, Scales
@@ -68,9 +69,9 @@ def dot(
     it).  A product is NaN where an operand or scale is, or where an infinity meets a zero; infinities of both signs
     make NaN; a zero sum is +0; a nonzero sum that rounds to zero keeps its sign.  [P3109 BlockDotProduct; OCP MX 6.1]
 
-    Any other accumulator is a model of ``fp8ref.spec.matrix.models``: K is padded with zeros to its instruction's length, NaNs
-    have the model's code, its result format is the default, and another ``result`` converts its answer.  Scales enter
-    where the model has them; for the others a pair of scales for all of K enters in an epilogue,
+    Any other accumulator is a model of ``fp8ref.spec.matrix.models``: K is padded with zeros to its instruction's
+    length, NaNs have the model's code, its result format is the default, and another ``result`` converts its answer.
+    Scales enter where the model has them; for the others a pair of scales for all of K enters in an epilogue,
     fma(sum, scale_a * scale_b, c) in the result format.
 
     >>> dot([0x38, 0x30], [0x38, 0x30], "e4m3fn").item()

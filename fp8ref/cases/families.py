@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..spec.operations.compare import CLASS_PREDICATES, PREDICATES
 
@@ -110,4 +112,7 @@ FAMILIES = {
 }  # fmt: skip
 
 assert set(RELATIONS) == set(PREDICATES)
+# what a kind of question asks of an operation beyond its types: (operation, text as written) -> raises ValueError.
+# The module of the kind fills it in, which stands above ``operation``
+CHECKS: dict[str, Callable[[Any, str], None]] = {}
 BY_TESTFLOAT = {f.testfloat: f for f in FAMILIES.values() if f.testfloat}

@@ -24,9 +24,8 @@ from ..spec.operations.integers import OutOfRange
 from ..spec.profiles.constants import constant, get_constant
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
-from .families import ACCUMULATOR, BY_TESTFLOAT, FAMILIES, INTEGER_MODE, PROJECTION, Family
-from .products.questions import check_product
-from .scaling.questions import check_scale, get_quantiser
+from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, FAMILIES, INTEGER_MODE, PROJECTION, Family
+from .scaling.quantisers import get_quantiser
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
@@ -111,8 +110,8 @@ class Operation:
             raise ValueError(f"operation {text!r}: the second operand of scaleb is an integer type")
         if kind == "codes" and len({*self.operands, self.result} - set(UNITS)) > 1:
             raise ValueError(f"operation {text!r}: {self.family} is an operation of one format")
-        if kind in ("dot", "scale"):
-            (check_product if kind == "dot" else check_scale)(self, text)
+        if kind in CHECKS:
+            CHECKS[kind](self, text)
             return
         if kind == "constant":
             self._check_constant(text)

@@ -19,8 +19,8 @@ from ..cases.selection import BLOCK, cases, sweep_blocks, sweep_size
 from ..spec.profiles.catalog import profiles_meeting
 from .diagnosis.diagnose import diagnose
 from .diagnosis.scaling import plainest
-from .harness.crashes import Mishap
 from .harness.observe import LAYOUT_NAMES, Observations, observe
+from .harness.outcomes import Mishap
 from .harness.replayed import captured, captured_cases
 from .harness.transport import Crashed, Declined, Session, TimedOut
 from .products import judge_products

@@ -16,7 +16,7 @@ from ..cases.operation import Operation
 from ..engines import Result, Task
 from ..engines.pack import pack, unpack
 from ..engines.task import compact
-from .harness.crashes import Mishap
+from .harness.outcomes import Mishap
 from .harness.transport import Hello, NotStarted, Session
 from .judge import Kept, Options, Swept, diagnose_sweep, judge_cases, sweep
 from .verdict import Finding, Report, Verdict

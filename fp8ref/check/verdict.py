@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .diagnosis.diagnose import Diagnosis
-from .harness.crashes import Mishap
+from .harness.outcomes import Mishap
 
 
 class Verdict(enum.StrEnum):

@@ -14,7 +14,7 @@ from ..arrays.conversion import FLOAT_DTYPES
 from ..cases.answers import differs, expect
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
 from ..cases.products.questions import is_product, operand_types
-from ..cases.scaling.questions import get_quantiser
+from ..cases.scaling.quantisers import get_quantiser
 from ..check.harness.here import Here
 from ..check.judge import Options, judge
 from ..check.verdict import Report, Verdict

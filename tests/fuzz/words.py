@@ -18,7 +18,7 @@ from fp8ref.arrays.products import dot
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation, carrier_dtype
 from fp8ref.cases.products.questions import operand_types, shapes
-from fp8ref.cases.scaling.questions import get_quantiser
+from fp8ref.cases.scaling.quantisers import get_quantiser
 from fp8ref.cli import inputs as typed
 from fp8ref.cli import main
 from fp8ref.cli.errors import BadInput

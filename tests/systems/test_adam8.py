@@ -141,7 +141,7 @@ RUNS = [(rule, seed) for rule in ("paper", "bitsandbytes-cpu") for seed in range
 )
 def test_training_digits_ends_within_two_percent(rule: str, seed: int) -> None:
     pytest.importorskip("sklearn")
-    from fp8ref.systems.digits import train
+    from fp8ref.systems.adam8.training import train
 
     plain, eight = train(seed, None), train(seed, rule)
     assert abs(eight.losses[-1] / plain.losses[-1] - 1) < 0.02

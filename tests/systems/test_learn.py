@@ -12,10 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="fp8ref.learn needs torch")
 
 from fp8ref.learn import LearnedFormat, Quantise, grid_of, learn  # noqa: E402
-from fp8ref.systems.power_of_exponent import (
-    Grid,
-    gradients,
-)
+from fp8ref.systems.power_of_exponent import Grid, gradients  # noqa: E402
 
 RNG = np.random.default_rng(0)
 GAUSS = RNG.standard_normal(1024)

@@ -13,18 +13,17 @@ The mode is an accumulator model; ``exact`` (the exact sum rounded by rne.nonsat
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from ...arrays.products import check_block
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Model
 from ...spec.matrix.models import check_operands, get_model
 from ...spec.projection import Projection, get_projection
+from ..families import CHECKS
+from ..operation import Operation
 from ..scaling.questions import is_scale, scale_shapes
 from .bounds import BOUNDS, Bound
-
-if TYPE_CHECKING:
-    from ..operation import Operation
 
 DEFAULT_K, LARGEST_K = 32, 1 << 16
 COLUMNS = 16  # of B in a matrix product
@@ -163,6 +162,7 @@ def with_length(op: Operation) -> Operation:
         said["block"] = str(block_of(op))
     if all(op.key(name) for name in said):
         return op
-    from dataclasses import replace
-
     return replace(op, keys=tuple(sorted({**said, **dict(op.keys)}.items())))
+
+
+CHECKS["dot"] = check_product

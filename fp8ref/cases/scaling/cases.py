@@ -16,7 +16,7 @@ from ...fast.blocks import amax_bits
 from ...spec.catalog import get_format
 from ...spec.datum import floor_log2
 from ..operation import ANY_MODE, INTEGERS, Operation
-from ..selection import thresholds
+from ..thresholds import thresholds
 from .questions import Codes, elements, quantiser
 
 F32s = NDArray[np.float32]

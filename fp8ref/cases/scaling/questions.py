@@ -5,46 +5,27 @@ byte first, then one byte for the code of each element.  B is the block; ``;k=``
 schemes without a block of their own (32 by default).  ``scale/f32.f32/nvfp4/te`` takes x and the largest magnitude of
 the tensor (n).
 
-A scheme of a system outside the formats' standards is one more entry of ``SYSTEM_QUANTISERS``.
+A scheme of a system outside the formats' standards is one more entry of ``systems.SYSTEM_QUANTISERS``.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays.conversion import FLOAT_DTYPES
-from ...arrays.quantisers import Quantiser, of_scheme
-from .systems import SYSTEM_QUANTISERS
-
-if TYPE_CHECKING:
-    from ..operation import Operation
+from ...arrays.quantisers import Quantiser
+from ..families import CHECKS
+from ..operation import Operation, carrier_dtype
+from .quantisers import get_quantiser
 
 Codes = NDArray[Any]
 SOURCES = ("f32", "f16", "bf16")
 LONGEST, DEFAULT = 1 << 16, 32
-
-QUANTISERS = SYSTEM_QUANTISERS
-
-
-@lru_cache(maxsize=64)
-def get_quantiser(name: str) -> Quantiser:
-    """The quantiser of a name: one of ``QUANTISERS`` or of the schemes of ``scale_blocks``.
-
-    Raises ValueError, with the choices, for any other.
-    """
-    if name in QUANTISERS:
-        return QUANTISERS[name]
-    try:
-        return of_scheme(name)
-    except ValueError as error:
-        near = difflib.get_close_matches(str(name), QUANTISERS, n=1, cutoff=0.6)
-        raise ValueError(f"{error}{f'; did you mean {near[0]}?' if near else ''}") from None
 
 
 def is_scale(op: Operation) -> bool:
@@ -64,8 +45,6 @@ def elements(op: Operation) -> int:
 @lru_cache(maxsize=64)
 def scale_bytes(q: Quantiser) -> int:
     """S, the bytes of a stored scale."""
-    from ..operation import carrier_dtype
-
     return carrier_dtype(q.scale).itemsize
 
 
@@ -108,8 +87,9 @@ def scaled_rows(op: Operation, operands: Sequence[Codes], rule: str | None = Non
 
 def split(op: Operation, rows: Codes) -> tuple[Codes, Codes]:
     """The codes of the scales (n) and of the elements (n, B)."""
-    from ..operation import carrier_dtype
-
     size = scale_bytes(quantiser(op))
     scale = np.ascontiguousarray(rows[:, :size]).view(carrier_dtype(quantiser(op).scale))[:, 0]
     return scale, rows[:, size:]
+
+
+CHECKS["scale"] = check_scale

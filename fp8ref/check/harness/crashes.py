@@ -8,72 +8,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import Any, Protocol
 
 from ...adapters.programs.wire import fields, hex_block
 from ...cases.operation import Operation
 from ...cases.products.questions import shapes
+from .limits import Limits
+from .outcomes import Answer, Call, Declined, Failed
 
-if TYPE_CHECKING:
-    from .transport import Session
-
-Codes = NDArray[Any]
-Call = tuple[Sequence[Codes], str]  # operands, layout
-Answer = tuple[Codes, Codes | None]  # result codes, status where it is asked for
-
-TRIES, FULL = 5, 2  # of one call in all; of these with all the time there is, where it hangs
+FULL = 2  # tries of one call with all the time there is, where it hangs
 STEPS, BUDGET = 60, 120.0  # questions that may fail, and seconds, while the smallest call is looked for
 SHORT = 5.0  # seconds for such a question, and for the later tries, or three times the longest answer so far
 SHOWN = 4  # operand codes that are written out
 
 
-class Declined(Exception):
-    """The implementation does not support the operation."""
+class Asked(Protocol):
+    """What surviving needs of a session (``transport.Session``)."""
+
+    limits: Limits
+    closed: bool
+    hangs: int
+
+    def send(self, op: Operation, calls: Sequence[Call]) -> None: ...
+    def wait(self, seconds: float) -> list[Answer]: ...
+    def answered(self) -> list[Answer]: ...
+    def note(self, failures: Sequence[Failed]) -> None: ...
+    def patience(self, seconds: float) -> float: ...
+    def end(self) -> None: ...
 
 
-class Failed(Exception):
-    """A question without an answer.
-
-    ``inputs``: the operand codes of the one case that suffices, where one does; ``length``: how many elements the
-    smallest call has that fails so.  Both are None where that was not looked for or not found.
-    """
-
-    kind = "crash"
-
-    def __init__(self, reason: str, tries: int = TRIES) -> None:
-        super().__init__(reason)
-        self.tries = tries
-        self.inputs: tuple[int, ...] | None = None
-        self.length: int | None = None
-
-
-class Crashed(Failed):
-    """It raised, returned something else than asked, used too much, or its process ended."""
-
-
-class TimedOut(Failed):
-    """It did not answer in time and was ended."""
-
-    kind = "timeout"
-
-
-@dataclass(frozen=True)
-class Mishap:
-    """What went wrong and did not happen again when the same was asked anew."""
-
-    kind: str  # crash or timeout
-    reason: str
-    times: int = 1
-
-    def __str__(self) -> str:
-        often = "once" if self.times == 1 else f"{self.times} times"
-        return f"{self.reason} ({often}; asked again, it answered)"
-
-
-def survive(session: Session, op: Operation, calls: Sequence[Call]) -> list[Answer]:
+def survive(session: Asked, op: Operation, calls: Sequence[Call]) -> list[Answer]:
     """The answers to a question that was sent.
 
     Raises Declined; Crashed or TimedOut where a call failed every time, with the smallest that does.
@@ -103,7 +67,7 @@ def survive(session: Session, op: Operation, calls: Sequence[Call]) -> list[Answ
             return answers + found
 
 
-def _give_up(session: Session, op: Operation, call: Call, failures: Sequence[Failed]) -> None:
+def _give_up(session: Asked, op: Operation, call: Call, failures: Sequence[Failed]) -> None:
     """Raise the last failure of a call, with the smallest call that fails, where it was tried often enough."""
     error = failures[-1]
     tries = FULL if error.kind == "timeout" and session.hangs else error.tries
@@ -140,7 +104,7 @@ def _told(error: Failed, search: _Search) -> Failed:
 class _Search:
     """Narrows a call that fails down to its cases ``low`` .. ``high``."""
 
-    def __init__(self, session: Session, op: Operation, call: Call) -> None:
+    def __init__(self, session: Asked, op: Operation, call: Call) -> None:
         self.session, self.op, (self.operands, self.layout) = session, op, call
         self.by_case = [a != b for a, b in zip(shapes(op, 1), shapes(op, 2))]  # operands with a part for each case
         self.low, self.high = 0, len(self.operands[self.by_case.index(True)])

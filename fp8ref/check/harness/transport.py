@@ -22,10 +22,11 @@ from ...adapters.programs.program import signal_name
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import operand_types, shapes
 from ...spec.words import one_line
-from .crashes import Answer, Call, Codes, Crashed, Declined, Failed, Mishap, TimedOut, survive
+from .crashes import survive
 from .guard import Guard, end_session
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots
 from .limits import Limits, Usage
+from .outcomes import Answer, Call, Codes, Crashed, Declined, Failed, Mishap, TimedOut
 
 __all__ = [
     "CAPACITY", "Answer", "Call", "Codes", "Crashed", "Declined", "Hello", "Limits", "Mishap", "NotStarted", "Session",

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import cycle
 
 import numpy as np
 
 from ...spec.catalog import get_format
 from ...spec.datum import Datum
-from ...spec.formats import Format
-from ...spec.matrix.accumulate import Chain, Composed, Model, Tree
+from ...spec.matrix.accumulate import Chain, Composed, Tree
 from ...spec.matrix.products import dot as law_dot
-from ...spec.projection import Projection
 from ..chunks import Array
 from ..kernel import code_dtype
 from ..tables import exactly_holds
 from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, format_range
 from .expansion import F64, Floats
 from .model_dot import by_model
+from .problem import Problem
 
 F32 = get_format("f32")
 REACH, SCALED = 300, 235  # exponents of operands alone, and of those that three factors of 53 bits leave above 2**-1074
 LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 multiplies without loss
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Codes a (rows, K) and b (columns, K); ``outer``: every row with every column, else the i-th with the i-th.
-
-    Scales are float64 of shape (1 or rows, 1 or blocks); ``block`` elements share one.  ``c`` has the outputs' shape.
-    """
-
-    a: Array
-    b: Array
-    fa: Format
-    fb: Format
-    outer: bool
-    model: Model | None
-    result: Format
-    rho: Projection
-    c: Array | None
-    scale_a: Floats | None
-    scale_b: Floats | None
-    block: int
-    tensor_scale: float | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.a.shape[0], self.b.shape[0]) if self.outer else (self.a.shape[0],)
 
 
 def solve(p: Problem) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,11 +17,9 @@ from ..encode import convert_codes
 from ..kernel import code_dtype
 from .exact_dot import format_range
 from .expansion import Floats
+from .problem import Problem
 from .tiles import ABSENT8, ABSENT16, PRESENT8, PRESENT16, Side, Tile, lay, make_side, product32
 from .units import F32s, accumulate, fma, to_format
-
-if TYPE_CHECKING:
-    from .dot import Problem
 
 ROWS, COLUMNS = 64, 512
 TILE = ROWS * COLUMNS

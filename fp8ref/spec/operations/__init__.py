@@ -1,1 +1,1 @@
-"""Operations on numbers: arithmetic, comparison, sign bits and neighbours, integers, text.  Formats and rounding are in ``spec`` itself."""
+"""Operations on numbers: arithmetic, comparison, sign bits and neighbours, integers, text."""

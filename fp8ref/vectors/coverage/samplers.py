@@ -15,7 +15,7 @@ from ...cases.operation import INTEGERS, UNITS, Operation
 from ...cases.products.cases import codes_of, probes, random_cases, special_cases
 from ...cases.products.questions import addend_type, blocks, is_product, length, scale_type
 from ...cases.scaling.questions import is_scale
-from ...cases.selection import thresholds
+from ...cases.thresholds import thresholds
 from ...cases.tuples import F64, SOLVE, mixed, random_tuples, solved
 from ...fast.decode import decode_codes
 from ...fast.encode import convert_codes

@@ -26,7 +26,7 @@ from simulated import SimulatedHopper  # noqa: E402
 
 import fp8ref  # noqa: E402
 from fp8ref.adapters.captures import blocks  # noqa: E402
-from fp8ref.adapters.captures import files as captures
+from fp8ref.adapters.captures import files as captures  # noqa: E402
 from fp8ref.cases.operation import Operation  # noqa: E402
 
 WGMMA = "dot/e4m3fn.e5m2/f32/hopper.wgmma.fp8.f32;k=32"

@@ -16,9 +16,9 @@ import pytest
 
 from fp8ref.adapters.mutants.unruly import UNRULY
 from fp8ref.cases.operation import Operation
-from fp8ref.check.harness.crashes import TRIES
 from fp8ref.check.harness.guard import end_session
 from fp8ref.check.harness.limits import GIB, MIB, Limits, Usage
+from fp8ref.check.harness.outcomes import TRIES
 from fp8ref.check.harness.transport import Crashed, Mishap, Session, TimedOut
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report
@@ -248,10 +248,9 @@ subprocess.Popen(["sh", "-c", "sleep 600 & sleep 600"], process_group=0)
 open(CALLS, "w").close()
 ctypes.PyDLL(None).sleep(600)
 """
-PARENT = (
-    "import sys, numpy as np; from fp8ref.check.harness.transport import Session; from fp8ref.cases.operation import Operation;\
+PARENT = "import sys, numpy as np; from fp8ref.check.harness.transport import Session;\
+from fp8ref.cases.operation import Operation;\
 Session(sys.argv[1]).ask(Operation.parse('convert/f32/e4m3fn/rne.sat'), [([np.zeros(3, np.uint32)], 'plain')])"
-)
 
 
 @NEEDS_PROC

@@ -135,8 +135,8 @@ def text(files: list[Path], each: int) -> str:
     parts = [
         "# What a device answered",
         "Operand codes and result bits as a device gave them; nothing here is computed by fp8ref.  One file holds one\n"
-        "operation, its format is told in `fp8ref/adapters/captures/files.py`, and its header names device, driver and\n"
-        "libraries, and the digest of all codes.",
+        "operation, its format is told in `fp8ref/adapters/captures/files.py`, and its header names device, driver\n"
+        "and libraries, and the digest of all codes.",
         "## The device",
         *("\n".join(f"- {key}: {value}" for key, value in source) for source in sources),
         "## How they were taken",

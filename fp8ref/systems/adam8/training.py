@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .adam8 import Adam, Single
+from .blocks import Single
+from .optimizer import Adam
 
 
 @dataclass(frozen=True)

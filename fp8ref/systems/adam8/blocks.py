@@ -32,13 +32,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.catalog import get_format
-from ..spec.datum import Datum, floor_log2
-from ..spec.projection import encode
-from ..spec.scaling.schemes import over, times
-from . import Table
-from .golden import Sets, gaussian
-from .primitives import Array, Codebook, absmax
+from ...spec.catalog import get_format
+from ...spec.datum import Datum, floor_log2
+from ...spec.projection import encode
+from ...spec.scaling.schemes import over, times
+from ..primitives import Array, Codebook, absmax
 
 RULES = ("paper", "bitsandbytes", "bitsandbytes-cpu")
 BLOCK = 256
@@ -237,114 +235,3 @@ def _codes(part: Array, largest: Array, book: Tree, rule: str) -> NDArray[np.uin
     v += np.float32(0.5)
     codes = book.steps[v.astype(np.uint16)]
     return codes if safe is largest else np.where(largest == 0, np.uint8(0), codes)
-
-
-# -- Adam -------------------------------------------------------------------------------------------------------------
-
-
-class State:
-    """A tensor that an optimizer keeps: in binary32 (``rule`` None) or in blocks of 8-bit codes."""
-
-    def __init__(self, shape: tuple[int, ...], signed: bool, rule: str | None, block: int = BLOCK) -> None:
-        self.signed, self.rule, self.block = signed, rule, block
-        self._kept: Single | Blocks = np.zeros(shape, np.float32)
-        self.value = self._kept
-
-    @property
-    def value(self) -> Single:
-        return self._kept.dequantise() if isinstance(self._kept, Blocks) else self._kept
-
-    @value.setter
-    def value(self, x: Single) -> None:
-        self._kept = x if self.rule is None else quantise(x, self.block, self.signed, self.rule)
-
-    @property
-    def bytes(self) -> int:
-        if isinstance(self._kept, Blocks):
-            return self._kept.codes.nbytes + self._kept.largest.nbytes
-        return self._kept.nbytes
-
-
-class Adam:
-    """Adam [Kingma and Ba 2015] in binary32, whose two moments are kept as :class:`State`: signed and unsigned."""
-
-    def __init__(
-        self,
-        parameters: Sequence[Single],
-        rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        rule: str | None = None,
-        block: int = BLOCK,
-    ) -> None:
-        self.parameters = parameters
-        self.rate, self.betas, self.epsilon, self.steps = rate, betas, epsilon, 0
-        self.first = [State(p.shape, True, rule, block) for p in parameters]
-        self.second = [State(p.shape, False, rule, block) for p in parameters]
-
-    def step(self, gradients: Sequence[Single]) -> None:
-        """Move the parameters, in place."""
-        self.steps += 1
-        a, b = self.betas
-        scale = np.float32(self.rate * np.sqrt(1 - b**self.steps) / (1 - a**self.steps))
-        epsilon = np.float32(self.epsilon * np.sqrt(1 - b**self.steps))
-        for p, g, first, second in zip(self.parameters, gradients, self.first, self.second):
-            m = np.float32(a) * first.value + np.float32(1 - a) * g
-            v = np.float32(b) * second.value + np.float32(1 - b) * (g * g)
-            p -= scale * m / (np.sqrt(v) + epsilon)
-            first.value, second.value = m, v
-
-    @property
-    def bytes(self) -> int:
-        """What the moments take."""
-        return sum(state.bytes for state in (*self.first, *self.second))
-
-
-# -- what is shown ----------------------------------------------------------------------------------------------------
-
-SEEDS = range(5)
-
-
-def table() -> Table:
-    from .digits import train
-
-    rows = []
-    for seed in SEEDS:
-        plain, *eight = (train(seed, rule) for rule in (None, "paper", "bitsandbytes-cpu"))
-        losses = [f"{run.losses[-1] / plain.losses[-1] - 1:+.2%}" for run in eight]
-        rows.append((str(seed), f"{plain.losses[-1]:.4f}", *losses, f"{plain.right:.2%}", f"{eight[0].right:.2%}"))
-    error = normal_error()
-    return Table(
-        "Adam with 8-bit moments on handwritten digits: the final objective against 32-bit Adam's",
-        ("seed", "32-bit", "8-bit, paper", "bitsandbytes-cpu", "right, 32-bit", "right, 8-bit"),
-        tuple(rows),
-        (
-            f"The moments take {eight[0].bytes} bytes instead of {plain.bytes}.  64-32-10 network, blocks of {BLOCK}.",
-            f"Codes of N(0, 1) in blocks of 2048: mean error {error[0]:.5f}, mean relative error {error[1]:.5f}.",
-        ),
-    )
-
-
-def normal_error(block: int = 2048, rule: str = "paper") -> tuple[float, float]:
-    """(mean absolute, mean relative) error of 2**20 numbers from N(0, 1)."""
-    x = np.random.default_rng(0).standard_normal(1 << 20, dtype=np.float32)
-    error = np.abs(quantise(x, block, rule=rule).dequantise().astype(float) - x)
-    return float(error.mean()), float((error / np.abs(x.astype(float))).mean())
-
-
-def golden() -> Sets:
-    """A vector in blocks of 16, the last of 9 and one of zeros, signed and its squares unsigned, under every rule."""
-    x = gaussian(5, (57,), 0.01) * np.float32(10.0) ** (np.arange(57) // 8 - 3).astype(np.float32)
-    x[16:32] = 0
-    sets = {}
-    for signed, values in ((True, x), (False, x * x)):
-        for rule in RULES:
-            codes, largest = quantise_exact([Fraction(float(v)) for v in values], 16, signed, rule)
-            sets[f"{rule}, {'signed' if signed else 'unsigned'}"] = {
-                "x": values,
-                "block": 16,
-                "codebook": tree(signed, rule).values,
-                "codes": np.array(codes, np.uint8),
-                "largest": np.array([float(v) for v in largest], np.float32),
-            }
-    return sets
