@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.operation import Operation
-from ..errors import Unsupported
-
-__all__ = ["Adapter", "Broken", "Codes", "Documented", "Unavailable", "Unsupported"]
+from ..errors import Unsupported as Unsupported
 
 Codes = NDArray[Any]
 

@@ -31,7 +31,7 @@ def pages(docs: Path) -> dict[str, str]:
 
 def package_page(package: str, about: str) -> str:
     path = importlib.import_module(package).__path__
-    names = sorted(m.name for m in pkgutil.iter_modules(path, f"{package}."))
+    names = sorted(m.name for m in pkgutil.walk_packages(path, f"{package}.") if not m.ispkg)
     sections = [f"## {name}\n\n{automodule(name)}" for name in names]
     return f"# {package}\n\n{about}\n\n" + "\n".join(sections)
 
