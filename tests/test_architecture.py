@@ -15,7 +15,7 @@ import fp8ref
 ROOT = Path(fp8ref.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
-FLOORS = ("engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
+FLOORS = ("errors", "engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
 DOORS = ("cli", "learn", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
 
