@@ -25,7 +25,8 @@ from ...spec.operations.arithmetic import LAWS, Semantics
 from ...spec.overflow import get_overflow
 from ...spec.projection import NaN, Projection, Subnormal
 from ...spec.rounding import Rounding
-from .conversions import Asked, Rule, format_rules, projection_rules, where
+from .conversions import format_rules, projection_rules
+from .rule import Asked, Rule, where
 
 F32, F64 = get_format("f32"), get_format("f64")
 

@@ -9,7 +9,8 @@ from ...cases.operation import Operation
 from .arithmetic import arithmetic_rules
 from .codes import code_rules, comparison_rules, integer_rules, test_rules
 from .constants import constant_rules
-from .conversions import Rule, conversion_rules, decode_rules
+from .conversions import conversion_rules, decode_rules
+from .rule import Rule
 from .scaling import scale_rules
 from .status import status_rules
 

@@ -18,7 +18,7 @@ from ...spec.catalog import formats, get_format
 from ...spec.formats import Format
 from ...spec.operations.integers import OutOfRange, get_integer
 from ...spec.rounding import DETERMINISTIC
-from .conversions import ROUNDING_SENTENCES, Rule, where
+from .rule import ROUNDING_SENTENCES, Rule, where
 
 
 def _as(op: Operation, operands: Sequence[Codes], /, **changed: object) -> Expected:

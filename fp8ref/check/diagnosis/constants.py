@@ -16,7 +16,7 @@ from ...spec.codec import pack, unpack
 from ...spec.datum import Datum
 from ...spec.formats import Format
 from ...spec.profiles.constants import CONSTANTS, constant
-from .conversions import Rule
+from .rule import Rule
 
 
 def constant_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:

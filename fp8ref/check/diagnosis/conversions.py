@@ -1,24 +1,18 @@
-"""Wrong rules: what an implementation would answer if it made one well-known mistake.
-
-Each rule predicts an answer for every case.  The diagnosis names a rule only if it predicts *all* answers, right and
-wrong, so a rule here costs nothing but its own line.
-"""
+"""Wrong rules of conversions and decodes; those of rounding and overflow serve every other operation that rounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...cases.answers import Expected, behaviours, expect, is_nan, project_into, project_into_with_status
 from ...cases.flags import parts_of, quarter_class
 from ...cases.operation import INTEGERS, Operation
 from ...fast.decode import decode_codes
-from ...fast.kernel import Fields, unpack_fields
+from ...fast.kernel import unpack_fields
 from ...spec.catalog import formats, get_format
 from ...spec.codec import pack
 from ...spec.datum import Datum
@@ -26,72 +20,7 @@ from ...spec.formats import Format, NaNs
 from ...spec.overflow import To, get_overflow, resolve
 from ...spec.projection import NaN, Negative, Projection
 from ...spec.rounding import DETERMINISTIC, Rounding
-
-Codes = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A mistake by name, in one sentence, and its prediction (NotImplementedError where it cannot apply).
-
-    A prediction without a status leaves the flags of the answers that it changes open.  ``throughout``: nobody makes
-    this mistake in some places only, so it is named where it explains every answer, or not at all.
-    """
-
-    name: str
-    sentence: str
-    predict: Callable[[], Codes | Expected]
-    throughout: bool = False
-
-    def predicted(self) -> Expected:
-        found = self.predict()
-        return found if isinstance(found, Expected) else Expected(found)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Cases whose exact results are rounded: ``parts`` of these, the right codes, and answers to other questions."""
-
-    op: Operation
-    parts: Fields
-    right: Codes
-    project: Callable[[Projection, Format], Expected]
-    precision: float  # of what is rounded: bits of a conversion's source
-
-    @property
-    def f(self) -> Format:
-        return self.op.result_format
-
-    @property
-    def rho(self) -> Projection:
-        return self.op.projection
-
-    @property
-    def sign(self) -> Codes:
-        """The sign bit of the result format where the exact result is negative."""
-        return np.where(self.parts.negative & self.f.signed, self.f.sign_bit, 0).astype(self.right.dtype)
-
-    @property
-    def zero(self) -> Codes:
-        """A zero of the result's sign."""
-        return self.sign if self.f.has_negative_zero else np.zeros_like(self.right)
-
-    def answer(self, rho: Projection, f: Format | None = None) -> Codes:
-        return self.project(rho, f or self.f).codes
-
-    def instead(self, **changed: Any) -> Callable[[], Expected]:
-        """The prediction of an answer under another projection, for later."""
-        return lambda: self.project(replace(self.rho, **changed), self.f)
-
-
-ROUNDING_SENTENCES = {
-    Rounding.TIES_TO_EVEN: "ties go to the even code",
-    Rounding.TIES_TO_AWAY: "ties go away from zero",
-    Rounding.TOWARD_ZERO: "truncates: rounds toward zero",
-    Rounding.TOWARD_POSITIVE: "rounds toward +infinity",
-    Rounding.TOWARD_NEGATIVE: "rounds toward -infinity",
-    Rounding.TO_ODD: "rounds to odd",
-}
+from .rule import ROUNDING_SENTENCES, Asked, Codes, Rule, where
 
 
 # -- conversions ------------------------------------------------------------------------------------------------------
@@ -295,11 +224,6 @@ def _nan_rules(a: Asked, x: Codes, source: str) -> Iterator[Rule]:
     for text, there in classes:
         for name, what, codes in becomes:
             yield Rule(f"nan-{name}", f"{text} becomes {what}", where(there, codes, right))
-
-
-def where(condition: Codes, then: Any, otherwise: Codes) -> Callable[[], Codes]:
-    """``np.where`` for later, with its arguments bound now."""
-    return lambda: np.where(condition, then, otherwise).astype(otherwise.dtype, copy=False)
 
 
 def _higher(f: Format) -> Format | None:

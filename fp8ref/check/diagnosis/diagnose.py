@@ -21,7 +21,7 @@ from ...fast.kernel import Fields, floor_log2_u64
 from ...spec.catalog import get_format
 from ..harness.observe import LAYOUT_NAMES, Observations
 from .book import rules_for
-from .conversions import Rule
+from .rule import Rule
 from .scaling import scale_pattern, scale_places
 
 Codes = NDArray[Any]

@@ -21,7 +21,7 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ...spec.projection import Projection, get_projection
 from ...spec.rounding import DETERMINISTIC, Rounding
-from .conversions import ROUNDING_SENTENCES, Rule
+from .rule import ROUNDING_SENTENCES, Rule
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from ...cases.answers import Codes, Expected, Mask, expect
 from ...cases.flags import flags_of, operand_parts
 from ...cases.operation import Operation
 from ...spec.status import Status, Tininess
-from .conversions import Rule
+from .rule import Rule
 
 NAMES = {
     Status.INEXACT: "inexact",
