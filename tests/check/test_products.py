@@ -127,7 +127,7 @@ def test_a_free_mode_is_found_or_bounded_or_fails(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     body = """
 import numpy as np
-from fp8ref.adapters.mini_dots import right
+from fp8ref.adapters.mutants.dots import right
 class Unit:
     def identify(self): return {{"name": "u", "version": "1"}}
     def capabilities(self): return ["dot/e4m3fn.e4m3fn/f32/*;k=32"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fp8ref.adapters.mutants.scales import CORRECT, SCALE_FAULTY, SCALE_MINIS
+from fp8ref.adapters.mutants.scales import CORRECT, SCALE_FAULTY, SCALE_MUTANTS
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.questions import operand_types, shapes
@@ -79,12 +79,12 @@ def test_cases_hold_what_the_rules_turn_on() -> None:
     "name", [pytest.param(n, marks=[pytest.mark.full] if i % 2 else []) for i, n in enumerate(SCALE_FAULTY)]
 )
 def test_every_planted_fault_is_caught_and_named(name: str) -> None:
-    mini = SCALE_MINIS[name]
+    mutant = SCALE_MUTANTS[name]
     (report,) = reports(f"mini:{name}")
     assert report.verdict is Verdict.FAIL
     (finding,) = report.findings
-    assert finding.diagnosis.rule == mini.diagnosis
-    assert mini.where in finding.diagnosis.where
+    assert finding.diagnosis.rule == mutant.diagnosis
+    assert mutant.where in finding.diagnosis.where
     text = drawing(finding, f"mini:{name}")
     assert "want" in text
     case = text.split()[1]

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tools" / "docs"))
 import md  # noqa: E402
 import transcripts  # noqa: E402
 
-from fp8ref.adapters.mutants.conversions import FAULTY, MINIS  # noqa: E402
+from fp8ref.adapters.mutants.connect import FAULTY, MUTANTS  # noqa: E402
 
 PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated"} & set(p.relative_to(DOCS).parts))
 TRANSCRIBED = [p for p in PAGES if "```console" in p.read_text(encoding="utf-8")]
@@ -82,11 +82,11 @@ def test_every_console_fence_is_seen(page: Path) -> None:
     assert sum(block.language == "console" for block in md.blocks(text)) == text.count("```console\n")
 
 
-def test_the_table_of_faults_is_of_these_miniatures() -> None:
+def test_the_table_of_faults_is_of_these_mutants() -> None:
     found = json.loads((DOCS / "data" / "faults.json").read_text(encoding="utf-8"))
     assert [m["name"] for m in found["faulty"]] == list(FAULTY)
-    assert [m["planted"] for m in found["faulty"]] == [MINIS[name].diagnosis for name in FAULTY]
-    assert {m["name"] for kind in ("faulty", "correct", "misbehaving") for m in found[kind]} == set(MINIS)
+    assert [m["planted"] for m in found["faulty"]] == [MUTANTS[name].diagnosis for name in FAULTY]
+    assert {m["name"] for kind in ("faulty", "correct", "misbehaving") for m in found[kind]} == set(MUTANTS)
     assert all(m["caught"] and m["as_expected"] for m in found["faulty"])
     assert sum(m["failing"] for m in found["correct"]) == 0
 

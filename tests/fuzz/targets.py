@@ -37,7 +37,7 @@ TARGETS: dict[str, Target] = {
     "numbers": Target("numbers as text, both ways", words.numbers, seeds.numbers),
     "inputs": Target("codes, values, cases on the command line", words.inputs, seeds.inputs, words.INPUT_ERRORS),
     "command-line": Target("arguments of the commands that start nothing", words.command_line, seeds.command_line, ()),
-    "specs": Target("implementations by name", words.specs, seeds.specs, longest=4000),  # every miniature by its name
+    "specs": Target("implementations by name", words.specs, seeds.specs, longest=4000),  # every mutant by its name
     "jsonl": Target("vectors, JSON lines", readers.vectors("x.jsonl"), seeds.vectors("jsonl")),
     "testfloat": Target("vectors, TestFloat's lines", readers.vectors("x.fpv"), seeds.vectors("testfloat")),
     "packed": Target("vectors, .jsonl.gz", readers.vectors("x.jsonl.gz"), seeds.packed),

@@ -1,7 +1,7 @@
-"""Runs every miniature once through the checker and keeps the results: ``python tools/docs/faults.py``.
+"""Runs every mutant once through the checker and keeps the results: ``python tools/docs/faults.py``.
 
 Writes docs/data/faults.json, from which the page of planted faults is made; takes a few minutes.  ``--new`` measures
-only the miniatures that the file does not have as they are now.
+only the mutants that the file does not have as they are now.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from fp8ref import __version__, set_threads
-from fp8ref.adapters.mutants.conversions import FAULTY, MINIS, MISBEHAVING, UNEXPLAINED
+from fp8ref.adapters.mutants.connect import FAULTY, MUTANTS
+from fp8ref.adapters.mutants.conversions import MISBEHAVING
+from fp8ref.adapters.mutants.mutant import UNEXPLAINED
 from fp8ref.check.judge import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
@@ -27,16 +29,16 @@ def reports(name: str, timeout: float = 60.0) -> list[Report]:
 
 
 def faulty(name: str) -> dict[str, Any]:
-    mini = MINIS[name]
+    mutant = MUTANTS[name]
     found = reports(name)
     told = [finding.diagnosis for report in found for finding in report.findings]
-    right = [d for d in told if d.rule == mini.diagnosis and mini.where in d.where]
+    right = [d for d in told if d.rule == mutant.diagnosis and mutant.where in d.where]
     failing = [report for report in found if report.verdict is Verdict.FAIL]
     return {
         "name": name,
-        "claims": list(mini.claims),
-        "planted": mini.diagnosis,
-        "where": mini.where,
+        "claims": list(mutant.claims),
+        "planted": mutant.diagnosis,
+        "where": mutant.where,
         "caught": bool(failing),
         "as_expected": bool(right),
         "said": sorted({d.rule if d.rule == UNEXPLAINED else str(d) for d in right or told}),
@@ -73,7 +75,7 @@ def main() -> None:
     if "--new" in sys.argv[1:]:
         before = json.loads(DATA.read_text(encoding="utf-8"))
         known = {entry["name"]: entry for kind in ("faulty", "misbehaving", "correct") for entry in before[kind]}
-    innocent = [name for name in MINIS if name not in (*FAULTY, *MISBEHAVING)]
+    innocent = [name for name in MUTANTS if name not in (*FAULTY, *MISBEHAVING)]
     for kind, names, measure in (
         ("faulty", FAULTY, faulty),
         ("misbehaving", MISBEHAVING, misbehaving),
@@ -82,7 +84,7 @@ def main() -> None:
         results[kind] = []
         for name in names:
             kept = known.get(name)
-            if kept is None or kept.get("planted", MINIS[name].diagnosis) != MINIS[name].diagnosis:
+            if kept is None or kept.get("planted", MUTANTS[name].diagnosis) != MUTANTS[name].diagnosis:
                 print(f"mini:{name}", file=sys.stderr, flush=True)
                 kept = measure(name)
             results[kind].append(kept)

@@ -59,7 +59,7 @@ def proofs(folder: Path) -> str:
 
 # -- planted faults ---------------------------------------------------------------------------------------------------
 def faults(found: dict[str, Any]) -> str:
-    """Counts, then a row for each miniature."""
+    """Counts, then a row for each mutant."""
     if not found:
         return "Not measured yet: `python tools/docs/faults.py`.\n"
     faulty, correct, misbehaving = (found[kind] for kind in ("faulty", "correct", "misbehaving"))

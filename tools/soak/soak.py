@@ -2,7 +2,7 @@
 
     python tools/soak/soak.py --minutes 60 -o soak.json
 
-Each round judges every unruly miniature (``fp8ref/adapters/mutants/unruly.py``) with other faults, and compares what is
+Each round judges every unruly mutant (``fp8ref/adapters/mutants/unruly.py``) with other faults, and compares what is
 found with what is found of its well-behaved twin.  All in this one process, so that what it loses is seen.  Exit code 1
 where a finding is lost, or a process, a file or memory leaks.
 """
@@ -37,7 +37,7 @@ ENGINES = ("serial", "processes")  # of even and odd rounds
 
 @dataclass
 class Row:
-    """What came of one miniature."""
+    """What came of one mutant."""
 
     runs: int = 0
     faults: int = 0
@@ -136,7 +136,7 @@ def files(folder: Path) -> int:
 
 
 def round_of(soak: Soak, twins: dict[str, Any], folder: Path, timeout: float, before: int) -> None:
-    """Every unruly miniature once."""
+    """Every unruly mutant once."""
     for name, row in soak.rows.items():
         tally = folder / "tally"
         tally.touch()

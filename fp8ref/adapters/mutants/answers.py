@@ -1,4 +1,4 @@
-"""What the miniatures answer: right answers, and small faults built from them and plain NumPy.
+"""What the mutants of conversions answer: right answers, and small faults built from them and plain NumPy.
 
 Nothing here uses the checker's own wrong rules: the planted faults are a second telling of the same mistakes.
 """

@@ -1,4 +1,4 @@
-"""What the miniatures of arithmetic answer: right answers, and faults told in plain NumPy and the array functions."""
+"""Mutants of arithmetic: correct ones, and one planted fault each, written in plain NumPy and the array functions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...arrays import decode, encode
 from ...cases.families import FAMILIES
 from ...cases.operation import Operation
 from ..base import Codes
+from .mutant import UNEXPLAINED, Mutant, wrong
 
 Answer = Callable[..., Any]
 Condition = Callable[..., Codes]
@@ -251,3 +252,82 @@ _UNROUNDED = (
     "nextup/e4m3/e4m3",
 )
 CORRECT = (*_ROUNDED, *_UNROUNDED)
+
+
+ADD, MUL, SQRT = "add/e4m3fn.e4m3fn/e4m3fn/rne.sat", "mul/e4m3fn.e4m3fn/e4m3fn/rne.sat", "sqrt/e5m2/e5m2/rne.sat"
+ADD5, MUL5, DIV5 = (f"{name}/e5m2.e5m2/e5m2/rne.nonsat" for name in ("add", "mul", "div"))
+FMA, LT, MIN = "fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat", "lt/e4m3fn.e4m3fn/bool", "min/e4m3fn.e4m3fn/e4m3fn/rne.sat"
+
+
+def flagged(*claims: str) -> tuple[str, ...]:
+    return tuple(f"{claim};flags=1" for claim in claims)
+
+
+ARITHMETIC_MUTANTS: dict[str, Mutant] = {
+    "correct-arithmetic": Mutant(right, claims=CORRECT),
+    "correct-arithmetic-unasked": Mutant(
+        lambda op, *xs: right(op.with_mode("rtz.nonsat"), *xs),
+        claims=("add/e5m2.e5m2/e5m2/*", "fma/e5m2.e5m2.e5m2/e5m2/*"),
+    ),
+    # rounding and range
+    "sums-truncate": wrong(changed(rounding="rtz"), "rounding-rtz", (ADD,)),
+    "products-ties-away": wrong(changed(rounding="rna"), "rounding-rna", (MUL,)),
+    "quotients-to-odd": wrong(changed(rounding="rto"), "rounding-rto", (DIV5,)),
+    "roots-round-up": wrong(changed(rounding="rtp"), "rounding-rtp", (SQRT,)),
+    "sums-in-bf16": wrong(in_bfloat16, "via-bf16", (ADD,)),
+    "products-saturate": wrong(changed(overflow="sat"), "overflow-sat", (MUL5,)),
+    "products-flushed": wrong(instead(subnormal_result, lambda op, *xs: right(op, *xs) & 0x80),
+                              "flush-to-zero", (MUL,)),
+    "products-daz": wrong(changed(subnormal="daz"), "denormals-are-zero", (MUL,)),
+    "fma-unfused": wrong(unfused, "fma-unfused", (FMA,)),
+    "fma-in-halves": wrong(half_fused, "via-f16", (FMA,)),
+    # special values
+    "divides-by-zero-to-max": wrong(
+        instead(pole, lambda op, *xs: right(op, *xs, overflow="sat")), "divide-by-zero-max", (DIV5,)
+    ),
+    "infinities-cancel-to-zero": wrong(instead(infinities_cancel, constant(0)), "invalid-zero", (ADD5,)),
+    "zero-times-infinity-is-zero": wrong(
+        instead(zero_times_infinity, lambda op, a, b: (a ^ b) & 0x80), "invalid-zero", (MUL5,)
+    ),
+    "sum-loses-nan": wrong(instead(any_nan, constant(0)), "nan-zero", (ADD,)),
+    "cancelling-sum-negative": wrong(instead(cancels, constant(0x80)), "zero-sum-negative", (ADD,)),
+    # operands
+    "difference-swapped": wrong(swapped, "operands-swapped", ("sub/e4m3fn.e4m3fn/e4m3fn/rne.sat",)),
+    "divides-by-reciprocal": wrong(by_reciprocal, "reciprocal-e5m2", (DIV5,)),
+    "truncates-negative-second": wrong(
+        instead(negative_second, changed(rounding="rtz")), "rounding-rtz", (ADD,), "negative b"
+    ),
+    "truncates-in-tail": wrong(
+        instead(lambda op, a, b: np.arange(a.size) >= a.size - a.size % 16, changed(rounding="rtz")),
+        "rounding-rtz", (MUL,), "tail after blocks of 16",
+    ),
+    # comparison, selection, sign bits, integers
+    "compares-nan-as-number": wrong(code_order, "nan-as-number", (LT,)),
+    "orders-zeros": wrong(zeros_ordered, "zeros-ordered", (LT,)),
+    "min-by-ternary": wrong(ternary, "select-second", (MIN,)),
+    "min-prefers-numbers": wrong(prefers_numbers, "wrong-operation-minnum", (MIN,)),
+    "negates-the-nan": wrong(sign_bit, "sign-bit-blind", ("neg/e4m3fnuz/e4m3fnuz",)),
+    "integers-wrap": wrong(truncating_integers, "wraps", ("int/e5m2/i8/rtz.riscv",)),
+    # status
+    "no-underflow": wrong(flags(lambda op, z, s, *xs: s & ~np.uint8(2)), "underflow-missing", flagged(MUL)),
+    "underflow-when-exact": wrong(
+        flags(lambda op, z, s, *xs: np.where(subnormal_codes(op, z), s | 2, s)), "underflow-exact", flagged(MUL)
+    ),
+    "tiny-before-rounding": wrong(changed(tininess="before"), "tininess-before", flagged(MUL)),
+    "divide-by-zero-is-invalid": wrong(
+        flags(lambda op, z, s, *xs: np.where(s & 8, s & 0xF7 | 16, s)), "pole-invalid", flagged(DIV5)
+    ),
+    "quiet-nan-is-invalid": wrong(
+        flags(lambda op, z, s, *xs: np.where(any_nan(op, *xs), s | 16, s)), "invalid-quiet-nan", flagged(ADD5)
+    ),
+    "overflow-not-inexact": wrong(
+        flags(lambda op, z, s, *xs: np.where(s & 4, s & 0xFE, s)), "overflow-not-inexact", flagged(ADD)
+    ),
+    "sum-truncates-with-flags": wrong(changed(rounding="rtz"), "rounding-rtz", flagged(ADD)),
+    # none that a single rule describes
+    "one-pair-wrong": wrong(one_pair, UNEXPLAINED, (MUL,)),
+    "lane-crossed": wrong(lane_crossed, UNEXPLAINED, (ADD,)),
+    "sum-flag-now-and-then": wrong(
+        flags(lambda op, z, s, a, b: np.where((a ^ b) % 37 == 5, s ^ 1, s)), UNEXPLAINED, flagged(ADD)
+    ),
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Miniatures that publish constants: one planted fault each, to judge how constants are judged.
+"""Mutants that publish constants: one planted fault each, to judge how constants are judged.
 
 ``fp8ref check --impl mini:constants-min-as-in-c`` must fail and name the fault; ``mini:constants-correct`` must pass.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 from ...cases.operation import Operation
@@ -26,7 +26,7 @@ def right(f: Format, name: str) -> float:
 
 
 @dataclass
-class MiniConstants:
+class ConstantMutant:
     """What it publishes, what the diagnosis should say, and what it claims; all constants where nothing is said."""
 
     answer: Answer
@@ -46,8 +46,8 @@ class MiniConstants:
         return published(op, operands[0], SimpleNamespace(**{name: value}))
 
 
-def wrong(answer: Answer, diagnosis: str, claim: str) -> MiniConstants:
-    return MiniConstants(answer, (claim,), diagnosis)
+def wrong(answer: Answer, diagnosis: str, claim: str) -> ConstantMutant:
+    return ConstantMutant(answer, (claim,), diagnosis)
 
 
 def of(other: str) -> Answer:
@@ -55,9 +55,9 @@ def of(other: str) -> Answer:
     return lambda f, name: right(get_format(other), name)
 
 
-CONSTANT_MINIS = {
-    "constants-correct": MiniConstants(right),
-    "constants-storage": MiniConstants(lambda f, name: 8, ("finfo/e2m1fn/i64/bits", "finfo/e3m2fn/i64/bits")),
+CONSTANT_MUTANTS = {
+    "constants-correct": ConstantMutant(right),
+    "constants-storage": ConstantMutant(lambda f, name: 8, ("finfo/e2m1fn/i64/bits", "finfo/e3m2fn/i64/bits")),
     "constants-min-as-in-c": wrong(
         lambda f, name: right(f, "tiny"), "constant-smallest_normal", "finfo/e4m3fn/f64/min"),
     "constants-tiny-subnormal": wrong(
@@ -71,9 +71,4 @@ CONSTANT_MINIS = {
     "constants-implicit-bit": wrong(lambda f, name: f.p, "one-more", "finfo/e3m4/i64/nmant"),
     "constants-below": wrong(lambda f, name: 416.0, UNEXPLAINED, "finfo/e4m3fn/f64/max"),
 }  # fmt: skip
-CONSTANT_FAULTY = tuple(name for name, mini in CONSTANT_MINIS.items() if mini.diagnosis)
-
-
-def connect(name: str) -> MiniConstants:
-    """The miniature of a name that is there."""
-    return replace(CONSTANT_MINIS[name], name=name)
+CONSTANT_FAULTY = tuple(name for name, mutant in CONSTANT_MUTANTS.items() if mutant.diagnosis)

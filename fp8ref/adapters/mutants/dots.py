@@ -1,4 +1,4 @@
-"""Miniature matrix units: one planted fault each, to judge how products are judged and identified.
+"""Mutants of matrix units: one planted fault each, to judge how products are judged and identified.
 
 ``fp8ref check --impl mini:dot-f-12`` must fail, and ``fp8ref identify --impl mini:dot-f-12`` must not call it a unit
 that it is not.  ``mini:dot-model,accumulator=NAME`` is any catalogued model behind a black box.
@@ -32,7 +32,7 @@ Answer = Callable[..., Codes]
 
 
 @dataclass
-class MiniDots:
+class DotMutant:
     """What it answers, and what it claims to be."""
 
     answer: Answer
@@ -262,92 +262,92 @@ def unit(name: str, result: str = "f32", operands: str = E4M3, k: int = 32) -> t
 
 ODD_EVEN = ((0, 2), (1, 3))
 MXF8 = (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",)
-DOT_MINIS: dict[str, MiniDots] = {
-    "dot-correct": MiniDots(right, (*unit(HOPPER), *unit(ADA), *unit(EMULATED, "f16", E5M2), *unit(WIDE),
+DOT_MUTANTS: dict[str, DotMutant] = {
+    "dot-correct": DotMutant(right, (*unit(HOPPER), *unit(ADA), *unit(EMULATED, "f16", E5M2), *unit(WIDE),
                                     f"dot/{E4M3}/f32/exact;k=32", f"matmul/{E4M3}/f32/{HOPPER}.f32;k=32")),
-    "dot-scaled-correct": MiniDots(right, (
+    "dot-scaled-correct": DotMutant(right, (
         f"dot/{E4M3}/f32/exact;block=32;k=80;scale=f32", f"dot/{E5M2}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",
         "dot/e2m1fn.e2m1fn/f32/blackwell.mxf4nvf4;k=128;scale=e4m3fn", f"dot/{E4M3}/f32/{HOPPER}.f32;k=64;scale=f32",
         f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.ffma;block=128;k=256;scale=f32",
         f"matmul/{E4M3}/f32/blackwell.mxf8f6f4;k=96;scale=e8m0fnu", f"dot/{E4M3}/f32/*;k=64;scale=e8m0fnu;block=32")),
     # scales
-    "dot-scale-ignored": MiniDots(_scales_through(lambda sa, sb: (sa, np.full_like(sb, 127))), MXF8),
-    "dot-scale-blocks-swapped": MiniDots(_scales_through(lambda sa, sb: (sa, np.roll(sb, 1, axis=1))), MXF8),
-    "dot-scale-nan-lost": MiniDots(_scales_through(lambda sa, sb: (np.minimum(sa, 254), np.minimum(sb, 254))), MXF8),
-    "dot-scale-afterwards": MiniDots(_scaled_afterwards, (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=32;scale=e8m0fnu",)),
-    "dot-scale-not-fused": MiniDots(_scaled_then_added, (
+    "dot-scale-ignored": DotMutant(_scales_through(lambda sa, sb: (sa, np.full_like(sb, 127))), MXF8),
+    "dot-scale-blocks-swapped": DotMutant(_scales_through(lambda sa, sb: (sa, np.roll(sb, 1, axis=1))), MXF8),
+    "dot-scale-nan-lost": DotMutant(_scales_through(lambda sa, sb: (np.minimum(sa, 254), np.minimum(sb, 254))), MXF8),
+    "dot-scale-afterwards": DotMutant(_scaled_afterwards, (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=32;scale=e8m0fnu",)),
+    "dot-scale-not-fused": DotMutant(_scaled_then_added, (
         f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.ffma;block=128;k=256;scale=f32",)),
-    "dot-scale-exact-by-unit": MiniDots(by("blackwell.mxf8f6f4"),
+    "dot-scale-exact-by-unit": DotMutant(by("blackwell.mxf8f6f4"),
                                         (f"dot/{E4M3}/f32/exact;block=32;k=64;scale=e8m0fnu",)),
     # fraction bits and roundings
-    "dot-f-12": MiniDots(changed(fraction_bits=12), unit(HOPPER)),
-    "dot-f-14": MiniDots(changed(fraction_bits=14), unit(HOPPER)),
-    "dot-f-24": MiniDots(changed(fraction_bits=24), unit(WIDE)),
-    "dot-f-26": MiniDots(changed(fraction_bits=26), unit(WIDE)),
-    "dot-floor-at-alignment": MiniDots(changed(cut=Rounding.TOWARD_NEGATIVE), unit(HOPPER)),
-    "dot-ceiling-at-alignment": MiniDots(changed(cut=Rounding.TOWARD_POSITIVE), unit(ADA)),
-    "dot-nearest-at-alignment": MiniDots(changed(cut=Rounding.TIES_TO_EVEN), unit(HOPPER)),
-    "dot-nearest-at-the-end": MiniDots(changed(rounding=Rounding.TIES_TO_EVEN), unit(HOPPER)),
-    "dot-floor-at-the-end": MiniDots(changed(rounding=Rounding.TOWARD_NEGATIVE), unit(WIDE)),
-    "dot-keeps-15-bits": MiniDots(changed(precision=15), unit(HOPPER)),
-    "dot-keeps-all-bits": MiniDots(changed(precision=0), unit(HOPPER)),
-    "dot-truncates-f16": MiniDots(changed(rounding=Rounding.TOWARD_ZERO), unit(HOPPER, "f16")),
-    "dot-sticky": MiniDots(sticky_kept, unit(HOPPER)),
-    "dot-carry-lost": MiniDots(carry_lost, unit(HOPPER)),
-    "dot-normalised-exponents": MiniDots(normalised_exponents, unit(HOPPER)),
+    "dot-f-12": DotMutant(changed(fraction_bits=12), unit(HOPPER)),
+    "dot-f-14": DotMutant(changed(fraction_bits=14), unit(HOPPER)),
+    "dot-f-24": DotMutant(changed(fraction_bits=24), unit(WIDE)),
+    "dot-f-26": DotMutant(changed(fraction_bits=26), unit(WIDE)),
+    "dot-floor-at-alignment": DotMutant(changed(cut=Rounding.TOWARD_NEGATIVE), unit(HOPPER)),
+    "dot-ceiling-at-alignment": DotMutant(changed(cut=Rounding.TOWARD_POSITIVE), unit(ADA)),
+    "dot-nearest-at-alignment": DotMutant(changed(cut=Rounding.TIES_TO_EVEN), unit(HOPPER)),
+    "dot-nearest-at-the-end": DotMutant(changed(rounding=Rounding.TIES_TO_EVEN), unit(HOPPER)),
+    "dot-floor-at-the-end": DotMutant(changed(rounding=Rounding.TOWARD_NEGATIVE), unit(WIDE)),
+    "dot-keeps-15-bits": DotMutant(changed(precision=15), unit(HOPPER)),
+    "dot-keeps-all-bits": DotMutant(changed(precision=0), unit(HOPPER)),
+    "dot-truncates-f16": DotMutant(changed(rounding=Rounding.TOWARD_ZERO), unit(HOPPER, "f16")),
+    "dot-sticky": DotMutant(sticky_kept, unit(HOPPER)),
+    "dot-carry-lost": DotMutant(carry_lost, unit(HOPPER)),
+    "dot-normalised-exponents": DotMutant(normalised_exponents, unit(HOPPER)),
     # steps, order, C
-    "dot-half-steps": MiniDots(changed(k=16, products=16), unit(HOPPER)),
-    "dot-steps-of-8": MiniDots(changed(k=8, products=8), unit(ADA)),
-    "dot-double-steps": MiniDots(changed(k=32, products=32), unit(ADA)),
-    "dot-halves-swapped": MiniDots(operands_through(_halves_swapped), unit(ADA)),
-    "dot-not-interleaved": MiniDots(changed(lanes=()), unit(EMULATED)),
-    "dot-interleaved-otherwise": MiniDots(changed(lanes=ODD_EVEN), unit(EMULATED)),
-    "dot-c-late": MiniDots(changed(c_last=True), unit(HOPPER)),
-    "dot-c-early": MiniDots(changed(c_last=False), unit(EMULATED)),
-    "dot-c-dropped": MiniDots(operands_through(_c_zero), unit(WIDE)),
-    "dot-c-cut-to-bf16": MiniDots(operands_through(_c_cut), unit(WIDE)),
-    "dot-promotes-early": MiniDots(by(f"{HOPPER}.f32+promote64.fadd"),
+    "dot-half-steps": DotMutant(changed(k=16, products=16), unit(HOPPER)),
+    "dot-steps-of-8": DotMutant(changed(k=8, products=8), unit(ADA)),
+    "dot-double-steps": DotMutant(changed(k=32, products=32), unit(ADA)),
+    "dot-halves-swapped": DotMutant(operands_through(_halves_swapped), unit(ADA)),
+    "dot-not-interleaved": DotMutant(changed(lanes=()), unit(EMULATED)),
+    "dot-interleaved-otherwise": DotMutant(changed(lanes=ODD_EVEN), unit(EMULATED)),
+    "dot-c-late": DotMutant(changed(c_last=True), unit(HOPPER)),
+    "dot-c-early": DotMutant(changed(c_last=False), unit(EMULATED)),
+    "dot-c-dropped": DotMutant(operands_through(_c_zero), unit(WIDE)),
+    "dot-c-cut-to-bf16": DotMutant(operands_through(_c_cut), unit(WIDE)),
+    "dot-promotes-early": DotMutant(by(f"{HOPPER}.f32+promote64.fadd"),
                                    (f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.fadd;k=128",)),
-    "dot-fma-down": MiniDots(by("f32.fma@order=down"), (f"dot/{E4M3}/f32/f32.fma;k=32",)),
-    "dot-fma-strided": MiniDots(by("f32.fma@order=stride4"), (f"dot/{E4M3}/f32/f32.fma;k=32",)),
-    "dot-pairwise": MiniDots(by("f32.pairwise"), (f"dot/{E4M3}/f32/f32.fma;k=32",)),
-    "dot-sums-in-f32": MiniDots(by("f32.fma"), (f"dot/{E4M3}/f32/exact;k=32",)),
-    "dot-exact-truncated": MiniDots(
+    "dot-fma-down": DotMutant(by("f32.fma@order=down"), (f"dot/{E4M3}/f32/f32.fma;k=32",)),
+    "dot-fma-strided": DotMutant(by("f32.fma@order=stride4"), (f"dot/{E4M3}/f32/f32.fma;k=32",)),
+    "dot-pairwise": DotMutant(by("f32.pairwise"), (f"dot/{E4M3}/f32/f32.fma;k=32",)),
+    "dot-sums-in-f32": DotMutant(by("f32.fma"), (f"dot/{E4M3}/f32/exact;k=32",)),
+    "dot-exact-truncated": DotMutant(
         lambda op, a, b, c: right(op.with_mode("exact.rtz.nonsat"), a, b, c), (f"dot/{E4M3}/f32/exact;k=32",)
     ),
-    "dot-f16-from-f32": MiniDots(f16_from_f32, unit(HOPPER, "f16", E5M2)),
-    "dot-through-bf16": MiniDots(via("bf16"), unit(WIDE)),
+    "dot-f16-from-f32": DotMutant(f16_from_f32, unit(HOPPER, "f16", E5M2)),
+    "dot-through-bf16": DotMutant(via("bf16"), unit(WIDE)),
     # operands
-    "dot-flushes-operands": MiniDots(
+    "dot-flushes-operands": DotMutant(
         operands_through(lambda op, a, b, c: (flushed(a, op.operands[0]), flushed(b, op.operands[1]), c)), unit(HOPPER)
     ),
-    "dot-flushes-b": MiniDots(operands_through(lambda op, a, b, c: (a, flushed(b, op.operands[1]), c)), unit(ADA)),
-    "dot-flushes-c": MiniDots(operands_through(lambda op, a, b, c: (a, b, flushed(c, "f32"))), unit(WIDE)),
-    "dot-lanes-swapped": MiniDots(operands_through(_lanes_swapped), unit(WIDE)),
-    "dot-last-product-dropped": MiniDots(operands_through(_last_dropped), unit(HOPPER)),
-    "dot-tail-f-12": MiniDots(
+    "dot-flushes-b": DotMutant(operands_through(lambda op, a, b, c: (a, flushed(b, op.operands[1]), c)), unit(ADA)),
+    "dot-flushes-c": DotMutant(operands_through(lambda op, a, b, c: (a, b, flushed(c, "f32"))), unit(WIDE)),
+    "dot-lanes-swapped": DotMutant(operands_through(_lanes_swapped), unit(WIDE)),
+    "dot-last-product-dropped": DotMutant(operands_through(_last_dropped), unit(HOPPER)),
+    "dot-tail-f-12": DotMutant(
         in_some_rows(lambda n: np.arange(n) >= n - n % 8, changed(fraction_bits=12)), unit(HOPPER)
     ),
     # special values
-    "dot-nan-as-number": MiniDots(operands_through(_nan_as_number), unit(HOPPER)),
-    "dot-infinity-times-zero": MiniDots(operands_through(_infinity_times_zero), unit(HOPPER, "f32", E5M2)),
-    "dot-infinities-meet": MiniDots(_clash_to_infinity, unit(WIDE, "f32", E5M2)),
-    "dot-minus-zero": MiniDots(_minus_zero, unit(WIDE)),
-    "dot-saturates": MiniDots(
+    "dot-nan-as-number": DotMutant(operands_through(_nan_as_number), unit(HOPPER)),
+    "dot-infinity-times-zero": DotMutant(operands_through(_infinity_times_zero), unit(HOPPER, "f32", E5M2)),
+    "dot-infinities-meet": DotMutant(_clash_to_infinity, unit(WIDE, "f32", E5M2)),
+    "dot-minus-zero": DotMutant(_minus_zero, unit(WIDE)),
+    "dot-saturates": DotMutant(
         where_result(lambda op, d: np.isinf(decoded(op, d)), lambda op, d: d - d.dtype.type(1)), unit(WIDE)
     ),
 }  # fmt: skip
-DOT_FAULTY = tuple(name for name in DOT_MINIS if not name.endswith("correct"))
+DOT_FAULTY = tuple(name for name in DOT_MUTANTS if not name.endswith("correct"))
 
 
-def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32") -> MiniDots:
-    """The miniature of a name; ``dot-model`` is any accumulator.  Raises ValueError for any other, with the nearest."""
+def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32") -> DotMutant:
+    """The mutant of a name; ``dot-model`` is any accumulator.  Raises ValueError for any other, with the nearest."""
     if name == "dot-model":
         result = get_model(accumulator).result if accumulator != "exact" else "f32"
         claim = Operation.parse(f"dot/{operands}/{result}/{accumulator};k={k}").id
-        return MiniDots(right, (claim,), f"{name} {accumulator}")
-    if name not in DOT_MINIS:
-        near = difflib.get_close_matches(name, DOT_MINIS, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(DOT_MINIS)}"
-        raise ValueError(f"unknown miniature {name!r:.80}; {hint}")
-    return replace(DOT_MINIS[name], name=name)
+        return DotMutant(right, (claim,), f"{name} {accumulator}")
+    if name not in DOT_MUTANTS:
+        near = difflib.get_close_matches(name, DOT_MUTANTS, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(DOT_MUTANTS)}"
+        raise ValueError(f"unknown mutant {name!r:.80}; {hint}")
+    return replace(DOT_MUTANTS[name], name=name)

@@ -1,4 +1,4 @@
-"""Miniature quantisers of blocks: one planted fault each, to judge how scaling is judged.
+"""Mutants of quantisers of blocks: one planted fault each, to judge how scaling is judged.
 
 ``fp8ref check --impl mini:scale-rounds-up`` must fail and name the fault; ``mini:scale-correct`` must pass.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ UNEXPLAINED = "unexplained"
 
 
 @dataclass
-class MiniScales:
+class ScaleMutant:
     """What it answers, what the diagnosis should say and where, and what it claims."""
 
     answer: Answer
@@ -132,8 +132,8 @@ def in_some(which: Callable[[Any], Any], other: Answer) -> Answer:
     return answer
 
 
-def wrong(answer: Answer, diagnosis: str, claim: str = FLOOR, where: str = "") -> MiniScales:
-    return MiniScales(answer, (claim,), diagnosis, where)
+def wrong(answer: Answer, diagnosis: str, claim: str = FLOOR, where: str = "") -> ScaleMutant:
+    return ScaleMutant(answer, (claim,), diagnosis, where)
 
 
 def _log2(x: Codes, amax: Codes) -> Codes:
@@ -151,9 +151,9 @@ CORRECT = (
     "scale/f32.f32/nvfp4/te", "scale/f32.f32/nvfp4/torchao", "scale/f32/row_e4m3fn/te;k=40",
     "scale/f16/tensor_e5m2/te-pow2;k=7", "scale/f32/block128_e4m3fn/torchao", "scale/f32/block8x8_e4m3fn/te",
 )  # fmt: skip
-SCALE_MINIS: dict[str, MiniScales] = {
-    "scale-correct": MiniScales(right, CORRECT),
-    "scale-correct-unasked": MiniScales(right, ("scale/f32/mxfp8_e4m3/*", "scale/f32/mxfp4/*", "scale/f32.f32/nvfp4/*",
+SCALE_MUTANTS: dict[str, ScaleMutant] = {
+    "scale-correct": ScaleMutant(right, CORRECT),
+    "scale-correct-unasked": ScaleMutant(right, ("scale/f32/mxfp8_e4m3/*", "scale/f32/mxfp4/*", "scale/f32.f32/nvfp4/*",
                                                 "scale/f32/row_e5m2/*")),
     # the scale
     "scale-rounds-up": wrong(by_rule("ceil"), "scale-rule-ceil"),
@@ -201,9 +201,4 @@ SCALE_MINIS: dict[str, MiniScales] = {
     "scale-nan-block-zero": wrong(_infinite_blocks_reversed, UNEXPLAINED),
     "scale-elements-swapped": wrong(of_rows(lambda c: c[:, [1, 0, *range(2, c.shape[1])]]), UNEXPLAINED),
 }  # fmt: skip
-SCALE_FAULTY = tuple(name for name, mini in SCALE_MINIS.items() if mini.diagnosis)
-
-
-def connect(name: str) -> MiniScales:
-    """The miniature of a name that is there."""
-    return replace(SCALE_MINIS[name], name=name)
+SCALE_FAULTY = tuple(name for name, mutant in SCALE_MUTANTS.items() if mutant.diagnosis)

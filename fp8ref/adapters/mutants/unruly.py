@@ -1,4 +1,4 @@
-"""Miniatures that misbehave, besides giving the wrong answers of a twin: to see that no finding is lost on the way.
+"""Mutants that misbehave, besides giving the wrong answers of a twin: to see that no finding is lost on the way.
 
 Some do so now and then, by the number of calls that their process has answered, and so not when the same call is the
 first of a fresh process.  ``seed=`` chooses other calls, ``chance=`` how many.  Others always do so under one
@@ -30,7 +30,7 @@ Misbehave = Callable[["Unruly", Operation, Codes], Any]  # what it returns that 
 
 @dataclass
 class Unruly:
-    """``twin``: who answers where this one does; ``verdict``: of its operations on E4M3; ``smallest``: what is told."""
+    """``twin``: who answers where this one does; ``verdict``: of its operations on E4M3; ``smallest``: as reported."""
 
     twin: str
     misbehave: Misbehave
@@ -71,7 +71,7 @@ class Unruly:
 
 
 def connect(name: str, twin: Adapter, seed: str = "0", chance: str = "0.01", tally: str = "") -> Unruly:
-    """The miniature of a name, fresh.  Raises ValueError for options that are no numbers."""
+    """The mutant of a name, fresh.  Raises ValueError for options that are no numbers."""
     plan = UNRULY[name]
     return replace(plan, name=name, adapter=twin, kept=[], seed=int(seed), chance=float(chance), tally=tally)
 

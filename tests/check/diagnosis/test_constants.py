@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fp8ref.adapters.mutants.constants import CONSTANT_FAULTY, CONSTANT_MINIS
+from fp8ref.adapters.mutants.constants import CONSTANT_FAULTY, CONSTANT_MUTANTS
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation, constant_type
 from fp8ref.cases.selection import cases
@@ -139,5 +139,5 @@ def test_the_width_of_storage_is_allowed() -> None:
 @pytest.mark.parametrize("name", CONSTANT_FAULTY)
 def test_a_wrong_constant_is_caught_and_named(name: str) -> None:
     ((finding,),) = [report.findings for report in reports(name)]
-    assert finding.diagnosis.rule == CONSTANT_MINIS[name].diagnosis
+    assert finding.diagnosis.rule == CONSTANT_MUTANTS[name].diagnosis
     assert (finding.count, finding.of, finding.flags) == (1, 1, ())

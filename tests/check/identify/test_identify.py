@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fp8ref.adapters.captures import files as captures
-from fp8ref.adapters.mutants.dots import DOT_FAULTY, DOT_MINIS, right
+from fp8ref.adapters.mutants.dots import DOT_FAULTY, DOT_MUTANTS, right
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.cases import Cases, dot_cases, random_cases, special_cases
 from fp8ref.check.harness.transport import Session
@@ -114,20 +114,20 @@ def _same_sums(found: Identification, name: str) -> bool:
     "name", [pytest.param(n, marks=[pytest.mark.full] if i % 6 else []) for i, n in enumerate(DOT_FAULTY)]
 )
 def test_a_faulty_unit_is_never_called_what_it_is_not(name: str) -> None:
-    mini = DOT_MINIS[name]
-    op = Operation.parse(mini.claims[0])
+    mutant = DOT_MUTANTS[name]
+    op = Operation.parse(mutant.claims[0])
     if int(op.key("k")) > 32:
         pytest.skip("asked by check; its tree of 129 addends takes long")
     if op.key("scale"):
         pytest.skip("asked by check; identification hands over no scales")
 
     def ask(cases: Cases) -> np.ndarray:
-        return mini.run(op, *cases.operands)
+        return mutant.run(op, *cases.operands)
 
     found = identify(op, ask, random=RANDOM)
     rng = np.random.default_rng(7)
     fresh = Cases.joined([random_cases(op, 6_000, rng), special_cases(op, 4_000, rng)])
-    got = mini.run(op, *fresh.operands)
+    got = mutant.run(op, *fresh.operands)
     for members in found.classes:
         for h in members:
             assert not wrong(op, got, answers(op, h, fresh)).any(), h.name
@@ -135,7 +135,7 @@ def test_a_faulty_unit_is_never_called_what_it_is_not(name: str) -> None:
         assert found.nearest is not None
         assert found.nearest.misses
         d = found.nearest.smallest
-        assert int(mini.run(op, *d.case.operands)[0]) == d.got != d.want
+        assert int(mutant.run(op, *d.case.operands)[0]) == d.got != d.want
         assert "none:" in page(found, {"name": "x"})
 
 

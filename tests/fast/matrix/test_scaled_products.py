@@ -11,7 +11,7 @@ import pytest
 
 import fp8ref
 from fp8ref.adapters.captures.files import Capture, read, write
-from fp8ref.adapters.mutants.dots import DOT_MINIS, right
+from fp8ref.adapters.mutants.dots import DOT_MUTANTS, right
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.cases import dot_cases
@@ -167,7 +167,7 @@ def test_operands_and_shapes_of_scaled_products() -> None:
     assert shapes(op, 7) == ((7, 64), (64, 16), (7, 16), (7, 4), (4, 16), (7, 16))
 
 
-@pytest.mark.parametrize("claim", DOT_MINIS["dot-scaled-correct"].claims)
+@pytest.mark.parametrize("claim", DOT_MUTANTS["dot-scaled-correct"].claims)
 def test_the_law_answers_scaled_products(claim: str) -> None:
     """expect() against the array functions called with decoded scales."""
     op = with_length(Operation.parse(claim.replace("/*", "/exact")))

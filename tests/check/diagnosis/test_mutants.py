@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from fp8ref.adapters.mutants.conversions import ARITHMETIC, MINIS, MISBEHAVING, connect
-from fp8ref.adapters.mutants.conversions import FAULTY as EVERY_FAULT
+from fp8ref.adapters.mutants.arithmetic import ARITHMETIC_MUTANTS
+from fp8ref.adapters.mutants.connect import FAULTY as EVERY_FAULT
+from fp8ref.adapters.mutants.connect import MUTANTS, connect
+from fp8ref.adapters.mutants.conversions import MISBEHAVING
 from fp8ref.check.judge import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 
-FAULTY = [name for name in EVERY_FAULT if name not in ARITHMETIC]  # those are in test_arithmetic_minis.py
+FAULTY = [name for name in EVERY_FAULT if name not in ARITHMETIC_MUTANTS]  # those are in test_arithmetic_mutants.py
 
 
 def reports(name: str, **changed: object) -> list[Report]:
@@ -24,18 +26,18 @@ def reports(name: str, **changed: object) -> list[Report]:
 def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
     findings = [finding for report in reports(name) for finding in report.findings]
     assert findings, "not caught"
-    planted = MINIS[name]
+    planted = MUTANTS[name]
     told = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
     assert any(rule == planted.diagnosis and planted.where in where for rule, where in told), told
 
 
 def test_there_are_enough_faults_of_every_kind() -> None:
-    named = [name for name in FAULTY if MINIS[name].diagnosis != "unexplained"]
-    unexplained = [name for name in FAULTY if MINIS[name].diagnosis == "unexplained"]
+    named = [name for name in FAULTY if MUTANTS[name].diagnosis != "unexplained"]
+    unexplained = [name for name in FAULTY if MUTANTS[name].diagnosis == "unexplained"]
     assert len(FAULTY) >= 40
     assert len(named) >= 28
     assert len(unexplained) >= 10
-    causes = {(MINIS[name].diagnosis, MINIS[name].where, MINIS[name].claims) for name in named}
+    causes = {(MUTANTS[name].diagnosis, MUTANTS[name].where, MUTANTS[name].claims) for name in named}
     assert len(causes) == len(named), "two planted faults are the same rule"
 
 
@@ -55,7 +57,7 @@ def test_a_free_mode_is_found_out_and_named() -> None:
 
 
 SAID = {
-    "raises": "RuntimeError: the device is on fire (mini_answers.py:",
+    "raises": "RuntimeError: the device is on fire (answers.py:",
     "wrong-shape": "codes have shape (1,",
     "wrong-dtype": "codes have dtype int32, not uint8",
     "wrong-length": "codes have shape (",
@@ -71,7 +73,7 @@ def test_misbehaviour_becomes_a_verdict_that_says_what_happened(name: str) -> No
     """With the smallest input; and the run goes on."""
     select = () if name == "exits" else ("convert/f32/e4m3fn",)
     found = reports(name, timeout=0.5, select=select)
-    assert len(found) == (1 if select else len(MINIS[name].claims))
+    assert len(found) == (1 if select else len(MUTANTS[name].claims))
     for report in found:
         assert report.verdict is (Verdict.TIMEOUT if name == "hangs" else Verdict.CRASH)
         assert report.reason.startswith(SAID[name])
@@ -84,15 +86,15 @@ def test_side_by_side_gives_the_same_reports() -> None:
     assert alone == together
 
 
-def test_unknown_miniatures_are_refused_with_the_nearest() -> None:
+def test_unknown_mutants_are_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean truncates"):
         connect("truncate")
 
 
 def every_case() -> Iterator[str]:
-    yield from MINIS
+    yield from MUTANTS
 
 
-def test_every_miniature_is_either_correct_faulty_or_misbehaving() -> None:
+def test_every_mutant_is_either_correct_faulty_or_misbehaving() -> None:
     correct = {"correct", "correct-unasked", "prints-garbage", "correct-arithmetic", "correct-arithmetic-unasked"}
     assert set(every_case()) == correct | set(EVERY_FAULT) | set(MISBEHAVING)

@@ -2,13 +2,12 @@
 
 import pytest
 
-from fp8ref.adapters.mutants.arithmetic import CORRECT
-from fp8ref.adapters.mutants.conversions import ARITHMETIC
+from fp8ref.adapters.mutants.arithmetic import ARITHMETIC_MUTANTS, CORRECT
 from fp8ref.check.judge import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 
-FAULTY = [name for name, mini in ARITHMETIC.items() if mini.diagnosis]
+FAULTY = [name for name, mutant in ARITHMETIC_MUTANTS.items() if mutant.diagnosis]
 
 
 def reports(name: str, **changed: object) -> list[Report]:
@@ -20,7 +19,7 @@ def reports(name: str, **changed: object) -> list[Report]:
     "name", [pytest.param(n, marks=[pytest.mark.full] if i % 2 else []) for i, n in enumerate(FAULTY)]
 )
 def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
-    planted = ARITHMETIC[name]
+    planted = ARITHMETIC_MUTANTS[name]
     findings = [finding for report in reports(name) for finding in report.findings]
     assert findings, "not caught"
     told = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
@@ -28,12 +27,15 @@ def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
 
 
 def test_there_are_enough_faults_of_every_kind() -> None:
-    named = [name for name in FAULTY if ARITHMETIC[name].diagnosis != "unexplained"]
+    named = [name for name in FAULTY if ARITHMETIC_MUTANTS[name].diagnosis != "unexplained"]
     assert len(named) >= 25
     assert len(FAULTY) - len(named) >= 3
-    families = {claim.partition("/")[0] for name in FAULTY for claim in ARITHMETIC[name].claims}
+    families = {claim.partition("/")[0] for name in FAULTY for claim in ARITHMETIC_MUTANTS[name].claims}
     assert families >= {"add", "sub", "mul", "div", "sqrt", "fma", "min", "lt", "neg", "int"}
-    causes = {(ARITHMETIC[name].diagnosis, ARITHMETIC[name].where, ARITHMETIC[name].claims) for name in named}
+    causes = {
+        (ARITHMETIC_MUTANTS[name].diagnosis, ARITHMETIC_MUTANTS[name].where, ARITHMETIC_MUTANTS[name].claims)
+        for name in named
+    }
     assert len(causes) == len(named), "two planted faults are the same rule"
 
 

@@ -1,0 +1,37 @@
+"""Mutants by name, ``mini:NAME``: the tables of every family, gathered."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..base import Adapter
+from . import dots, unruly
+from .arithmetic import ARITHMETIC_MUTANTS
+from .constants import CONSTANT_MUTANTS, ConstantMutant
+from .conversions import CONVERSION_MUTANTS
+from .mutant import Mutant
+from .scales import SCALE_MUTANTS, ScaleMutant
+
+MUTANTS = CONVERSION_MUTANTS | ARITHMETIC_MUTANTS
+FAULTY = tuple(name for name, mutant in MUTANTS.items() if mutant.diagnosis)
+
+# Families whose mutants have no options of their own: a family's table goes here.
+PLAIN: Mapping[str, Mutant | ScaleMutant | ConstantMutant] = {**MUTANTS, **SCALE_MUTANTS, **CONSTANT_MUTANTS}
+
+
+def connect(name: str = "", **options: str) -> Adapter:
+    """The mutant of a name, fresh.  Raises ValueError for any other, with the nearest."""
+    if name.startswith("dot-"):
+        return dots.connect(name, **options)
+    if name in unruly.UNRULY:
+        return unruly.connect(name, MUTANTS[unruly.UNRULY[name].twin], **options)
+    if options:
+        raise ValueError(f"mutant {name!r:.80} has no options")
+    if name not in PLAIN:
+        every = [*PLAIN, *unruly.UNRULY]
+        near = difflib.get_close_matches(name, every, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(every)}"
+        raise ValueError(f"unknown mutant {name!r:.80}; {hint}")
+    return replace(PLAIN[name], name=name)
