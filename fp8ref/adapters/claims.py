@@ -58,7 +58,7 @@ def cast_claim(source: str, result: str, profile: Profile | None = None) -> Oper
 
 
 def claims_of(families: Mapping[str, str | None], type_name: str) -> Iterator[Operation]:
-    """The operations of some families on one narrow type, where the law defines them; a family comes with its mode."""
+    """The operations of some families on one narrow type, where the specification has them; a family and its mode."""
     for family, mode in families.items():
         asked = FAMILIES[family]
         op = Operation(family, (type_name,) * asked.arity, asked.result or type_name, mode)
@@ -67,7 +67,7 @@ def claims_of(families: Mapping[str, str | None], type_name: str) -> Iterator[Op
 
 
 def constant_claims(constants: Iterable[str], types: Iterable[str]) -> Iterator[Operation]:
-    """The questions of some constants of some formats, where the law defines them."""
+    """The questions of some constants of some formats, where the specification defines them."""
     for name in types:
         for constant in constants:
             op = Operation("finfo", (name,), constant_type(constant), constant)

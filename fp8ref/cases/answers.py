@@ -1,4 +1,4 @@
-"""What the law answers, and when an answer counts as the same."""
+"""What the reference answers, and when an answer counts as the same."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ FEW = 1 << 13  # cases below which an answer for each is cheaper than a table of
 
 
 def computed(task: Task, operands: Sequence[Codes], flags: bool = False) -> Expected:
-    """What the law answers to an arithmetic task."""
+    """What the reference answers to an arithmetic task."""
     if operands[0].size < FEW:
         codes, status = evaluate(task, [x.astype(x.dtype.newbyteorder("="), copy=False) for x in operands])
         return Expected(codes, status if flags else None)
@@ -83,12 +83,12 @@ def _compare(op: Operation, operands: Sequence[Codes]) -> Expected:
     signalling = None if not op.key("signalling") else op.key("signalling") == "1"
     snan = op.key("snan", "ieee")
     (a, b), (format_a, format_b) = operands, op.operands
-    holds, status = compare(a, b, op.asked.law, format_a, format_b, signalling=signalling, snan=snan, flags=True)
+    holds, status = compare(a, b, op.asked.definition, format_a, format_b, signalling=signalling, snan=snan, flags=True)
     return Expected(holds.astype(np.uint8), status if op.flags else None)
 
 
 def _test(op: Operation, operands: Sequence[Codes]) -> Expected:
-    return _quietly(op, is_class(operands[0], op.asked.law, op.operands[0]).astype(np.uint8))
+    return _quietly(op, is_class(operands[0], op.asked.definition, op.operands[0]).astype(np.uint8))
 
 
 def _next_after(a: Codes, b: Codes, f: str) -> Codes:
@@ -183,7 +183,7 @@ ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
 
 
 def expect(op: Operation, operands: Sequence[Codes]) -> Expected:
-    """What the law answers to an operation with a definite mode.
+    """What the reference answers to an operation with a definite mode.
 
     >>> op = Operation.parse("add/e4m3fn.e4m3fn/e4m3fn/rne.sat")
     >>> expect(op, [np.array([0x38], np.uint8), np.array([0x38], np.uint8)]).codes

@@ -1,4 +1,4 @@
-"""The kinds of question: one row each, with the law that answers it and the TestFloat word for it."""
+"""The kinds of question: one row each, with the definition that answers it and the TestFloat word for it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Family:
 
     ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, ``accumulator`` for
     dot products, ``rule`` for scales of blocks, ``constant`` for what libraries publish of a format, None where nothing
-    is rounded.  ``law``: the name of the operation in the law.  ``kind``: which of the checker's answers serves it.
-    ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
+    is rounded.  ``definition``: the name of the operation in the specification.  ``kind``: which of the checker's
+    answers serves it.  ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
     """
 
     name: str
@@ -27,16 +27,16 @@ class Family:
     mode: str | None
     asks: str
     kind: str = ""
-    law: str = ""
+    definition: str = ""
     result: str = ""
     testfloat: str = ""
     example: str = ""
 
 
-def _arithmetic(name: str, arity: int, law: str, asks: str, testfloat: str = "") -> Family:
+def _arithmetic(name: str, arity: int, definition: str, asks: str, testfloat: str = "") -> Family:
     operands = ".".join(["e4m3fn"] * arity) if name != "scaleb" else "e4m3fn.i32"
     return Family(
-        name, arity, PROJECTION, asks, "arithmetic", law, "", testfloat, f"{name}/{operands}/e4m3fn/rne.nonsat"
+        name, arity, PROJECTION, asks, "arithmetic", definition, "", testfloat, f"{name}/{operands}/e4m3fn/rne.nonsat"
     )
 
 

@@ -1,4 +1,4 @@
-"""What each case tests: names for the boundaries that it sits on, from the law's own classes and status."""
+"""What each case tests: names for the boundaries that it sits on, from the specification's own classes and status."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ FLAGS = {
 
 
 def task_of(op: Operation, rho: Projection | None = None) -> Task:
-    """The operation of the law that an arithmetic one asks for; ``rho`` in place of its own projection."""
+    """The operation of the specification that an arithmetic one asks for; ``rho`` in place of its own projection."""
     formats = tuple(get_format(name) for name in op.operands if name not in INTEGERS)
     semantics = get_semantics(op.key("semantics", "ieee"))
-    return Task(op.asked.law, formats, op.result_format, rho or op.projection, semantics)
+    return Task(op.asked.definition, formats, op.result_format, rho or op.projection, semantics)
 
 
 def operand_parts(op: Operation, operands: Sequence[Codes]) -> list[Fields]:

@@ -117,7 +117,7 @@ class Operation:
             self._check_constant(text)
             return
         if kind == "arithmetic":
-            require_defined(self.asked.law, self.result_format)
+            require_defined(self.asked.definition, self.result_format)
         if kind == "codes" and self.family == "neg" and not self.result_format.signed:
             raise ValueError(f"operation {text!r}: {self.result} is unsigned and has no negative of any value but 0")
         if self.mode is not None and self.mode != ANY_MODE:  # an unknown mode is an error here, not later
@@ -153,7 +153,7 @@ class Operation:
 
     @property
     def is_defined(self) -> bool:
-        """Is it an operation that the law defines for these types?"""
+        """Is it an operation that the specification defines for these types?"""
         try:
             self._check(self.id)
         except ValueError:

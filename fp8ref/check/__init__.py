@@ -1,1 +1,1 @@
-"""Judging: ask an implementation, compare with the law, explain."""
+"""Judging: ask an implementation, compare with the reference, explain."""

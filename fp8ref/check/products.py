@@ -107,7 +107,7 @@ def judge_products(
 
 
 def expected(op: Operation, cases: Cases) -> Codes:
-    """The law's answers to a product with a definite mode."""
+    """The reference's answers to a product with a definite mode."""
     return expect(replace(op, family="dot"), cases.operands).codes  # the cases of matmul are laid out so, too
 
 

@@ -56,7 +56,7 @@ def prove_(
     scheduler: str,
     force: bool,
 ) -> None:
-    """Prove that operations answer as the law does for every one of their inputs.
+    """Prove that operations answer as the reference does for every one of their inputs.
 
     CLAIM is an operation id with a definite mode: a conversion of a float of at most 32 bits, or arithmetic,
     comparisons and predicates of at most 16 bits of operands; * stands for all modes.  The certificate holds the
@@ -116,7 +116,8 @@ def _prove(
     took = time.monotonic() - started
     what = claims[0].op.id if len(claims) == 1 else f"{len(claims)} operations"
     click.echo(
-        f"proved: {_who(claims[0])} answers {what} as the law does for all {certified.cases} inputs ({took:.1f} s)"
+        f"proved: {_who(claims[0])} answers {what} as the reference does for all {certified.cases} inputs "
+        f"({took:.1f} s)"
     )
 
 
@@ -221,7 +222,7 @@ def _require_proved(found: Found) -> None:
     case = ".".join(f"{code:X}" for code in inputs)
     count = sum(shard.wrong for one, shard in wrong if one == claim)
     click.echo(f"refuted: {_who(claim)} answers {count} inputs of {claim.op.id} otherwise, the first {case}:")
-    click.echo(f"  got {got:X}, the law says {want:X}; fp8ref explain '{claim.op.id}#{case}'")
+    click.echo(f"  got {got:X}, the reference says {want:X}; fp8ref explain '{claim.op.id}#{case}'")
     others = len({one for one, _ in wrong}) - 1
     if others:
         click.echo(f"  and {others} more of the claims are refuted")

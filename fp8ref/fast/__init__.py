@@ -1,1 +1,1 @@
-"""The law's servants: the same answers on arrays at memory speed, derived from ``spec`` or proved equal to it."""
+"""Fast paths: the same answers on arrays at memory speed, derived from ``spec`` or proved equal to it."""

@@ -3,7 +3,7 @@
 * operands of 16 bits together: one gather from a table that holds every answer;
 * sums, products and fma of wider operands: the product of two is exact in float64, and the sum is exact or rounded to
   odd from its TwoSum error, so that the conversion from float64 rounds the exact number;
-* everything else: the integers of ``exact.py``, and where these lack bits, the law itself, element by element.
+* everything else: the integers of ``exact.py``, and where these lack bits, the reference itself, element by element.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def evaluate(task: Task, arrays: Sequence[Array], random: Random | None = None) 
     """Codes and status of arrays of codes, element by element equal to ``spec.compute_codes``."""
     op, result, rho = task.op, task.result, task.rho
     if not serves(op, task.operands, result, random.width if random else 0):
-        return _by_law(task, arrays, random)
+        return _by_specification(task, arrays, random)
     ieee = task.semantics is Semantics.IEEE
     codes = arrays[: len(task.operands)]
     fields = [operand_fields(c, f, rho) for c, f in zip(codes, task.operands)]
@@ -206,7 +206,7 @@ def _without_negative_zero(x: Fields) -> Fields:
 def _propagate(
     task: Task, codes: Sequence[Array], nans: Sequence[Array], lost: Array, out: NDArray[np.uint64], status: Flags
 ) -> None:
-    """A NaN result is made, by the law, of the first operand that is a NaN."""
+    """A NaN result is made, by the reference, of the first operand that is a NaN."""
     left = lost.copy()
     for c, f, nan in zip(codes, task.operands, nans):
         here = left & nan
@@ -218,7 +218,7 @@ def _propagate(
             status[here] |= np.array([a[1] for a in answers], np.uint8)[back]
 
 
-def _by_law(task: Task, arrays: Sequence[Array], random: Random | None) -> tuple[Codes, Flags]:
+def _by_specification(task: Task, arrays: Sequence[Array], random: Random | None) -> tuple[Codes, Flags]:
     n = arrays[0].size
     out, status = np.empty(n, code_dtype(task.result)), np.empty(n, np.uint8)
     for i in range(n):

@@ -1,4 +1,4 @@
-"""Comparisons, classes, sign bits, neighbours and integers of whole arrays; each equal to its law in ``spec``."""
+"""Comparisons, classes, sign bits, neighbours and integers of whole arrays; each equal to the one in ``spec``."""
 
 from __future__ import annotations
 

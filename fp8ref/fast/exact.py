@@ -2,7 +2,7 @@
 
 Jamming is rounding to odd: with at least two bits more than the result keeps, the final rounding cannot tell the jammed
 number from the exact one [Boldo and Melquiond, IEEE Trans. Computers 57(4), 2008].  ``serves`` states for which
-precisions every operation here has those bits.  The special values are the law's, each where its row of the law has it.
+precisions every operation here has those bits.  The special values are the specification's, each where its row has it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The law's projection on arrays, for any format: exact integer arithmetic, vectorised.
+"""The specification's projection on arrays, for any format: exact integer arithmetic, vectorised.
 
 A finite magnitude comes as ``sig * 2**exp`` with ``sig`` an unsigned 64-bit integer.  It is brought to *quarter ulps*
-of the target with everything below jammed into the lowest bit; two bits then tell all that the law asks of the
-discarded part (nothing, below half, half, above half), and the law's own table, tabulated over those four classes,
-decides.  Tables for narrow targets (``tables.py``) are filled from here; wide targets come here directly.
+of the target with everything below jammed into the lowest bit; two bits then hold all that the specification asks of
+the discarded part (nothing, below half, half, above half), and the specification's own table, tabulated over those four
+classes, decides.  Tables for narrow targets (``tables.py``) are filled from here; wide targets come here directly.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def operand_fields(codes: Codes, f: Format, rho: Projection) -> Fields:
 
 @lru_cache(maxsize=64)
 def away_table(mode: Rounding) -> NDArray[np.bool_]:
-    """The law's table of a mode over (negative, odd, class), flattened to an index negative*8 + odd*4 + class."""
-    law = ROUNDS_AWAY[mode]
-    return np.array([law(eta, bool(odd), bool(neg)) for neg in (0, 1) for odd in (0, 1) for eta in ETA_CLASSES])
+    """The specification's table of a mode over (negative, odd, class), flat: index negative*8 + odd*4 + class."""
+    rounds_away = ROUNDS_AWAY[mode]
+    return np.array([rounds_away(eta, bool(odd), bool(neg)) for neg in (0, 1) for odd in (0, 1) for eta in ETA_CLASSES])
 
 
 def floor_log2_u64(sig: Bits) -> NDArray[np.int64]:
@@ -106,7 +106,7 @@ class Random:
 def stochastically_away(
     mode: Rounding, sig: Bits, shift: NDArray[np.int64], random: Random | None, gap: NDArray[np.int64] | int = 0
 ) -> NDArray[np.uint64]:
-    """1 where the law's stochastic modes take the ``shift`` lowest bits of ``sig`` away from zero, else 0.
+    """1 where the specification's stochastic modes take the ``shift`` lowest bits of ``sig`` away from zero, else 0.
 
     With F the first N discarded bits, g the next and s "any below", and R the random bits: F + R, plus a carry c, reach
     2**N.  c is 0 in StochasticA, g in StochasticB, and g rounded to even by s and F in StochasticC.  The Intel form
@@ -160,7 +160,7 @@ def project_codes(
     NaN choices that look at the payload are the caller's: see ``tables.nan_codes``.
     """
     if f.p > 62 or f.magnitude_bits > (60 if f.fixed_point else 63):  # quarter ulps up to 2**(emax+3) need 64 bits
-        return _by_law(fields, f, rho, random)
+        return _by_specification(fields, f, rho, random)
     if rho.negative is Negative.ZERO:
         fields = _rectified(fields)
     negative, sig, exp = fields.negative, fields.sig, fields.exp
@@ -210,7 +210,7 @@ def project_codes(
     return code, status
 
 
-def _by_law(
+def _by_specification(
     fields: Fields, f: Format, rho: Projection, random: Random | None
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     code, status = np.zeros(fields.sig.shape, U64), np.zeros(fields.sig.shape, np.uint8)

@@ -71,7 +71,7 @@ def _sticky_table(source: Format, result: Format, rho: Projection, shift: int) -
 def convert_by_kernel(
     codes: Codes, source: Format, result: Format, rho: Projection, random: Random | None = None
 ) -> tuple[Codes, NDArray[np.uint8]]:
-    """Codes of one format to codes of another and their status, by the kernel; NaNs one by one by the law."""
+    """Codes of one format to codes of another and their status, by the kernel; NaNs one by one by the reference."""
     fields = operand_fields(codes, source, rho)
     out, status = project_codes(fields, result, _without_error(rho), random)
     if fields.nan.any():

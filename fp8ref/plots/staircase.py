@@ -28,7 +28,7 @@ class Step:
 
 
 def steps(f: Format, rounding: Rounding, overflow: str, start: Fraction, end: Fraction) -> list[Step]:
-    """The rounding staircase between two inputs 0 <= start < end, found by asking the law.
+    """The rounding staircase between two inputs 0 <= start < end, found by asking the reference.
 
     It is asked at every sixteenth of the stretch's smallest ulp and between: wherever it turns, it turns there.
     """

@@ -1,4 +1,4 @@
-"""The law: what a number is and what the standards say, over exact rationals.  Slow, readable, stdlib only."""
+"""The specification: what a number is and what the standards say, in exact rationals.  Slow, readable, stdlib only."""
 
 from .catalog import aliases, formats, get_format
 from .codec import canonical_nan, pack, unpack

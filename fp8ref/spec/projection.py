@@ -1,4 +1,4 @@
-"""The law of every conversion: project = round, then saturate; encode = pack(project); decode = unpack.
+"""The specification of every conversion: project = round, then saturate; encode = pack(project); decode = unpack.
 
 Everything fast in fp8ref is derived from these functions or proved equal to them.
 """

@@ -20,17 +20,19 @@ from ..spec.rounding import RandomBits, Rounding, get_rounding, rounds_away
 
 Array = NDArray[Any]
 
-HALF_UP = "half-up"  # floor(x + 1/2): the one integer rounding of the systems that the law of formats does not have
+HALF_UP = (
+    "half-up"  # floor(x + 1/2): the one integer rounding of the systems that the specification of formats does not have
+)
 INT32 = (-(1 << 31), (1 << 31) - 1)
 
 # -- rounding to integers ---------------------------------------------------------------------------------------------
 
 
 def round_exact(x: Fraction | int, mode: str = "rne", random: RandomBits | None = None) -> int:
-    """The integer that x becomes under a mode of the law (``rtn`` is floor, ``sr-a`` stochastic) or ``half-up``.
+    """The integer that x becomes under a mode of the formats (``rtn`` is floor, ``sr-a`` stochastic) or ``half-up``.
 
-    Stochastic modes act on the magnitude, as in the law: |x| + R / 2**N, cut.  Raises ValueError for unknown modes and
-    for missing random bits.
+    Stochastic modes act on the magnitude, as in the specification: |x| + R / 2**N, cut.  Raises ValueError for unknown modes
+    and for missing random bits.
     """
     x = Fraction(x)
     if mode == HALF_UP:

@@ -1,4 +1,4 @@
-"""Assertions: a function of the project under test against the law, in this process."""
+"""Assertions: a function of the project under test against the reference, in this process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Function = Callable[..., Any]
 
 
 class NotConforming(AssertionError):
-    """An answer departs from the law; the message is the drawn counterexample, ``report`` the whole verdict."""
+    """An answer departs from the reference; the message is the drawn counterexample, ``report`` the whole verdict."""
 
     def __init__(self, message: str, report: Report | None = None) -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ def carried(answer: Any, type_name: str) -> Codes:
 def assert_operation(
     fn: Function, operation: str | Operation, *, level: int = 1, seed: int = 0, nan: str = "class"
 ) -> None:
-    """Assert that a function answers an operation as the law does, on every case that ``fp8ref check`` asks.
+    """Assert that a function answers an operation as the reference does, on every case that ``fp8ref check`` asks.
 
     ``fn`` takes one array for each operand, of float16, bfloat16 (ml_dtypes), float32 or float64 where the operand is
     wide, else of codes (uint8 ...) or of the integer itself, in any layout and length.  It returns as many answers:
@@ -183,7 +183,7 @@ def assert_equal_codes(
 
 
 def require_answer(op: Operation, operands: Sequence[Codes], got: Codes) -> None:
-    """Assert that answers to cases of an operation are the law's; the first wrong one is drawn."""
+    """Assert that answers to cases of an operation are the reference's; the first wrong one is drawn."""
     __tracebackhide__ = True
     want = expect(op, operands).codes
     assert not is_product(op)

@@ -96,7 +96,7 @@ class Suite:
 
         holds_for()
 
-    def test_equals_the_law(self) -> None:
+    def test_equals_the_reference(self) -> None:
         """Every case that ``fp8ref check`` asks; the smallest failing one is drawn, with the diagnosis."""
         __tracebackhide__ = True
         try:
@@ -123,7 +123,7 @@ class ConversionSuite(Suite):
         super().holds(strategy, claim)
         claim(cases(self.op, self.level, 0)[0])
 
-    def equals_the_law(self, x: Codes) -> None:
+    def equals_the_reference(self, x: Codes) -> None:
         __tracebackhide__ = True
         require_answer(self.op, [x], self.ask(x))
 
@@ -137,9 +137,9 @@ class ConversionSuite(Suite):
         table = draw_rows([(label, drawn(int(code), type_)) for label, type_, code in rows])
         raise NotConforming(f"{self.op.id}: {what}\n{table}")
 
-    def test_any_array_equals_the_law(self) -> None:
+    def test_any_array_equals_the_reference(self) -> None:
         __tracebackhide__ = True
-        self.holds(self.inputs(), self.equals_the_law)
+        self.holds(self.inputs(), self.equals_the_reference)
 
     def test_each_element_is_converted_alone(self) -> None:
         """Neither length, place nor layout changes an answer."""
@@ -228,7 +228,7 @@ class ConversionSuite(Suite):
     def test_zeros_infinities_and_nans(self) -> None:
         __tracebackhide__ = True
         self.requires(self.source not in INTEGERS, "integers have no special values")
-        self.holds(arrays(specials(self.source), self.source), self.equals_the_law)
+        self.holds(arrays(specials(self.source), self.source), self.equals_the_reference)
 
     def test_idempotent(self) -> None:
         """What has been converted is not changed by converting it again."""
@@ -259,7 +259,7 @@ class ArithmeticSuite(Suite):
 
     commutes: ClassVar[tuple[str, ...]] = ("add", "mul", "min", "max", "minnum", "maxnum", "eq", "ne", "un", "ord")
 
-    def test_any_case_equals_the_law(self) -> None:
+    def test_any_case_equals_the_reference(self) -> None:
         __tracebackhide__ = True
 
         def claim(case: tuple[int, ...]) -> None:
@@ -315,7 +315,7 @@ class DotSuite(Suite):
 class ScalingSuite(Suite):
     """Blocks and their scales: ``answer(x)``, or ``answer(x, amax)``, returns rows of bytes, the scale's first."""
 
-    def test_any_block_equals_the_law(self) -> None:
+    def test_any_block_equals_the_reference(self) -> None:
         __tracebackhide__ = True
 
         def claim(row: tuple[Codes, ...]) -> None:

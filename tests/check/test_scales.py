@@ -1,4 +1,4 @@
-"""Judging quantisers of blocks: rows equal the law, planted faults are named, correct quantisers are never accused."""
+"""Judging quantisers of blocks: rows equal the reference, planted faults are named, correct ones never accused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reports(impl: str, *select: str) -> list[Report]:
         return list(run.reports())
 
 
-def law(op: Operation, x: np.ndarray, amax: np.ndarray | None) -> tuple[int, list[int]]:
+def reference(op: Operation, x: np.ndarray, amax: np.ndarray | None) -> tuple[int, list[int]]:
     """Code of the scale and codes of the elements by the functions of the specification."""
     data, scheme, rule = [Datum.of(float(v)) for v in x], get_scheme(op.result), op.mode or ""
     if scheme.recipe == "mx":
@@ -46,7 +46,7 @@ def law(op: Operation, x: np.ndarray, amax: np.ndarray | None) -> tuple[int, lis
 
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.full)])
-def test_rows_equal_the_law(name: str, step: int) -> None:
+def test_rows_equal_the_reference(name: str, step: int) -> None:
     op = Operation.parse(name)
     q = quantiser(op)
     some = [codes[::step] for codes in cases(op, 1, 5)]
@@ -54,7 +54,7 @@ def test_rows_equal_the_law(name: str, step: int) -> None:
     scales, codes = split(op, rows)
     x, amax = values(op, some)
     for i in range(len(x)):
-        scale, elements = law(op, x[i], None if amax is None else amax[i])
+        scale, elements = reference(op, x[i], None if amax is None else amax[i])
         nan = Datum.of(float("nan")) if q.scale == "f32" else None
         same = int(scales[i]) == scale or (nan is not None and np.isnan(scales[i : i + 1].view(np.float32)[0]))
         assert (same, codes[i].tolist()) == (True, elements), (i, x[i], amax)

@@ -1,4 +1,4 @@
-"""The law's runs of answers over the codes of a source, and the arrays held against them."""
+"""The reference's runs of answers over the codes of a source, and the arrays held against them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import fp8ref
 from fp8ref import spec
-from fp8ref.check.proof.runs import Law, Run, find_runs, guesses
+from fp8ref.check.proof.runs import Reference, Run, find_runs, guesses
 from fp8ref.spec import Format
 
 __all__ = ["DTYPES", "Mode", "Run", "disagreement", "every_code", "every_run", "find_runs", "nan_answer", "samples"]
@@ -21,7 +21,7 @@ Mode = tuple[str, str]  # rounding, overflow
 
 
 def every_run(source: str, name: str, modes: Sequence[Mode]) -> tuple[dict[tuple[Mode, bool], list[Run]], int]:
-    """The runs of each mode and sign, and how often the law was asked.
+    """The runs of each mode and sign, and how often the reference was asked.
 
     The ends found first are guesses for the modes that differ in overflow.
     """
@@ -29,17 +29,17 @@ def every_run(source: str, name: str, modes: Sequence[Mode]) -> tuple[dict[tuple
     ends: dict[str, list[int]] = {}
     calls = 0
     for rounding, overflow in modes:
-        law = Law(source, name, spec.get_projection(spec.get_format(name), rounding, overflow))
+        reference = Reference(source, name, spec.get_projection(spec.get_format(name), rounding, overflow))
         directed = rounding in ("rtp", "rtn")
         for negative in (False, True):
             key = f"{rounding}{negative}" if directed else rounding
             if key not in ends:
-                ends[key] = guesses(law.source, law.format, rounding)
-            runs = law.runs(negative, ends[key])
+                ends[key] = guesses(reference.source, reference.format, rounding)
+            runs = reference.runs(negative, ends[key])
             found[(rounding, overflow), negative] = runs
             if directed or not negative:
                 ends[key] = [run.last for run in runs]
-        calls += law.calls
+        calls += reference.calls
     return found, calls
 
 
@@ -76,6 +76,5 @@ def disagreement(
     if wrong.size == 0:
         return ""
     at = wrong[0]
-    return (
-        f"{source}:{int(bits[at]):#x} to {f.name} {'.'.join(mode)}: {int(got[at]):#x}, the law says {int(want[at]):#x}"
-    )
+    case = f"{source}:{int(bits[at]):#x} to {f.name} {'.'.join(mode)}"
+    return f"{case}: {int(got[at]):#x}, the reference says {int(want[at]):#x}"

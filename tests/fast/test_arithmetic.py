@@ -1,4 +1,4 @@
-"""The array forms of arithmetic equal the law, in every combination of formats, modes and options, drawn at random."""
+"""The array forms of arithmetic equal the reference, for formats, modes and options drawn at random together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fp8ref.fast.exact import serves
 from fp8ref.fast.kernel import Random, code_dtype
 from fp8ref.fast.linear import plan
 from fp8ref.spec import Format, NaNs, RandomBits, Rounding, pack, project, unpack
-from fp8ref.spec.operations.arithmetic import LAWS, Semantics, compute_codes, require_defined
+from fp8ref.spec.operations.arithmetic import DEFINITIONS, Semantics, compute_codes, require_defined
 from fp8ref.spec.operations.compare import PREDICATES, classify, compare, relation, total_order
 from fp8ref.spec.operations.integers import INTEGERS, OutOfRange, to_integer
 from fp8ref.spec.operations.quiet import absolute, copysign, negate, next_down, next_up
@@ -67,8 +67,10 @@ def any_codes(rng: random.Random, f: Format, n: int, like: list[int] | None) -> 
 
 def any_task(rng: random.Random) -> Task:
     while True:
-        op = rng.choice(list(LAWS))
-        operands = tuple(get_format(rng.choice(NARROW + WIDE)) for _ in range(1 if op == "scale_b" else LAWS[op].arity))
+        op = rng.choice(list(DEFINITIONS))
+        operands = tuple(
+            get_format(rng.choice(NARROW + WIDE)) for _ in range(1 if op == "scale_b" else DEFINITIONS[op].arity)
+        )
         result = operands[0] if rng.random() < 0.5 else get_format(rng.choice(NARROW + WIDE))
         modes = [mode for mode in Rounding if mode not in OF_CONVERSIONS]
         try:
@@ -119,7 +121,7 @@ def test_any_operation_at_length(seed: int) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("op", [op for op in LAWS if LAWS[op].arity == 2 and op != "scale_b"])
+@pytest.mark.parametrize("op", [op for op in DEFINITIONS if DEFINITIONS[op].arity == 2 and op != "scale_b"])
 @pytest.mark.parametrize("name", ["e4m3fn", "e5m2"])
 def test_every_pair(name: str, op: str) -> None:
     f = get_format(name)
@@ -297,7 +299,7 @@ def test_every_tie_of_the_random_bits() -> None:
             assert (away == scaled(np.arange(128) / 128 * 2**width)).all(), (mode, width)
 
 
-def test_law_serves_where_integers_lack_bits() -> None:
+def test_the_specification_serves_where_integers_lack_bits() -> None:
     f64 = get_format("f64")
     task = Task("divide", (f64, f64), f64, get_projection(f64, "rne", "nonsat"))
     assert not serves("divide", task.operands, f64)
@@ -392,8 +394,8 @@ def test_comparisons(pair: str) -> None:
                 )
                 assert status is not None
                 for n, i in enumerate(some):
-                    law = compare(predicate, left[a[i]], right[b[i]], loud, snan)
-                    assert (bool(holds[n]), int(status[n])) == law, (predicate, loud, hex(a[i]), hex(b[i]))
+                    reference = compare(predicate, left[a[i]], right[b[i]], loud, snan)
+                    assert (bool(holds[n]), int(status[n])) == reference, (predicate, loud, hex(a[i]), hex(b[i]))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -456,13 +458,13 @@ def test_neighbours_of_integers(k: int, p: int) -> None:
     f, least, most = Format("whole", k, p, 0, fixed_point=True), -1 << (k - 1), (1 << (k - 1)) - 1
     values = [least, least + 1, -2, -1, 0, 1, most - 1, most]
     codes = np.array([x % (1 << k) for x in values], code_dtype(f))
-    for step, law in ((1, next_up), (-1, next_down)):
+    for step, reference in ((1, next_up), (-1, next_down)):
         want = [min(max(x + step, least), most) % (1 << k) for x in values]
         moved, status = fast_compare.neighbours(codes, f, step, Semantics.IEEE)
         assert moved.tolist() == want
         assert moved.dtype == codes.dtype
         assert not status.any()
-        assert [law(int(code), f) for code in codes] == [(code, 0) for code in want]
+        assert [reference(int(code), f) for code in codes] == [(code, 0) for code in want]
 
 
 def test_total_order_where_the_nan_is_at_the_code_of_minus_zero() -> None:
@@ -489,8 +491,8 @@ def test_signs_classes_and_neighbours(name: str) -> None:
     f = get_format(name)
     codes = np.arange(1 << f.k, dtype=np.uint8)
     assert fast_compare.classes(codes, f).tolist() == [classify(unpack(c, f), f) for c in range(1 << f.k)]
-    for fast, law in UNARY[: 1 + f.signed]:
-        assert fast(codes, f).tolist() == [law(c, f) for c in range(1 << f.k)]
+    for fast, reference in UNARY[: 1 + f.signed]:
+        assert fast(codes, f).tolist() == [reference(c, f) for c in range(1 << f.k)]
     for other in (0, f.max_code | f.sign_bit, f.sign_bit):
         signs = fast_compare.has_sign(np.full(codes.shape, other, np.uint8), f)
         assert fast_compare.with_sign(codes, f, signs).tolist() == [copysign(c, other, f) for c in range(1 << f.k)]
@@ -518,5 +520,5 @@ def test_integers(name: str) -> None:
             got, status = fast_compare.to_integers(array, f, to, get_projection(f, mode), True, rule, bits)
             for i, code in enumerate(codes):
                 one = RandomBits(words[i], 8) if mode.is_stochastic else None
-                law = to_integer(unpack(code, f), integer, mode, out_of_range=rule, random=one)
-                assert (int(got[i]), int(status[i])) == law, (name, integer, mode, hex(code))
+                reference = to_integer(unpack(code, f), integer, mode, out_of_range=rule, random=one)
+                assert (int(got[i]), int(status[i])) == reference, (name, integer, mode, hex(code))

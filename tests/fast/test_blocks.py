@@ -1,4 +1,4 @@
-"""Block scaling on arrays equals the law bit for bit; layouts, short blocks, packing, dots of scaled arrays."""
+"""Block scaling on arrays equals the reference bit for bit; layouts, short blocks, packing, dots of scaled arrays."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def same(x: float, y: Datum) -> bool:
 
 @pytest.mark.parametrize("scheme", MX)
 @pytest.mark.parametrize("rule", ["floor", "ceil", "even", "rceil", "te"])
-def test_mx_equals_the_law(scheme: str, rule: str) -> None:
+def test_mx_equals_the_reference(scheme: str, rule: str) -> None:
     with np.errstate(all="ignore"):
         x = data(np.random.default_rng(1), 60, 32)
     got = fp8ref.scale_blocks(x, scheme, rule=rule)
@@ -115,7 +115,7 @@ def test_nvfp4_orders_of_operations_differ() -> None:
 
 
 @pytest.mark.parametrize("rule", ["te", "torchao"])
-def test_nvfp4_equals_the_law(rule: str) -> None:
+def test_nvfp4_equals_the_reference(rule: str) -> None:
     with np.errstate(all="ignore"):
         x = data(np.random.default_rng(2), 60, 16)
     keep = np.isfinite(x).all(axis=1) & (np.abs(x).max(axis=1) < 1e6)
@@ -131,7 +131,7 @@ def test_nvfp4_equals_the_law(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", ["te", "te-pow2", "torchao"])
 @pytest.mark.parametrize("element", ["e4m3fn", "e5m2"])
-def test_fp8_equals_the_law(rule: str, element: str) -> None:
+def test_fp8_equals_the_reference(rule: str, element: str) -> None:
     with np.errstate(all="ignore"):
         x = data(np.random.default_rng(3), 40, 24)
     got = fp8ref.scale_blocks(x, f"row_{element}", rule=rule)

@@ -1,4 +1,4 @@
-"""The conversions of arrays give the law's answers on every run of inputs with one answer."""
+"""The conversions of arrays give the reference's answers on every run of inputs with one answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask(source: str, name: str, modes: Sequence[Mode], record: Record) -> None:
         assert not disagreement(source, f, mode, negative, magnitudes, want)
         cases += magnitudes.size
     record("cases", cases)
-    record("law calls", calls)
+    record("reference calls", calls)
 
 
 def nan_samples(x: Format, rng: np.random.Generator) -> NDArray[Any]:

@@ -62,8 +62,8 @@ def test_every_format(rounding: str, overflow: str) -> None:
 def test_runs_are_found_whatever_is_guessed(guesses: list[int]) -> None:
     ends = [(0, 7), (3, 1), (42, 2), (43, 5), (98, 9), (99, 3)]
 
-    def law(position: int) -> int:
+    def reference(position: int) -> int:
         return next(code for last, code in ends if position <= last)
 
     firsts = [0, *(last + 1 for last, _ in ends[:-1])]
-    assert find_runs(law, 99, guesses) == [Run(first, last, code) for first, (last, code) in zip(firsts, ends)]
+    assert find_runs(reference, 99, guesses) == [Run(first, last, code) for first, (last, code) in zip(firsts, ends)]

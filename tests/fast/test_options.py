@@ -1,4 +1,4 @@
-"""Random bits, flushed subnormals and quieted signalling NaNs: arrays give the law's answers."""
+"""Random bits, flushed subnormals and quieted signalling NaNs: arrays give the reference's answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def some_values(name: str, count: int) -> NDArray[Any]:
 
 @pytest.mark.parametrize("width", [1, 3, 8, 32, 64])
 @pytest.mark.parametrize("mode", P3109_MODES)
-def test_the_law(mode: str, width: int) -> None:
+def test_the_reference(mode: str, width: int) -> None:
     for name, tininess in zip(FORMATS, ("after", "before", "delivered") * 4):
         x = some_values(name, 60)
         rng = np.random.default_rng(width)

@@ -36,7 +36,7 @@ def some_values(name: str) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_law_and_the_arrays(name: str) -> None:
+def test_the_reference_and_the_arrays(name: str) -> None:
     x = some_values(name)
     for rounding in ROUNDINGS:
         for overflow in ("sat", "nonsat"):

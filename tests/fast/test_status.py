@@ -1,4 +1,4 @@
-"""Status, NaN choices and overflow pairs of the array functions equal the law's."""
+"""Status, NaN choices and overflow pairs of the array functions equal the reference's."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FORMATS = (
 )
 
 
-def assert_law(x: NDArray[Any], source: str, name: str, **options: Any) -> None:
-    """Codes and status of the array are the law's, element by element."""
+def assert_as_specified(x: NDArray[Any], source: str, name: str, **options: Any) -> None:
+    """Codes and status of the array are the reference's, element by element."""
     codes, status = fp8ref.encode(x, name, flags=True, **options)
     bits = x.view(f"u{x.dtype.itemsize}")
     for n, code in enumerate(bits.tolist()):
@@ -54,11 +54,11 @@ def test_thresholds_and_random_values(name: str, tininess: str) -> None:
     values = np.array(thresholds(name, 10))
     for n, rounding in enumerate(ROUNDINGS):
         overflow = ("nonsat", "sat", "satprop")[n % 3]
-        assert_law(values[n % 2 :: 2], "f64", name, rounding=rounding, overflow=overflow, tininess=tininess)
+        assert_as_specified(values[n % 2 :: 2], "f64", name, rounding=rounding, overflow=overflow, tininess=tininess)
     with np.errstate(over="ignore"):
         for source, rounding in (("f32", "rne"), ("f16", "rtp"), ("bf16", "rto"), ("f16", "rna")):
             narrowed = values.astype(DTYPES[source])[::3]
-            assert_law(narrowed, source, name, rounding=rounding, overflow="nonsat", tininess=tininess)
+            assert_as_specified(narrowed, source, name, rounding=rounding, overflow="nonsat", tininess=tininess)
 
 
 CHOICES = ("canonical", "keep-sign", "quiet", "payload", "max", "zero")
@@ -74,7 +74,7 @@ def test_nan_choices(source: str, nan: str) -> None:
     codes += [c | f.sign_bit for c in codes]
     x = np.array(codes, np.dtype(f"u{np.dtype(DTYPES[source]).itemsize}")).view(DTYPES[source])
     for name in ("e4m3fn", "e5m2", "e4m3", "e4m3fnuz", "e8m0fnu", "e2m1fn", "mxint8", "f16", "bf16", "f32"):
-        assert_law(x, source, name, nan=nan, overflow="nonsat")
+        assert_as_specified(x, source, name, nan=nan, overflow="nonsat")
 
 
 @pytest.mark.parametrize("name", ["e5m2", "e4m3fn", "e2m1fn", "binary8p4ue", "mxint8", "e8m0fnu"])
@@ -89,7 +89,7 @@ def test_every_overflow_pair(name: str) -> None:
             continue
         tried += 1
         for rounding in ROUNDINGS:
-            assert_law(x, "f64", name, rounding=rounding, overflow=pair, nan="keep-sign")
+            assert_as_specified(x, "f64", name, rounding=rounding, overflow=pair, nan="keep-sign")
     assert tried == (2 + f.infinities + f.has_nan) ** 2
 
 
@@ -98,7 +98,7 @@ def test_every_overflow_pair(name: str) -> None:
 def test_negative_values_of_unsigned_formats(name: str, negative: str) -> None:
     values = np.array(thresholds(name, 5))
     for rounding in ROUNDINGS:
-        assert_law(values[::5], "f64", name, rounding=rounding, overflow="nonsat", negative=negative)
+        assert_as_specified(values[::5], "f64", name, rounding=rounding, overflow="nonsat", negative=negative)
 
 
 @pytest.mark.parametrize("source", ["e4m3fn", "e5m2", "e4m3fnuz", "e8m0fnu", "ue5m3", "mxint8", "binary8p3se"])

@@ -25,7 +25,7 @@ WIDE = ("f16", "bf16", "tf32", "f32", "f64")
 NAMED = ("e4m3fn", "e5m2", "e5m2fnuz", "e8m0fnu", "ue5m3", "e2m1fn", "mxint8")
 
 
-def assert_law(x: NDArray[Any], name: str, rounding: str, overflow: str = "nonsat") -> None:
+def assert_as_specified(x: NDArray[Any], name: str, rounding: str, overflow: str = "nonsat") -> None:
     codes, status = fp8ref.encode(x, name, rounding=rounding, overflow=overflow, flags=True)
     for n, value in enumerate(x.tolist()):
         want = spec.encode(value, name, rounding, overflow)
@@ -58,7 +58,7 @@ WITNESSES = [
 @pytest.mark.parametrize("name", [*NAMED, *GENERIC, *WIDE])
 def test_double_rounding_witnesses(name: str, rounding: str) -> None:
     x = np.array(WITNESSES)
-    assert_law(np.concatenate([x, -x]), name, rounding)
+    assert_as_specified(np.concatenate([x, -x]), name, rounding)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def odd_values(name: str, count: int) -> list[float]:
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("name", [*GENERIC, *WIDE])
 def test_random_values(name: str, rounding: str) -> None:
-    assert_law(np.array(odd_values(name, 100)), name, rounding)
+    assert_as_specified(np.array(odd_values(name, 100)), name, rounding)
 
 
 def test_both_ways_are_walked() -> None:
@@ -164,7 +164,7 @@ def integers(dtype: Any) -> list[int]:
 def test_integers(name: str, dtype: Any) -> None:
     x = np.array(integers(dtype), dtype)
     for rounding in ("rne", "rtz", "rtp", "rto") if np.dtype(dtype).itemsize == 8 else ("rne", "rtn"):
-        assert_law(x, name, rounding)
+        assert_as_specified(x, name, rounding)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def operations(data: bytes) -> None:
 
 
 def asked(op: Operation) -> None:
-    """The law answers one case of an operation that has a definite mode."""
+    """The reference answers one case of an operation that has a definite mode."""
     *given, answer = shapes(op, 1)
     if op.mode == "*" or (op.mode or "").startswith("within") or max(int(np.prod(s)) for s in given) > FEW:
         return

@@ -35,7 +35,7 @@ def cases(name: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", SETS)
-def test_law(name: str, every: int) -> None:
+def test_reference(name: str, every: int) -> None:
     operand, kind = "e5m2" if "e5m2" in name else "e4m3fn", get_format(SETS[name].rpartition(".")[2])
     wrong = 0
     for case in cases(name)[::every]:

@@ -60,7 +60,7 @@ def check_all_pairs(name: str, op: str, roundings: tuple[str, ...]) -> int:
             assert status is not None
             wrong = np.flatnonzero((got != code[which]) | (status != flags[which]))
             assert wrong.size == 0, (name, op, rounding, overflow, [hex(c) for c in pairs[wrong[0]]])
-            # the law itself, on one pair of every distinct exact result (a sample of them)
+            # the reference itself, on one pair of every distinct exact result (a sample of them)
             for i in first[:: max(1, len(first) // 60)]:
                 want = int(code[which[i]]), int(flags[which[i]])
                 assert compute_codes(op, pairs[i], (f, f), f, rho) == want, (name, op, rounding, overflow, pairs[i])

@@ -59,7 +59,7 @@ def samples(name: str, count: int) -> list[float]:
     return found
 
 
-def check(name: str, mode: str, count: int, law: int) -> int:
+def check(name: str, mode: str, count: int, referred: int) -> int:
     p, emin, emax = FORMATS[name]
     context = gmpy2.context(precision=p, emin=emin - p + 2, emax=emax + 1, subnormalize=True, round=MODES[mode])
     values = samples(name, count)
@@ -70,7 +70,7 @@ def check(name: str, mode: str, count: int, law: int) -> int:
             raised = (bool(mpfr.inexact), bool(mpfr.overflow))
         assert code == want, x.hex()
         assert (bool(flags & 1), bool(flags & 4)) == raised, x.hex()
-        if n < law:
+        if n < referred:
             assert spec.encode(Fraction(x), name, mode, "nonsat")[0] == (want if x else 0), x.hex()
     return count
 

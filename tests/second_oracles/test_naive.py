@@ -1,6 +1,6 @@
 """fp8ref against a naive search for the nearest values, for every format of at most 8 bits.
 
-Three witnesses meet here: the tables and the search of ``exact.py``, the law, and the array functions.
+Three witnesses meet here: the tables and the search of ``exact.py``, the reference, and the array functions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODES = tuple(product(ROUNDINGS, OVERFLOWS))
 Record = Callable[[str, object], None]
 
 
-def ask_the_law(table: Table, magnitudes: list[Fraction], modes: list[tuple[str, str]], record: Record) -> None:
+def ask_the_reference(table: Table, magnitudes: list[Fraction], modes: list[tuple[str, str]], record: Record) -> None:
     """Every mode on every magnitude and sign, or, with fewer modes, the next one in turn."""
     cases = 0
     for n, x in enumerate(magnitudes):
@@ -44,16 +44,16 @@ def expected(table: Table, negative: bool, x: Fraction, rounding: str, overflow:
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
-def test_the_law(table: Table, record_property: Record) -> None:
+def test_the_reference(table: Table, record_property: Record) -> None:
     """Values, ties and quarters of every format, all or every seventh, with the modes in turn."""
     modes = [m for m in MODES if m[1] != "satprop"]
-    ask_the_law(table, around(table)[:: 1 if len(table.ladder) < 40 else 7], modes, record_property)
+    ask_the_reference(table, around(table)[:: 1 if len(table.ladder) < 40 else 7], modes, record_property)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
-def test_the_law_under_every_mode(table: Table, record_property: Record) -> None:
-    ask_the_law(table, around(table), list(MODES), record_property)
+def test_the_reference_under_every_mode(table: Table, record_property: Record) -> None:
+    ask_the_reference(table, around(table), list(MODES), record_property)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())

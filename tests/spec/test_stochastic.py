@@ -79,7 +79,7 @@ def test_intel_bias(name: str, t: int, bias: int) -> None:
         f = get_format(name)
         want = min(cut, f.max)
         assert abs(fp8ref.spec.decode(answer, name).value) == want, (hex(code), word)
-        if value < 2 * f.min_normal:  # the law, too, where results are subnormal or nearly so
+        if value < 2 * f.min_normal:  # the reference, too, where results are subnormal or nearly so
             exact = fp8ref.spec.decode(code, "f16").value
             assert encode(exact, name, "sr-bias", random=RandomBits(word >> (t - 2), 10 - t))[0] == answer
 

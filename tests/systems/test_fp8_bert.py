@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from fp8ref.cli.main import main
 from fp8ref.spec.datum import Datum
-from fp8ref.spec.matrix.products import dot as law_dot
+from fp8ref.spec.matrix.products import dot as spec_dot
 from fp8ref.systems import fp8_bert as system
 from fp8ref.systems.fp8_bert import experiment, files, recipes, severity, texts
 from fp8ref.systems.fp8_bert.network import KINDS, Network, erf
@@ -155,7 +155,7 @@ def float32(x: Fraction) -> float:
 
 @pytest.mark.parametrize("format", ["e4m3fn", "e5m2", "int8"])
 def test_codes_are_nearest_values(format: str) -> None:
-    """Ties of the quotient, their neighbours in float32, saturation: arrays, law and search by distance agree."""
+    """Ties of the quotient, their neighbours in float32, saturation: arrays, reference and search by distance agree."""
     rng = np.random.default_rng(1)
     for step in (np.float32(1), np.float32(0.0371), np.float32(3.7e-5)):
         codes = {v: c for c, v in values(format).items()}
@@ -221,7 +221,7 @@ def test_affine_codes_reach_both_ends() -> None:
 
 
 @pytest.mark.parametrize("name", ["E4M3, Hopper", "mixed, Hopper", "E4M3, Hopper promoted"])
-def test_a_layer_on_hopper_is_the_law_of_its_model(name: str) -> None:
+def test_a_layer_on_hopper_equals_its_model(name: str) -> None:
     recipe = next(r for r in RECIPES if r.name == name)
     rng = np.random.default_rng(3)
     x, w, bias = (rng.standard_normal(s).astype(np.float32) for s in ((2, 160), (2, 160), (2,)))
@@ -231,7 +231,7 @@ def test_a_layer_on_hopper_is_the_law_of_its_model(name: str) -> None:
     for i in range(2):
         for j in range(2):
             scales = [(Datum.of(float(a.scale[0, 0])), Datum.of(float(b.scale[j, 0])))]
-            code = law_dot(
+            code = spec_dot(
                 a.codes[i].tolist(), b.codes[j].tolist(), a.format, b.format,
                 c=Datum.of(float(bias[j])), accumulator=recipe.accumulator, result="f32", scales=scales, block=160,
             )  # fmt: skip

@@ -69,7 +69,7 @@ class TestRight(Right):
 
 
 @pytest.mark.parametrize("fault", [another_scale, loses_the_last])
-@pytest.mark.parametrize("test", ["test_any_block_equals_the_law", "test_equals_the_law"])
+@pytest.mark.parametrize("test", ["test_any_block_equals_the_reference", "test_equals_the_reference"])
 def test_the_suite_catches_a_fault(fault: Any, test: str) -> None:
     class Wrong(Right):
         def answer(self, x: Any) -> Any:
@@ -84,6 +84,6 @@ def test_answers_of_another_shape_are_misuse() -> None:
         def answer(self, x: Any) -> Any:
             return rows(x)[:, 1:]
 
-    for test in ("test_any_block_equals_the_law", "test_equals_the_law"):
+    for test in ("test_any_block_equals_the_reference", "test_equals_the_reference"):
         with pytest.raises(ValueError, match="shape"):
             getattr(Short(), test)()

@@ -1,4 +1,4 @@
-"""Tables of rounding and overflow, computed from the law."""
+"""Tables of rounding and overflow, computed from the specification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutation testing of the law and of the fast paths: ``python tools/mutation/mutate.py`` (docs/mutation.md).
+"""Mutation testing of the specification and of the fast paths: ``python tools/mutation/mutate.py`` (docs/mutation.md).
 
 cosmic-ray makes the mutants and keeps the sessions; this command samples, runs the tests of mutation.toml in forks, in
 a copy of the tree, and compares the survivors with survivors.toml.  Stop it at any time: the same command goes on.

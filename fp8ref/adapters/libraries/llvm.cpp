@@ -105,7 +105,7 @@ extern "C" int fp8ref_abi(void) { return FP8REF_ABI; }
 
 extern "C" const char *fp8ref_identity(void) { return "llvm-apfloat\n" LLVM_VERSION_STRING; }
 
-// The Python side claims: it knows which operations the law defines for these types.
+// The Python side claims: it knows which operations the specification defines for these types.
 extern "C" const char *fp8ref_capabilities(void) { return ""; }
 
 extern "C" const char *fp8ref_llvm_types(void) {

@@ -41,7 +41,7 @@ INTEGRAL = {"rne.nonsat": np.rint, "rtz.nonsat": np.trunc, "rtn.nonsat": np.floo
 
 
 def operations() -> Iterator[Operation]:
-    """What NumPy's functions answer on narrow types, where the law defines it.
+    """What NumPy's functions answer on narrow types, where the specification defines it.
 
     ``remainder`` and ``fmod`` are left out: NumPy documents other functions than IEEE 754's remainder.
     """

@@ -54,7 +54,7 @@ class DotMutant:
 
 
 def right(op: Operation, a: Codes, b: Codes, c: Codes, *scales: Codes, accumulator: Model | str | None = None) -> Codes:
-    """The law's answer, by the operation's own mode or by another accumulator."""
+    """The reference's answer, by the operation's own mode or by another accumulator."""
     chosen = accumulator or model_of(op) or "exact"
     fc = addend_type(op)
     rho = exact_projection(op if (op.mode or "").startswith("exact") else op.with_mode("exact"))

@@ -45,7 +45,7 @@ class ScaleMutant:
 
 
 def right(op: Operation, *operands: Codes) -> Codes:
-    """The law's rows; under a free mode those of the second rule."""
+    """The specification's rows; under a free mode those of the second rule."""
     return scaled_rows(op, operands, quantiser(op).rules[1] if op.mode == "*" else None)
 
 

@@ -80,7 +80,7 @@ def values(op: Operation, operands: Sequence[Codes]) -> tuple[Codes, Codes | Non
 
 
 def scaled_rows(op: Operation, operands: Sequence[Codes], rule: str | None = None) -> Codes:
-    """The law's rows of bytes, by the operation's own rule or another."""
+    """The specification's rows of bytes, by the operation's own rule or another."""
     x, amax = values(op, operands)
     return quantiser(op).rows(x, rule or op.mode or "", amax)
 

@@ -21,7 +21,7 @@ from ...fast.exact import is_zero
 from ...fast.kernel import Fields, code_dtype
 from ...spec.catalog import get_format
 from ...spec.formats import Format
-from ...spec.operations.arithmetic import LAWS, Semantics
+from ...spec.operations.arithmetic import DEFINITIONS, Semantics
 from ...spec.overflow import get_overflow
 from ...spec.projection import NaN, Projection, Subnormal
 from ...spec.rounding import Rounding
@@ -165,10 +165,13 @@ def _other_operations(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
     for other in FAMILIES.values():
         if other.kind != "arithmetic" or other.name == a.op.family or other.arity != len(operands):
             continue
-        if "scaleb" in (other.name, a.op.family) or LAWS[other.law].selects != LAWS[a.op.asked.law].selects:
+        if (
+            "scaleb" in (other.name, a.op.family)
+            or DEFINITIONS[other.definition].selects != DEFINITIONS[a.op.asked.definition].selects
+        ):
             continue
         yield Rule(f"wrong-operation-{other.name}", f"answers {other.name}: {other.asks}",
-                   answers(a, operands, op=other.law))  # fmt: skip
+                   answers(a, operands, op=other.definition))  # fmt: skip
     formats = task_of(a.op).operands
     for n, codes, g in zip("abc", operands, formats):
         if g == a.f:
@@ -191,10 +194,10 @@ def _order_rules(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
 
 
 # -- rules of some operations -----------------------------------------------------------------------------------------
-def _first_rounded(a: Asked, to: Format, law: str, operands: Sequence[Codes], formats: Sequence[Format]) -> Codes:
+def _first_rounded(a: Asked, to: Format, operation: str, operands: Sequence[Codes], formats: Sequence[Format]) -> Codes:
     """A step of a calculation, rounded to nearest in a format, NaN and infinity kept where it has them."""
     rho = Projection(Rounding.TIES_TO_EVEN, get_overflow("nonsat" if to.infinities else "sat", to), NaN.KEEP_SIGN)
-    return computed(Task(law, tuple(formats), to, rho), operands).codes
+    return computed(Task(operation, tuple(formats), to, rho), operands).codes
 
 
 def _unfused_rules(a: Asked, operands: Sequence[Codes], parts: Sequence[Fields]) -> Iterator[Rule]:

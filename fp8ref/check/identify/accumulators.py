@@ -1,7 +1,7 @@
 """Hypotheses about a matrix unit: catalogued models, and every unit that fuses products, parameter by parameter.
 
-A hypothesis is a model and the law's answers of it.  Parameters are the fields of :class:`Fused`; an order over K is
-the instruction's length and the places that each of its steps takes.
+A hypothesis is a model and the reference's answers of it.  Parameters are the fields of :class:`Fused`; an order over K
+is the instruction's length and the places that each of its steps takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The law for one case of an operation whose operands are few: what exhaustive claims are held against."""
+"""The reference for one case of an operation whose operands are few: what exhaustive claims are held against."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...spec.operations import quiet
 from ...spec.operations.arithmetic import compute_codes
 from ...spec.operations.compare import CLASS_PREDICATES, Relation, classify, compare, relation, total_order
 from ...spec.projection import get_projection
-from .runs import Law
+from .runs import Reference
 
 
 def next_after(code: int, of: int, f: Format) -> int:
@@ -46,8 +46,8 @@ KINDS = ("convert", "decode", "arithmetic", "codes", "compare", "test")
 
 
 def answer(op: Operation, inputs: tuple[int, ...]) -> int:
-    """The code of the law's answer to the codes of one case; ``op`` is of one of KINDS."""
-    kind, law = op.asked.kind, op.asked.law
+    """The code of the reference's answer to the codes of one case; ``op`` is of one of KINDS."""
+    kind, definition = op.asked.kind, op.asked.definition
     if kind == "arithmetic":
         task = task_of(op)
         return compute_codes(task.op, inputs, task.operands, task.result, task.rho, task.semantics)[0]
@@ -56,8 +56,12 @@ def answer(op: Operation, inputs: tuple[int, ...]) -> int:
     if kind == "codes":
         return ON_CODES[op.family](*inputs, formats[0])
     if kind == "compare":
-        return int(compare(law, data[0], data[1])[0])
+        return int(compare(definition, data[0], data[1])[0])
     if kind == "test":
-        return data[0].sign if law == "issignminus" else int(classify(data[0], formats[0]) in CLASS_PREDICATES[law])
+        return (
+            data[0].sign
+            if definition == "issignminus"
+            else int(classify(data[0], formats[0]) in CLASS_PREDICATES[definition])
+        )
     rho = get_projection(op.result_format, overflow="nonsat") if kind == "decode" else op.projection
-    return Law(op.operands[0], op.result, rho).answer(inputs[0])
+    return Reference(op.operands[0], op.result, rho).answer(inputs[0])

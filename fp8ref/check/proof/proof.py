@@ -1,8 +1,8 @@
-"""Exhaustive claims: an operation answers as the law does for every one of its inputs.
+"""Exhaustive claims: an operation answers as the reference does for every one of its inputs.
 
-Conversions of floats of at most 32 bits are held against the law's runs (``law_runs.py``), NaNs included; operations
-whose operands have at most 16 bits together against the law called for every case.  The inputs are cut into shards,
-which are independent of each other, and each leaves the digest of its answers: anyone can repeat any of them.
+Conversions of floats of at most 32 bits are held against the reference's runs (``runs.py``), NaNs included; operations
+whose operands have at most 16 bits together against the reference called for every case.  The inputs are cut into
+shards, which are independent of each other, and each leaves the digest of its answers: anyone can repeat any of them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ...fast.chunks import set_threads
 from ...spec.catalog import get_format
 from ..harness.transport import Crashed, Declined, NotStarted, TimedOut
 from ..shards import digest, the_same
-from . import cases as law_cases
-from .runs import Law, guesses
+from . import cases as reference_cases
+from .runs import Reference, guesses
 
 Codes = NDArray[Any]
 SHARD = 1 << 24  # inputs
@@ -37,12 +37,12 @@ TIMEOUT = 60.0  # seconds for a block
 
 
 class NotProvable(ValueError):
-    """The claim is about more inputs than can be asked, or about an operation without a law for single cases."""
+    """The claim is about more inputs than can be asked, or about an operation without a reference for single cases."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """``impl`` answers ``op`` as the law does for every input; fp8ref itself where ``impl`` is empty."""
+    """``impl`` answers ``op`` as the reference does for every input; fp8ref itself where ``impl`` is empty."""
 
     op: Operation
     impl: str = ""
@@ -53,7 +53,7 @@ class Claim:
             raise NotProvable(f"{self.op}: flags change at single values, which no run of answers covers")
         if kind == "convert" and self.op.operands[0] not in INTEGERS and bits <= WIDEST:
             self.op.projection  # noqa: B018 - a free or unknown mode is an error here, not later
-        elif kind not in law_cases.KINDS or bits > EVERY or self.op.operands[-1] in INTEGERS:
+        elif kind not in reference_cases.KINDS or bits > EVERY or self.op.operands[-1] in INTEGERS:
             raise NotProvable(
                 f"{self.op}: provable are conversions of floats of at most {WIDEST} bits, and decoding, arithmetic, "
                 f"comparisons and predicates of operands of at most {EVERY} bits together"
@@ -93,24 +93,24 @@ class Shard:
         return cls(**{**data, "counterexample": None if found is None else (tuple(found[0]), found[1], found[2])})
 
 
-def law_of(claim: Claim) -> Callable[[int, int], Codes]:
-    """The law's answers to inputs ``first`` .. ``first + count``."""
+def reference_of(claim: Claim) -> Callable[[int, int], Codes]:
+    """The reference's answers to inputs ``first`` .. ``first + count``."""
     return _runs(claim.op) if total_width(claim.op) > EVERY else _cases(claim.op)
 
 
 @lru_cache(maxsize=2)
 def _runs(op: Operation) -> Callable[[int, int], Codes]:
     f, source, rho = op.result_format, get_format(op.operands[0]), op.projection
-    law = Law(source, f, rho)
+    reference = Reference(source, f, rho)
     firsts: list[int] = []
     codes: list[int] = []
     at = guesses(source, f, rho.rounding.value) if f.k <= 10 else []
     for negative in (False, True) if source.signed else (False,):
         sign = source.sign_bit if negative else 0
-        for run in law.runs(negative, at):
+        for run in reference.runs(negative, at):
             firsts.append(sign | run.first)
             codes.append(run.code)
-        for nan in _nan_edges(law, sign | (source.infinity_code + 1), sign | source.magnitude_mask):
+        for nan in _nan_edges(reference, sign | (source.infinity_code + 1), sign | source.magnitude_mask):
             firsts.append(nan[0])
             codes.append(nan[1])
     starts, answers = np.array(firsts, np.int64), np.array(codes, carrier_dtype(op.result))
@@ -122,11 +122,11 @@ def _runs(op: Operation) -> Callable[[int, int], Codes]:
     return answer
 
 
-def _nan_edges(law: Law, first: int, last: int) -> Iterator[tuple[int, int]]:
+def _nan_edges(reference: Reference, first: int, last: int) -> Iterator[tuple[int, int]]:
     """The NaN codes of one sign as stretches with one answer: quiet ones and signalling ones may differ."""
-    quiet = first - 1 | 1 << (law.source.t - 1)
+    quiet = first - 1 | 1 << (reference.source.t - 1)
     for low, high in ((first, quiet - 1), (quiet, last)):
-        answers = {law.answer(code) for code in (low, low + (high - low) // 2, high)}
+        answers = {reference.answer(code) for code in (low, low + (high - low) // 2, high)}
         if len(answers) != 1:
             raise NotProvable(f"NaN codes from {low:X} on get several answers: choose nan=canonical or keep-sign")
         yield low, answers.pop()
@@ -139,18 +139,18 @@ def _cases(op: Operation) -> Callable[[int, int], Codes]:
     def answer(first: int, count: int) -> Codes:
         columns = every(op, first, first + count)
         rows = zip(*(column.tolist() for column in columns))
-        return np.fromiter((law_cases.answer(op, row) for row in rows), carrier, count)
+        return np.fromiter((reference_cases.answer(op, row) for row in rows), carrier, count)
 
     return answer
 
 
 def prove_shard(claim: Claim, first: int, count: int, ask: Callable[[list[Codes]], Codes]) -> Shard:
-    """Hold the answers to one shard's inputs against the law's."""
-    law, digest = law_of(claim), hashlib.sha256()
+    """Hold the answers to one shard's inputs against the reference's."""
+    reference, digest = reference_of(claim), hashlib.sha256()
     wrong, found = 0, None
     for start in range(first, first + count, BLOCK):
         size = min(BLOCK, first + count - start)
-        operands, want = every(claim.op, start, start + size), law(start, size)
+        operands, want = every(claim.op, start, start + size), reference(start, size)
         got = np.ascontiguousarray(ask(operands))
         digest.update(got.astype(got.dtype.newbyteorder("<"), copy=False).tobytes())
         off = np.flatnonzero(differs(claim.op, got, want, claim.nan))

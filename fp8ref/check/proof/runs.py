@@ -1,10 +1,10 @@
-"""Where the law's answers to a conversion change over the codes of a float format, found from the law alone.
+"""Where the reference's answers to a conversion change over the codes of a float format, found by asking it alone.
 
 The magnitude codes 0 .. infinity of a source are in the order of their values.  A *run* is a stretch of them with one
-answer.  Conversions are monotone, which ``tests/fast/test_monotone.py`` shows for every mode, so the law has spoken
-about a whole run once it has been asked at both of its ends.  Guesses may say where to look first, for instance the
-ends under another overflow rule; an end is still accepted only where the law answers differently on its two sides, and
-a wrong guess costs a bisection.
+answer.  Conversions are monotone, which ``tests/fast/test_monotone.py`` shows for every mode, so a whole run is known
+once the reference has been asked at both of its ends.  Guesses may say where to look first, for instance the ends under
+another overflow rule; an end is still accepted only where the reference answers differently on its two sides, and a
+wrong guess costs a bisection.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class Run:
     code: int
 
 
-def find_runs(law: Callable[[int], int], last: int, guesses: Sequence[int] = ()) -> list[Run]:
+def find_runs(reference: Callable[[int], int], last: int, guesses: Sequence[int] = ()) -> list[Run]:
     """The runs over 0 .. last; ``guesses`` are ascending positions at which a run may end."""
     runs: list[Run] = []
     first = 0
     while first <= last:
-        answer = law(first)
-        if law(last) == answer:
+        answer = reference(first)
+        if reference(last) == answer:
             same, different = last, last + 1
         else:
-            same, different = _narrowed(law, answer, first, last, guesses)
+            same, different = _narrowed(reference, answer, first, last, guesses)
         while different - same > 1:
             middle = (same + different) // 2
-            if law(middle) == answer:
+            if reference(middle) == answer:
                 same = middle
             else:
                 different = middle
@@ -54,12 +54,14 @@ def find_runs(law: Callable[[int], int], last: int, guesses: Sequence[int] = ())
     return runs
 
 
-def _narrowed(law: Callable[[int], int], answer: int, first: int, last: int, guesses: Sequence[int]) -> tuple[int, int]:
+def _narrowed(
+    reference: Callable[[int], int], answer: int, first: int, last: int, guesses: Sequence[int]
+) -> tuple[int, int]:
     """A position with the answer of the run that begins at ``first``, and one beyond the run."""
     same = first
     for at in range(bisect_left(guesses, first), len(guesses)):
         for position in (guesses[at], min(guesses[at] + 1, last)):
-            if law(position) != answer:
+            if reference(position) != answer:
                 return same, position
             same = position
     return same, last
@@ -80,15 +82,15 @@ def guesses(source: Format, f: Format, rounding: str) -> list[int]:
     return sorted({p + d for p in at for d in (-1, 0) if p + d >= 0})
 
 
-class Law:
-    """The law's answers to the codes of one source under one projection, remembered and counted."""
+class Reference:
+    """The reference's answers to the codes of one source under one projection, remembered and counted."""
 
     def __init__(self, source: Format | str, f: Format | str, rho: Projection) -> None:
         self.source, self.format, self.rho = get_format(source), get_format(f), rho
         self.calls = 0
 
     def answer(self, code: int) -> int:
-        """The law's code for one code of the source."""
+        """The reference's code for one code of the source."""
         self.calls += 1
         return pack(project(operand(code, self.source, self.rho), self.format, self.rho)[0], self.format)
 
@@ -97,9 +99,9 @@ class Law:
         answers: dict[int, int] = {}
         sign = self.source.sign_bit if negative else 0
 
-        def law(magnitude: int) -> int:
+        def reference(magnitude: int) -> int:
             if magnitude not in answers:
                 answers[magnitude] = self.answer(sign | magnitude)
             return answers[magnitude]
 
-        return find_runs(law, self.source.infinity_code, at)
+        return find_runs(reference, self.source.infinity_code, at)

@@ -9,7 +9,7 @@ import numpy as np
 from ...spec.catalog import get_format
 from ...spec.datum import Datum
 from ...spec.matrix.accumulate import Chain, Composed, Tree
-from ...spec.matrix.products import dot as law_dot
+from ...spec.matrix.products import dot as spec_dot
 from ..chunks import Array
 from ..kernel import code_dtype
 from ..tables import exactly_holds
@@ -26,7 +26,7 @@ LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 mu
 def solve(p: Problem) -> Array:
     """Codes of the outputs."""
     if not _float64_serves(p):
-        return _by_law(p)
+        return _by_specification(p)
     return _exact(p) if p.model is None else by_model(p, p.model)
 
 
@@ -84,15 +84,15 @@ def _float64_serves(p: Problem) -> bool:
     return True
 
 
-def _by_law(p: Problem) -> Array:
-    """Every output by the law: for scales and formats beyond what float64 carries.  Slow: microseconds an element."""
+def _by_specification(p: Problem) -> Array:
+    """Every output by the reference: for scales and formats beyond float64.  Slow: microseconds an element."""
     out = np.empty(p.shape, code_dtype(p.result))
     rows = range(p.shape[0])
     pairs = [(i, j) for i in rows for j in range(p.shape[1])] if p.outer else [(i, i) for i in rows]
     for n, (i, j) in enumerate(pairs):
         blocks = max((s.shape[1] for s in (p.scale_a, p.scale_b) if s is not None), default=0)
         scales = [(x, y) for x, y, _ in zip(cycle(_data(p.scale_a, i)), cycle(_data(p.scale_b, j)), range(blocks))]
-        out.reshape(-1)[n] = law_dot(
+        out.reshape(-1)[n] = spec_dot(
             p.a[i].tolist(),
             p.b[j].tolist(),
             p.fa,

@@ -92,7 +92,7 @@ def round_values(x: Floats, f: Format, rho: Projection) -> NDArray[Any]:
         y = x.astype(dtype)
     codes = y.view(code_dtype(f))
     beyond = ~np.isfinite(y)
-    if beyond.any():  # the rule of overflow, and NaNs, are the law's
+    if beyond.any():  # the rule of overflow, and NaNs, are the reference's
         codes[beyond] = convert_codes(x[beyond].view(np.uint64), F64, f, rho, False)[0]
     return codes
 

@@ -1,4 +1,4 @@
-"""The accumulator models on tiles of outputs: the law's interpreter, vectorised (see ``spec.accumulate``).
+"""The accumulator models on tiles of outputs: the specification's interpreter, vectorised (see ``spec.accumulate``).
 
 C and D travel as float32 arrays that hold values of the model's result format, infinities and NaNs among them.  Every
 step is exact arithmetic in float32 or float64: aligned addends are integers small enough to add without rounding.

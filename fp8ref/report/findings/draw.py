@@ -16,7 +16,7 @@ from ...spec.catalog import get_format
 from ...spec.codec import unpack
 from ...spec.datum import HALF, Datum
 from ...spec.formats import Format, NaNs
-from ...spec.operations.arithmetic import LAWS, Context, get_semantics
+from ...spec.operations.arithmetic import DEFINITIONS, Context, get_semantics
 from ...spec.operations.compare import Class
 from ...spec.projection import operand
 from ..formats.numbers import decimal_text, hex_text, scaled_text
@@ -198,16 +198,16 @@ def exact_result(op: Operation, inputs: Sequence[int]) -> Datum | None:
         return datum_of(inputs[0], op.operands[0])
     if op.asked.kind != "arithmetic":
         return None
-    law, rho = LAWS[op.asked.law], op.projection
+    definition, rho = DEFINITIONS[op.asked.definition], op.projection
     data = [
         datum_of(code, name) if name in INTEGERS else operand(code, get_format(name), rho)
         for code, name in zip(inputs, op.operands)
     ]
     numbers = [x for x in data if not x.is_nan]
     if len(numbers) < len(data):
-        return numbers[0] if law.prefers_numbers and numbers else Datum.nan()
+        return numbers[0] if definition.prefers_numbers and numbers else Datum.nan()
     semantics = get_semantics(op.key("semantics", "ieee"))
-    return law.exact(*data, Context(op.result_format, rho.rounding, semantics))[0]
+    return definition.exact(*data, Context(op.result_format, rho.rounding, semantics))[0]
 
 
 def exact_line(x: Datum, f: Format) -> str:
@@ -249,7 +249,7 @@ def draw_case(
     """A case as a block of lines: input, exact, want, got, why, spec, repro.
 
     ``inputs``, ``want`` and ``got`` are codes; ``got`` None leaves its line out, and so does an empty ``why``.
-    ``clause`` (an id of ``clauses``, or any text) and ``repro`` default to what the law and the case tell.
+    ``clause`` (an id of ``clauses``, or any text) and ``repro`` default to what the reference and the case say.
 
     Raises ValueError for input and ``want`` codes that their formats do not have; such a ``got`` is shown as it is.
     """

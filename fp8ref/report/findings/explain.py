@@ -91,7 +91,7 @@ class Conversion:
         if self.codes:
             formats = [self.f if name in INTEGERS else get_format(name) for name in self.op.operands]
             semantics = self.op.key("semantics", "ieee")
-            return compute_codes(self.op.asked.law, self.codes, formats, self.f, rho, semantics)
+            return compute_codes(self.op.asked.definition, self.codes, formats, self.f, rho, semantics)
         datum, status = project(self.x, self.f, rho)
         return pack(datum, self.f), status
 
@@ -154,7 +154,7 @@ def status_text(status: Status) -> str:
 
 
 def reason(c: Conversion) -> str:
-    """Why the law gives its answer, in a few words."""
+    """Why the reference gives its answer, in a few words."""
     rho, f, x = c.rho, c.f, c.x
     code, _ = c.answer()
     becomes = _answer_text(code, f)

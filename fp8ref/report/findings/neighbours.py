@@ -89,7 +89,7 @@ def neighbours(x: Datum, f: Format) -> Neighbours | None:
     def code_of(magnitude: Fraction) -> int | None:
         return _code_or_none(Datum.finite(magnitude).with_sign(x.sign), f)
 
-    if not f.zero and x.magnitude < f.min_normal:  # E8M0: the law rounds nothing here
+    if not f.zero and x.magnitude < f.min_normal:  # E8M0: the reference rounds nothing here
         inner, outer = Fraction(0), f.min_normal
         return Neighbours(f, x, inner, outer, None, code_of(outer))
     if x.is_zero:

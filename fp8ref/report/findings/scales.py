@@ -60,7 +60,7 @@ def draw_scale(op: Operation, inputs: Sequence[int], want: int, got: int, why: s
 
 
 def explain_scale(op: Operation, inputs: Sequence[int]) -> str:
-    """What the law answers to one block, and what the other rules would choose."""
+    """What the reference answers to one block, and what the other rules would choose."""
     op, operands = block_of(op, inputs)
     definite = op if op.mode != ANY_MODE else op.with_mode(quantiser(op).rules[0])
     lines = _block(op, inputs, operands, [scaled_rows(definite, operands)])

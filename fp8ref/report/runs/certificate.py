@@ -1,4 +1,4 @@
-"""Certificates of exhaustive claims: JSON that says what was held against the law, shard by shard.
+"""Certificates of exhaustive claims: JSON that says what was held against the reference, shard by shard.
 
 The same claims give the same bytes wherever and however they are proved, but for the versions that stand in them.
 """
@@ -22,9 +22,9 @@ from ...check.proof.proof import Claim, Shard
 SCHEMA = "fp8ref/proof/2"
 LARGEST = 1 << 24  # bytes of a file
 METHOD = {
-    "convert": "the law at both ends of every run of inputs with one answer, the runs found by bisection on the law; "
-    "monotonicity is a lemma (tests/fast/test_monotone.py); every input asked",
-    "": "the law for every input; every input asked",
+    "convert": "the reference at both ends of every run of inputs with one answer, the runs found by bisection on the "
+    "reference; monotonicity is a lemma (tests/fast/test_monotone.py); every input asked",
+    "": "the reference for every input; every input asked",
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

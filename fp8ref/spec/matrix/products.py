@@ -1,4 +1,4 @@
-"""The law of dot products: one dot product of codes, exactly or as a matrix unit computes it."""
+"""The specification of dot products: one dot product of codes, exactly or as a matrix unit computes it."""
 
 from __future__ import annotations
 

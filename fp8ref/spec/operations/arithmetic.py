@@ -1,8 +1,8 @@
-"""The law of arithmetic: operands exactly, the result exactly, one projection.
+"""The specification of arithmetic: operands exactly, the result exactly, one projection.
 
 Operands and result may each have their own format; nothing is rounded but the result [IEEE 754-2019 5.1, 5.4.1].  An
-operation is one row of :data:`LAWS`: how many operands it takes, and the exact datum and exceptions that finite and
-infinite operands give.  NaN operands are dealt with once, for every row.
+operation is one row of :data:`DEFINITIONS`: how many operands it takes, and the exact datum and exceptions that finite
+and infinite operands give.  NaN operands are dealt with once, for every row.
 """
 
 from __future__ import annotations
@@ -172,16 +172,16 @@ def _greatest(x: Datum, y: Datum) -> Datum:
 
 
 def _extreme(choose: Callable[[Datum, Datum], Datum], sense: int) -> Callable[[Datum, Datum, Context], Exact]:
-    def law(x: Datum, y: Datum, context: Context) -> Exact:
+    def exact(x: Datum, y: Datum, context: Context) -> Exact:
         if sense and order(x, True) != order(y, True):
             return _exactly(x if (order(x, True) < order(y, True)) == (sense < 0) else y)
         return _exactly(choose(x, y))
 
-    return law
+    return exact
 
 
 @dataclass(frozen=True)
-class Law:
+class Definition:
     """An operation: its arity, its exact result, and whether a number wins over a NaN (the Number forms)."""
 
     arity: int
@@ -193,39 +193,39 @@ class Law:
 _min, _max = _extreme(_least, 0), _extreme(_greatest, 0)
 _min_magnitude, _max_magnitude = _extreme(_least, -1), _extreme(_greatest, 1)
 
-LAWS: dict[str, Law] = {
-    "add": Law(2, lambda a, b, context: total((a, b), context.rounding)),
-    "subtract": Law(2, lambda a, b, context: total((a, _negated(b)), context.rounding)),
-    "multiply": Law(2, lambda a, b, context: product(a, b)),
-    "divide": Law(2, _divide),
-    "remainder": Law(2, _remainder),
-    "sqrt": Law(1, _sqrt),
-    "fma": Law(3, _fma),  # a b + c
-    "faa": Law(3, lambda a, b, c, context: total((a, b, c), context.rounding)),  # a + b + c  [P3109 FAA]
-    "round_to_integral": Law(1, _round_to_integral_quietly),
-    "round_to_integral_exact": Law(1, _round_to_integral),
-    "scale_b": Law(2, _scale_b),
-    "log_b": Law(1, _log_b),
-    "minimum": Law(2, _min, selects=True),
-    "maximum": Law(2, _max, selects=True),
-    "minimum_number": Law(2, _min, True, True),
-    "maximum_number": Law(2, _max, True, True),
-    "minimum_magnitude": Law(2, _min_magnitude, selects=True),
-    "maximum_magnitude": Law(2, _max_magnitude, selects=True),
-    "minimum_magnitude_number": Law(2, _min_magnitude, True, True),
-    "maximum_magnitude_number": Law(2, _max_magnitude, True, True),
+DEFINITIONS: dict[str, Definition] = {
+    "add": Definition(2, lambda a, b, context: total((a, b), context.rounding)),
+    "subtract": Definition(2, lambda a, b, context: total((a, _negated(b)), context.rounding)),
+    "multiply": Definition(2, lambda a, b, context: product(a, b)),
+    "divide": Definition(2, _divide),
+    "remainder": Definition(2, _remainder),
+    "sqrt": Definition(1, _sqrt),
+    "fma": Definition(3, _fma),  # a b + c
+    "faa": Definition(3, lambda a, b, c, context: total((a, b, c), context.rounding)),  # a + b + c  [P3109 FAA]
+    "round_to_integral": Definition(1, _round_to_integral_quietly),
+    "round_to_integral_exact": Definition(1, _round_to_integral),
+    "scale_b": Definition(2, _scale_b),
+    "log_b": Definition(1, _log_b),
+    "minimum": Definition(2, _min, selects=True),
+    "maximum": Definition(2, _max, selects=True),
+    "minimum_number": Definition(2, _min, True, True),
+    "maximum_number": Definition(2, _max, True, True),
+    "minimum_magnitude": Definition(2, _min_magnitude, selects=True),
+    "maximum_magnitude": Definition(2, _max_magnitude, selects=True),
+    "minimum_magnitude_number": Definition(2, _min_magnitude, True, True),
+    "maximum_magnitude_number": Definition(2, _max_magnitude, True, True),
 }
 
 
-def require_defined(op: str, result: Format) -> Law:
-    """The law of an operation.
+def require_defined(op: str, result: Format) -> Definition:
+    """The definition of an operation.
 
     Raises ValueError for an unknown name, and for a result format in which the operation has no defined result.
     """
-    law = LAWS.get(op)
-    if law is None:
-        raise ValueError(f"unknown operation {op!r}; choose from {', '.join(LAWS)}")
-    if not result.zero and not law.selects:
+    definition = DEFINITIONS.get(op)
+    if definition is None:
+        raise ValueError(f"unknown operation {op!r}; choose from {', '.join(DEFINITIONS)}")
+    if not result.zero and not definition.selects:
         raise ValueError(
             f"{op} is undefined in {result.name}: it is a format of scales without a zero, and no standard defines "
             "arithmetic in it [OCP MX 1.0 5.4]; name another result format"
@@ -235,7 +235,7 @@ def require_defined(op: str, result: Format) -> Law:
             f"sqrt is undefined in {result.name}: an invalid operation delivers a NaN [IEEE 754-2019 7.2], and this "
             "unsigned format has none; name another result format"
         )
-    return law
+    return definition
 
 
 def compute(
@@ -254,11 +254,11 @@ def compute(
 
     Raises ValueError for unknown operations, wrong arities and results that are undefined.
     """
-    law = require_defined(op, result)
+    definition = require_defined(op, result)
     if rho.rounding in OF_CONVERSIONS:
         raise ValueError(f"rounding {rho.rounding.value!r} adds to the bits of a source: it belongs to conversions")
-    if len(operands) != law.arity:
-        raise ValueError(f"{op} takes {law.arity} operand(s), not {len(operands)}")
+    if len(operands) != definition.arity:
+        raise ValueError(f"{op} takes {definition.arity} operand(s), not {len(operands)}")
     if semantics is Semantics.P3109:  # external formats: -0 is 0, every NaN is the NaN
         operands = [Datum.nan() if x.is_nan else x.with_sign(0) if x.is_zero else x for x in operands]
     context = Context(result, rho.rounding, semantics, random)
@@ -266,8 +266,8 @@ def compute(
     nans = [x for x in operands if x.is_nan]
     status = Status.NONE
     if not nans:
-        exact, status = law.exact(*operands, context)
-    elif law.prefers_numbers and len(nans) < len(operands):
+        exact, status = definition.exact(*operands, context)
+    elif definition.prefers_numbers and len(nans) < len(operands):
         exact = next(x for x in operands if not x.is_nan)
     else:
         exact = nans[0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..codec import pack, unpack
 from ..datum import ZERO, Datum
 from ..formats import Format
-from ..operations.arithmetic import Context, Law, Semantics, product, require_defined, total
+from ..operations.arithmetic import Context, Definition, Semantics, product, require_defined, total
 from ..projection import Projection, project
 
 NAN = Datum.nan()
@@ -116,25 +116,25 @@ def dot_product(a: Block, b: Block, f: Format, rho: Projection) -> int:
 def elementwise(
     op: str, blocks: Sequence[Block], scale: int, scale_format: Format, f: Format, rho: Projection
 ) -> Block:
-    """Block<Op>: an operation of ``spec.arithmetic.LAWS`` on every element, into a block of a given scale.
+    """Block<Op>: an operation of ``spec.arithmetic.DEFINITIONS`` on every element, into a block of a given scale.
 
     Scaled<Op> is this with one element and a scale of 1.  Raises ValueError for unknown operations, wrong numbers of
     blocks and blocks of different lengths.
     """
-    law = require_defined(op, f)
-    if len(blocks) != law.arity:
-        raise ValueError(f"{op} takes {law.arity} block(s), not {len(blocks)}")
+    definition = require_defined(op, f)
+    if len(blocks) != definition.arity:
+        raise ValueError(f"{op} takes {definition.arity} block(s), not {len(blocks)}")
     _same_length(blocks)
     context = Context(f, rho.rounding, Semantics.P3109)
     rows = zip(*(block.values for block in blocks))
-    return to_block([_exact(law, row, context) for row in rows], scale, scale_format, f, rho)
+    return to_block([_exact(definition, row, context) for row in rows], scale, scale_format, f, rho)
 
 
-def _exact(law: Law, operands: Sequence[Datum], context: Context) -> Datum:
+def _exact(definition: Definition, operands: Sequence[Datum], context: Context) -> Datum:
     numbers = [x for x in operands if not x.is_nan]
     if len(numbers) == len(operands):
-        return _p3109(law.exact(*operands, context)[0])
-    return numbers[0] if law.prefers_numbers and numbers else NAN
+        return _p3109(definition.exact(*operands, context)[0])
+    return numbers[0] if definition.prefers_numbers and numbers else NAN
 
 
 def _same_length(blocks: Sequence[Block]) -> None:

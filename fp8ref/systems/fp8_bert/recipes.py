@@ -24,7 +24,7 @@ from ...arrays.products import matmul
 from ...arrays.scaling import scale_blocks
 from ...fast.matrix.exact_dot import Epilogue
 from ...spec.catalog import get_format
-from ...spec.projection import encode as law_encode
+from ...spec.projection import encode as spec_encode
 from ...spec.projection import get_projection
 from ..primitives import absmax, affine_scale_exact, integer_matmul, symmetric, symmetric_exact
 
@@ -113,10 +113,10 @@ def step(amax: NDArray[Any] | float, format: str) -> F32s:
 
 
 def code_exact(x: Fraction, step: Fraction, format: str) -> int:
-    """The law of calibrated quantisation: round(x / step), saturated; a code of the format, an integer for INT8."""
+    """Calibrated quantisation, exactly: round(x / step), saturated; a code of the format, an integer for INT8."""
     if format == INT8:
         return symmetric_exact(x, step)
-    return law_encode(Fraction(x) / step, get_format(format))[0]
+    return spec_encode(Fraction(x) / step, get_format(format))[0]
 
 
 def quantise(x: F32s, format: str, step: F32s) -> Quantised:

@@ -1,4 +1,4 @@
-"""Golden vectors of quantised linear layers: codes by the law, exact scaled sums, one rounding to float32."""
+"""Golden vectors of quantised linear layers: codes by the reference, exact scaled sums, one rounding to float32."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _arithmetic(chosen: Sequence[Format]) -> Iterator[_Function]:
         for name in OPERATIONS:
             family = FAMILIES[name]
             try:
-                require_defined(family.law, f)
+                require_defined(family.definition, f)
             except ValueError:
                 continue
             operands = ", ".join(["a", "b", "c"][: family.arity] + ["0"] * (3 - family.arity))

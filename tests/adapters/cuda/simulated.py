@@ -21,7 +21,7 @@ NAME = "SIMULATED device, no hardware"
 
 
 class SimulatedHopper:
-    """What an H100 would claim, answered by the law and the models.
+    """What an H100 would claim, answered by the reference and the models.
 
     ``unit`` as for cuda.  ``fraction_bits`` or ``nan``: another number of bits, another NaN than the claimed models'.
     """

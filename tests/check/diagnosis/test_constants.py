@@ -1,4 +1,4 @@
-"""Constants of formats: the law against tables of the standards, and the checker on planted faults.
+"""Constants of formats: the reference against tables of the standards, and the checker on planted faults.
 
 The values are those of OCP OFP8 1.0 table 2, OCP MX 1.0 5.3 and 5.4, and arXiv 2206.02915 for FNUZ; those of the wide
 formats are NumPy's own, of its C library.

@@ -30,7 +30,7 @@ E4M3 = "dot/e4m3fn.e4m3fn/f32/*;k=32"
 
 
 def inside(accumulator: str, claim: str) -> Identification:
-    """Identify a model of the law behind a function that tells nothing else."""
+    """Identify a catalogued model behind a function that says nothing else."""
     op = Operation.parse(claim)
     hidden = Hypothesis(accumulator, None if accumulator == "exact" else get_model(accumulator))
     return identify(op, lambda cases: answers(op, hidden, cases), random=RANDOM)

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.check.harness.transport import Session
-from fp8ref.check.proof import cases as law_cases
-from fp8ref.check.proof.proof import Claim, NotProvable, Shard, law_of, prove, prove_shard
+from fp8ref.check.proof import cases as reference_cases
+from fp8ref.check.proof.proof import Claim, NotProvable, Shard, prove, prove_shard, reference_of
 from fp8ref.cli.prove import prove_
 from fp8ref.engines import open_engine
 
@@ -67,7 +67,7 @@ def test_an_unprovable_claim_is_a_usage_error() -> None:
 def test_the_runs_are_the_nearest_values(overflow: str) -> None:
     """Held against Fractions: the value of e4m3fn nearest to a float32, the even code of two."""
     rng = np.random.default_rng(0)
-    law = law_of(claim(f"convert/f32/e4m3fn/rne.{overflow}"))
+    reference = reference_of(claim(f"convert/f32/e4m3fn/rne.{overflow}"))
     normal = (((1 + Fraction(i % 8, 8)) * Fraction(2) ** (i // 8 - 7)) for i in range(8, 127))
     values = [*(Fraction(i, 512) for i in range(8)), *normal]
     for code in rng.integers(0x3A000000, 0x44000000, 300).tolist():  # 2^-11 to 512
@@ -76,7 +76,7 @@ def test_the_runs_are_the_nearest_values(overflow: str) -> None:
             want = 126 if overflow == "sat" else 127
         else:
             want = min(range(127), key=lambda i: (abs(values[i] - x), i % 2))
-        assert int(law(code, 1)[0]) == want
+        assert int(reference(code, 1)[0]) == want
 
 
 def test_a_shard_is_the_same_in_any_process() -> None:
@@ -90,7 +90,7 @@ def test_a_shard_is_the_same_in_any_process() -> None:
 @pytest.mark.parametrize(
     "text", ["nextafter/f32.f32/f32", "copysign/f32.f32/f32", "lt/f32.f32/bool", "un/f32.f32/bool"]
 )
-def test_the_law_of_single_cases_is_numpys(text: str) -> None:
+def test_the_reference_of_single_cases_is_numpys(text: str) -> None:
     rng = np.random.default_rng(5)
     edges = np.array([0, 1, 0x7F800000, 0x7F7FFFFF, 0x7FC00000, 0x3F800000], np.uint32)
     codes = np.concatenate(
@@ -101,7 +101,7 @@ def test_the_law_of_single_cases_is_numpys(text: str) -> None:
     numpys: dict[str, Any] = {"nextafter": np.nextafter, "copysign": np.copysign, "lt": np.less}
     with np.errstate(invalid="ignore"):
         want = np.isnan(a) | np.isnan(b) if op.family == "un" else numpys[op.family](a, b)
-    got = np.array([law_cases.answer(op, (int(x), int(y))) for x, y in codes])
+    got = np.array([reference_cases.answer(op, (int(x), int(y))) for x, y in codes])
     if want.dtype == bool:
         assert got.tolist() == want.astype(int).tolist()
     else:
@@ -139,7 +139,7 @@ def test_a_refuted_claim_leaves_no_certificate(tmp_path: Path) -> None:
     assert not file.exists()
     code, said = run("convert/f16/e4m3fn/rne.sat", "--impl", "ml_dtypes", "-o", str(file), "--jobs", "1")
     assert code == 1
-    assert "the law says 7E" in said
+    assert "the reference says 7E" in said
     assert not file.exists()
 
 

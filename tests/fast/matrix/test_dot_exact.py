@@ -13,7 +13,7 @@ import fp8ref
 from fp8ref import spec
 from fp8ref.fast.matrix.exact_dot import K_RUN, ROWS
 from fp8ref.spec import get_format
-from fp8ref.spec.matrix.products import dot as law
+from fp8ref.spec.matrix.products import dot as reference
 
 FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 NAMES = (
@@ -130,7 +130,7 @@ def test_ties_that_a_third_component_breaks() -> None:
 
 
 def test_with_c_and_every_rounding() -> None:
-    """One sum more: c close to, far from and cancelling the sum; all modes by the law's own rounding of exact sums."""
+    """One sum more: c close to, far from and cancelling the sum; all modes by the reference's rounding of exact sums."""
     rng = random.Random(5)
     for fa, fb in (("e4m3fn", "e4m3fn"), ("e5m2", "e5m2"), ("e8m0fnu", "e5m2")):
         (ia, la), (ib, lb) = integers(fa), integers(fb)
@@ -161,7 +161,9 @@ def test_matmul_is_dot_of_rows_and_columns(fa: str, fb: str) -> None:
     want = fp8ref.dot(a[:, None, :], b.T[None], fa, fb, c=c, overflow="nonsat")
     assert np.array_equal(got.view(np.uint32), want.view(np.uint32))
     for i, j in ((0, 0), (3, 7), (36, 40)):
-        x = law(a[i].tolist(), b[:, j].tolist(), fa, fb, c=fp8ref.spec.Datum.of(float(c[i, j])), overflow="nonsat")
+        x = reference(
+            a[i].tolist(), b[:, j].tolist(), fa, fb, c=fp8ref.spec.Datum.of(float(c[i, j])), overflow="nonsat"
+        )
         assert x == int(got.view(np.uint32)[i, j])
 
 
@@ -183,7 +185,7 @@ def test_long_sums(k: int, f: str) -> None:
 
 
 def test_specials_everywhere() -> None:
-    """Random codes, NaNs and infinities among them, against the law element by element."""
+    """Random codes, NaNs and infinities among them, against the reference element by element."""
     rng = np.random.default_rng(3)
     a, b = (rng.choice(np.array([0, 0x80, 0x3C, 0xBC, 0x7C, 0xFC, 0x7F, 0x01], np.uint8), (12, 3)) for _ in "ab")
     c = rng.choice(np.array([0, -0.0, 1, np.inf, -np.inf, np.nan], np.float32), (12, 12))
@@ -195,7 +197,7 @@ def test_specials_everywhere() -> None:
                 for j in range(12):
                     one, x = fp8ref.spec.Datum.finite(1), fp8ref.spec.Datum.of(float(c[i, j]))
                     scales = [] if s is None else [(fp8ref.spec.Datum.of(float(s[i, 0])), one)]
-                    want = law(a[i].tolist(), b[j].tolist(), "e5m2", c=x, overflow=overflow, scales=scales)
+                    want = reference(a[i].tolist(), b[j].tolist(), "e5m2", c=x, overflow=overflow, scales=scales)
                     assert int(got.view(np.uint32)[i, j]) == want, (a[i], b[j], c[i, j], s if s is None else s[i])
 
 
@@ -210,7 +212,7 @@ def test_scales() -> None:
         (rng.standard_normal((5, 1)).astype(np.float32), rng.standard_normal((1, 4)).astype(np.float32), None),
         (rng.standard_normal((5, 3)).astype(np.float32), rng.standard_normal((3, 4)).astype(np.float32), 32),
         (wide, None, 32),
-        (np.float64(1e-200), np.float64(1e-90), None),  # beyond float64's range together: by the law
+        (np.float64(1e-200), np.float64(1e-90), None),  # beyond float64's range together: by the reference
     ):
         got = fp8ref.matmul(a, b, "e4m3fn", scale_a=sa, scale_b=sb, block=block, tensor_scale=0.7, result="f64")
         width = block or 70

@@ -1,4 +1,4 @@
-"""Every accumulator model on arrays equals the law, on finite, special and extreme operands, alone and composed."""
+"""Every accumulator model on arrays equals the reference, on finite, special, extreme operands, alone and composed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fp8ref.spec import Datum, Rounding, get_format
 from fp8ref.spec.codec import unpack
 from fp8ref.spec.matrix.accumulate import Fused, FusedLate, Model, Scales
 from fp8ref.spec.matrix.models import get_model, models
-from fp8ref.spec.matrix.products import dot as law
+from fp8ref.spec.matrix.products import dot as reference
 
 Array = np.ndarray
 BITS = {"f32": np.uint32, "f16": np.uint16, "bf16": np.uint16}
@@ -105,7 +105,7 @@ def compare(
         pairs = []
         if sa is not None and sb is not None:
             pairs = [(Datum.of(float(x)), Datum.of(float(y))) for x, y in zip(sa[i], sb[i])]
-        want = law(
+        want = reference(
             a[i].tolist(),
             b[i].tolist(),
             fa,
@@ -139,7 +139,7 @@ NAMES = [m.name for m in models()] + list(COMPOSED)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_instruction_equals_the_law(name: str) -> None:
+def test_one_instruction_equals_the_reference(name: str) -> None:
     """In brief, and without C: one instruction and a part of the next."""
     model = get_model(name)
     fa, fb = (model.operands[0], model.operands[-1]) if model.operands else ("e4m3fn", "bf16")
@@ -149,7 +149,7 @@ def test_one_instruction_equals_the_law(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_dot_equals_the_law(name: str) -> None:
+def test_dot_equals_the_reference(name: str) -> None:
     model = get_model(name)
     rng = np.random.default_rng(abs(hash(name)) % 2**32 if False else sum(map(ord, name)))
     pairs = [(model.operands[0], model.operands[-1]), (model.operands[0],) * 2] if model.operands else CHAIN_OPERANDS
@@ -181,7 +181,9 @@ def test_results_at_the_bottom_of_binary32(name: str) -> None:
     for i in range(40):
         pair = [(unpack(int(sa[i, 0]), e8m0), unpack(int(sb[i, 0]), e8m0))]
         addend = unpack(int(c[i]), get_format("f32"))
-        want = law(a[i].tolist(), b[i].tolist(), "e4m3fn", "e5m2", c=addend, accumulator=name, scales=pair, block=32)
+        want = reference(
+            a[i].tolist(), b[i].tolist(), "e4m3fn", "e5m2", c=addend, accumulator=name, scales=pair, block=32
+        )
         assert int(got[i]) == want
 
 
@@ -252,7 +254,7 @@ def test_many_units_outside_the_catalogue(model: Fused) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
-def test_dot_equals_the_law_at_length(name: str) -> None:
+def test_dot_equals_the_reference_at_length(name: str) -> None:
     model = get_model(name)
     rng = np.random.default_rng(99)
     pairs = [(x, y) for x in model.operands for y in model.operands] or CHAIN_OPERANDS

@@ -168,7 +168,7 @@ def test_operands_and_shapes_of_scaled_products() -> None:
 
 
 @pytest.mark.parametrize("claim", DOT_MUTANTS["dot-scaled-correct"].claims)
-def test_the_law_answers_scaled_products(claim: str) -> None:
+def test_the_reference_answers_scaled_products(claim: str) -> None:
     """expect() against the array functions called with decoded scales."""
     op = with_length(Operation.parse(claim.replace("/*", "/exact")))
     if op.family == "matmul":

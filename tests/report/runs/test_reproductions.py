@@ -52,7 +52,7 @@ def test_the_scripts_print_the_wrong_answers(name: str) -> None:
         assert codes[finding.position] == finding.got != finding.want, finding.signature
 
 
-# what the law of the formats makes of 1.3 and 1: by hand, 1.3 lies between 1.25 (0x3A) and 1.375 of E4M3
+# what the specification of the formats makes of 1.3 and 1: by hand, 1.3 lies between 1.25 (0x3A) and 1.375 of E4M3
 ANSWERS = {
     "ml_dtypes": [("convert/f32/e4m3fn/rne.nonsat", (0x3FA66666,), 0x3A), ("isnan/e5m2/bool", (0x7E,), 1),
                   ("add/e5m2.e5m2/e5m2/rne.nonsat", (0x3C, 0x3C), 0x40),

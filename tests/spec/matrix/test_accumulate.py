@@ -1,4 +1,4 @@
-"""The law of accumulators: published probes, an independent integer model, and what the rules say about specials."""
+"""The specification of accumulators: published probes, an independent integer model, and the rules of specials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def two(e: int) -> Fraction:
     return Fraction(2) ** e
 
 
-def law(
+def reference(
     a: list[int], b: list[int], fa: str, fb: str, c: int, accumulator: str, kind: str = "f32", **more: object
 ) -> int:
     return dot(a, b, fa, fb, c=unpack(c, get_format(kind)), accumulator=accumulator, **more)  # type: ignore[arg-type]
@@ -144,7 +144,7 @@ def test_probe(probe: str, column: int) -> None:
     a, b = [0] * 32, [0] * 32
     for k, (x, y) in places.items():
         a[k], b[k] = code(Fraction(x), name), code(Fraction(y), name)
-    assert f"{law(a, b, name, name, c, MODELS[column]):08x}" == want
+    assert f"{reference(a, b, name, name, c, MODELS[column]):08x}" == want
 
 
 def test_sm120_is_tcgen05() -> None:
@@ -201,7 +201,7 @@ def test_against_an_independent_integer_model(name: str) -> None:
             a[n // 2 :], b[n // 2 :] = [x ^ 0x80 if x & 0x7F else x for x in a[: n // 2]], b[: n // 2]
             b[-1] = finite(rng, fb)
         c = addend(rng, kind)
-        assert law(a, b, fa, fb, c, name, kind) == model(a, b, fa, fb, c)
+        assert reference(a, b, fa, fb, c, name, kind) == model(a, b, fa, fb, c)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_wide_operands_against_the_integer_model(name: str) -> None:
         )
         c = addend(rng, "f32")
         want = second.nvidia(a, b, operand, operand, c, "f32", model.products, model.fraction_bits, 24)
-        assert law(a, b, operand, operand, c, name) == want
+        assert reference(a, b, operand, operand, c, name) == want
 
 
 def test_block_scales_shift_product_exponents() -> None:
@@ -232,7 +232,7 @@ def test_block_scales_shift_product_exponents() -> None:
         c = addend(rng, "f32")
         want = second.nvidia_step(a, b, E4M3, "e5m2", c, "f32", 25, 24, sa + sb - 254)
         scales = [(unpack(sa, e8m0), unpack(sb, e8m0))]
-        got = law(a, b, E4M3, "e5m2", c, "blackwell.mxf8f6f4", scales=scales, block=32)
+        got = reference(a, b, E4M3, "e5m2", c, "blackwell.mxf8f6f4", scales=scales, block=32)
         assert got == (want if want != 0x80000000 else 0)
 
 
@@ -267,7 +267,9 @@ SPECIAL = [  # a, b, C, what D is
 )
 def test_specials(accumulator: str) -> None:
     for a, b, c, want in SPECIAL:
-        got = law(a, b, "e5m2", "e5m2", c, accumulator, **({"overflow": "nonsat"} if accumulator == "exact" else {}))
+        got = reference(
+            a, b, "e5m2", "e5m2", c, accumulator, **({"overflow": "nonsat"} if accumulator == "exact" else {})
+        )
         nan = 0x7FC00000 if accumulator == "exact" else get_model(accumulator).nan
         assert got == {"nan": nan, "inf": 0x7F800000, "-inf": 0xFF800000}[want]
 
@@ -275,11 +277,11 @@ def test_specials(accumulator: str) -> None:
 def test_signed_zero() -> None:
     for accumulator in ("exact", "hopper.wgmma.fp8.f32", "cdna3.mfma.fp8.f32"):
         f = FNUZ if accumulator.startswith("cdna3") else E4M3
-        assert law([0x38, 0xB8], [0x38, 0x38], f, f, 0, accumulator) == 0
-    assert law([0x80], [0x38], E4M3, E4M3, 0x80000000, "f32.fma") == 0x80000000
-    assert law([0x80], [0x38], E4M3, E4M3, 0x80000000, "exact") == 0
+        assert reference([0x38, 0xB8], [0x38, 0x38], f, f, 0, accumulator) == 0
+    assert reference([0x80], [0x38], E4M3, E4M3, 0x80000000, "f32.fma") == 0x80000000
+    assert reference([0x80], [0x38], E4M3, E4M3, 0x80000000, "exact") == 0
     tiny = {"result": "e4m3fn"}
-    assert law([0x81], [0x01], E4M3, E4M3, 0, "exact", **tiny) == 0x80  # rounds to zero and keeps its sign
+    assert reference([0x81], [0x01], E4M3, E4M3, 0, "exact", **tiny) == 0x80  # rounds to zero and keeps its sign
 
 
 def test_composition() -> None:
@@ -288,22 +290,22 @@ def test_composition() -> None:
     halves = [second.nvidia(a[s], b[s], E4M3, E4M3, 0, "f32", 32, 13, 14) for s in second.runs(256, 128)]
     c = 0x3F8CCCCD
     promoted = second.add(second.add(c, halves[0], "f32"), halves[1], "f32")
-    assert law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.fadd") == promoted
+    assert reference(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.fadd") == promoted
     split = second.add(second.add(halves[0], halves[1], "f32"), c, "f32")
-    assert law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+splitk2") == split
+    assert reference(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+splitk2") == split
     scales = [(Datum.finite(Fraction(3, 2)), Datum.finite(Fraction(5, 4))), (Datum.finite(2), Datum.finite(two(-3)))]
     want = second.real(c, "f32")
     for half, (x, y) in zip(halves, scales):  # one rounding for each fma
         want = second.real(second.to_nearest(second.real(half, "f32") * x.value * y.value + want, "f32"), "f32")
-    got = law(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.ffma", scales=scales, block=128)
+    got = reference(a, b, E4M3, E4M3, c, "hopper.wgmma.fp8.f32+promote128.ffma", scales=scales, block=128)
     assert second.real(got, "f32") == want
     s = Fraction(0x800003, 0x800000)  # after all the chunks, where they are only added
     sums = second.real(second.add(halves[0], halves[1], "f32"), "f32")
     name = "hopper.wgmma.fp8.f32+promote128.fadd"
-    got = law(a, b, E4M3, E4M3, c, name, scales=[(Datum.finite(s), Datum.finite(1))])
+    got = reference(a, b, E4M3, E4M3, c, name, scales=[(Datum.finite(s), Datum.finite(1))])
     assert got == second.to_nearest(sums * s + second.real(c, "f32"), "f32")
     with pytest.raises(ValueError, match="takes one scale for all of K"):
-        law(a, b, E4M3, E4M3, c, name, scales=scales, block=128)
+        reference(a, b, E4M3, E4M3, c, name, scales=scales, block=128)
 
 
 def test_names_and_options() -> None:
@@ -337,12 +339,12 @@ def test_names_and_options() -> None:
 @pytest.mark.parametrize(("exponent", "want"), [(64, 0x7FC00000), (63, 0)])
 def test_cdna3_takes_products_of_2_to_the_128_for_infinite(exponent: int, want: int) -> None:
     a, b = [(64 + 127) << 7] * 2, [(exponent + 127) << 7, 0x8000 | (exponent + 127) << 7]  # of bf16; b has both signs
-    assert law(a + [0] * 6, b + [0] * 6, "bf16", "bf16", 0, "cdna3.mfma.bf16.f32") == want
+    assert reference(a + [0] * 6, b + [0] * 6, "bf16", "bf16", 0, "cdna3.mfma.bf16.f32") == want
 
 
 @pytest.mark.parametrize("name", ["f32.fma+splitk4", "hopper.wgmma.fp8.f32+promote128.fadd", "f32.pairwise"])
 def test_a_product_of_nothing_is_c(name: str) -> None:
-    assert law([], [], "e4m3fn", "e4m3fn", 0x3FC00000, name) == 0x3FC00000
+    assert reference([], [], "e4m3fn", "e4m3fn", 0x3FC00000, name) == 0x3FC00000
 
 
 def test_lengths_of_instructions() -> None:
@@ -366,8 +368,8 @@ def test_a_negative_sum_that_vanishes_is_plus_zero_unless_asked() -> None:
     """[MMA-Sim] a zero is +0 always: -2**-30 is less than half of binary16's least, 2**-24."""
     a, b = [0x02] + [0] * 31, [0x82] + [0] * 31  # of e5m2: 2**-15 and -2**-15
     name = "hopper.wgmma.fp8.f16"
-    assert law(a, b, "e5m2", "e5m2", 0, name, "f16") == 0
-    assert law(a, b, "e5m2", "e5m2", 0, f"{name}@underflow_sign=1", "f16") == 0x8000
+    assert reference(a, b, "e5m2", "e5m2", 0, name, "f16") == 0
+    assert reference(a, b, "e5m2", "e5m2", 0, f"{name}@underflow_sign=1", "f16") == 0x8000
 
 
 @pytest.mark.parametrize(("exponent", "want"), [(-31, 0x3F800001), (-32, 0x3F800000)])
@@ -375,22 +377,22 @@ def test_cdna3_keeps_31_bits_of_the_products_below_c(exponent: int, want: int) -
     """C = 1 and 2**-24 is a tie, which goes to even; 2**-31 beside it breaks it, 2**-32 is floored away."""
     small = {-31: 0x02, -32: 0x01}[exponent]  # of e5m2fnuz: 2**-16 and 2**-17, times 2**-15
     a, b = [0x10, 0, 0x04] + [0] * 13, [0x10, 0, small] + [0] * 13
-    assert law(a, b, "e5m2fnuz", "e5m2fnuz", 0x3F800000, "cdna3.mfma.fp8.f32") == want
+    assert reference(a, b, "e5m2fnuz", "e5m2fnuz", 0x3F800000, "cdna3.mfma.fp8.f32") == want
 
 
 def test_named_choices_decide_what_they_name() -> None:
     """A zero operand that shows the exponent -126 hides a small C behind 0 * 2**127; one that does not, does not."""
     big = 0x7F00  # bf16 2**127
     c = 0xA721EAEE
-    assert law([0], [big], "bf16", "bf16", c, "hopper.mma.bf16.f32") == c
-    assert law([0], [big], "bf16", "bf16", c, "hopper.mma.bf16.f32@zero_exponent=-126") == 0
+    assert reference([0], [big], "bf16", "bf16", c, "hopper.mma.bf16.f32") == c
+    assert reference([0], [big], "bf16", "bf16", c, "hopper.mma.bf16.f32@zero_exponent=-126") == 0
     # two products of 2**-80 * 2**-79 = 2**-159 lie below 2**(-126 - 25) and above 2**(-133 - 25) but sum to 0 in f32
     small = [(47 << 7), (48 << 7)]
     a, b = [small[0]] * 16, [small[1]] * 16
-    assert law(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
+    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
     a, b = [(52 << 7)] * 16, [(50 << 7)] * 16  # 2**-152, 16 of them: 2**-148
-    assert law(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
-    assert law(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32@min_exponent=-133") == 2
+    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
+    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32@min_exponent=-133") == 2
 
 
 @pytest.mark.parametrize(
@@ -406,7 +408,7 @@ def test_named_choices_decide_what_they_name() -> None:
 )
 def test_orders_of_a_chain(exponents: tuple[int, ...], order: str, want: int) -> None:
     a = [(e + 15) << 2 for e in exponents]  # of e5m2; the products are 1 and 2**-24
-    assert law(a, a, "e5m2", "e5m2", 0, f"f32.fma@order={order}") == want
+    assert reference(a, a, "e5m2", "e5m2", 0, f"f32.fma@order={order}") == want
 
 
 def test_flushed_operands_lose_their_sign() -> None:
@@ -414,8 +416,8 @@ def test_flushed_operands_lose_their_sign() -> None:
     a = [0x2000, 0, 0, 0] + [0x8001] * 4  # 2**-63 in bf16, then negative subnormals
     b = [0x2000, 0, 0, 0] + [0x3F80] * 4
     c = 0x80C00000  # -1.5 * 2**-126
-    assert law(a[:4], b[:4], "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0x80000000
-    assert law(a, b, "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0
+    assert reference(a[:4], b[:4], "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0x80000000
+    assert reference(a, b, "bf16", "bf16", c, "cdna2.mfma.bf16.f32") == 0
 
 
 @pytest.mark.parametrize(
@@ -438,27 +440,27 @@ def test_how_far_below_the_largest_term_a_unit_looks(accumulator: str, kind: str
     for e, want in ((-fraction_bits, (127 - fraction_bits) << 23), (-fraction_bits - 1, 0)):
         a = [power(0), power(e // 2), power(0) | f.sign_bit]
         b = [power(0), power(e - e // 2), power(0)]
-        assert law(a, b, kind, kind, 0, accumulator) == want
+        assert reference(a, b, kind, kind, 0, accumulator) == want
 
 
 def test_cdna2_flushes_subnormal_operands_and_cdna1_does_not() -> None:
     for accumulator, want in (("cdna1.mfma.bf16.f32", 14 << 23), ("cdna2.mfma.bf16.f32", 0)):
-        assert law([0x0001], [0x4980], "bf16", "bf16", 0, accumulator) == want  # 2**-133 times 2**20
+        assert reference([0x0001], [0x4980], "bf16", "bf16", 0, accumulator) == want  # 2**-133 times 2**20
 
 
 def test_a_nan_is_named_by_its_code_in_hexadecimal() -> None:
     assert get_model("hopper.wgmma.fp8.f32@nan=7fffffff").nan == 0x7FFFFFFF
-    assert law([0x7F], [0x38], E4M3, E4M3, 0, "hopper.wgmma.fp8.f32@nan=7fffffff") == 0x7FFFFFFF
+    assert reference([0x7F], [0x38], E4M3, E4M3, 0, "hopper.wgmma.fp8.f32@nan=7fffffff") == 0x7FFFFFFF
 
 
 @pytest.mark.parametrize(("exponents", "want"), [((0, -12, -12), 0x3F800000), ((-12, -12, 0), 0x3F800001)])
 def test_a_tree_splits_at_a_power_of_two(exponents: tuple[int, ...], want: int) -> None:
     a = [(e + 15) << 2 for e in exponents]  # of e5m2; the products are 1 and 2**-24, the first two are added first
-    assert law(a, a, "e5m2", "e5m2", 0, "f32.pairwise") == want
+    assert reference(a, a, "e5m2", "e5m2", 0, "f32.pairwise") == want
     negative = [code | 0x80 for code in a]
-    assert law(negative, negative, "e5m2", "e5m2", 0, "f32.pairwise") == want
-    assert law([], [], "e5m2", "e5m2", 0x3F800001, "f32.pairwise") == 0x3F800001
+    assert reference(negative, negative, "e5m2", "e5m2", 0, "f32.pairwise") == want
+    assert reference([], [], "e5m2", "e5m2", 0x3F800001, "f32.pairwise") == 0x3F800001
 
 
 def test_promotion_by_fma_without_scales_adds() -> None:
-    assert law([0x38], [0x38], E4M3, E4M3, 0x3F800000, "hopper.wgmma.fp8.f32+promote128.ffma") == 0x40000000
+    assert reference([0x38], [0x38], E4M3, E4M3, 0x3F800000, "hopper.wgmma.fp8.f32+promote128.ffma") == 0x40000000

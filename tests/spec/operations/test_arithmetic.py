@@ -11,7 +11,7 @@ import pytest
 
 import fp8ref
 from fp8ref.spec import Datum, Format, get_format, get_projection, unpack
-from fp8ref.spec.operations.arithmetic import LAWS, Semantics, compute, compute_codes
+from fp8ref.spec.operations.arithmetic import DEFINITIONS, Semantics, compute, compute_codes
 from fp8ref.spec.operations.compare import CLASS_PREDICATES, Class, classify, compare, total_order
 from fp8ref.spec.operations.integers import to_integer
 from fp8ref.spec.operations.quiet import copysign, negate, next_down, next_up
@@ -100,14 +100,14 @@ def test_extremes_of_every_pair() -> None:
     rho = get_projection(E2M1)
     for a in range(16):
         for b in range(16):
-            found = {op: compute_codes(op, (a, b), (E2M1, E2M1), E2M1, rho)[0] for op in LAWS if "imum" in op}
+            found = {op: compute_codes(op, (a, b), (E2M1, E2M1), E2M1, rho)[0] for op in DEFINITIONS if "imum" in op}
             assert found["minimum"] == found["minimum_number"] == min(a, b, key=place)
             assert found["maximum"] == found["maximum_number"] == max(a, b, key=place)
             assert found["minimum_magnitude"] == found["minimum_magnitude_number"] == least(a, b)
             assert found["maximum_magnitude"] == found["maximum_magnitude_number"] == max(a, b, key=magnitude)
 
 
-@pytest.mark.parametrize("op", [op for op in LAWS if op.endswith("_number")])
+@pytest.mark.parametrize("op", [op for op in DEFINITIONS if op.endswith("_number")])
 def test_a_number_wins_over_a_nan(op: str) -> None:
     """[IEEE 754-2019 9.6] A signalling NaN raises invalid all the same; two NaNs make a NaN."""
     assert e5m2(op, QNAN, ONE) == e5m2(op, ONE, 0xFE) == (ONE, 0)
@@ -115,7 +115,7 @@ def test_a_number_wins_over_a_nan(op: str) -> None:
     assert e5m2(op, QNAN, QNAN) == (0x7F, 0)
 
 
-@pytest.mark.parametrize("op", [op for op in LAWS if "imum" in op])
+@pytest.mark.parametrize("op", [op for op in DEFINITIONS if "imum" in op])
 def test_what_selects_an_operand_serves_scales_too(op: str) -> None:
     f = get_format("e8m0fnu")
     assert compute_codes(op, (3, 4), (f, f), f, get_projection(f)) == (3 if op.startswith("min") else 4, 0)
@@ -211,7 +211,7 @@ def test_scale() -> None:
 def test_no_arithmetic_into_a_format_of_scales(op: str) -> None:
     f = get_format("e8m0fnu")
     with pytest.raises(ValueError, match="without a zero"):
-        compute(op, [Datum.finite(1)] * LAWS[op].arity, f, get_projection(f))
+        compute(op, [Datum.finite(1)] * DEFINITIONS[op].arity, f, get_projection(f))
     with pytest.raises(ValueError, match="without a zero"):
         fp8ref.divide([127], [127], "e8m0fnu")
     assert fp8ref.multiply([0x38], [130], "e4m3fn", "e8m0fnu", result="e4m3fn").tolist() == [0x50]

@@ -1,4 +1,4 @@
-"""The law of scales: published values, the recipes' own bit tricks rewritten here, and what they do at the edges."""
+"""The specification of scales: published values, the recipes' own bit tricks rewritten here, and their edges."""
 
 from __future__ import annotations
 

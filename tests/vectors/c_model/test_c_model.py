@@ -1,4 +1,4 @@
-"""The generated C model: it compiles without a warning, and answers as the law and the naive tables do."""
+"""The generated C model: it compiles without a warning, and answers as the reference and the naive tables do."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_mode_that_is_none_returns_minus_one(model: Model) -> None:
     assert out[0] == 0x38
 
 
-# -- against the law ----------------------------------------------------------------------------------------------
+# -- against the reference ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*BYTES, *SMALL])
@@ -239,7 +239,7 @@ def test_every_pair_of_overflow_rules(model: Model, name: str) -> None:
 @pytest.mark.parametrize("family", [*BINARY, "fma", "sqrt"])
 def test_against_the_naive_tables(model: Model, name: str, family: str) -> None:
     table = TABLES[name]
-    law = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide"}.get(family, family)
+    operation = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide"}.get(family, family)
     (op,) = arithmetic(name, [family], "rne.sat")
     codes = random_tuples(op, 80, np.random.default_rng([SEED, *family.encode()]))
     for mode in (f"{r}.{o}" for r in DETERMINISTIC for o in NAMED_OVERFLOWS):
@@ -248,7 +248,7 @@ def test_against_the_naive_tables(model: Model, name: str, family: str) -> None:
         for *case, z, flags in zip(*(x.tolist() for x in codes), answers.tolist(), status.tolist()):
             meanings = [table.meaning(code) for code in case]
             nan = any(kind == "nan" for kind, _, _ in meanings)
-            want, raised = deliver(table, ("nan", False) if nan else exact(law, meanings), rounding, overflow)
+            want, raised = deliver(table, ("nan", False) if nan else exact(operation, meanings), rounding, overflow)
             if any(signals(table, code) for code in case):
                 raised |= NV
             if family == "fma" and meanings[2][0] == "nan" and exact("multiply", meanings[:2])[:2] == ("nan", True):
@@ -278,7 +278,7 @@ FAULTS = {
 
 @cache
 def asked() -> list[tuple[Operation, list[np.ndarray], Expected]]:
-    """What every faulty model is asked, and the law's answers."""
+    """What every faulty model is asked, and the reference's answers."""
     found = []
     for mode in ("rne.nonsat", "rtz.nonsat", "rtn.nonsat"):
         conversion, sum_ = ask(f"convert/bf16/e5m2/{mode}"), ask(f"fma/e5m2.e5m2.f32/f32/{mode}")

@@ -22,16 +22,16 @@ from fp8ref.adapters.cuda.device import NAMES, ROWS
 from fp8ref.adapters.cuda.tiles import Unit, dots, misplaced
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.cases import codes_of, dot_cases, values_of
-from fp8ref.check.proof.proof import Claim, law_of
+from fp8ref.check.proof.proof import Claim, reference_of
 from fp8ref.spec.catalog import get_format
 
 
 def table(op: Operation, path: Path) -> None:
     """Runs of one answer over all inputs: first input and code, uint32 each."""
     claim, found, last = Claim(op), [], None
-    law = law_of(claim)
+    reference = reference_of(claim)
     for first, count in claim.shards:
-        codes = law(first, count)
+        codes = reference(first, count)
         starts = np.flatnonzero(np.concatenate([[last is None or codes[0] != last], codes[1:] != codes[:-1]]))
         found.append(np.stack([starts + first, codes[starts]], axis=1))
         last = codes[-1]
