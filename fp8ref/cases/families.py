@@ -19,7 +19,7 @@ class Family:
     ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, ``accumulator`` for
     dot products, ``rule`` for scales of blocks, ``constant`` for what libraries publish of a format, None where nothing
     is rounded.  ``definition``: the name of the operation in the specification.  ``kind``: which of the checker's
-    answers serves it.  ``result``: the result type where it is always the same.  ``testfloat``: TestFloat's word for it.
+    answers serves it.  ``result``: its type where that is always the same.  ``testfloat``: TestFloat's word for it.
     """
 
     name: str

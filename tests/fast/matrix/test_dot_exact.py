@@ -130,7 +130,7 @@ def test_ties_that_a_third_component_breaks() -> None:
 
 
 def test_with_c_and_every_rounding() -> None:
-    """One sum more: c close to, far from and cancelling the sum; all modes by the reference's rounding of exact sums."""
+    """One sum more: c close to the sum, far from it, cancelling it; modes by the reference's rounding of exact sums."""
     rng = random.Random(5)
     for fa, fb in (("e4m3fn", "e4m3fn"), ("e5m2", "e5m2"), ("e8m0fnu", "e5m2")):
         (ia, la), (ib, lb) = integers(fa), integers(fb)
