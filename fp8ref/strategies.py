@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:  # pragma: no cover - told where it is missing
+except ImportError as error:  # pragma: no cover - reported where it is missing
     raise ImportError("fp8ref.strategies needs Hypothesis: pip install 'fp8ref[testing]'") from error
 
 from .cases.answers import default_mode
@@ -262,7 +262,7 @@ def dot_operands(operation: str | Operation) -> st.SearchStrategy[tuple[Codes, C
     """Operands of one dot product: codes a (1, K), b (1, K), c (1), in the dtypes that adapters take.
 
     Few products that are not zero; some cancel one another, some cancel with c; the checker's named probes among them.
-    The operation is a ``dot/...`` id; ``;k=`` tells K.
+    The operation is a ``dot/...`` id; ``;k=`` gives K.
 
     Raises ValueError for any other, and for products with scales.
     """

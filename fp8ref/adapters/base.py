@@ -31,7 +31,7 @@ class Adapter(Protocol):
     """An implementation under test."""
 
     def identify(self) -> Mapping[str, str]:
-        """``name``, ``version``, ``device`` and whatever else tells which implementation this is."""
+        """``name``, ``version``, ``device`` and whatever else says which implementation this is."""
         ...
 
     def capabilities(self) -> Sequence[str]:

@@ -66,7 +66,7 @@ def as_codes(codes: ArrayLike, format: FormatLike | None, what: str = "codes") -
             raise TypeError(f"{what} have dtype {c.dtype} and cannot be codes of {f.name}")
         return c.view(np.uint8), f
     if format is None:
-        raise TypeError(f"{what} of dtype {c.dtype} do not tell their format: name it")
+        raise TypeError(f"{what} of dtype {c.dtype} do not say their format: name it")
     f = get_format(format)
     if c.size == 0 and not isinstance(codes, np.ndarray):
         c = c.astype(np.uint8)
@@ -155,7 +155,7 @@ def decode(
 ) -> Array:
     """Values of codes, exactly.  [OCP OFP8 1.0 5.1; OCP MX 1.0 5.3, 5.4]
 
-    ``codes``: integers of any shape (an ml_dtypes float of at most 8 bits tells its own ``format``).  Returns an array
+    ``codes``: integers of any shape (an ml_dtypes float of at most 8 bits has its own ``format``).  Returns an array
     of that shape and of ``dtype``: float16, bfloat16, float32 or float64.  A NaN code becomes the quiet NaN of its
     sign.
 

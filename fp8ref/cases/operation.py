@@ -199,7 +199,7 @@ class Operation:
 
     @property
     def testfloat(self) -> str:
-        """The TestFloat name, which tells no mode; the id where TestFloat has none."""
+        """The TestFloat name, which has no mode; the id where TestFloat has none."""
         if self.asked.kind in ("convert", "decode", "int"):
             return f"{self.operands[0]}_to_{self.result}"
         word = self.asked.testfloat

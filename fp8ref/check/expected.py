@@ -39,8 +39,8 @@ class Entry:
     """One expected failure.
 
     ``count``: of exactly so many cases, at the level and seed of the run.  ``case`` and ``got``: shown by this smallest
-    case, operand codes joined by a point, and this answer, in hexadecimal; they tell one unexplained failure from
-    another.  ``place`` is where in the file it stands.
+    case, operand codes joined by a point, and this answer, in hexadecimal; they distinguish one unexplained
+    failure from another.  ``place`` is where in the file it stands.
     """
 
     operation: str
@@ -216,12 +216,12 @@ def entries_of(reports: Sequence[Report], known: Expectations | None = None) -> 
     for report in reports:
         for finding in report.findings:
             old = next((e for e in known.entries if e.excuses(finding)), None) if known else None
-            telling = finding.diagnosis.rule == UNEXPLAINED and len(finding.inputs) <= 3
+            single = finding.diagnosis.rule == UNEXPLAINED and len(finding.inputs) <= 3
             found.append(
                 Entry(
                     finding.op, finding.symptom,
                     old.reason if old else str(finding.diagnosis).partition("; ")[0], old.link if old else "",
-                    case=case_text(finding) if telling else "", got=f"{finding.got:X}" if telling else "",
+                    case=case_text(finding) if single else "", got=f"{finding.got:X}" if single else "",
                 )
             )  # fmt: skip
         if not report.findings and report.reason and report.verdict in (*ENDED, Verdict.XFAIL):

@@ -101,12 +101,12 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
 
 
 def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
-    """The behaviour that all first answers equal; failing that, the one with the fewest departures."""
+    """The behaviour that all first answers equal; failing that, the one with the fewest mismatches."""
     count = len(seen.operands[0])
     got = seen.got[:count]  # the first calls ask every case once, in order
-    told = _telling(claim, seen.operands)
+    deciding = _deciding(claim, seen.operands)
 
-    def departures(op: Operation, some: Any) -> int:
+    def mismatches(op: Operation, some: Any) -> int:
         operands = [codes[some] for codes in seen.operands]
         want = expect(replace(op, keys=quiet), operands)
         return int(_wrong(op, operands, got[some], None, want, nan)[0].sum())
@@ -115,16 +115,16 @@ def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
     scored: list[tuple[int, Operation]] = []
     for mode in modes(claim):
         op = claim.with_mode(mode)
-        first = departures(op, told)
-        if first == 0 and departures(op, slice(None)) == 0:
+        first = mismatches(op, deciding)
+        if first == 0 and mismatches(op, slice(None)) == 0:
             return op
         scored.append((first, op))
     least = min(first for first, _ in scored)
-    return min((op for first, op in scored if first == least), key=lambda op: departures(op, slice(None)))
+    return min((op for first, op in scored if first == least), key=lambda op: mismatches(op, slice(None)))
 
 
-def _telling(op: Operation, operands: Sequence[Codes]) -> NDArray[np.intp]:
-    """Cases that tell the mode.
+def _deciding(op: Operation, operands: Sequence[Codes]) -> NDArray[np.intp]:
+    """Cases that decide the mode.
 
     Of one operand: infinities, NaNs, and values so short that no detour through another format changes them.  Of
     several: some, far apart.
@@ -141,7 +141,7 @@ def _telling(op: Operation, operands: Sequence[Codes]) -> NDArray[np.intp]:
 def _wrong(
     op: Operation, operands: Sequence[Codes], got: Codes, status: Codes | None, want: Expected, nan: str
 ) -> tuple[Mask, dict[str, int]]:
-    """Which answers are wrong, and how many departures each variation allows."""
+    """Which answers are wrong, and how many mismatches each variation allows."""
     wrong = differs(op, got, want.codes, nan)
     if not wrong.any():
         allowed: dict[str, int] = {}
@@ -241,18 +241,18 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
             bad = np.flatnonzero(wrong)
             swept.failed += bad.size
             if bad.size and not report.failed:
-                bad = bad[_telling_ones(op, [codes[bad] for codes in block])]
+                bad = bad[_chosen(op, [codes[bad] for codes in block])]
                 kept.append(Kept(block, got, status).taken(bad))
     if lost.verdict is not Verdict.PASS:
         swept.misbehaved = lost.verdict, lost.reason
     swept.mishaps = lost.mishaps
     if kept:
         swept.kept = Kept.joined(kept)
-        swept.kept = swept.kept.taken(_telling_ones(op, swept.kept.inputs))
+        swept.kept = swept.kept.taken(_chosen(op, swept.kept.inputs))
     return swept
 
 
-def _telling_ones(op: Operation, operands: list[Codes]) -> NDArray[np.intp]:
+def _chosen(op: Operation, operands: list[Codes]) -> NDArray[np.intp]:
     """Of many wrong answers the plainest, and others spread over all of them; ascending."""
     count = len(operands[0])
     if count <= KEPT:
@@ -262,7 +262,7 @@ def _telling_ones(op: Operation, operands: list[Codes]) -> NDArray[np.intp]:
 
 
 def add(report: Report, swept: Swept) -> None:
-    """Add a shard's counts to the report: the same sums in any order, and the first shard's misbehaviour is told."""
+    """Add a shard's counts to the report: the same sums in any order, and the first shard's misbehaviour."""
     report.cases += swept.cases
     report.failed += swept.failed
     for name, count in swept.allowed.items():

@@ -90,14 +90,14 @@ class Run:
         tasks = [self._task("judge", claim=claim.id) for claim in self.claims]
         place = {task.address: i for i, task in enumerate(tasks)}
         early: dict[int, Report] = {}
-        told = 0
+        reported = 0
         for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):
             report = early[place[task.address]] = shards.report_of(result)
             report.source = self.hello.sources.get(report.claim, "")
             tick(count, len(tasks) + more)
-            while told in early:
-                yield early.pop(told)
-                told += 1
+            while reported in early:
+                yield early.pop(reported)
+                reported += 1
 
     def _swept(self, tick: Tick, journal: Journal | None) -> Iterator[Report]:
         """The same, then the sweep of each; a fault that only a sweep met is diagnosed at the end."""
@@ -117,14 +117,14 @@ class Run:
                 owner[task.address] = i, first
                 tasks.append(task)
         swept: defaultdict[int, dict[int, Swept]] = defaultdict(dict)
-        told = 0
+        reported = 0
 
         def ready() -> Iterator[Report]:
-            nonlocal told
-            while told < len(reports) and not left[told]:
-                in_order = [shard for _, shard in sorted(swept.pop(told, {}).items(), key=lambda item: item[0])]
-                yield self._joined(reports[told], in_order, journal)
-                told += 1
+            nonlocal reported
+            while reported < len(reports) and not left[reported]:
+                in_order = [shard for _, shard in sorted(swept.pop(reported, {}).items(), key=lambda item: item[0])]
+                yield self._joined(reports[reported], in_order, journal)
+                reported += 1
 
         yield from ready()
         for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):

@@ -1,4 +1,4 @@
-"""Departures that the standards leave open.  Each has a name, is counted, and is never silent.
+"""Mismatches that the standards leave open.  Each has a name, is counted, and is never silent.
 
 A variation excuses an answer only where no specification decides the question and the implementation's own claim does
 not decide it either.
@@ -30,8 +30,8 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Departures:
-    """Answers that depart, with what was asked."""
+class Mismatches:
+    """Answers that differ, with what was asked."""
 
     op: Operation
     operands: Sequence[Codes]
@@ -55,7 +55,7 @@ class Departures:
 
 @dataclass(frozen=True)
 class Variation:
-    """``open_to`` tells whether an operation leaves the question open, ``covers`` which departures lie there.
+    """``open_to``: whether an operation leaves the question open; ``covers``: which mismatches lie there.
 
     ``status``: the flags that are left open; where it is 0 the codes are.
     """
@@ -64,7 +64,7 @@ class Variation:
     text: str
     clause: str
     open_to: Callable[[Operation], bool]
-    covers: Callable[[Departures], Mask]
+    covers: Callable[[Mismatches], Mask]
     status: int = 0
 
 
@@ -72,7 +72,7 @@ def nan_scales(op: Operation, rows: Codes) -> Mask:
     return is_nan(split(op, rows)[0], quantiser(op).scale)
 
 
-def _infinite_scale(d: Departures) -> Mask:
+def _infinite_scale(d: Mismatches) -> Mask:
     x = values(d.op, d.operands)[0]
     number = ~np.isnan(x).any(axis=1)
     beyond = 255 - get_format(quantiser(d.op).element).emax
@@ -80,7 +80,7 @@ def _infinite_scale(d: Departures) -> Mask:
     return np.asarray(number & (rounded_up | (np.isinf(x).any(axis=1) & np.isin(d.got[:, 0], (254, 255, beyond)))))
 
 
-def _nan_elements(d: Departures) -> Mask:
+def _nan_elements(d: Mismatches) -> Mask:
     """Do rows differ only where a scaled element is a NaN, 0 times infinity?"""
     x, tensor = values(d.op, d.operands)
     with np.errstate(all="ignore"):
@@ -100,7 +100,7 @@ def _open_overflow(op: Operation) -> bool:
     return f.zero and not f.infinities and not f.has_nan
 
 
-def _other_zero(d: Departures) -> Mask:
+def _other_zero(d: Mismatches) -> Mask:
     """Is the answer the other one of two zeros of unlike sign?"""
     a, b = d.parts
     magnitude = (d.got | d.want) & d.got.dtype.type(d.op.result_format.magnitude_mask)
@@ -108,7 +108,7 @@ def _other_zero(d: Departures) -> Mask:
     return other
 
 
-def _nan_beats_number(d: Departures) -> Mask:
+def _nan_beats_number(d: Mismatches) -> Mask:
     """Is the answer a NaN where one operand is a signalling NaN and the other a number?"""
     a, b = d.parts
     quiet = np.uint64(1 << (get_format(d.op.operands[0]).t - 1))
@@ -117,7 +117,7 @@ def _nan_beats_number(d: Departures) -> Mask:
     return beaten
 
 
-def _undefined_plus_nan(d: Departures) -> Mask:
+def _undefined_plus_nan(d: Mismatches) -> Mask:
     a, b, c = d.parts
     undefined: Mask = ((is_zero(a) & b.infinite) | (a.infinite & is_zero(b))) & c.nan
     return undefined
@@ -250,27 +250,27 @@ VARIATIONS = (
 
 
 def excused(op: Operation, operands: Sequence[Codes], got: Codes, want: Codes) -> tuple[Mask, dict[str, int]]:
-    """Which of these departing answers a variation allows, and how many each one does."""
+    """Which of these differing answers a variation allows, and how many each one does."""
     allowed = np.zeros(len(got), bool)
     counts: dict[str, int] = {}
-    departures = Departures(op, operands, got, want)
+    mismatches = Mismatches(op, operands, got, want)
     if op.key("via"):  # the implementation documents that it rounds to this format first
         documented = _through(op, operands[0], op.key("via"))
         _count(f"documented-via-{op.key('via')}", ~differs(op, got, documented), allowed, counts)
     for v in VARIATIONS:
         if v.open_to(op) and not v.status:
-            _count(v.name, v.covers(departures), allowed, counts)
+            _count(v.name, v.covers(mismatches), allowed, counts)
     return allowed, counts
 
 
 def excused_status(op: Operation, operands: Sequence[Codes], off: Codes) -> tuple[Mask, dict[str, int]]:
-    """The same for departing flags; ``off`` holds the bits that depart."""
+    """The same for differing flags; ``off`` holds the bits that differ."""
     allowed = np.zeros(off.shape, bool)
     counts: dict[str, int] = {}
-    departures = Departures(op, operands, off, off)
+    mismatches = Mismatches(op, operands, off, off)
     for v in VARIATIONS:
         if v.open_to(op) and v.status:
-            _count(v.name, v.covers(departures) & (off & ~np.uint8(v.status) == 0), allowed, counts)
+            _count(v.name, v.covers(mismatches) & (off & ~np.uint8(v.status) == 0), allowed, counts)
     return allowed, counts
 
 

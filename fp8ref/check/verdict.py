@@ -16,9 +16,9 @@ class Verdict(enum.StrEnum):
 
     PASS = "pass"
     FAIL = "fail"
-    ALLOWED = "allowed"  # departs only where the standards leave it open
+    ALLOWED = "allowed"  # differs only where the standards leave it open
     UNSUPPORTED = "unsupported"
-    XFAIL = "xfail"  # departs only as a file of expected failures says
+    XFAIL = "xfail"  # differs only as a file of expected failures says
     XPASS = "xpass"  # conforms, although such a file expects a failure
     CRASH = "crash"
     TIMEOUT = "timeout"

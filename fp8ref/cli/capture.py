@@ -93,7 +93,7 @@ def _file(folder: Path, op: Operation) -> Path:
 
 
 def _captured(session: Session, claim: Operation, path: Path, level: int, seed: int, force: bool) -> int:
-    """Capture one operation; tells so in one line, and returns its exit code."""
+    """Capture one operation; says so in one line, and returns its exit code."""
     if not force and path.exists() and _is_of(session, claim, path, level, seed):
         click.echo(f"kept       {claim.id}  {path}")
         return 0
@@ -114,7 +114,7 @@ def _captured(session: Session, claim: Operation, path: Path, level: int, seed: 
     except (Crashed, TimedOut) as error:
         click.echo(f"{'timeout' if isinstance(error, TimedOut) else 'crash'}      {claim.id}: {error}", err=True)
         return FAILED
-    part = path.with_name(f"part-{path.name}")  # the ending tells whether it is packed
+    part = path.with_name(f"part-{path.name}")  # the ending says whether it is packed
     try:
         captures.write(part, found)
         os.replace(part, path)

@@ -136,8 +136,8 @@ def check(
         click.echo(RENDERERS["json"].render([document]), nl=False)
     else:
         out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-        told = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
-        text.tell(out, header, reports, finished, verbose, told)
+        notes = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
+        text.render(out, header, reports, finished, verbose, notes)
     for name, path in files.items():
         if path is not None:
             write(path, RENDERERS[name].render([document]))

@@ -32,7 +32,7 @@ def draws_unicode() -> bool:
     return True
 
 
-def tell(page: str) -> None:
+def print_page(page: str) -> None:
     """Print a page: its first words and the answer stand out."""
     text = Text(page)
     text.highlight_regex(re.compile(r"\A\S+( 0x[0-9A-F]+)?"), "bold")
@@ -41,6 +41,6 @@ def tell(page: str) -> None:
     console().print(text, soft_wrap=True)
 
 
-def tell_json(document: Any) -> None:
+def print_json(document: Any) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(document, indent=1, ensure_ascii=False))

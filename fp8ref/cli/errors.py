@@ -11,7 +11,7 @@ from ..spec.words import one_line
 
 
 class BadInput(click.ClickException):
-    """A usage error told in one line: what is long is shortened in its middle, what is not printable is escaped."""
+    """A usage error in one line: what is long is shortened in its middle, what is not printable is escaped."""
 
     exit_code = 4
 

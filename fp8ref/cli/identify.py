@@ -101,10 +101,10 @@ def _identified(session: Session, impl: str, claim: Operation, seed: int, count:
         cases = Cases(a, b, c, ("captured",) * capture.count)
         return identify_captured(capture.operation, cases, capture.answers)
 
-    def tell(text: str) -> None:
+    def progress(text: str) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r\x1b[K{text} ..." if text else "\r\x1b[K", nl=False, err=True)
 
-    result = identify(claim, BlackBox(session, claim), seed, count, tell)
-    tell("")
+    result = identify(claim, BlackBox(session, claim), seed, count, progress)
+    progress("")
     return result

@@ -94,7 +94,7 @@ def _impl(name: str) -> Document:
         identity = dict(connect(name).identify())
     except Unavailable as error:
         return {"impl": name, "here": False, "about": str(error)}
-    except ValueError as error:  # a family of implementations, each with a name of its own, told by the error
+    except ValueError as error:  # a family of implementations, each with a name of its own, named by the error
         return {"impl": f"{name}:NAME", "here": True, "about": str(error).rpartition("; ")[2]}
     except Exception as error:  # somebody else's adapter
         return {"impl": name, "here": False, "about": f"{type(error).__name__}: {error}"}
@@ -115,7 +115,7 @@ def _models(everything: bool) -> None:
         [("model", "left"), ("result", "left"), ("k", "right"), ("evidence", "left"), ("operands", "left")],
         ((m.name, m.result, str(m.k), m.evidence.value, " ".join(m.operands) or "any") for m in models()),
     )
-    click.echo("\nk: products of one instruction.  --json tells each model's source.")
+    click.echo("\nk: products of one instruction.  --json shows each model's source.")
 
 
 def _models_document() -> list[Document]:
@@ -138,7 +138,7 @@ def _profiles(everything: bool) -> None:
         [("profile", "left"), ("", "left"), ("what", "left")],
         ((p.name, "specification" if p.specification else "observed", p.title) for p in PROFILES.values()),
     )
-    click.echo("\nOnly specifications can be met; the others describe what somebody does.  --json tells the rules.")
+    click.echo("\nOnly specifications can be met; the others describe what somebody does.  --json shows the rules.")
 
 
 def _profiles_document() -> list[Document]:

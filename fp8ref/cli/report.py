@@ -1,4 +1,4 @@
-"""``fp8ref report``: run records told again."""
+"""``fp8ref report``: run records rendered again."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .files import require_form, require_free, write
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) -> None:
-    """Tell run records: as text, for a page, for a CI system, as a badge.
+    """Render run records: as text, for a page, for a CI system, as a badge.
 
-    RUN is a record that `fp8ref check -o RUN.jsonl` wrote; several are told together.  Nothing is judged again.
+    RUN is a record that `fp8ref check -o RUN.jsonl` wrote; several are rendered together.  Nothing is judged again.
 
     \b
     fp8ref report run.jsonl
@@ -40,10 +40,10 @@ def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) 
         except OSError as error:
             raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
     try:
-        told = RENDERERS[form].render(documents)
+        rendered = RENDERERS[form].render(documents)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{', '.join(map(str, runs))}: not a whole run record: {error}") from None
     if output is None:
-        click.echo(told, nl=False)
+        click.echo(rendered, nl=False)
     else:
-        write(output, told)
+        write(output, rendered)

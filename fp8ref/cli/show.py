@@ -14,7 +14,7 @@ from ..report.findings.explain import Conversion, answer_block, conversion_block
 from ..report.findings.scales import explain_scale
 from ..report.formats.code_page import code_page
 from ..report.formats.format_page import format_page
-from .console import draws_unicode, tell, tell_json
+from .console import draws_unicode, print_json, print_page
 from .errors import BadInput, OneLine
 from .inputs import read_case, read_code, read_format, read_typed_code, read_value
 from .listing import list_
@@ -49,15 +49,17 @@ def show(
         if rounding or overflow:
             raise BadInput("--rounding and --overflow say how a value is converted: give it with --from")
         if code is None:
-            tell_json(format_document(f)) if as_json else tell(format_page(f, draws_unicode()))
+            print_json(format_document(f)) if as_json else print_page(format_page(f, draws_unicode()))
         else:
             number = read_code(code, f.k, f.name)
-            tell_json(code_document(number, f)) if as_json else tell(code_page(number, f, draws_unicode()))
+            print_json(code_document(number, f)) if as_json else print_page(code_page(number, f, draws_unicode()))
         return
     if code is not None:
         raise BadInput(f"give a CODE ({code}) or a value (--from {value}), not both")
     conversion = _conversion(value, f.name, f"{rounding or 'rne'}.{overflow or 'sat'}")
-    tell_json(conversion_document(conversion)) if as_json else tell(conversion_block(conversion, draws_unicode()))
+    print_json(conversion_document(conversion)) if as_json else print_page(
+        conversion_block(conversion, draws_unicode())
+    )
 
 
 def _conversion(value: str, result: str, mode: str) -> Conversion:
@@ -93,13 +95,13 @@ def explain(case: str, as_json: bool) -> None:
     if is_scale(op):
         if as_json:
             raise BadInput(f"CASE {case!r}: the scaling of a block is explained as text only")
-        tell(explain_scale(op, codes))
+        print_page(explain_scale(op, codes))
         return
     name = case_id(op, codes)
     if op.asked.mode != PROJECTION and op.family != "decode":
         if as_json:
             raise BadInput(f"CASE {case!r}: {op.family} rounds nothing and is explained as text only")
-        tell(f"{name}\n\n{answer_block(op, codes)}")
+        print_page(f"{name}\n\n{answer_block(op, codes)}")
         return
     try:
         conversion = Conversion.of_case(op, *codes)
@@ -108,9 +110,9 @@ def explain(case: str, as_json: bool) -> None:
     except ValueError as error:
         raise BadInput(f"CASE: {error}") from None
     if as_json:
-        tell_json(conversion_document(conversion, name))
+        print_json(conversion_document(conversion, name))
     else:
-        tell(f"{name}\n\n{explanation(conversion, draws_unicode())}")
+        print_page(f"{name}\n\n{explanation(conversion, draws_unicode())}")
 
 
 COMMANDS = [show, explain, list_, plot]

@@ -66,7 +66,7 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
 
 @contextmanager
 def _progress(name: str) -> Iterator[None]:
-    """A bar on stderr, where that is a terminal, for computations that tell how far they are."""
+    """A bar on stderr, where that is a terminal, for computations that report how far they are."""
     if not sys.stderr.isatty():
         yield
         return

@@ -128,7 +128,7 @@ def generate_(
     except ValueError as error:
         raise BadInput(str(error)) from None
     if table:
-        _tell_bins(recipes)
+        _show_bins(recipes)
         return
     if forever and output is not None:
         raise BadInput("--forever writes into a pipe; a file has an end: say -n")
@@ -183,7 +183,7 @@ def _write(output: Path, form: Form, made: Sections, force: bool) -> None:
         raise BadInput(str(error)) from None
 
 
-def _tell_bins(recipes: list[Recipe]) -> None:
+def _show_bins(recipes: list[Recipe]) -> None:
     for recipe in recipes:
         coverage = Coverage(points_of(recipe.operation), recipe.each)
         cases = sum(block.size for block in generate(recipe, True, coverage))
@@ -262,14 +262,14 @@ def verify(
     try:
         compare(_counted(source, chosen, progress), source.at, tally, nan)
     except Unreadable as error:
-        _tell_wrong(tally)
+        _show_wrong(tally)
         raise BadInput(str(error)) from None
     except ValueError as error:
         raise BadInput(f"{path}: {error}") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from None
     progress.done()
-    _tell(tally, path, quiet)
+    _report(tally, path, quiet)
 
 
 def _counted(source: Source, form: Form | None, progress: Progress) -> Iterator[Any]:
@@ -278,13 +278,13 @@ def _counted(source: Source, form: Form | None, progress: Progress) -> Iterator[
         progress(piece.block.size)
 
 
-def _tell_wrong(tally: Tally) -> None:
+def _show_wrong(tally: Tally) -> None:
     for mismatch in tally.first:
         click.echo(str(mismatch))
 
 
-def _tell(tally: Tally, path: str, quiet: bool) -> None:
-    _tell_wrong(tally)
+def _report(tally: Tally, path: str, quiet: bool) -> None:
+    _show_wrong(tally)
     if not tally.cases:
         click.echo(f"nothing was verified: {path} holds no cases", err=True)
         sys.exit(NOTHING_RAN)

@@ -63,7 +63,7 @@ class Journal:
         self.done[task.address] = result
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # what the disk would not take was told when it was written
+        with contextlib.suppress(OSError):  # what the disk would not take was reported when it was written
             self._file.close()
 
     def remove(self) -> None:

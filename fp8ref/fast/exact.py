@@ -1,7 +1,7 @@
 """Exact results of arithmetic on arrays: fields in, fields out, everything below 60 bits jammed into the lowest bit.
 
-Jamming is rounding to odd: with at least two bits more than the result keeps, the final rounding cannot tell the jammed
-number from the exact one [Boldo and Melquiond, IEEE Trans. Computers 57(4), 2008].  ``serves`` states for which
+Jamming is rounding to odd: with at least two bits more than the result keeps, the final rounding cannot distinguish the
+jammed number from the exact one [Boldo and Melquiond, IEEE Trans. Computers 57(4), 2008].  ``serves`` states for which
 precisions every operation here has those bits.  The special values are the specification's, each where its row has it.
 """
 

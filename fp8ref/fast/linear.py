@@ -2,7 +2,7 @@
 
 The product of two narrow floats is a float64.  Where every sum is one too, nothing more is needed; elsewhere the error
 of the addition, which TwoSum finds exactly, turns the sum into the one rounded to odd, which no second rounding to 50
-bits or fewer can tell from the exact number.
+bits or fewer can distinguish from the exact number.
 """
 
 from __future__ import annotations

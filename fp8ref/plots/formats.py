@@ -45,7 +45,7 @@ def relative_error(formats: Sequence[Format | str]) -> Figure:
     """The largest relative error of rounding to nearest, in each gap between two neighbouring positive values.
 
     The worst input of a gap is its middle, with the error half a gap over the middle.  Raises ValueError for formats of
-    more than 16 bits and for more formats than can be told apart.
+    more than 16 bits and for more formats than can be distinguished.
     """
     found = _compared(formats)
     fig = figure()
@@ -71,7 +71,7 @@ def relative_error(formats: Sequence[Format | str]) -> Figure:
 def density(formats: Sequence[Format | str]) -> Figure:
     """How many positive values each format has in every binade [2**e, 2**(e+1)).
 
-    Raises ValueError for formats of more than 16 bits and for more formats than can be told apart.
+    Raises ValueError for formats of more than 16 bits and for more formats than can be distinguished.
     """
     found = _compared(formats)
     fig = figure()

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..spec.datum import floor_log2
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart
+# Okabe and Ito's palette, which colour-blind readers can distinguish
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#777777"
 SIZE = (8.4, 3.9)  # inches

@@ -1,1 +1,1 @@
-"""Telling: pure functions from answers to what a person or a program reads."""
+"""Rendering: pure functions from answers to what a person or a program reads."""

@@ -39,7 +39,7 @@ class SNaN(enum.StrEnum):
 
 
 class Subnormal(enum.StrEnum):
-    """Are subnormals numbers?  Flushing departs from IEEE 754 and is what much hardware offers."""
+    """Are subnormals numbers?  Flushing differs from IEEE 754 and is what much hardware offers."""
 
     KEEP = "keep"
     DAZ = "daz"  # a subnormal operand is a zero of its sign; raises nothing

@@ -1,6 +1,6 @@
 """Rounding, as one table: given what would be discarded, does the magnitude go away from zero?
 
-``eta`` is the discarded part in ulps, 0 <= eta < 1; ``odd`` tells whether the code below is odd; ``negative`` is the
+``eta`` is the discarded part in ulps, 0 <= eta < 1; ``odd`` says whether the code below is odd; ``negative`` is the
 sign.  The table is the whole definition of the deterministic modes [IEEE 754-2019 4.3; P3109 RoundToPrecision].  The
 stochastic modes are pure functions of eta and given random bits, so that they can be checked like any other: in every
 one a number is added to the discarded bits, and a carry goes away from zero.  They differ in where it is added and in

@@ -2,7 +2,7 @@
 
 Logarithms come from :mod:`decimal`, whose ``ln`` and ``exp`` are correctly rounded at any precision.  Digits are added
 until an interval around the computed number decides [Ziv, ACM TOMS 17(3), 1991]; where the exact number lies on the
-boundary, which no number of digits could tell, unique factorisation does.
+boundary, which no number of digits could show, unique factorisation does.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ INT32 = (-(1 << 31), (1 << 31) - 1)
 def round_exact(x: Fraction | int, mode: str = "rne", random: RandomBits | None = None) -> int:
     """The integer that x becomes under a mode of the formats (``rtn`` is floor, ``sr-a`` stochastic) or ``half-up``.
 
-    Stochastic modes act on the magnitude, |x| + R / 2**N, cut, as in the specification.  Raises ValueError for unknown modes
-    and for missing random bits.
+    Stochastic modes act on the magnitude, |x| + R / 2**N, cut, as in the specification.  Raises ValueError for unknown
+    modes and for missing random bits.
     """
     x = Fraction(x)
     if mode == HALF_UP:

@@ -1,4 +1,4 @@
-"""Long computations tell how far they are, to whoever watches: a progress bar, or nobody."""
+"""Long computations report how far they are, to whoever watches: a progress bar, or nobody."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def watching(watch: Watch) -> Iterator[None]:
         _watchers.remove(watch)
 
 
-def tell(done: int, of: int) -> None:
-    """Tell every watcher."""
+def report(done: int, of: int) -> None:
+    """Report to every watcher."""
     for watch in tuple(_watchers):
         watch(done, of)

@@ -27,7 +27,7 @@ Function = Callable[..., Any]
 
 
 class NotConforming(AssertionError):
-    """An answer departs from the reference; the message is the drawn counterexample, ``report`` the whole verdict."""
+    """An answer differs from the reference; the message is the drawn counterexample, ``report`` the whole verdict."""
 
     def __init__(self, message: str, report: Report | None = None) -> None:
         super().__init__(message)
@@ -73,7 +73,7 @@ def carried(answer: Any, type_name: str) -> Codes:
         return np.ascontiguousarray(found).view(dtype)
     if found.dtype.kind in "iub" and type_name not in FLOAT_DTYPES and np.array_equal(found, found.astype(dtype)):
         return found.astype(dtype)
-    return found  # told as a wrong dtype by who asked
+    return found  # reported as a wrong dtype by who asked
 
 
 def assert_operation(
@@ -101,17 +101,17 @@ def require_conforming(
 
     Returns the report on a conforming one.  Raises NotConforming for any other, fp8ref.Unsupported where it declines.
     """
-    __tracebackhide__ = True  # the message tells it all
+    __tracebackhide__ = True  # the message says it all
     op = Operation.parse(operation) if isinstance(operation, str) else operation
     report = judge(Here(adapter), op, Options(level, seed, nan))
     if report.verdict is Verdict.UNSUPPORTED:
         raise Unsupported(report.reason)
     if report.verdict not in (Verdict.PASS, Verdict.ALLOWED):
-        raise NotConforming(told(report), report)
+        raise NotConforming(rendered(report), report)
     return report
 
 
-def told(report: Report, connectable: str = "") -> str:
+def rendered(report: Report, connectable: str = "") -> str:
     """A failing report as the message of an assertion."""
     blocks = [drawing(finding, connectable) for finding in report.findings]
     return "\n" + "\n\n".join(blocks) if blocks else f"{report.op}: {report.verdict.value}: {report.reason}"

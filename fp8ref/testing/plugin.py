@@ -15,7 +15,7 @@ from ..check.judge import Options, judge
 from ..check.run import NothingSelected, select
 from ..check.verdict import Report, Verdict
 from ..report.runs.text import BAD, remark
-from .assertions import NotConforming, told
+from .assertions import NotConforming, rendered
 
 
 class Conformance:
@@ -87,14 +87,14 @@ class Claim(pytest.Item):
         report = judge(self.implementation.opened, self.claim, options)
         self.report = self.implementation.plugin.known.judge(report)
         if report.verdict in BAD:
-            raise NotConforming(told(report, self.implementation.impl), report)
+            raise NotConforming(rendered(report, self.implementation.impl), report)
         if report.verdict is Verdict.UNSUPPORTED:
             pytest.skip(remark(report))
         if report.verdict is Verdict.XFAIL:
             pytest.xfail(remark(report))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The counterexample alone: where in the checker it was raised tells nobody anything."""
+        """The counterexample alone: where in the checker it was raised helps nobody."""
         if isinstance(excinfo.value, NotConforming):
             return str(excinfo.value).lstrip("\n")
         return super().repr_failure(excinfo, style)

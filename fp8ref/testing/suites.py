@@ -322,9 +322,9 @@ class ScalingSuite(Suite):
             __tracebackhide__ = True
             got, want = self.ask(*row), expect(self.op, row).codes
             if differs(self.op, got, want).any():
-                told = [f"{name} {' '.join(f'{byte:02X}' for byte in rows[0])}" for name, rows in
+                rows_seen = [f"{name} {' '.join(f'{byte:02X}' for byte in rows[0])}" for name, rows in
                         (("want", want), ("got ", got))]  # fmt: skip
-                raise NotConforming("\n".join([f"{self.op.id}, block {row[0][0].tolist()}", *told]))
+                raise NotConforming("\n".join([f"{self.op.id}, block {row[0][0].tolist()}", *rows_seen]))
 
         self.holds(scaled_blocks(self.op), claim)
 

@@ -53,7 +53,7 @@ def write_file(path: Path, form: Form, sections: Sections, force: bool = False) 
 
 
 def found_in(source: Source, form: Form | None = None) -> Iterator[Found]:
-    """The cases of a source, whose form its name or its first byte tells."""
+    """The cases of a source, whose form its name or its first byte shows."""
     chosen = form or form_of(Path(source.name))
     if chosen is None:
         chosen = FORMS["jsonl"] if source.begins_with(b"{") else FORMS["testfloat"]

@@ -103,7 +103,7 @@ class Recipe:
         return f"fp8ref vectors generate '{self.operation.id}'{self.options}"
 
     def section(self, bins: bool = True) -> Section:
-        """The section that it fills; with ``bins`` its cases tell in which bins they are."""
+        """The section that it fills; with ``bins`` its cases say in which bins they are."""
         points = coverpoints_of(self.operation) if bins else ()
         return Section(self.operation, self.selection, self.seed, None, points)
 

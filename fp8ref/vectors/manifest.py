@@ -1,6 +1,6 @@
 """A directory of vectors with its MANIFEST.json: the hash of every file, and the recipe that makes it again.
 
-A file is made again and compared byte for byte; where it differs, the first line and field that do are told.
+A file is made again and compared byte for byte; where it differs, the first line and field that do are reported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .texts import documents
 SCHEMA = "fp8ref/manifest/1"
 NAME = "MANIFEST.json"
 LARGEST = 1 << 24
-SLACK = 1 << 16  # cases that a recipe may make beyond a file's lines, so that the first difference is told
+SLACK = 1 << 16  # cases that a recipe may make beyond a file's lines, so that the first difference is reported
 Progress = Callable[[int], None]
 
 
@@ -40,10 +40,10 @@ class Planned:
 
 
 def sections(recipes: Iterable[Recipe], form: Form) -> Sections:
-    """What recipes make; bins are told in the form that holds them."""
-    tells = form.name == "jsonl"
+    """What recipes make; bins are written in the form that holds them."""
+    binned = form.name == "jsonl"
     for recipe in recipes:
-        yield recipe.section(tells), generate(recipe, tells)
+        yield recipe.section(binned), generate(recipe, binned)
 
 
 def _command(planned: Planned) -> str:

@@ -67,7 +67,7 @@ def columns_of(op: Operation, result: str = RESULT) -> tuple[Column, ...]:
 
 @dataclass(frozen=True)
 class Coverpoint:
-    """A question asked of every case, such as "which of guard, round and sticky are set"; its answers are the bins.
+    """A question asked about every case, such as "which of guard, round and sticky are set"; its answers are the bins.
 
     The bin of an answer is written ``name=value``; a case without an answer is in none of them.
     """
@@ -104,7 +104,7 @@ class Section:
         if op.mode == ANY_MODE or (op.mode or "").startswith("within."):
             raise ValueError(f"operation {op.id!r}: vectors need a definite mode, not {op.mode}")
         if op.asked.kind == "constant":
-            raise ValueError(f"operation {op.id!r}: a constant is one number; fp8ref explain '{op.id}#00' tells it")
+            raise ValueError(f"operation {op.id!r}: a constant is one number; fp8ref explain '{op.id}#00' shows it")
         if op.family == "matmul":
             raise ValueError(f"operation {op.id!r}: vectors hold single cases; take dot/...")
         if is_product(op):

@@ -34,7 +34,7 @@ Details = tuple[tuple[str, ...] | None, tuple[str, ...] | None]
 
 @dataclass(frozen=True)
 class Found:
-    """Cases as a file has them: ``lines`` tells where each one stands, ``mask`` which flags are to be compared.
+    """Cases as a file has them: ``lines`` says where each one stands, ``mask`` which flags are to be compared.
 
     ``details`` reads what takes longer, the texts of exact sums and of bins; ``raw``, where a form has one canonical
     spelling, is the bytes of the lines: equal bytes need no details.

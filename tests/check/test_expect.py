@@ -57,7 +57,7 @@ def test_an_entry_excuses_its_own_finding_and_no_other(known: Entry, verdict: Ve
     assert judged(report(Verdict.FAIL, finding()), known) is verdict
 
 
-def test_one_finding_that_nobody_expects_is_a_failure_and_is_told_from_the_known_ones() -> None:
+def test_one_finding_that_nobody_expects_is_a_failure_and_is_distinguished_from_the_known_ones() -> None:
     new = finding(diagnosis=Diagnosis("overflow-sat", "overflow saturates"))
     found = report(Verdict.FAIL, finding(), new)
     assert judged(found, entry()) is Verdict.FAIL
@@ -178,7 +178,7 @@ def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_excuses_what_it_wrote_and_tells_what_is_new(tmp_path: Path) -> None:
+def test_the_command_excuses_what_it_wrote_and_reports_what_is_new(tmp_path: Path) -> None:
     assert check(tmp_path, "--impl", "mini:truncates", "--write-expect", "known.toml").returncode == 1
     done = check(tmp_path, "--impl", "mini:truncates", "--expect", "known.toml", "--strict", "-o", "run.jsonl")
     assert done.returncode == 0, done.stdout + done.stderr

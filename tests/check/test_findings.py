@@ -61,7 +61,7 @@ def test_the_smallest_counterexample_is_the_simplest_value(module: Path) -> None
     assert finding.count == report.failed < report.cases
 
 
-def test_a_fault_of_position_is_told_with_its_place(module: Path) -> None:
+def test_a_fault_of_position_is_reported_with_its_place(module: Path) -> None:
     body = """
         import fp8ref
         z = fp8ref.encode(x.view(np.float32), "e4m3fn")

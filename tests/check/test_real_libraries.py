@@ -100,7 +100,7 @@ def test_findings_are_true(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
 def test_findings_of_sign_bits_and_classes_are_true(name: str) -> None:
-    """The codes themselves tell: a copied sign made a NaN of zero, |-0| kept its sign, a NaN is called finite."""
+    """The codes themselves show it: a copied sign made a NaN of zero, |-0| kept its sign, a NaN is called finite."""
     checked = 0
     for report in run(name):
         for finding in report.findings:

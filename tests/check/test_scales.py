@@ -72,7 +72,7 @@ def test_cases_hold_what_the_rules_turn_on() -> None:
     rules = [split(op, expect(op.with_mode(rule), [one]).codes)[0] for rule in quantiser(op).rules]
     for i, first in enumerate(rules):
         for second in rules[i + 1 :]:
-            assert (first != second).any(), "two rules that no case tells apart"
+            assert (first != second).any(), "two rules that no case distinguishes"
 
 
 @pytest.mark.parametrize(  # every second one every day, all of them with --full
@@ -131,7 +131,7 @@ class Unit:
         ("scale/f32/mxint8/floor", "d[:, 1:][d[:, 1:] == 0x81] = 0x80", "mxint8-minus-two"),
     ],
 )
-def test_where_the_sources_differ_a_departure_is_allowed(
+def test_where_the_sources_differ_a_mismatch_is_allowed(
     claim: str, line: str, allowed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

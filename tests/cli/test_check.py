@@ -130,7 +130,7 @@ def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> 
     assert not journal.exists()
 
 
-def test_the_drawing_tells_the_case_the_cause_and_how_to_see_it_again() -> None:
+def test_the_drawing_shows_the_case_the_cause_and_how_to_see_it_again() -> None:
     text = fp8ref("check", "--impl", "mini:ties-away", "convert/f32/e4m3fn").stdout
     assert "why    ties go away from zero" in text
     assert "repro  fp8ref show e4m3fn --from f32:" in text
@@ -173,7 +173,7 @@ def test_bad_records_are_refused_with_the_place(tmp_path: Path, content: str, sa
         record.read(path)
 
 
-def test_a_torn_tail_is_dropped_and_told(tmp_path: Path) -> None:
+def test_a_torn_tail_is_dropped_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     path.write_text(HEADER + '{"kind":"operation","op"')
     assert record.read(path)["end"] is None

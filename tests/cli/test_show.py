@@ -34,14 +34,14 @@ def invoke(*args: str) -> Result:
     return CliRunner().invoke(group, args)
 
 
-def told(*args: str) -> str:
+def printed(*args: str) -> str:
     result = invoke(*args)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
 def lines(*args: str) -> list[str]:
-    return told(*args).splitlines()
+    return printed(*args).splitlines()
 
 
 def refused(*args: str) -> str:
@@ -60,7 +60,7 @@ def test_every_format_is_shown(name: str) -> None:
     page = lines("show", name)
     assert page[0].startswith(f"{name}   ")
     assert max(map(len, page)) <= 100
-    document = json.loads(told("show", name, "--json"))
+    document = json.loads(printed("show", name, "--json"))
     assert document["format"] == name
     assert sum(document["codes"].values()) == 2 ** document["k"]
     assert len(document.get("values", [])) == (2 ** document["k"] if document["k"] <= 8 else 0)
@@ -73,7 +73,7 @@ def test_a_format_by_another_name(alias: str) -> None:
 
 def test_e4m3_as_json() -> None:
     """OCP OFP8 1.0 table 1."""
-    document = json.loads(told("show", "e4m3fn", "--json"))
+    document = json.loads(printed("show", "e4m3fn", "--json"))
     assert {name: document[name] for name in ("k", "p", "t", "w", "bias", "emin", "emax")} == {
         "k": 8, "p": 4, "t": 3, "w": 4, "bias": 7, "emin": -6, "emax": 8,
     }  # fmt: skip
@@ -95,7 +95,7 @@ def test_notations_of_a_code(code: str) -> None:
 
 
 def test_a_code_as_json() -> None:
-    assert json.loads(told("show", "e5m2", "FC", "--json")) == {
+    assert json.loads(printed("show", "e5m2", "FC", "--json")) == {
         "format": "e5m2", "code": "0xFC", "fields": "1 11111 00", "class": "infinity", "value": "-Inf",
     }  # fmt: skip
 
@@ -153,12 +153,12 @@ def test_a_conversion() -> None:
     ],
 )
 def test_answers(format: str, value: str, options: str, code: str, flags: str) -> None:
-    answer = json.loads(told("show", format, "--from", value, *options.split(), "--json"))["answer"]
+    answer = json.loads(printed("show", format, "--from", value, *options.split(), "--json"))["answer"]
     assert (answer["code"], answer["flags"]) == (code, flags)
 
 
 def test_a_decimal_is_exact_not_a_float64() -> None:
-    document = json.loads(told("show", "e4m3fn", "--from", "0.3", "--json"))
+    document = json.loads(printed("show", "e4m3fn", "--from", "0.3", "--json"))
     assert document["input"] == {"text": "0.3", "value": "3/10"}
     assert document["neighbours"] == {
         "inner": {"value": "9/32", "code": "0x29"},
@@ -266,7 +266,7 @@ def test_an_explanation() -> None:
 
 
 def test_an_explanation_as_json() -> None:
-    document = json.loads(told("explain", "convert/f16/e5m2/rne.nonsat;flags=1#7BFF", "--json"))
+    document = json.loads(printed("explain", "convert/f16/e5m2/rne.nonsat;flags=1#7BFF", "--json"))
     assert document["case"] == "convert/f16/e5m2/rne.nonsat;flags=1#7BFF"
     assert document["answer"]["code"] == "0x7C"
     assert document["clause"] == {
@@ -279,10 +279,10 @@ def test_an_explanation_as_json() -> None:
 
 
 def test_an_open_mode_has_no_answer_but_all_alternatives() -> None:
-    found = told("explain", "convert/f16/e5m2/*#7BFF")
+    found = printed("explain", "convert/f16/e5m2/*#7BFF")
     assert "answer  " not in found
     assert "rne rna rtp" in found
-    assert "answer" not in json.loads(told("explain", "convert/f16/e5m2/*#7BFF", "--json"))
+    assert "answer" not in json.loads(printed("explain", "convert/f16/e5m2/*#7BFF", "--json"))
 
 
 def test_a_testfloat_name_is_a_case() -> None:
@@ -313,21 +313,21 @@ def test_list_formats() -> None:
     assert listed == [f.name for f in formats() if not f.name.startswith("binary")]
     assert f"and {len(formats()) - len(listed)} formats binary<k>p<p><s|u><e|f> of IEEE P3109" in found[-2]
     assert [line.split()[0] for line in lines("list", "formats", "--all")[1:-2]] == [f.name for f in formats()]
-    assert [d["format"] for d in json.loads(told("list", "formats", "--json"))] == [f.name for f in formats()]
+    assert [d["format"] for d in json.loads(printed("list", "formats", "--json"))] == [f.name for f in formats()]
 
 
 def test_list_operations_has_a_valid_example_of_each() -> None:
-    document = json.loads(told("list", "operations", "--json"))
+    document = json.loads(printed("list", "operations", "--json"))
     assert [entry["family"] for entry in document] == list(FAMILIES)
-    assert all(family in told("list", "operations") for family in FAMILIES)
+    assert all(family in printed("list", "operations") for family in FAMILIES)
     for family, example in EXAMPLES.items():
         assert Operation.parse(example).family == family
 
 
 def test_list_models_and_profiles() -> None:
-    assert [entry["model"] for entry in json.loads(told("list", "models", "--json"))] == [m.name for m in models()]
-    assert all(entry["source"] for entry in json.loads(told("list", "models", "--json")))
-    assert [entry["name"] for entry in json.loads(told("list", "profiles", "--json"))] == list(PROFILES)
+    assert [entry["model"] for entry in json.loads(printed("list", "models", "--json"))] == [m.name for m in models()]
+    assert all(entry["source"] for entry in json.loads(printed("list", "models", "--json")))
+    assert [entry["name"] for entry in json.loads(printed("list", "profiles", "--json"))] == list(PROFILES)
 
 
 def test_list_impls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +355,7 @@ def test_list_impls(monkeypatch: pytest.MonkeyPatch) -> None:
         ["here", "yes", "here 1.2"],
         ["many:NAME", "yes", "choose from one, two"],
     ]
-    assert json.loads(told("list", "impls", "--json"))[2] == {"impl": "here", "here": True, "about": "here 1.2"}
+    assert json.loads(printed("list", "impls", "--json"))[2] == {"impl": "here", "here": True, "about": "here 1.2"}
 
 
 # -- the terminal -----------------------------------------------------------------------------------------------------

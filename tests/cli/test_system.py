@@ -33,7 +33,7 @@ def test_every_system_has_its_module_its_paper_and_its_figure() -> None:
         assert found.plot in PLOTS, f"{found.name} has no figure"
 
 
-def test_a_table_is_printed_and_told_as_json(tmp_path: Path) -> None:
+def test_a_table_is_printed_as_text_and_json(tmp_path: Path) -> None:
     code, text = run("hawq-v3")
     assert code == 0
     assert "bits of B  wrong codes" in text

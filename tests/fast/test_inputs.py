@@ -128,7 +128,7 @@ def test_codes_out_of_range_are_shown_with_their_place(codes: Any, name: str, me
 
 
 def test_codes_without_a_format() -> None:
-    with pytest.raises(TypeError, match="codes of dtype int64 do not tell their format: name it"):
+    with pytest.raises(TypeError, match="codes of dtype int64 do not say their format: name it"):
         fp8ref.decode([1])
 
 

@@ -72,7 +72,7 @@ def worker(data: bytes) -> None:
                 raise NotStarted(str(error)) from None
         x = np.arange(5, dtype=np.uint32)
         session.send(ASKED, [((x,), "plain")])
-        ((codes, status),) = session.wait(2.0)  # the first failure is told: nothing is asked again
+        ((codes, status),) = session.wait(2.0)  # the first failure is reported: nothing is asked again
         if codes.shape != x.shape or status is not None:
             raise Fault("an answer of another shape")
 
@@ -95,7 +95,7 @@ class _Program:
             if not last and done:
                 return
         if not done:
-            raise Broken(f"{reader.told()}, then the program ended with exit code 0")
+            raise Broken(f"{reader.progress()}, then the program ended with exit code 0")
 
     def late_output(self) -> bytes:
         return b""

@@ -48,12 +48,12 @@ TARGETS: dict[str, Target] = {
     "captures": Target(
         "captures and their replay", readers.captures, seeds.captures, readers.REPLAY_ERRORS, names_file=True
     ),
-    "records": Target("run records, told in every form", readers.records, seeds.records, names_file=True),
+    "records": Target("run records, rendered in every form", readers.records, seeds.records, names_file=True),
     "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates, names_file=True),
     "expected": Target("files of expected failures", readers.expected, seeds.expected, names_file=True),
     "weights": Target("safetensors", readers.weights, seeds.weights, names_file=True),
     "worker": Target(
-        "what an implementation's process tells the checker", protocols.worker, answers.worker, protocols.SAID
+        "what an implementation's process says to the checker", protocols.worker, answers.worker, protocols.SAID
     ),
     "program-0": Target("a program's lines of hexadecimal", protocols.lines, answers.lines, protocols.BROKEN),
     "program-1": Target(

@@ -42,7 +42,7 @@ def hostile(folder: Path, run: str = "pass", identity: str = '{"name": "x"}') ->
         ("os.kill(os.getpid(), 35)", "killed by signal 35"),
     ],
 )
-def test_a_process_that_ends_strangely_is_told(
+def test_a_process_that_ends_strangely_is_reported(
     run: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile(tmp_path, run)
@@ -56,7 +56,7 @@ def test_a_process_that_ends_strangely_is_told(
     assert time.monotonic() - started < 20
 
 
-def test_a_program_that_a_real_time_signal_ends_is_told() -> None:
+def test_a_program_that_a_real_time_signal_ends_is_reported() -> None:
     program = Exec("sh -c 'kill -35 $$'", op="f32_to_e4m3fn")
     with pytest.raises(Broken, match="killed by signal 35"):
         program.run(ASKED, np.zeros(4, np.uint32))
@@ -70,7 +70,7 @@ def test_a_time_limit_is_a_number_of_seconds(seconds: str) -> None:
 
 
 @pytest.mark.parametrize("identity", ["5", "['a']", "None"])
-def test_an_adapter_that_tells_no_identity_does_not_start(
+def test_an_adapter_that_gives_no_identity_does_not_start(
     identity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile(tmp_path, identity=identity)

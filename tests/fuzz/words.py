@@ -180,7 +180,7 @@ def refused(args: Sequence[str]) -> int:
         sys.argv = before[0]
         os.chdir(before[1])
         del os.environ["FP8REF_DEBUG"]
-    said = err.told()
+    said = err.text()
     if code not in (0, 1, 4, 5):
         raise Fault(f"exit {code}: {said[:300]}")
     if code == 4:
@@ -195,7 +195,7 @@ class _Captured(io.TextIOWrapper):
         self.bytes = io.BytesIO()
         super().__init__(self.bytes, encoding="utf-8", write_through=True)
 
-    def told(self) -> str:
+    def text(self) -> str:
         self.flush()
         return self.bytes.getvalue().decode()
 

@@ -137,7 +137,7 @@ def test_unknown_names_suggest_the_nearest(name: str, suggestion: str) -> None:
         spec.get_format(name)
 
 
-def test_unknown_names_tell_the_grammar() -> None:
+def test_unknown_names_give_the_grammar() -> None:
     with pytest.raises(ValueError, match=r"unknown format 'zzzzzz' \(a name is one of the catalogue, or eXmY\[bB\]"):
         spec.get_format("zzzzzz")
 

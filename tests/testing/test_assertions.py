@@ -1,4 +1,4 @@
-"""The assertions: right functions pass, wrong ones fail with the counterexample drawn, misuse is told as such."""
+"""The assertions: right functions pass, wrong ones fail with the counterexample drawn, misuse is reported as such."""
 
 from typing import Any
 

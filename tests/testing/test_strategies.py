@@ -76,7 +76,7 @@ def test_unknown_formats_are_refused() -> None:
         s.codes("e4m33")
 
 
-def test_finite_and_special_codes_are_told_apart() -> None:
+def test_finite_and_special_codes_are_distinguished() -> None:
     infinite_or_nan = lambda c: c & 0x7C == 0x7C  # noqa: E731 - E5M2
     for strategy, condition in (
         (s.finite("e5m2"), infinite_or_nan),

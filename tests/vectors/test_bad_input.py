@@ -89,7 +89,7 @@ DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_told_with_its_place(name: str, good: dict[str, bytes], tmp_path: Path, capfdbinary: Fd) -> None:
+def test_damage_is_reported_with_its_place(name: str, good: dict[str, bytes], tmp_path: Path, capfdbinary: Fd) -> None:
     form, change, said = DAMAGE[name]
     path = tmp_path / ("x.fpv" if form == "testfloat" else "x.jsonl")
     path.write_bytes(good[form])
@@ -146,7 +146,7 @@ def test_a_torn_or_damaged_gz_is_refused(cut: int, good: dict[str, bytes], tmp_p
         ("testfloat", lambda d: line(d, 9, lambda x: x[:6] + b"55" + x[8:]), ":10: result is 55"),
     ],
 )
-def test_a_wrong_answer_is_told_with_line_and_field(
+def test_a_wrong_answer_is_reported_with_line_and_field(
     form: str, change: Callable[[bytes], bytes], said: str, good: dict[str, bytes], tmp_path: Path, capfdbinary: Fd
 ) -> None:
     """A stranger's file, without a hash: exit 1."""
@@ -246,7 +246,7 @@ def test_names_that_leave_the_directory_are_refused(name: str, copy: Path, capfd
     assert "leaves the directory" in err
 
 
-def test_missing_files_and_other_versions_are_told(copy: Path, capfdbinary: Fd) -> None:
+def test_missing_files_and_other_versions_are_reported(copy: Path, capfdbinary: Fd) -> None:
     (copy / "mul.fpv.gz").unlink()
     code, _, err = fp8ref(capfdbinary, "vectors", "verify", copy)
     assert code == 4

@@ -103,7 +103,7 @@ def test_the_c_model_through_dpi(bench: ModuleType, capsys: pytest.CaptureFixtur
         assert [line.split(" does not conform")[0] for line in lines] == ["f32_to_e4m3fn", "mul_e4m3fn"]
 
 
-def test_a_missing_simulator_is_told(
+def test_a_missing_simulator_is_reported(
     bench: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench.shutil, "which", lambda name: None)

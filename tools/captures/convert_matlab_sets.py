@@ -28,7 +28,7 @@ OPERANDS = {"e4m3": "e4m3fn", "e5m2": "e5m2"}
 
 
 def convert(path: Path, output: Path) -> captures.Capture:
-    """One file; the name tells what ran, the number formats, and the result format."""
+    """One file; the name says what ran, the number formats, and the result format."""
     parts = path.name.removesuffix(".jsonl").split(".")
     what, formats = ".".join(parts[:2]), [OPERANDS[p] for p in parts if p in OPERANDS]
     result = next(p for p in parts if p in ("f32", "f16"))

@@ -54,7 +54,7 @@ def variations() -> str:
             "no specification; the claim itself",
         ]
     )
-    return md.table(["variation", "what is left open", "why it is open"], rows)
+    return md.table(["variation", "what is left open", "why"], rows)
 
 
 def diagnoses() -> str:
@@ -62,7 +62,7 @@ def diagnoses() -> str:
     found: dict[str, dict[str, list[str]]] = {"convert": {}, "decode": {}}
     for text in REPRESENTATIVE:
         op = Operation.parse(text)
-        sample = np.unique(cases(op, 1, 0)[0])  # rules on NaN are told only where there is one
+        sample = np.unique(cases(op, 1, 0)[0])  # rules on NaN are shown only where there is one
         for rule in rules_for(op, [sample]):
             sentences = found[op.family].setdefault(rule.name, [])
             if rule.sentence not in sentences:

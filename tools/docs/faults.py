@@ -31,8 +31,8 @@ def reports(name: str, timeout: float = 60.0) -> list[Report]:
 def faulty(name: str) -> dict[str, Any]:
     mutant = MUTANTS[name]
     found = reports(name)
-    told = [finding.diagnosis for report in found for finding in report.findings]
-    right = [d for d in told if d.rule == mutant.diagnosis and mutant.where in d.where]
+    diagnoses = [finding.diagnosis for report in found for finding in report.findings]
+    right = [d for d in diagnoses if d.rule == mutant.diagnosis and mutant.where in d.where]
     failing = [report for report in found if report.verdict is Verdict.FAIL]
     return {
         "name": name,
@@ -41,7 +41,7 @@ def faulty(name: str) -> dict[str, Any]:
         "where": mutant.where,
         "caught": bool(failing),
         "as_expected": bool(right),
-        "said": sorted({d.rule if d.rule == UNEXPLAINED else str(d) for d in right or told}),
+        "said": sorted({d.rule if d.rule == UNEXPLAINED else str(d) for d in right or diagnoses}),
         "cases": sum(report.cases for report in failing),
         "failed": sum(report.failed for report in failing),
     }

@@ -60,22 +60,22 @@ def tame(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str
     Code between double backticks, literal blocks and doctest lines stay as they are; tables become literal blocks.
     """
     literal = table = False
-    told: list[str] = []
+    out: list[str] = []
     for line in lines:
         literal = literal and (not line or line.startswith(" "))
         border = re.fullmatch(r" *=+( +=+)+ *", line) is not None
         if border and not table:
-            told += ["::", ""]
+            out += ["::", ""]
         table = border or (table and bool(line.strip()))
         if table:
-            told.append(f"   {line}")
+            out.append(f"   {line}")
         elif literal or line.lstrip().startswith((">>>", "...")):
-            told.append(line)
+            out.append(line)
         else:
             parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
-            told.append("".join(part if j % 2 else MEANT.sub(_escaped, part) for j, part in enumerate(parts)))
+            out.append("".join(part if j % 2 else MEANT.sub(_escaped, part) for j, part in enumerate(parts)))
         literal = literal or line.endswith("::")
-    lines[:] = told
+    lines[:] = out
 
 
 # emphasis, or a character that means itself

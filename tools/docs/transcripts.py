@@ -4,7 +4,7 @@ A page is run in an empty folder, from top to bottom: a code block with a captio
 ``console`` block runs each of its ``$ `` lines that calls fp8ref and shows what it prints.  A line of three dots stands
 for any lines.
 
-    python tools/docs/transcripts.py docs/tutorial.md            tells what differs
+    python tools/docs/transcripts.py docs/tutorial.md            shows what differs
     python tools/docs/transcripts.py --write docs/tutorial.md    writes what is printed now (not over three dots)
 """
 

@@ -39,9 +39,9 @@ def keep(record: Path, folder: Path) -> Path:
     lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
     meta = record.with_suffix(".meta.json")
     date = json.loads(meta.read_text(encoding="utf-8")).get("started", "")[:10] if meta.exists() else ""
-    told = "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in trimmed(lines, date))
+    text = "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in trimmed(lines, date))
     path = folder / f"{record.stem}.jsonl.gz"
-    path.write_bytes(gzip.compress(told.encode(), 9, mtime=0))
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     return path
 
 

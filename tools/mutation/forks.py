@@ -72,17 +72,17 @@ def run_tests(
     tree: Path, stages: Sequence[Sequence[str]], known: dict[str, float], limit: float, keep_bytecode: bool = False
 ) -> Outcome:
     """Run the stages (pytest arguments each) in the tree until a test fails; ``limit`` is in CPU seconds."""
-    told = tree / "outcome.json"
-    told.unlink(missing_ok=True)
+    outcome = tree / "outcome.json"
+    outcome.unlink(missing_ok=True)
     pid = os.fork()
     if pid == 0:
         try:
-            _child(tree, stages, known, limit, keep_bytecode, told)
+            _child(tree, stages, known, limit, keep_bytecode, outcome)
         finally:
             os._exit(1)
     status = _wait(pid, 20 * limit)
-    if told.exists():
-        return Outcome(**json.loads(told.read_text()))
+    if outcome.exists():
+        return Outcome(**json.loads(outcome.read_text()))
     timed_out = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
     return Outcome("timeout" if timed_out else "crash")
 
@@ -99,7 +99,12 @@ def _wait(pid: int, seconds: float) -> int:
 
 
 def _child(
-    tree: Path, stages: Sequence[Sequence[str]], known: dict[str, float], limit: float, keep_bytecode: bool, told: Path
+    tree: Path,
+    stages: Sequence[Sequence[str]],
+    known: dict[str, float],
+    limit: float,
+    keep_bytecode: bool,
+    outcome: Path,
 ) -> None:
     os.setpgid(0, 0)
     seconds = int(limit + time.process_time()) + 1
@@ -118,5 +123,5 @@ def _child(
         if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
             watch.killer = watch.killer or f"pytest exits {int(code)}"
             break
-    told.write_text(json.dumps({"killer": watch.killer or None, "times": watch.times}))
+    outcome.write_text(json.dumps({"killer": watch.killer or None, "times": watch.times}))
     os._exit(0)

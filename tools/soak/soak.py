@@ -45,7 +45,7 @@ class Row:
     findings: int = 0  # that its twin has where it can be judged
     lost: int = 0
     other_verdicts: int = 0  # than it should get
-    told: dict[str, int] = field(default_factory=dict)  # verdict and reason: how often
+    verdicts: dict[str, int] = field(default_factory=dict)  # verdict and reason: how often
 
 
 @dataclass
@@ -102,7 +102,7 @@ def compare(row: Row, name: str, twin: dict[str, Any], document: dict[str, Any])
         line = operations.get(op, {"verdict": "none", "reason": ""})
         verdict = plan.verdict if "e4m3fn" in op else "fail"
         said = f"{line['verdict']} {line['reason']}".rstrip()
-        row.told[said] = row.told.get(said, 0) + 1
+        row.verdicts[said] = row.verdicts.get(said, 0) + 1
         if line["verdict"] != verdict or not line["reason"].endswith(plan.smallest if verdict != "fail" else ""):
             row.other_verdicts += 1
         if verdict == "fail":

@@ -11,7 +11,7 @@
 
 enum { NX = 1, UF = 2, OF = 4, NV = 16 };
 
-/* The significand in units of 2**shift, rounded; tells whether anything was lost. */
+/* The significand in units of 2**shift, rounded; says whether anything was lost. */
 static uint32_t rounded(uint32_t significand, int shift, int *lost)
 {
     uint32_t kept = significand >> shift;

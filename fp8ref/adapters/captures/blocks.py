@@ -101,9 +101,9 @@ class Appending:
     def append(self, record: Mapping[str, Any], content: bytes = b"") -> None:
         """Add a record with some content, at once on disk."""
         packed = zlib.compress(content, 6) if content else b""
-        told = {**record, "bytes": len(packed), "packed": hashlib.sha256(packed).hexdigest()}
-        self._write(json.dumps(told, sort_keys=True).encode() + b"\n" + packed)
-        self.known.append(told)
+        described = {**record, "bytes": len(packed), "packed": hashlib.sha256(packed).hexdigest()}
+        self._write(json.dumps(described, sort_keys=True).encode() + b"\n" + packed)
+        self.known.append(described)
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)

@@ -10,7 +10,7 @@ hexadecimal codes of its elements, element 0 first, ceil(k / 4) digits an elemen
 
 The mode of the operation is the behaviour declared for the device, or ``*``.  A header may carry the ``sha256`` of all
 codes, column by column, little-endian; it is then verified.  A file may be packed by gzip, ``.gz``.  Files are data
-from strangers: they are only parsed, sizes are bounded, and every complaint tells file and line.
+from strangers: they are only parsed, sizes are bounded, and every complaint names file and line.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ class _Failed(Exception):
 def compile_source(
     nvrtc: Any, name: str, text: bytes, headers: Mapping[str, bytes], options: Sequence[str]
 ) -> tuple[bytes, bytes]:
-    """Machine code and, where the compiler tells it, PTX.  Raises Unavailable with the compiler's first error."""
+    """Machine code and, where the compiler gives it, PTX.  Raises Unavailable with the compiler's first error."""
 
     def call(function: str, *arguments: Any) -> Any:
         error, *results = getattr(nvrtc, function)(*arguments)

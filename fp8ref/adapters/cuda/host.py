@@ -23,7 +23,7 @@ from ..compiled import build, find_compiler
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 WHEELS = "pip install nvidia-cuda-runtime nvidia-cuda-crt nvidia-cuda-cccl"
-# what the headers may have, by the function that tells
+# what the headers may have, by the function that says so
 FEATURES = {
     "FP6": "__nv_cvt_float_to_fp6",
     "FP4": "__nv_cvt_float_to_fp4",

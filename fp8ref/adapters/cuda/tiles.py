@@ -89,8 +89,8 @@ def _tiled(codes: Codes) -> Codes:
 def misplaced(unit: Unit, multiply: Multiply) -> str:
     """Where the tiles of a kernel do not lie as they should, in words; nothing where they do.
 
-    A has a single 1, at every place in turn, and B a code at every place that tells, in two questions, which place it
-    is: D is one row of B and zeros elsewhere.  Then A and B are zeros, and C tells its places.
+    A has a single 1, at every place in turn, and B a code at every place that shows, in two questions, which place it
+    is: D is one row of B and zeros elsewhere.  Then A and B are zeros, and C shows its places.
     """
     rows, k = unit.rows, unit.length
     fa, fb, fd = (get_format(name) for name in (*unit.operands, unit.result))

@@ -37,7 +37,7 @@ class OpenVino(Library):
                     except RuntimeError:  # the device has no such conversion
                         continue
                     claim = cast_claim(source, result)
-                    # documented, so its departures are counted and no findings [openvinotoolkit/openvino pull 28501]
+                    # documented, so its mismatches are counted and no findings [openvinotoolkit/openvino pull 28501]
                     yield replace(claim, keys=(("via", "f16"),)) if source == "f32" and result in FLOAT8 else claim
 
     def answer(self, op: Operation, *operands: Codes) -> Any:

@@ -1,6 +1,6 @@
 """What the mutants of conversions answer: right answers, and small faults built from them and plain NumPy.
 
-Nothing here uses the checker's own wrong rules: the planted faults are a second telling of the same mistakes.
+Nothing here uses the checker's own wrong rules: the planted faults are a second account of the same mistakes.
 """
 
 from __future__ import annotations

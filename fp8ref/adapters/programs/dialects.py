@@ -46,7 +46,7 @@ class Lines:
             raise Broken(f"lines too long for answers, the first {shown(self._first())}")
         return self.count == self.n
 
-    def told(self) -> str:
+    def progress(self) -> str:
         torn = f" and a torn line {shown(bytes(self.data[-self._tail :]))}" if self._tail else ""
         first = f", the first {shown(self._first())}" if self.count else ""
         return f"{self.count} of {self.n} answers{first}{torn}"
@@ -68,7 +68,7 @@ def ask_json(program: Program, op: Operation, operands: Sequence[Codes], serial:
     """One JSON object a line and a case, each with an id; answers come in any order."""
     n = len(operands[0])
     *given, result = fields(op)
-    told: list[tuple[Codes, NDArray[np.uint8] | None]] = []
+    answers: list[tuple[Codes, NDArray[np.uint8] | None]] = []
     for start in range(0, n, JSON_BATCH):
         here = [x[start : start + JSON_BATCH] for x in operands]
         count = len(here[0])
@@ -79,11 +79,11 @@ def ask_json(program: Program, op: Operation, operands: Sequence[Codes], serial:
         asked = "".join(f'{{"id":{i}{head}{body}}}\n' for i, body in zip(ids, bodies))
         reader = Lines(count, longest_answer(op) + TEXT)
         program.exchange(asked.encode(), reader)
-        told.append(_read_json(op, bytes(reader.data), ids))
-    if not told:
+        answers.append(_read_json(op, bytes(reader.data), ids))
+    if not answers:
         return np.empty(0, result.dtype), np.empty(0, np.uint8) if op.flags else None
-    status = [s for _, s in told if s is not None]
-    return np.concatenate([codes for codes, _ in told]), np.concatenate(status) if op.flags else None
+    status = [s for _, s in answers if s is not None]
+    return np.concatenate([codes for codes, _ in answers]), np.concatenate(status) if op.flags else None
 
 
 def _texts(joined: str, width: int) -> list[str]:
@@ -172,7 +172,7 @@ class Frames:
             raise Broken(f"goes on after the last answer{self._seen()}")
         return len(self.payloads) == len(self.sizes)
 
-    def told(self) -> str:
+    def progress(self) -> str:
         torn = " and a torn one" if self._data else ""
         return f"{len(self.payloads)} of {len(self.sizes)} answer frames{torn}{self._seen() if torn else ''}"
 

@@ -38,7 +38,7 @@ class Reader(Protocol):
 
     def feed(self, data: bytes) -> bool: ...
 
-    def told(self) -> str:
+    def progress(self) -> str:
         """How far the answers came, in words."""
         ...
 
@@ -128,7 +128,7 @@ class Program:
                 end = end or now + GRACE
                 if now > end:
                     said = "closed its output and did not end" if silent else "does not end at the end of its input"
-                    raise Broken(f"{reader.told()}, then the program {said}{self._words()}")
+                    raise Broken(f"{reader.progress()}, then the program {said}{self._words()}")
 
     def late_output(self) -> bytes:
         """What the program wrote that nobody asked for."""
@@ -156,7 +156,7 @@ class Program:
         return "".join(c if c.isprintable() else "?" for c in lines[-1][-200:]) if lines else ""
 
     def _write(self, data: memoryview) -> int:
-        """How many bytes were taken: all of them where nobody reads any more, and then the end will tell."""
+        """How many bytes were taken: all of them where nobody reads any more, and then the end will show."""
         try:
             return os.write(self._in.fileno(), data[:CHUNK])
         except BlockingIOError:
@@ -192,7 +192,7 @@ class Program:
 
     def _ended(self, code: int, reader: Reader) -> str:
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        return f"{reader.told()}, then the program {how}{self._words()}"
+        return f"{reader.progress()}, then the program {how}{self._words()}"
 
     def _words(self) -> str:
         words = self.last_words()

@@ -174,14 +174,14 @@ def _columns_slowly(lines: Sequence[bytes], form: Sequence[Field | None]) -> lis
     return columns
 
 
-def _check_echo(told: Codes, asked: Codes, field: Field) -> None:
+def _check_echo(echoed: Codes, asked: Codes, field: Field) -> None:
     """Raises Broken where the echoed operands are not those of the question on the same line."""
-    off = np.flatnonzero((told != asked).reshape(len(told), -1).any(axis=1))
+    off = np.flatnonzero((echoed != asked).reshape(len(echoed), -1).any(axis=1))
     if not off.size:
         return
     i = int(off[0])
-    names = [hex_block(x[i : i + 1], field).tobytes().decode() for x in (told, asked)]
-    asked_at = np.flatnonzero((asked == told[i]).reshape(len(asked), -1).all(axis=1))
+    names = [hex_block(x[i : i + 1], field).tobytes().decode() for x in (echoed, asked)]
+    asked_at = np.flatnonzero((asked == echoed[i]).reshape(len(asked), -1).all(axis=1))
     also = f", which is question {asked_at[0] + 1}: answers out of order" if asked_at.size else ""
     raise Broken(f"answer {i + 1} is about {field.name} = {names[0][:40]}{also}; asked was {names[1][:40]}")
 

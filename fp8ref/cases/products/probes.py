@@ -26,7 +26,7 @@ F64 = get_format("f64")
 class Cases:
     """Operands of dot products: codes a (n, K), b (n, K), c (n), and scales (n, K / block) where there are any.
 
-    ``names`` tells the kind of each case.
+    ``names`` gives the kind of each case.
     """
 
     a: Codes

@@ -58,7 +58,7 @@ class _Draw:
         return (field | trailing.astype(np.uint32)).view(np.float32)
 
     def amax(self) -> F32s:
-        """Largest magnitudes: any exponent, often at an end of the range, with the telling significands."""
+        """Largest magnitudes: any exponent, often at an end of the range, with the significands that matter."""
         rng, n = self.rng, self.n
         ends = rng.choice(np.concatenate([np.arange(-127, -100), np.arange(100, 128)]), n)
         e = np.where(rng.random(n) < 0.4, ends, rng.integers(-30, 31, n))

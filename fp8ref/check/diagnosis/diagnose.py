@@ -47,7 +47,7 @@ class Diagnosis:
 
     @classmethod
     def from_text(cls, rule: str, where: str, text: str) -> Diagnosis:
-        """The diagnosis that a run record tells as a rule, a circumstance and a text."""
+        """The diagnosis that a run record gives as a rule, a circumstance and a text."""
         if rule == UNEXPLAINED:
             return cls(rule, "", where, text.removeprefix(NO_RULE))
         return cls(rule, text.removesuffix(f"{ONLY}{where}") if where else text, where)
@@ -55,7 +55,7 @@ class Diagnosis:
 
 def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> Diagnosis:
     """The diagnosis of the wrong answers among the observed ones; at least one must be wrong."""
-    pardoned = _off(op, seen, want, want) & ~wrong  # departures that a variation allows need no explanation
+    pardoned = _off(op, seen, want, want) & ~wrong  # mismatches that a variation allows need no explanation
     places = [(text, where) for text, where in _circumstances(op, seen, want) if not (wrong & ~where).any()]
     kept, closest = _promising(op, seen, want, wrong)
     partial: list[tuple[int, Rule]] = []
@@ -115,7 +115,7 @@ def _promising(op: Operation, seen: Observations, want: Expected, wrong: Mask) -
         predicted = _predicted(rule, got.dtype)
         if predicted is None:
             continue
-        right = int((~_departs(op, got, status, want.taken(some), predicted)).sum())
+        right = int((~_misses(op, got, status, want.taken(some), predicted)).sum())
         if right == some.size:
             kept.add(_key(rule))
         elif right > most[0] and not rule.throughout:
@@ -131,11 +131,11 @@ def _changes(op: Operation, predicted: Expected, right: Expected) -> bool:
 
 
 def _off(op: Operation, seen: Observations, want: Expected, predicted: Expected) -> Mask:
-    return _departs(op, seen.got, seen.status, want, predicted)
+    return _misses(op, seen.got, seen.status, want, predicted)
 
 
-def _departs(op: Operation, got: Codes, status: Codes | None, want: Expected, predicted: Expected) -> Mask:
-    """Which answers a prediction misses; where it tells no status, that of the answers that it changes is open."""
+def _misses(op: Operation, got: Codes, status: Codes | None, want: Expected, predicted: Expected) -> Mask:
+    """Which answers a prediction misses; where it gives no status, that of the answers that it changes may be any."""
     off = differs(op, got, predicted.codes)
     if status is not None and predicted.status is not None:
         off |= status != predicted.status

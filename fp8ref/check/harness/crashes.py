@@ -78,16 +78,16 @@ def _give_up(session: Asked, op: Operation, call: Call, failures: Sequence[Faile
         search.narrow()
         session.end()
         search.left, search.until = 1, time.monotonic() + BUDGET
-        if search.fails():  # what is told happens in a fresh process, too
-            raise _told(error, search)
+        if search.fails():  # what is reported happens in a fresh process, too
+            raise _described(error, search)
         raise error
     if len(failures) == FULL and all(search.fails(0, 1) for _ in range(tries - FULL)):
         search.high = min(search.high, 1)
-        raise _told(error, search)
+        raise _described(error, search)
 
 
 # -- the smallest call that fails -------------------------------------------------------------------------------------
-def _told(error: Failed, search: _Search) -> Failed:
+def _described(error: Failed, search: _Search) -> Failed:
     """The error with the call that fails."""
     error.length, (operands, layout) = search.high - search.low, search.part(search.low, search.high)
     shown = f"{error.length} element" + "s" * (error.length != 1) + f", {layout}" * (layout != "plain")

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 
-POLL = 0.5  # seconds; the end of the pipe tells sooner, unless a fork of the parent holds its other end open
+POLL = 0.5  # seconds; the end of the pipe shows sooner, unless a fork of the parent holds its other end open
 
 
 class Guard:
@@ -72,14 +72,14 @@ def session_of(pid: int) -> int | None:
 
 def main() -> None:
     """``guard.py PARENT``: reads leaders of sessions, one a line; ends the last one's when PARENT is gone."""
-    parent, told = int(sys.argv[1]), b""
+    parent, received = int(sys.argv[1]), b""
     while os.getppid() == parent:
         if select.select([0], [], [], POLL)[0]:
             data = os.read(0, 4096)
             if not data:
                 break
-            told = (told + data)[-64:]
-    lines = told.split(b"\n")[:-1]
+            received = (received + data)[-64:]
+    lines = received.split(b"\n")[:-1]
     leader = int(lines[-1]) if lines else 0
     if leader:
         end_session(leader)

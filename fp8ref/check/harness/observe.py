@@ -22,7 +22,7 @@ GROUP = 1 << 17  # elements of buffer in one question of small calls
 
 @dataclass
 class Observations:
-    """Answers to cases.  ``case`` indexes ``operands``; the other arrays tell where the answer stood."""
+    """Answers to cases.  ``case`` indexes ``operands``; the other arrays say where the answer stood."""
 
     operands: list[Codes]
     case: NDArray[np.intp]

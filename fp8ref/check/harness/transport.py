@@ -139,7 +139,7 @@ class Session:
                 for region, (name, codes) in enumerate(zip(operand_types(op), operands)):
                     slot.view(self._arena, carrier_dtype(name), region, CAPACITY, codes.shape)[...] = codes
             message = {"op": op.id, "calls": [[s.start, s.n, s.layout, n] for s, n in zip(found, counts)]}
-            self._tell(message)
+            self._notify(message)
         except Failed as error:
             self._unsent = error
 
@@ -262,7 +262,7 @@ class Session:
         self._buffer = b""
         self._clear_log()
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _notify(self, message: dict[str, Any]) -> None:
         try:
             os.write(self._to, json.dumps(message).encode() + b"\n")
         except OSError:

@@ -1,4 +1,4 @@
-"""Fitting the parameters of a fused unit to answers, and telling which of them the answers decide."""
+"""Fitting the parameters of a fused unit to answers, and finding which of them the answers decide."""
 
 from __future__ import annotations
 
@@ -200,9 +200,9 @@ def undecided(
         if not agrees(op, got, other, cases):
             continue
         if ask is not None:
-            telling = np.flatnonzero(wrong(op, expected, answers(op, other, pool)))
-            if telling.size:
-                chosen = pool.taken(telling[:: max(1, telling.size // 4)][:4])
+            separating = np.flatnonzero(wrong(op, expected, answers(op, other, pool)))
+            if separating.size:
+                chosen = pool.taken(separating[:: max(1, separating.size // 4)][:4])
                 answered = ask(chosen)
                 if wrong(op, answered, answers(op, other, chosen)).any():
                     continue

@@ -1,7 +1,7 @@
 """Which accumulator is inside: a matrix unit, asked as a black box until the answers name one function or none.
 
 First probes and random products; then the tree of additions; then the parameters of a fused unit are fitted; then every
-pair of hypotheses that still agree is told apart by a case found in simulation, if there is one.  A catalogued model is
+pair of hypotheses that still agree is separated by a case found in simulation, if there is one.  A catalogued model is
 named only where it agrees on every answer.
 """
 
@@ -26,7 +26,7 @@ from .sums import LARGEST_K, NoTree, Summation, Tree, order_from
 Codes = NDArray[Any]
 RANDOM = 20_000  # products asked at the end
 REFITS = 4
-POOL = 1 << 18  # multiplications simulated in the search for a case that tells two hypotheses apart
+POOL = 1 << 18  # multiplications simulated in the search for a case that distinguishes two hypotheses
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Near:
-    """The catalogued model that departs least: in ``misses`` of ``of`` answers."""
+    """The catalogued model that misses least: in ``misses`` of ``of`` answers."""
 
     hypothesis: Hypothesis
     misses: int
@@ -81,7 +81,7 @@ class Identification:
 
     @property
     def decided(self) -> bool:
-        """Is exactly one class named, but for compositions of its members that a capture cannot tell apart?"""
+        """Is exactly one class named, but for compositions of its members that a capture cannot distinguish?"""
         if not self.classes:
             return False
         names = [h.name for h in self.classes[0]]
@@ -94,7 +94,7 @@ def identify(
     ask: Ask,
     seed: int = 0,
     random: int = RANDOM,
-    tell: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> Identification:
     """Find out what answers an operation with the free mode ``*``, asking as needed."""
     op = op.with_mode("*")
@@ -107,22 +107,22 @@ def identify(
         seen.add(cases, got)
         return got
 
-    tell("probes")
+    progress("probes")
     n = int(np.clip((1 << 16) // length(op), 280, 1800))
     for cases in (probes(op), random_cases(op, n, rng), special_cases(op, n // 2, rng)):
         record(cases)
-    tell("the order of additions")
+    progress("the order of additions")
     summation = Summation(op, record)
     _find_tree(op, summation, result)
     bits = summation.bits(result.order) if result.order else None
-    tell("random products")
+    progress("random products")
     record(random_cases(op, random // 2, rng, ("normal",)))
     record(random_cases(op, random // 2, rng))
-    tell("parameters")
+    progress("parameters")
     pool = _pool(op, rng)
     if result.tree is None or result.order is not None:
         _fit(op, seen, result, bits, pool, record)
-    tell("catalogued models")
+    progress("catalogued models")
     _name(op, seen, result, pool, record)
     result.readings = _readings(op, seen, result, record)
     result.asked = seen.got.size
@@ -167,7 +167,7 @@ def _fit(op: Operation, seen: Observed, result: Identification, bits: int | None
     """Fit a unit to all answers, or failing that to the finite ones; then ask what its parameters leave open."""
     candidates = orders(length(op)) if result.order is None else []
     if bits is not None and bits >= 30:
-        bits = None  # perhaps more than can be told: let the fit decide
+        bits = None  # perhaps more than can be seen: let the fit decide
     given: list[Fused] = []
     for _ in range(REFITS):
         plain = seen.named(SPECIAL, inside=False)
@@ -194,7 +194,7 @@ def _fit(op: Operation, seen: Observed, result: Identification, bits: int | None
 
 
 def _name(op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None) -> None:
-    """The catalogued models that agree with every answer; those that can be told apart are, by asking."""
+    """The catalogued models that agree with every answer; those that can be distinguished are, by asking."""
     left = _agreeing(op, seen, catalogue(op))
     for _ in range(8):
         classes = _classes(op, left, pool)
@@ -202,8 +202,8 @@ def _name(op: Operation, seen: Observed, result: Identification, pool: Cases, as
             break
         first = classes[0][0]
         for other in classes[1:]:
-            telling = np.flatnonzero(wrong(op, answers(op, first, pool), answers(op, other[0], pool)))
-            ask(pool.taken(telling[:: max(1, telling.size // 6)][:6]))
+            separating = np.flatnonzero(wrong(op, answers(op, first, pool), answers(op, other[0], pool)))
+            ask(pool.taken(separating[:: max(1, separating.size // 6)][:6]))
         left = _agreeing(op, seen, left)
     result.classes = _classes(op, left, pool)
 
@@ -236,7 +236,7 @@ def _readings(op: Operation, seen: Observed, result: Identification, ask: Ask) -
 
 
 def _nearest(op: Operation, seen: Observed, ask: Ask | None) -> Near | None:
-    """The catalogued model with the fewest departures, and the smallest of them."""
+    """The catalogued model with the fewest mismatches, and the smallest of them."""
     cases, got = seen.cases, seen.got
     if not got.size:
         return None

@@ -40,7 +40,7 @@ def readings(op: Operation, seen: Observed, ask: Ask | None) -> list[Reading]:
 
 def _subnormal_operands(op: Operation, ask: Ask) -> list[Reading]:
     """The smallest subnormal of a times 1 or 2, and so of b."""
-    told = []
+    found = []
     for i, name in enumerate(op.operands):
         f, other = get_format(name), get_format(op.operands[1 - i])
         if not f.has_subnormals:
@@ -51,11 +51,11 @@ def _subnormal_operands(op: Operation, ask: Ask) -> list[Reading]:
         if not asked.size:
             continue
         (d,) = values_of(ask(asked), get_format(op.result))
-        told.append(f"{'ab'[i]} " + ("used exactly" if d == small * one else "flushed" if d == 0 else f"gives {d:g}"))
-    if not told:
+        found.append(f"{'ab'[i]} " + ("used exactly" if d == small * one else "flushed" if d == 0 else f"gives {d:g}"))
+    if not found:
         return []
-    same = {text[2:] for text in told}
-    return [Reading("subnormal operands", same.pop() if len(same) == 1 else ", ".join(told))]
+    same = {text[2:] for text in found}
+    return [Reading("subnormal operands", same.pop() if len(same) == 1 else ", ".join(found))]
 
 
 def _subnormal_c(op: Operation, ask: Ask) -> list[Reading]:

@@ -1,6 +1,6 @@
 """The tree of additions inside a unit, found from outside.
 
-Three addends tell it: M at one place, -M at another, a tiny u at a third.  If u survives, it was added after M and -M
+Three addends show it: M at one place, -M at another, a tiny u at a third.  If u survives, it was added after M and -M
 had cancelled; if it is lost, it met M first.  So the places that lose u are the leaves below the node at which the two
 places meet [after Xie et al., FPRev].  A node of many children is a fused step.  C is a leaf like the others.
 """
@@ -29,7 +29,7 @@ SPAN = 60  # exponents used on either side of 1
 
 
 class NoTree(Exception):
-    """The answers are those of no tree of additions; the reason is told."""
+    """The answers are those of no tree of additions; it says why."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Summation:
         return self._build(everything)
 
     def bits(self, order: Order) -> int | None:
-        """How far below two addends that cancel a third one survives in the same step, in bits; None: not to be told.
+        """How far below two addends that cancel a third one survives in the same step, in bits; None: not to be seen.
 
         Every lesser distance survives, too.  ``span`` of the scale where nothing is lost.
         """

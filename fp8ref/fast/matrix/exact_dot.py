@@ -50,7 +50,7 @@ class Operand:
         return codes_range(self.codes[rows, ks], self.f) if self.scales is None else data_range(values)
 
     def is_finite(self, rows: slice, ks: slice, values: Floats) -> bool:
-        """Is every value of a tile a number?  The codes tell sooner than the values."""
+        """Is every value of a tile a number?  The codes show it sooner than the values."""
         f = self.f
         if self.scales is not None or f.infinities or f.nans is NaNs.NEGATIVE_ZERO:
             return bool(np.isfinite(values).all())

@@ -76,7 +76,7 @@ def condense(expansion: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
 
 
 def to_odd(head: Floats, rest: Floats) -> Floats:
-    """head + rest rounded to odd: a second rounding to 51 bits or fewer cannot tell it from the sum."""
+    """head + rest rounded to odd: a second rounding to 51 bits or fewer cannot distinguish it from the sum."""
     bits = head.view(np.int64)
     move = (rest != 0) & (bits & 1 == 0)
     away = np.signbit(rest) == np.signbit(head)

@@ -28,7 +28,7 @@ HELD = 1 << 23  # elements of an operand laid out at a time
 
 @dataclass(frozen=True)
 class Layout:
-    """How a model wants its operands: dtype of values and exponents, what zeros show, where sums tell zeros apart."""
+    """How a model wants its operands: dtype of values and exponents, what zeros show, where sums distinguish zeros."""
 
     dtype: DTypeLike
     exponents: DTypeLike

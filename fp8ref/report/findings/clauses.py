@@ -60,7 +60,7 @@ CLAUSES = {
     "fp8ref/negative": "fp8ref's choice: no standard says what a negative value becomes in an unsigned format",
     "fp8ref/rectified": "the option negative=zero: every negative value, -0 too, becomes +0 (PTX ISA cvt, .relu)",
     "fp8ref/nan": "fp8ref's choice: no standard names this format's NaN for a NaN",
-    "fp8ref/nan-option": "the option nan=, which departs from NaN to NaN",
+    "fp8ref/nan-option": "the option nan=, which differs from NaN to NaN",
     "fp8ref/infinity": "the overflow rule's second half: what an infinity becomes",
     "fp8ref/overflow": "the overflow rule's first half: what a rounded value beyond the largest becomes",
     "format/value": "the format's own definition gives the value of a code",

@@ -24,7 +24,7 @@ from .clauses import citation, clause_for
 from .neighbours import code_text, neighbours
 
 WIDTH = 100
-BITS_DRAWN = 32  # wider codes show sign and exponent only; their hexadecimal float tells the rest
+BITS_DRAWN = 32  # wider codes show sign and exponent only; their hexadecimal float shows the rest
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _width(type_: str) -> int:
 def exact_result(op: Operation, inputs: Sequence[int]) -> Datum | None:
     """The datum before it is rounded to the result; None for families that round nothing.
 
-    An irrational root is told by a number that no projection tells from it.
+    An irrational root is shown by a number that no projection distinguishes from it.
     """
     if op.asked.kind in ("convert", "decode", "int"):
         return datum_of(inputs[0], op.operands[0])

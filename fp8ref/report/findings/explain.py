@@ -72,7 +72,7 @@ class Conversion:
 
     @property
     def rho(self) -> Projection:
-        """The projection; for a free mode the one from which the alternatives depart."""
+        """The projection; for a free mode the one from which the alternatives differ."""
         if self.op.family == "decode":
             return get_projection(self.f, "rne", "nonsat", "keep-sign")
         return (self.op.with_mode("rne.sat") if self.is_open else self.op).projection

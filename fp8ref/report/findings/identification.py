@@ -1,4 +1,4 @@
-"""What was found inside a matrix unit, told on a page or as JSON."""
+"""What was found inside a matrix unit, on a page or as JSON."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def sentence(r: Identification) -> str:
         names = [h.name for h in r.classes[0]]
         same = f", the same function as {', '.join(names[1:])}" if len(names) > 1 else ""
         composed = [c[0].name for c in r.classes[1:]]
-        besides = f"; the capture cannot tell it from {', '.join(composed)}" if composed else ""
+        besides = f"; the capture cannot distinguish it from {', '.join(composed)}" if composed else ""
         return f"identified: {names[0]}{same}{besides}"
     if r.classes:
         return f"not decided: the answers fit {len(r.classes)} different functions of the catalogue"
@@ -122,7 +122,7 @@ def unit_rows(r: Identification) -> Rows:
 
 
 def _or(value: str, others: Sequence[str]) -> str:
-    return value + (f" (or {', '.join(others)}: nothing asked tells them apart)" if others else "")
+    return value + (f" (or {', '.join(others)}: nothing asked distinguishes them)" if others else "")
 
 
 def _or_more(value: int, others: Sequence[int]) -> str:
@@ -261,7 +261,7 @@ def open_rows(r: Identification) -> Rows:
 
 
 def disagreement(r: Identification, d: Disagreement, h: Hypothesis) -> list[str]:
-    """The smallest case on which a model departs, product by product."""
+    """The smallest case on which a model differs, product by product."""
     op, case = r.op, d.case
     fa, fb = map(get_format, op.operands)
     a, b = (values_of(codes[0], f) for codes, f in ((case.a, fa), (case.b, fb)))

@@ -1,4 +1,4 @@
-"""A finding about a dot product, told product by product."""
+"""A finding about a dot product, product by product."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def draw_product(op: Operation, inputs: Sequence[int], want: int, got: int, why:
 
 
 def _scales(op: Operation, inputs: Sequence[int]) -> tuple[list[str], list[Datum]]:
-    """Lines that tell the scales, and the product of both for each block."""
+    """Lines that show the scales, and the product of both for each block."""
     name = scale_type(op)
     if name is None:
         return [], [Datum.finite(1)] * blocks(op)
@@ -60,8 +60,8 @@ def _scales(op: Operation, inputs: Sequence[int]) -> tuple[list[str], list[Datum
     sides = [[unpack(code, f) for code in codes[:n]], [unpack(code, f) for code in codes[n : 2 * n]]]
     lines = []
     for which, side in zip("ab", sides):
-        told = ", ".join(map(short, side[:SHOWN])) + (", ..." if n > SHOWN else "")
-        lines.append(f"  scales {which} {told}")
+        values = ", ".join(map(short, side[:SHOWN])) + (", ..." if n > SHOWN else "")
+        lines.append(f"  scales {which} {values}")
     return lines, [product(x, y) for x, y in zip(*sides)]
 
 

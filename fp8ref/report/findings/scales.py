@@ -1,4 +1,4 @@
-"""A block told: its largest magnitude, the scale, and each element with the code it becomes."""
+"""A block rendered: its largest magnitude, the scale, and each element with the code it becomes."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def explain_scale(op: Operation, inputs: Sequence[int]) -> str:
     names = quantiser(op).rules
     for name in names:
         scale, codes = split(op, scaled_rows(op, operands, name))
-        told = " ".join(f"{code:02X}" for code in codes[0, :SHOWN])
+        listed = " ".join(f"{code:02X}" for code in codes[0, :SHOWN])
         more = " ..." if codes.shape[1] > SHOWN else ""
-        lines.append(f"  {name:<{max(map(len, names))}}  {_scale_text(op, int(scale[0]))}   {told}{more}")
+        lines.append(f"  {name:<{max(map(len, names))}}  {_scale_text(op, int(scale[0]))}   {listed}{more}")
     return "\n".join([f"{scale_case_id(op, inputs)}", "", *lines])
 
 
@@ -90,8 +90,8 @@ def _block(op: Operation, inputs: Sequence[int], operands: list[np.ndarray], row
     shown = np.flatnonzero(different | (x[0] != 0)) if not different.any() else np.flatnonzero(different)
     for k in shown[:SHOWN]:
         code = _hex(int(inputs[k]), op.operands[0])
-        told = "   ".join(f"{name} {_element_text(int(c[0, k]), q.element)}" for name, (_, c) in zip(names, parts))
-        lines.append(f"  k = {k:<4} 0x{code} {_number(x[0, k])}   {told}")
+        listed = "   ".join(f"{name} {_element_text(int(c[0, k]), q.element)}" for name, (_, c) in zip(names, parts))
+        lines.append(f"  k = {k:<4} 0x{code} {_number(x[0, k])}   {listed}")
     if shown.size > SHOWN:
         lines.append(f"  ...      and {shown.size - SHOWN} elements more")
     return lines

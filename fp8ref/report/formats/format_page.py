@@ -180,9 +180,9 @@ def _whole_table(f: Format) -> str:
 
 
 def _grid(f: Format) -> str:
-    """Magnitude codes in rows; the column tells the last bits, the row the others."""
+    """Magnitude codes in rows; the column gives the last bits, the row the others."""
     magnitudes = f.magnitude_mask + 1
-    low = max(min(f.t, 3), (magnitudes // 32).bit_length() - 1)  # bits told by the column: at most 8 columns, 32 rows
+    low = max(min(f.t, 3), (magnitudes // 32).bit_length() - 1)  # bits given by the column: at most 8 columns, 32 rows
     columns = 1 << low
     cell = min(CELL, (WIDTH - 4 - len(bit_fields(0, f)) - len(code_text(0, f.k))) // columns - 1)
     rows = [["", *(f"{'_' if low < f.t else ''}{column:0{low}b}" for column in range(columns))]]

@@ -7,9 +7,9 @@ from fractions import Fraction
 from ...spec.datum import floor_log2, power_of_two
 
 SHORT = 12  # significant digits up to which an exact decimal is printed
-ROUNDED = 9  # significant digits of a rounded one: enough to tell two float32 values apart
+ROUNDED = 9  # significant digits of a rounded one: enough to distinguish two float32 values
 
-MAGNITUDE = 6  # significant digits of a rounded one with an exponent: it tells the size, the exact form the rest
+MAGNITUDE = 6  # significant digits of a rounded one with an exponent: it gives the size, the exact form the rest
 
 
 def decimal_text(x: Fraction, short: int = SHORT, rounded: int = ROUNDED) -> str:

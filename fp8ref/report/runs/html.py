@@ -30,12 +30,12 @@ from .text import BAD
 
 TITLE = "Who conforms"
 LEGEND = (
-    ("pass", "✓", "conforms"), ("allowed", "~", "departs only where the standards leave it open"),
+    ("pass", "✓", "conforms"), ("allowed", "~", "differs only where the standards leave it open"),
     ("fail", "✗", "at least one wrong answer"), ("crash", "!", "crash or timeout"),
     ("xfail", "✗", "fails as expected"), ("unsupported", "-", "declined when asked"),
 )  # fmt: skip
 SEVERITIES = (
-    ("fail", "failures", BAD), ("departs", "every departure", (*BAD, Verdict.ALLOWED, Verdict.XFAIL, Verdict.XPASS)),
+    ("fail", "failures", BAD), ("mismatch", "every mismatch", (*BAD, Verdict.ALLOWED, Verdict.XFAIL, Verdict.XPASS)),
     ("allowed", "allowed variations", (Verdict.ALLOWED,)), ("known", "known failures", (Verdict.XFAIL, Verdict.XPASS)),
     ("pass", "what conforms", (Verdict.PASS,)), ("unsupported", "unsupported", (Verdict.UNSUPPORTED,)),
     ("all", "everything", tuple(Verdict)),
@@ -51,7 +51,7 @@ def html(documents: Sequence[Mapping[str, Any]]) -> str:
     found = build(documents)
     code = _file("matrix.js")
     verdicts = {report.verdict for one in found.implementations for report in one.reports}
-    told: str = (
+    text: str = (
         _environment()
         .get_template("matrix.html")
         .render(
@@ -70,14 +70,14 @@ def html(documents: Sequence[Mapping[str, Any]]) -> str:
             data=_data(found),
         )
     )
-    return told + "\n"
+    return text + "\n"
 
 
 def picture(documents: Sequence[Mapping[str, Any]], page: str) -> str:
     """The picture alone, with its style, as a piece of HTML; its tiles lead to a ``page`` that :func:`html` made."""
     found = build(documents)
-    told = _environment().get_template("picture.html").render(picture=_picture(found), page=page)
-    return f"<style>\n{_file('picture.css')}</style>\n{told}\n"
+    rendered = _environment().get_template("picture.html").render(picture=_picture(found), page=page)
+    return f"<style>\n{_file('picture.css')}</style>\n{rendered}\n"
 
 
 def _environment() -> Any:
@@ -93,11 +93,11 @@ def _file(name: str) -> str:
 def _severities(verdicts: set[Verdict]) -> list[tuple[str, str]]:
     """What the filter offers: what occurs, the first of it being the page's first view, and everything."""
     found = [
-        (name, told) for name, told, some in SEVERITIES if verdicts & set(some) and name not in ("pass", "departs")
+        (name, label) for name, label, some in SEVERITIES if verdicts & set(some) and name not in ("pass", "mismatch")
     ]
     if not found or found[0][0] == "all":  # nothing was judged, or nothing stands out
         return found or [("all", "everything")]
-    return [*found[:1], ("departs", "every departure"), *found[1:-1], ("pass", "what conforms"), found[-1]]
+    return [*found[:1], ("mismatch", "every mismatch"), *found[1:-1], ("pass", "what conforms"), found[-1]]
 
 
 def _lead(found: Matrix) -> str:
@@ -149,9 +149,9 @@ def _picture(found: Matrix) -> dict[str, Any]:
 def _tile(name: str, stripes: list[list[Report]] | None) -> dict[str, Any] | None:
     if stripes is None:
         return None
-    told = [f"{what}: {verdict_counts(reports)}" for what, reports in zip(STRIPE_NAMES, stripes) if reports]
+    counts = [f"{what}: {verdict_counts(reports)}" for what, reports in zip(STRIPE_NAMES, stripes) if reports]
     verdicts = [worst(reports).value if reports else "" for reports in stripes]
-    return {"format": name, "told": f"{name}: {'; '.join(told)}", "stripes": verdicts}
+    return {"format": name, "label": f"{name}: {'; '.join(counts)}", "stripes": verdicts}
 
 
 def _data(found: Matrix) -> Any:
@@ -191,7 +191,7 @@ def _data(found: Matrix) -> Any:
         "implementations": implementations,
         "strings": list(strings),
     }
-    told = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    escaped = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
-        told = told.replace(character, f"\\u{ord(character):04x}")
-    return Markup(told)
+        escaped = escaped.replace(character, f"\\u{ord(character):04x}")
+    return Markup(escaped)

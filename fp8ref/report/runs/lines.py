@@ -1,6 +1,6 @@
 """The lines of a run record as a stranger may have written them: read within bounds, and held against what they say.
 
-A line that passes has every field of its kind, each of its type, so that whatever tells records need not ask again.
+A line that passes has every field of its kind, each of its type, so that whatever renders records need not ask again.
 """
 
 from __future__ import annotations

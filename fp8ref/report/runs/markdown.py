@@ -1,4 +1,4 @@
-"""A run as Markdown: a table of the operations that depart, the drawn counterexamples, the totals."""
+"""A run as Markdown: a table of the operations with a mismatch, the drawn counterexamples, the totals."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Implementation:
             "not asked": f"not asked: {self.end.get('reason') or 'it offers nothing'}",
             "fail": f"{self.bad} of {operations} fail",
             "unfinished": f"{operations} conform{'s' if self.judged == 1 else ''}; the run did not finish",
-            "xfail": f"{operations}: departs only as expected",
+            "xfail": f"{operations}: differs only as expected",
             "pass": f"conforms: {operations}",
         }
         return said[self.state]

@@ -77,7 +77,7 @@ def document(header: dict[str, Any], reports: Sequence[Report], footer: dict[str
 
 
 def reports_of(document: dict[str, Any]) -> list[Report]:
-    """The reports that a document tells."""
+    """The reports that a document holds."""
     own: dict[str, list[Finding]] = {}
     for line in document["findings"]:
         own.setdefault(line["op"], []).append(Finding.from_json(line))

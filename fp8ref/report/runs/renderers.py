@@ -1,6 +1,6 @@
-"""What a run can be told as: a table of pure functions from run records to a text.
+"""What a run can be rendered as: a table of pure functions from run records to a text.
 
-A record is a document as :func:`fp8ref.report.runs.record.read` gives it; several are told together.
+A record is a document as :func:`fp8ref.report.runs.record.read` gives it; several are rendered together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WIDTH = 140
 
 @dataclass(frozen=True)
 class Renderer:
-    """``help`` tells the option of ``check`` that writes such a file; empty where it has another way to print it.
+    """``help`` names the option of ``check`` that writes such a file; empty where it has another way to print it.
 
     ``needs``: a package of the extra ``report``.
     """
@@ -43,7 +43,7 @@ def as_text(documents: Sequence[Document]) -> str:
         if i:
             console.print()
         end = document["end"] or {"finished": False}
-        text.tell(console, document["header"], reports_of(document), end["finished"], False, end.get("stale", ()))
+        text.render(console, document["header"], reports_of(document), end["finished"], False, end.get("stale", ()))
     return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
 

@@ -375,8 +375,8 @@ def script(finding: Finding, connectable: str) -> str:
     seen, right = (f"0x{code:0{_bits(op.result) // 4}X}" for code in (finding.got, finding.want))
     which = "" if finding.length == 1 else f" as element {finding.position}"
     shown = f'print([f"0x{{code:0{_bits(op.result) // 4}X}}" for code in codes.tolist()])'
-    told = "\n".join([*lines, f"{shown}  # seen: {seen}{which}; right: {right}"]) + "\n"
-    return told if "ml_dtypes." in told else told.replace("import ml_dtypes\n", "")
+    code = "\n".join([*lines, f"{shown}  # seen: {seen}{which}; right: {right}"]) + "\n"
+    return code if "ml_dtypes." in code else code.replace("import ml_dtypes\n", "")
 
 
 def _operand(recipe: Recipe, code: int, name: str, length: int, more: Mapping[str, str]) -> str:

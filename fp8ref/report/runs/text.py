@@ -1,4 +1,4 @@
-"""A run told in the terminal: a table of operations, then the smallest counterexample of each finding, then totals."""
+"""A run in the terminal: a table of operations, then the smallest counterexample of each finding, then totals."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def remark(report: Report) -> str:
     if report.findings:
         d = report.findings[0].diagnosis
         return d.rule if d.rule == UNEXPLAINED else str(d)
-    told = []
+    notes = []
     if report.claim != report.op:
-        told.append("mode found")
+        notes.append("mode found")
     if report.allowed:
-        told.append(", ".join(sorted(report.allowed)))
+        notes.append(", ".join(sorted(report.allowed)))
     if report.profiles:
-        told.append("meets " + ", ".join(report.profiles))
-    return "; ".join(told)
+        notes.append("meets " + ", ".join(report.profiles))
+    return "; ".join(notes)
 
 
 def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
@@ -122,14 +122,14 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
     if bad:
         wrong = sum(r.failed > 0 for r in bad)
         ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
-        told = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
-        return f"does not conform: {', '.join([*told, *ended])}{rest}"
+        notes = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
+        return f"does not conform: {', '.join([*notes, *ended])}{rest}"
     allowed = sum(sum(r.allowed.values()) for r in reports)
     with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
     return f"conforms: {cases} cases of {judged} operations{with_allowed}{rest}"
 
 
-def tell(
+def render(
     console: Console,
     header: Mapping[str, Any],
     reports: Sequence[Report],
@@ -137,7 +137,7 @@ def tell(
     verbose: bool,
     stale: Sequence[str] = (),
 ) -> None:
-    """Print the whole report: what departs first, one drawing for each cause, the totals last.
+    """Print the whole report: mismatches first, one drawing for each cause, the totals last.
 
     ``header``: of the record; ``stale``: lines about expected failures that are none.
     """
@@ -169,8 +169,8 @@ def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)
     """The operations that are not in the table, one line for each way of conforming."""
     lines = []
     for name in sorted({name for r in reports for name in r.allowed}):
-        departing = [r.allowed[name] for r in reports if name in r.allowed]
-        lines.append(f"allowed  {name}: {sum(departing)} cases in {len(departing)} operations")
+        counts = [r.allowed[name] for r in reports if name in r.allowed]
+        lines.append(f"allowed  {name}: {sum(counts)} cases in {len(counts)} operations")
     passing = sum(r.verdict is Verdict.PASS for r in reports)
     lines.append(f"pass     {passing} operations{hint}")
     return lines

@@ -237,7 +237,7 @@ def profiles_meeting(source: str, result: str, projection: Projection) -> tuple[
 
 
 def _meets(rule: Rule, f: Format, rho: Projection) -> bool:
-    if f.has_nan and rho.nan in (NaN.MAX, NaN.ZERO, NaN.ERROR):  # which NaN code it becomes is open
+    if f.has_nan and rho.nan in (NaN.MAX, NaN.ZERO, NaN.ERROR):  # nothing says which NaN code it becomes
         return False
     if not f.signed and rho.negative != rule.negative:
         return False

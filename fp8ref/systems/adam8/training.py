@@ -32,7 +32,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The objective on all digits after every epoch, the share of digits told right, the bytes of the moments."""
+    """The objective on all digits after every epoch, the share of digits recognised, the bytes of the moments."""
 
     losses: tuple[float, ...]
     right: float

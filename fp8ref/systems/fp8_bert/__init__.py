@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from .. import Table
-from ..watch import tell
+from ..watch import report
 from .experiment import Findings, measure
 from .network import Network
 from .severity import FORMATS, crossover, predicted
@@ -29,7 +29,7 @@ def findings() -> Findings:
         network = Network.load()
     except FileNotFoundError as error:
         raise ImportError(str(error)) from None
-    return measure(network, watch=tell)
+    return measure(network, watch=report)
 
 
 def table(found: Findings | None = None) -> Table:

@@ -1,5 +1,5 @@
 """Coverpoints of dot products: how far the products spread against the accumulator's window, what cancels, what is
-lost, which orders of summation can be told apart, and where the special values stand."""
+lost, which orders of summation can be distinguished, and where the special values stand."""
 
 from __future__ import annotations
 

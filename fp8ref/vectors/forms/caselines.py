@@ -57,7 +57,7 @@ def hex_text(case: Mapping[str, Any], column: Column, where: str) -> str:
 
 
 def codes_of(texts: Sequence[str], column: Column, at: Callable[[int], str]) -> Codes:
-    """Codes of digits, one text for each case; ``at`` tells the place of a case, for a complaint."""
+    """Codes of digits, one text for each case; ``at`` names the place of a case, for a complaint."""
     flat = np.frombuffer("".join(texts).encode(), np.uint8)
     codes, bad = from_digits(flat.reshape(len(texts), column.elements, column.digits), column)
     if bad.any():

@@ -91,6 +91,6 @@ def get_form(name: str) -> Form:
 
 
 def form_of(path: Path) -> Form | None:
-    """The form that a file's suffix tells, ``.gz`` taken off."""
+    """The form that a file's suffix names, ``.gz`` taken off."""
     name = path.name.removesuffix(".gz")
     return next((form for form in FORMS.values() if name.endswith(form.suffix)), None)

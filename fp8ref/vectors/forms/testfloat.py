@@ -49,7 +49,7 @@ def function(op: Operation) -> str:
 
 
 def operation_of(name: str) -> Operation:
-    """The operation, its mode not yet told, of a function's name.  Raises ValueError."""
+    """The operation, its mode not yet known, of a function's name.  Raises ValueError."""
     if match := re.fullmatch(r"([A-Za-z0-9]+)(?:\.([A-Za-z0-9]+))?_dot(\d{1,6})_([A-Za-z0-9]+)", name):
         return Operation.parse(f"dot/{match[1]}.{match[2] or match[1]}/{match[4]}/exact;k={match[3]}")
     if match := re.fullmatch(r"([A-Za-z0-9]+)_mulAdd_([A-Za-z0-9]+)", name):
@@ -86,15 +86,15 @@ def header(section: Section) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a header tells: the section, which flags count, whether an end is to come."""
+class Header:
+    """What a header line says: the section, which flags count, whether an end is to come."""
 
     section: Section
     mask: int
     ends: bool
 
 
-def told(line: str, where: str) -> Told:
+def parse_header(line: str, where: str) -> Header:
     """The section of a header line, ours or another's with the same keys."""
     name, *pairs = line[1:].split()
     keys = {}
@@ -118,11 +118,11 @@ def told(line: str, where: str) -> Told:
     if unknown:
         raise Unreadable(f"{where}: unknown flag {unknown[0][:20]!r}; flags is none or a list of {', '.join(FLAGS)}")
     mask = 0 if flags == "none" else sum(FLAGS[f] for f in set(flags.split(",")))
-    return Told(section, mask, "fp8ref" in keys and "forever" not in section.selection)
+    return Header(section, mask, "fp8ref" in keys and "forever" not in section.selection)
 
 
 def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
-    """The operation with the mode that a header's keys tell."""
+    """The operation with the mode that a header's keys give."""
     if op.asked.kind == "dot":
         return op.with_mode(keys.get("accumulator", op.mode or "exact"))
     if op.asked.kind == "scale":
@@ -185,7 +185,7 @@ def write(sections: Sections, out: IO[bytes]) -> None:
         out.flush()
 
 
-def _parse(piece: bytes, first: int, now: Told, source: Source) -> Found | None:
+def _parse(piece: bytes, first: int, now: Header, source: Source) -> Found | None:
     """The cases of a piece without headers; None where it holds comments only."""
     section = now.section
     flat = np.frombuffer(piece, np.uint8)
@@ -242,7 +242,7 @@ def _no_case(
 
 def read(source: Source) -> Iterator[Found]:
     """The cases of a file or pipe, a piece at a time.  Raises Unreadable with file and line for anything else."""
-    now = None if source.asked is None else Told(source.asked, 31, False)
+    now = None if source.asked is None else Header(source.asked, 31, False)
     seen, last, some = 0, 1, False
     for first, piece in source.pieces():
         place, line = 0, first
@@ -267,13 +267,13 @@ def read(source: Source) -> Iterator[Found]:
         raise Unreadable(f"{source.at(last)}: no '@ end' after {seen} cases: is the file torn?")
 
 
-def _known(now: Told | None, source: Source, line: int) -> Told:
+def _known(now: Header | None, source: Source, line: int) -> Header:
     if now is None:
         raise Unreadable(f"{source.at(line)}: a case without an '@' header: say the operation with --op")
     return now
 
 
-def _marked(line: str, now: Told | None, seen: int, source: Source, number: int) -> tuple[Told, int]:
+def _marked(line: str, now: Header | None, seen: int, source: Source, number: int) -> tuple[Header, int]:
     """A new section, or the end of one."""
     where = source.at(number)
     words = line[1:].split()
@@ -282,7 +282,7 @@ def _marked(line: str, now: Told | None, seen: int, source: Source, number: int)
     if words[0] != "end":
         if now is not None and now.ends:
             raise Unreadable(f"{where}: no '@ end' after {seen} cases: is the file torn?")
-        found = told(line, where)
+        found = parse_header(line, where)
         asked = source.asked
         if asked is not None and asked.operation != found.section.operation:
             raise Unreadable(

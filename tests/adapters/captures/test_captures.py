@@ -95,6 +95,6 @@ def test_two_answers_to_one_question_are_refused(tmp_path: Path) -> None:
         connect(f"replay:{path}")
 
 
-def test_a_missing_file_is_told() -> None:
+def test_a_missing_file_is_reported() -> None:
     with pytest.raises(Unavailable, match="cannot be read"):
         connect("replay:/nonexistent")

@@ -1,4 +1,4 @@
-"""What a device session writes and how it is judged, rehearsed with a simulated one: agreement, departures, damage."""
+"""What a device session writes and how it is judged, rehearsed with a simulated one: agreement, mismatches, damage."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_device_of_another_kind_is_found_out(tmp_path: Path) -> None:
     assert "| 0 |" not in judge_dots.table([found]).splitlines()[2]
 
 
-def test_another_nan_is_told_apart_from_another_answer(tmp_path: Path) -> None:
+def test_another_nan_is_distinguished_from_another_answer(tmp_path: Path) -> None:
     asked(tmp_path, SimulatedHopper("wgmma", nan="7fc00000"))
     (path,) = tmp_path.iterdir()
     found = judge_dots.judge(path, identify=False)
@@ -127,7 +127,7 @@ def test_another_nan_is_told_apart_from_another_answer(tmp_path: Path) -> None:
 
 
 def test_a_digest_that_is_another_is_no_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block of a device that departs, whose answers found no room."""
+    """A block of a device that differs, whose answers found no room."""
     monkeypatch.setattr(ask_dots.Product, "__init__", _without_room(ask_dots.Product.__init__))
     asked(tmp_path, SimulatedHopper("wgmma", fraction_bits="12"))
     (path,) = tmp_path.iterdir()
@@ -247,7 +247,7 @@ def test_a_split_is_found_and_a_wrong_result_shown(tmp_path: Path) -> None:
     wrong[8] ^= 1
     found = judge_shapes.explain(record, bytes(wrong), [])
     assert not found.names
-    assert (found.misses, found.departure.partition(":")[0]) == (1, f"row 0, column {p.picked()[1][2]}")
+    assert (found.misses, found.mismatch.partition(":")[0]) == (1, f"row 0, column {p.picked()[1][2]}")
     assert judge_shapes.explain(record, content[:-1], []).declined.endswith("damaged")
 
 

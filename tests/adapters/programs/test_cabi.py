@@ -101,7 +101,7 @@ def test_operands_of_several_widths_and_the_status_arrive(tmp_path: Path) -> Non
         ("", Broken, "answer 1 is A5"),  # nothing was written
     ],
 )
-def test_misbehaviour_is_told(body: str, kind: type[Exception], said: str, tmp_path: Path) -> None:
+def test_misbehaviour_is_reported(body: str, kind: type[Exception], said: str, tmp_path: Path) -> None:
     adapter = connect(library(tmp_path, ABI.replace("BODY", body)))
     with pytest.raises(kind, match=said):
         adapter.run(Operation.parse("convert/e5m2/e2m3fn/rne.sat"), A)

@@ -108,7 +108,7 @@ def test_dot_products_are_lines_of_all_elements(tmp_path: Path) -> None:
     assert adapter.run(claim, a, a, np.zeros(2, np.uint32)).tolist() == [0x3F800001, 0x01020304]  # type: ignore[union-attr]
 
 
-def test_one_program_for_several_operations_is_told_which(tmp_path: Path) -> None:
+def test_one_program_for_several_operations_is_given_which(tmp_path: Path) -> None:
     text = (
         "import os, sys\nfor line in sys.stdin: print(f'{len(os.environ[\"FP8REF_OP\"]):02X} {len(sys.argv[1]):02X}')"
     )
@@ -172,7 +172,7 @@ FAULTS = {  # body of a program that is asked 4 cases of decode/e5m2/f32 -> what
 
 
 @pytest.mark.parametrize(("body", "said"), FAULTS.values(), ids=FAULTS)
-def test_misbehaviour_is_told_in_a_line(body: str, said: str, tmp_path: Path) -> None:
+def test_misbehaviour_is_reported_in_a_line(body: str, said: str, tmp_path: Path) -> None:
     text = "import os, sys, time\n" + body
     adapter = connect(f"exec:{script(tmp_path, text)},op=decode/e5m2/f32")
     start = time.monotonic()

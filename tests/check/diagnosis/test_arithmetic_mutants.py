@@ -22,8 +22,8 @@ def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
     planted = ARITHMETIC_MUTANTS[name]
     findings = [finding for report in reports(name) for finding in report.findings]
     assert findings, "not caught"
-    told = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
-    assert any(rule == planted.diagnosis and planted.where in where for rule, where in told), told
+    named_as = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
+    assert any(rule == planted.diagnosis and planted.where in where for rule, where in named_as), named_as
 
 
 def test_there_are_enough_faults_of_every_kind() -> None:
@@ -56,7 +56,7 @@ def test_a_free_mode_is_found_out_for_sums_and_fma() -> None:
 
 
 def test_the_smallest_counterexample_of_two_operands() -> None:
-    """1.125 times 2.75 is the planted entry; both operands are told, and the exact product lies between 3 and 3.25."""
+    """1.125 times 2.75 is the planted entry; both operands are shown, and the exact product lies between 3 and 3.25."""
     ((finding,),) = [report.findings for report in reports("one-pair-wrong")]
     assert finding.inputs == (0x39, 0x43)
     assert finding.want ^ finding.got == 1
@@ -64,7 +64,7 @@ def test_the_smallest_counterexample_of_two_operands() -> None:
     assert finding.length == 1
 
 
-def test_flags_that_depart_are_shown() -> None:
+def test_flags_that_differ_are_shown() -> None:
     ((finding,),) = [report.findings for report in reports("divide-by-zero-is-invalid")]
     assert (finding.want_status, finding.got_status) == (8, 16)
     assert finding.want == finding.got

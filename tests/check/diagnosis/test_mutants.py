@@ -27,8 +27,8 @@ def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
     findings = [finding for report in reports(name) for finding in report.findings]
     assert findings, "not caught"
     planted = MUTANTS[name]
-    told = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
-    assert any(rule == planted.diagnosis and planted.where in where for rule, where in told), told
+    named_as = [(finding.diagnosis.rule, finding.diagnosis.where) for finding in findings]
+    assert any(rule == planted.diagnosis and planted.where in where for rule, where in named_as), named_as
 
 
 def test_there_are_enough_faults_of_every_kind() -> None:

@@ -72,13 +72,13 @@ DAILY = ("leaks", "prints-without-end")  # the others have smaller forms below
 @NEEDS_PROC
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in DAILY else [pytest.mark.full]) for n in UNRULY])
 def test_nothing_is_lost(name: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is judged is judged as its twin's is; what cannot be judged is told with the smallest input."""
+    """What is judged is judged as its twin's is; what cannot be judged is reported with the smallest input."""
     monkeypatch.setenv("FP8REF_MEMORY", "0.75")
     plan = UNRULY[name]
-    told = reports(f"mini:{name}", timeout=1.0 if "hangs" in name else 60.0)
+    reported = reports(f"mini:{name}", timeout=1.0 if "hangs" in name else 60.0)
     by_claim = {report.claim: report for report in reports(f"mini:{plan.twin}")}
-    assert [report.claim for report in told] == list(by_claim)
-    for report in told:
+    assert [report.claim for report in reported] == list(by_claim)
+    for report in reported:
         twin = by_claim[report.claim]
         assert twin.findings
         if plan.verdict == "fail" or "e4m3fn" not in report.claim:
@@ -136,7 +136,7 @@ def test_a_question_is_asked_again_and_the_mishap_noted(kernel: str, tmp_path: P
 
 
 @pytest.mark.parametrize("kernel", ["if x.size >= 5: time.sleep(60)"], indirect=True)
-def test_a_hang_from_a_length_on_is_told_with_the_length(kernel: str) -> None:
+def test_a_hang_from_a_length_on_is_reported_with_the_length(kernel: str) -> None:
     with Session(kernel, 0.5) as session:
         with pytest.raises(TimedOut, match=r"no answer within 0\.5 s; smallest: 5 elements$") as caught:
             asked(session)
@@ -145,7 +145,7 @@ def test_a_hang_from_a_length_on_is_told_with_the_length(kernel: str) -> None:
 
 
 @pytest.mark.parametrize("kernel", ["if (x == 7).any(): raise ValueError('seven')"], indirect=True)
-def test_an_exception_is_told_with_the_input(kernel: str) -> None:
+def test_an_exception_is_reported_with_the_input(kernel: str) -> None:
     with Session(kernel) as session, pytest.raises(Crashed, match=r"smallest: 00000007 \(1 element\)$") as caught:
         asked(session)
     assert (caught.value.length, caught.value.inputs) == (1, (7,))
@@ -153,7 +153,7 @@ def test_an_exception_is_told_with_the_input(kernel: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("kernel", ["if (x == 7).any() and x.strides[0] > 4: os._exit(3)"], indirect=True)
-def test_the_layout_is_told_where_it_matters(kernel: str) -> None:
+def test_the_layout_is_reported_where_it_matters(kernel: str) -> None:
     with Session(kernel) as session:
         assert asked(session)
         with pytest.raises(Crashed, match=r"exit code 3; smallest: 00000007 \(1 element, strided\)$"):

@@ -97,11 +97,11 @@ def test_parameters_of_a_unit_outside_the_catalogue(seed: int) -> None:
     rng = np.random.default_rng([99, seed])
     fresh = Cases.joined([random_cases(op, 12_000, rng), special_cases(op, 600, rng)])
     assert not wrong(op, answers(op, hidden, fresh), answers(op, found.unit, fresh)).any()  # type: ignore[arg-type]
-    told, truth = parameters(found.unit), parameters(hidden)  # type: ignore[arg-type]
+    fitted, truth = parameters(found.unit), parameters(hidden)  # type: ignore[arg-type]
     for name in ("fraction_bits", "cut", "precision", "rounding", "c_last"):
-        assert told[name] == truth[name] or truth[name] in found.open.get(name, []) or _same_sums(found, name), name
-    assert {frozenset(step) for step in told["order"].steps} == {frozenset(s) for s in truth["order"].steps} or (
-        told["order"].k < truth["order"].k  # a shorter instruction that repeats
+        assert fitted[name] == truth[name] or truth[name] in found.open.get(name, []) or _same_sums(found, name), name
+    assert {frozenset(step) for step in fitted["order"].steps} == {frozenset(s) for s in truth["order"].steps} or (
+        fitted["order"].k < truth["order"].k  # a shorter instruction that repeats
     )
 
 
@@ -163,7 +163,7 @@ def test_a_matrix_product_is_identified_by_its_diagonal() -> None:
     assert np.array_equal(got, right(dot, *cases.operands))
 
 
-def test_a_capture_with_c_zero_cannot_tell_where_c_joins() -> None:
+def test_a_capture_with_c_zero_cannot_show_where_c_joins() -> None:
     op = Operation.parse("dot/e4m3fn.e4m3fn/f32/hopper.wgmma.fp8.f32;k=32")
     cases = random_cases(op, 600, np.random.default_rng(1), ("normal",))
     cases.c[:] = 0

@@ -1,4 +1,4 @@
-"""A run told as text, Markdown, JUnit, JSON and badge: pure functions of its record, read back by other parsers."""
+"""A run rendered as text, Markdown, JUnit, JSON and badge: pure functions of its record, read back by other parsers."""
 
 import json
 import re
@@ -87,7 +87,7 @@ def test_stale_entries_are_errors_in_junit_and_lines_elsewhere() -> None:
         assert "no such failure was found" in RENDERERS[name].render([found])
 
 
-def test_markdown_is_a_table_with_every_departure() -> None:
+def test_markdown_is_a_table_with_every_mismatch() -> None:
     text = RENDERERS["md"].render([run_of(*every_verdict())])
     assert text.startswith(r"## k\_\<1\> 1\|2")
     rows = [line for line in text.splitlines() if line.startswith("| `")]
@@ -137,8 +137,8 @@ def test_the_report_of_a_record_is_what_the_run_said_and_wrote(tmp_path: Path) -
     said = "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
     for form, wanted in (("text", said), *((n, (tmp_path / f"a.{s}").read_text()) for n, s in
                                            (("junit", "xml"), ("md", "md"), ("badge", "badge")))):  # fmt: skip
-        told = fp8ref(tmp_path, "report", "run.jsonl", "--as", form)
-        assert (told.returncode, told.stdout) == (0, wanted)
+        again = fp8ref(tmp_path, "report", "run.jsonl", "--as", form)
+        assert (again.returncode, again.stdout) == (0, wanted)
     two = fp8ref(tmp_path, "report", "run.jsonl", "run.jsonl", "--as", "json", "-o", "two.json")
     assert two.stdout == ""
     assert json.loads((tmp_path / "two.json").read_text()) == [record.read(tmp_path / "run.jsonl")] * 2

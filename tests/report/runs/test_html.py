@@ -76,11 +76,11 @@ def cells(page: Page) -> dict[tuple[str, str], list[str]]:
 
 def test_every_operation_of_every_record_is_in_the_page() -> None:
     documents = [record.read(path) for path in sorted(RUNS.glob("*-level2.jsonl"))]
-    told = Page(html(documents)).data
+    data = Page(html(documents)).data
     asked = sum(len(document["operations"]) for document in documents)
-    assert sum(len(ops) for one in told["implementations"] for _, ops in one["cells"]) == asked
+    assert sum(len(ops) for one in data["implementations"] for _, ops in one["cells"]) == asked
     shown = [
-        finding for one in told["implementations"] for _, ops in one["cells"] for op in ops for finding in op[9] or []
+        finding for one in data["implementations"] for _, ops in one["cells"] for op in ops for finding in op[9] or []
     ]
     assert len(shown) == sum(len(document["findings"]) for document in documents)
     for one in shown:
@@ -142,7 +142,7 @@ def test_what_an_implementation_is_said_to_be() -> None:
     assert {one.name: one.summary for one in found.implementations} == {
         "good": "conforms: 1 operation",
         "bad": "1 of 2 operations fail",
-        "known": "1 operation: departs only as expected",
+        "known": "1 operation: differs only as expected",
         "torn": "1 operation conforms; the run did not finish",
         "refused": "not asked: would not install",
     }
@@ -214,7 +214,7 @@ def test_the_page_is_the_same_each_time_and_small() -> None:
     assert len(text.encode()) < 1_500_000
 
 
-def test_kept_records_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_records_render_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(RUNS.parents[2] / "tools" / "matrix"))
     keep = importlib.import_module("keep")
     run = tmp_path / "torch.jsonl"
@@ -253,7 +253,7 @@ def test_without_jinja2_one_line_names_the_extra(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", HIDDEN, *arguments], capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 4
         assert done.stderr == "Error: html needs jinja2: pip install 'fp8ref[report]'\n"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", HIDDEN, "report", "run.jsonl"], capture_output=True, text=True, cwd=tmp_path
     )
-    assert told.returncode == 0, told.stderr
+    assert done.returncode == 0, done.stderr

@@ -201,18 +201,18 @@ def test_the_wanted_answer_is_right_and_the_given_one_is_not(finding: dict[str, 
     op = finding["op"]
     result = op.partition(";")[0].split("/")[2]
     inputs = [int(code, 16) for code in finding["inputs"]]
-    told, got = int(finding["want"], 16), int(finding["got"], 16)
+    want_code, got = int(finding["want"], 16), int(finding["got"], 16)
     if op.startswith("scale/"):
-        assert told == int.from_bytes(block(op, inputs), "big")
-        assert got != told
+        assert want_code == int.from_bytes(block(op, inputs), "big")
+        assert got != want_code
         return
     want = wanted(op, inputs)
-    assert want != "open", "nothing is defined here, and a departure is no fault"
+    assert want != "open", "nothing is defined here, and a mismatch is no fault"
 
     def same(code: int) -> bool:
         if want == "nan":
             return result != "bool" and meaning(code, result)[0] == "nan"
         return code == want
 
-    assert same(told), f"the checker wanted {told:X}, by hand it is {want}"
+    assert same(want_code), f"the checker wanted {want_code:X}, by hand it is {want}"
     assert not same(got), f"{got:X} is right"

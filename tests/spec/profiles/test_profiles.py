@@ -150,7 +150,7 @@ def test_specifications_met(
 
 @pytest.mark.parametrize("rounding", ["rtp", "rtn"])
 def test_both_signs_count(rounding: str) -> None:
-    """Saturating departs from the directed modes' overflows on one side only, which side is told by the direction."""
+    """Saturating differs from the directed modes' overflows on one side only, which side depends on the direction."""
     f = get_format("binary8p4se")
     assert "p3109-satnone" in profiles_meeting("f32", "binary8p4se", get_projection(f, rounding, "nonsat"))
     assert "p3109-satnone" not in profiles_meeting("f32", "binary8p4se", get_projection(f, rounding, ("max", "inf")))

@@ -74,7 +74,7 @@ def test_an_independent_reader_and_oracle_agree(words: Path) -> None:
     assert compared > 200
 
 
-def test_the_package_tells_the_same(words: Path) -> None:
+def test_the_package_says_the_same(words: Path) -> None:
     text = (words.parent / "f32_to_e4m3fn_pkg.sv").read_text()
     for line in (
         "package f32_to_e4m3fn_pkg;",
@@ -122,7 +122,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("\xe9", r"\.memh:7: byte 0xc3 is not ASCII"),
     ],
 )
-def test_a_bad_word_is_told_by_line_and_field(words: Path, digits: str, message: str) -> None:
+def test_a_bad_word_is_reported_by_line_and_field(words: Path, digits: str, message: str) -> None:
     lines = words.read_text().splitlines()
     lines[6] = lines[6][:9] + digits + lines[6][10:]
     words.write_text("\n".join(lines) + "\n")
@@ -173,7 +173,7 @@ def test_any_changed_word_changes_the_hash(words: Path) -> None:
         ({"header": {"fp8ref": "vectors", "schema": "fp8ref/vectors/9"}}, "field header: schema"),
     ],
 )
-def test_a_bad_sidecar_is_told_by_field(words: Path, members: dict[str, Any], message: str) -> None:
+def test_a_bad_sidecar_is_reported_by_field(words: Path, members: dict[str, Any], message: str) -> None:
     change(words, **members)
     refused(words, message)
 

@@ -36,7 +36,7 @@ SEED = 20261122
 COUNTS = {name: 1_000_000 if name == "random" else 100_000 for name in draws.CLASSES}  # at least, of one instruction
 CHAINED = 10  # one case in ten where instructions are chained
 ROOM = 1 << 20  # packed bytes of answers kept for each product beyond the first blocks
-KEPT = 16  # departures from the model told of a block whose answers are not kept
+KEPT = 16  # mismatches with the model reported of a block whose answers are not kept
 
 
 @dataclass
@@ -120,9 +120,9 @@ def ask(adapter: Adapter, folder: Path, wanted: Sequence[str], share: float, dea
                 if not first:
                     product.room -= product.file.known[-1]["bytes"]
             if not first:
-                told = sum(record.get("differ", 0) for record in product.file.known)
+                differing = sum(record.get("differ", 0) for record in product.file.known)
                 blocks = len(product.file.known)
-                print(f"{product.op.id}: {blocks * BLOCK} cases, {told} other than the model", flush=True)
+                print(f"{product.op.id}: {blocks * BLOCK} cases, {differing} other than the model", flush=True)
     left = sum(len(product.missing(first)) for product in products for first in (True, False))
     for product in products:
         product.file.close()

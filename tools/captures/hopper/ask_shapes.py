@@ -124,7 +124,7 @@ class Torch:
 
 def record_of(p: Product, who: Multiplies, a: Codes, b: Codes) -> tuple[dict[str, Any], bytes]:
     """Ask a product twice: its record and the results of the picked rows and columns."""
-    record: dict[str, Any] = {"product": p.told}
+    record: dict[str, Any] = {"product": p.described}
     if p.recipe in BLOCKS and p.k % 128:
         return {**record, "declined": "blocks of 128 need K a multiple of 128: not asked"}, b""
     try:
@@ -142,7 +142,7 @@ def ask(who: Multiplies, path: Path, largest: int, deadline: float) -> int:
     """Ask every product; returns how many are still missing."""
     file = Appending(path, {"seed": SEED, "source": {**who.identify(), "fp8ref": fp8ref.__version__}})
     known = {json.dumps(record["product"], sort_keys=True) for record in file.known}
-    left = [p for p in products(largest) if json.dumps(p.told, sort_keys=True) not in known]
+    left = [p for p in products(largest) if json.dumps(p.described, sort_keys=True) not in known]
     try:
         for p, a, b in _with_operands(left):
             if time.monotonic() > deadline:

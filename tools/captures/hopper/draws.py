@@ -6,8 +6,8 @@ Word ``i`` of lane ``l`` in stream ``s`` under a seed is, in 64-bit arithmetic t
     word(seed, s, i, l) = mix(mix(mix(seed * G + s) + i * G) + l * G)          G = 9E3779B97F4A7C15
 
 CLASSES says what each class of cases makes of the words.  A case has a number; a block is BLOCK of them in order, so
-that a capture need hold no operands: the operation, the seed, the class and the number of the block tell them, and a
-digest tells that they were the same.
+that a capture need hold no operands: the operation, the seed, the class and the number of the block give them, and a
+digest shows that they were the same.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ def judge(path: Path, every: int = 1, identify: bool = True) -> Judged:
     op = Operation.parse(str(found.header.get("operation")))
     if found.header.get("size") != BLOCK:
         raise ValueError(f"{path}: blocks of {found.header.get('size')!r} cases; this version draws {BLOCK}")
-    told = {str(key): str(value)[:400] for key, value in dict(found.header.get("source", {})).items()}
-    judged = Judged(op, told, torn=found.torn)
+    source = {str(key): str(value)[:400] for key, value in dict(found.header.get("source", {})).items()}
+    judged = Judged(op, source, torn=found.torn)
     seen = Observed(op)
     for i, (record, content) in enumerate(found.records):
         name = record.get("class")

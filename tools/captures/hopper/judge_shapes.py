@@ -55,14 +55,14 @@ class Tile:
 
 @dataclass
 class Explained:
-    """``names``: every explanation of all results; else the nearest and its first departure."""
+    """``names``: every explanation of all results; else the nearest and its first mismatch."""
 
     p: Product
     size: int = 0
     names: list[str] = field(default_factory=list)
     nearest: str = ""
     misses: int = 0
-    departure: str = ""
+    mismatch: str = ""
     declined: str = ""
     unrepeatable: bool = False
 
@@ -220,7 +220,7 @@ def explain(record: dict[str, Any], content: bytes, first: list[str]) -> Explain
     found.misses = len(off)
     r, c = (int(i) for i in off[0])
     digits = 2 * dtype.itemsize
-    found.departure = (
+    found.mismatch = (
         f"row {rows[r]}, column {columns[c]}: {int(got[r, c]):0{digits}X} instead of {int(want[r, c]):0{digits}X}"
     )
     return found
@@ -257,7 +257,7 @@ def table(found: list[Explained]) -> str:
             rows.append(f"{head} {names} | {shapes} | {sum(e.size for e in those):,} | |")
         for e in some:
             if e.nearest:
-                missed = f"{e.misses} of {e.size}: {e.departure}"
+                missed = f"{e.misses} of {e.size}: {e.mismatch}"
                 rows.append(f"{head} nearest: {e.nearest} | {e.p.shape} | {e.size:,} | {missed} |")
         declined = [e for e in some if e.declined]
         for reason in dict.fromkeys(e.declined for e in declined):

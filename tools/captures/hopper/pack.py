@@ -34,9 +34,9 @@ class Refused(Exception):
 
 def require_hardware(source: dict[str, str]) -> None:
     """Raise Refused unless a capture's own words name a device of NVIDIA."""
-    told = " ".join(str(source.get(key, "")) for key in ("device", "model"))
-    if "NVIDIA" not in told or "SIMULATED" in told.upper() or "compute_capability" not in source:
-        raise Refused(f"{source.get('name', '?')} on {told.strip() or '?'} is no NVIDIA device: it is not shipped")
+    said = " ".join(str(source.get(key, "")) for key in ("device", "model"))
+    if "NVIDIA" not in said or "SIMULATED" in said.upper() or "compute_capability" not in source:
+        raise Refused(f"{source.get('name', '?')} on {said.strip() or '?'} is no NVIDIA device: it is not shipped")
 
 
 def gathered(folder: Path) -> Iterator[tuple[Operation, dict[str, str], list[tuple[str, Any, Any]]]]:
@@ -92,8 +92,8 @@ def thinned(op: Operation, source: dict[str, str], kinds: list[tuple[str, Any, A
     _, first = np.unique(rows, axis=0, return_index=True)
     first.sort()
     taken = [np.ascontiguousarray(x[first]) for x in joined]
-    told = {k: v for k, v in source.items() if k not in ("level", "seed")} | {"license": LICENCE}
-    return Capture(op, tuple(taken[:-1]), taken[-1], told)
+    said = {k: v for k, v in source.items() if k not in ("level", "seed")} | {"license": LICENCE}
+    return Capture(op, tuple(taken[:-1]), taken[-1], said)
 
 
 def pack(folder: Path, target: Path, limit: int = LIMIT, require: Any = require_hardware) -> list[Path]:
@@ -130,12 +130,12 @@ def file_name(op: Operation, source: dict[str, str]) -> str:
 def text(files: list[Path], each: int) -> str:
     """The README."""
     found = [captures.read(path) for path in files]
-    sources = list(dict.fromkeys(tuple(sorted(c.source.items())) for c in (_told(c) for c in found)))
+    sources = list(dict.fromkeys(tuple(sorted(c.source.items())) for c in (_described(c) for c in found)))
     rows = [f"| `{p.name}` | `{c.operation.id}` | {c.count:,} |" for p, c in zip(files, found)]
     parts = [
         "# What a device answered",
         "Operand codes and result bits as a device gave them; nothing here is computed by fp8ref.  One file holds one\n"
-        "operation, its format is told in `fp8ref/adapters/captures/files.py`, and its header names device, driver\n"
+        "operation, its format is in `fp8ref/adapters/captures/files.py`, and its header names device, driver\n"
         "and libraries, and the digest of all codes.",
         "## The device",
         *("\n".join(f"- {key}: {value}" for key, value in source) for source in sources),
@@ -154,7 +154,7 @@ def text(files: list[Path], each: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _told(c: Capture) -> Capture:
+def _described(c: Capture) -> Capture:
     """A capture whose source says nothing of the operation."""
     own = ("operation", "license", "origin")
     return replace(c, source={k: v for k, v in c.source.items() if k not in own})

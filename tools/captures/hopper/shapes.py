@@ -49,7 +49,7 @@ class Product:
         return f"{self.m}x{self.n}x{self.k}"
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         return asdict(self)
 
     def matrix(self, which: str, places: Sequence[int] | None = None) -> Codes:
@@ -109,7 +109,7 @@ def _scales(w: Words) -> NDArray[np.float32]:
 
 
 def products(largest: int = 4096) -> Iterator[Product]:
-    """Every product that is asked, the telling ones of each shape first."""
+    """Every product that is asked, the deciding ones of each shape first."""
     shapes = [shape for shape in SHAPES if max(shape) <= largest]
     plain = [(recipe, fast, "f32", False) for recipe in RECIPES for fast in (False, True)]
     narrow = [(recipe, fast, "bf16", False) for recipe in RECIPES for fast in (False, True)]

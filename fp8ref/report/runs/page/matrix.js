@@ -10,7 +10,7 @@
   const BAD = new Set(["fail", "crash", "timeout"]);
   const SHOW = {
     fail: (v) => BAD.has(v), allowed: (v) => v === "allowed", known: (v) => v === "xfail" || v === "xpass",
-    departs: (v) => v !== "pass" && v !== "unsupported", pass: (v) => v === "pass", unsupported: (v) => v === "unsupported",
+    mismatch: (v) => v !== "pass" && v !== "unsupported", pass: (v) => v === "pass", unsupported: (v) => v === "unsupported",
     all: () => true,
   };
   const defaults = { show: form.elements.show.value, impl: "", format: "", group: "", q: "" };
@@ -39,7 +39,7 @@
   const worst = (ops) => ops.reduce((a, op) => (verdicts.indexOf(op.verdict) < verdicts.indexOf(a) ? op.verdict : a), ops[0].verdict);
 
   // -- what a cell says
-  const told = (ops) => {
+  const captions = (ops) => {
     const verdict = worst(ops);
     const same = ops.filter((op) => op.verdict === verdict);
     const of = ops.length > 1 ? ` in ${same.length} of ${ops.length} modes` : "";
@@ -127,7 +127,7 @@
       body.append(el("tr", {}, el("th", { scope: "row" }, label), ...used.map((c) => {
         const ops = cells[c].get(i);
         if (!ops) return el("td", { "aria-label": "not asked" });
-        const [first, second] = told(ops);
+        const [first, second] = captions(ops);
         const name = `${implementations[c].name}, ${label}: ${first.replace(/^\S+ /, "")}${second ? ", " + second : ""}`;
         return el("td", {}, el("button", {
           type: "button", class: `v-${worst(ops)}`, "data-c": c, "data-r": i, tabindex: "-1",
@@ -148,7 +148,7 @@
 
   // -- a cell, opened
   let current = null;
-  const departures = implementations.map((one, c) => [...cells[c]].sort((a, b) => a[0] - b[0])
+  const mismatches = implementations.map((one, c) => [...cells[c]].sort((a, b) => a[0] - b[0])
     .flatMap(([row, ops]) => ops.flatMap((op, at) => (op.verdict === "pass" || op.verdict === "unsupported" ? [] : [[c, row, at]]))));
   const command = (text, label) => {
     const button = el("button", { type: "button", "aria-label": `copy the ${label}` }, "copy");
@@ -195,7 +195,7 @@
     const parts = ops.map((op) => operation(op, one));
     document.getElementById("cell-body").replaceChildren(...parts);
     remember(`#${one.id}/${ops[at].id}${which > 1 ? `~${which}` : ""}`);
-    const all = departures[c];
+    const all = mismatches[c];
     for (const id of ["previous", "next"]) document.getElementById(id).disabled = all.length < 2;
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
@@ -203,7 +203,7 @@
     if (which > 1) parts[at].querySelectorAll(".finding")[which - 1]?.scrollIntoView();
   };
   const step = (by) => {
-    const [c, row, at] = current, all = departures[c];
+    const [c, row, at] = current, all = mismatches[c];
     const here = all.findIndex((d) => d[1] > row || (d[1] === row && d[2] >= at));
     const exact = here >= 0 && all[here][1] === row && all[here][2] === at;
     const next = by > 0 ? (here < 0 ? 0 : here + (exact ? 1 : 0)) : (here < 0 ? all.length : here) - 1;
