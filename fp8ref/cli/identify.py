@@ -17,7 +17,7 @@ from ..check.identify.identify import RANDOM, Identification, identify, identify
 from ..check.run import NothingSelected, select
 from ..fast.chunks import set_threads
 from ..report.findings.identification import document, page
-from .console import tell_json
+from .console import print_json
 from .errors import BadInput, OneLine
 from .inputs import Seconds
 from .starting import open_session
@@ -53,7 +53,7 @@ def identify_(wanted: tuple[str, ...], impl: str, seed: int, count: int, timeout
     with open_session(impl, timeout) as session:
         found, failures = _each(session, impl, wanted, seed, count, as_json)
     if as_json:
-        tell_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})
+        print_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})
     sys.exit(FAILED if failures else 0 if all(d["decided"] for d in found) else NONE_FOUND)
 
 

@@ -21,7 +21,7 @@ from ..spec.datum import floor_log2, power_of_two
 from ..spec.formats import Format, NaNs
 from ..spec.matrix.models import models
 from ..spec.profiles.catalog import PROFILES
-from .console import console, tell_json
+from .console import console, print_json
 from .errors import BadInput, OneLine
 
 DOCUMENTS = {
@@ -164,7 +164,7 @@ def list_(what: str | None, everything: bool, as_json: bool) -> None:
         raise BadInput(f"list {what or 'what'}? choose from {', '.join(WHAT)}")
     tell_text, document = WHAT[what]
     if as_json:
-        tell_json(document())
+        print_json(document())
     else:
         tell_text(everything)
 

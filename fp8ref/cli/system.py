@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..systems import SYSTEMS, get_system
 from ..systems.watch import watching
-from .console import console, tell_json
+from .console import console, print_json
 from .errors import BadInput, OneLine
 from .listing import table
 
@@ -35,7 +35,7 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
         if picture:
             raise BadInput("--plot draws the picture of one system: give its NAME")
         if as_json:
-            tell_json([{"system": s.name, "title": s.title, "paper": s.paper} for s in SYSTEMS.values()])
+            print_json([{"system": s.name, "title": s.title, "paper": s.paper} for s in SYSTEMS.values()])
         else:
             table(
                 [("system", "left"), ("what", "left"), ("paper", "left")],
@@ -52,7 +52,7 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
         raise BadInput(str(error)) from None
     if as_json:
         rows = [dict(zip(shown.columns, row)) for row in shown.rows]
-        tell_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
+        print_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
     else:
         console().print(f"{shown.title}\n", markup=False, highlight=False, soft_wrap=True)
         numbers = [all(_is_number(row[i]) for row in shown.rows) for i in range(len(shown.columns))]
