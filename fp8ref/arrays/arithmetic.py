@@ -124,8 +124,8 @@ def add(
     >>> add([0x38, 0x7E], [0x38, 0x7E], "e4m3fn", flags=True)
     (array([ 64, 126], dtype=uint8), array([0, 5], dtype=uint8))
 
-    Raises ValueError for unknown names and codes outside their format, and where the result's format is ambiguous or has
-    no zero; TypeError for operands that are not codes.
+    Raises ValueError for unknown names and codes outside their format, and where the result's format is ambiguous or
+    has no zero; TypeError for operands that are not codes.
     """
     return _compute("add", (a, b), (format, format_b), result, options)
 
