@@ -1,0 +1,233 @@
+"""The recipes in use, one entry each: the name, the factors, where they are written, and the versions that have them.
+
+A recipe is a line of text (``recipe.py`` says what the words mean); a line may begin with an earlier name and say only
+what is different.  The names are those by which people know the library's function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .recipe import Recipe, parse, sentence
+
+
+@dataclass(frozen=True)
+class Named:
+    """A recipe in use.
+
+    ``stack``: whose it is.  ``source``: the file or function that says it.  ``versions``: which releases, as far as
+    known.  ``note``: what a user of it should know.
+    """
+
+    name: str
+    stack: str
+    recipe: Recipe
+    source: str
+    versions: str = ""
+    note: str = ""
+
+
+VLLM_GROUP = "vLLM per_token_group_quant.cu"
+SGLANG = "SGLang per_token_group_quant_8bit and per_token_quant_fp8"
+TRT, TRT_BLOCK = "TensorRT-LLM quantization.cuh, cudaFp8Utils.cu", "TensorRT-LLM scale_1x128 and scale_128x128 kernels"
+TE, TE_NVFP4 = "TransformerEngine recipe and transpose kernels", "TransformerEngine core_nvfp4, quantize_nvfp4"
+AO_MX, AO_NVFP4 = "torchao mx_formats to_mx, ScaleCalculationMode", "torchao nvfp4_quantize"
+CT = "compressed-tensors quantization lifecycle"
+FBGEMM = "FBGEMM fp8_gemm.py, _kernel_quantize_fp8_row"
+GGML = "llama.cpp ggml-quants.c"
+
+# name, stack, recipe, source, versions, note
+_LINES: tuple[tuple[str, ...], ...] = (
+    # -- FP8 with scales in binary32
+    ("vllm-tensor", "vLLM", "e4m3fn tensor elements=mul nan=+max", "vLLM common.cu, scaled_fp8_quant", "",
+     "a tensor of zeros has NaN codes before the clamp: 7E"),
+    ("vllm-token", "vLLM", "e4m3fn row floor=s:step nan=+max", "vLLM common.cu, dynamic per token", "now",
+     "earlier releases: vllm-token-old"),
+    ("vllm-token-old", "vLLM", "vllm-token elements=mul", "vLLM common.cu, dynamic per token", "earlier releases"),
+    ("vllm-token-fnuz", "vLLM", "e4m3fnuz row floor=s:step aim=224 nan=+max", "vLLM common.cuh, ROCm gfx94", "",
+     "224, not the format's 240"),
+    ("vllm-group", "vLLM", "e4m3fn 1x128 floor=a:1e-10 nan=-max", VLLM_GROUP),
+    ("vllm-group-ue8m0", "vLLM", "vllm-group floor=a:1e-10+s:1e-10 power=log2.ceil limits=free", VLLM_GROUP),
+    ("vllm-group-triton-ue8m0", "vLLM", "vllm-group power=log2.ceil limits=free nan=nan", "vLLM fp8_utils.py (Triton)",
+     "", "the formula that the source intends; what Triton compiles was not measured"),
+    ("vllm-group-packed", "vLLM", "vllm-group floor=a:1e-10+s:1e-10 power=up stored=e8m0fnu top=inf elements=mul "
+     "layout=int32", VLLM_GROUP),
+    ("sglang-tensor", "SGLang", "e4m3fn tensor elements=mul nan=+max", "SGLang per_tensor_quant_fp8"),
+    ("sglang-token", "SGLang", "e4m3fn row elements=mul small=zero nan=+max", SGLANG, "0.5.23",
+     "the warp kernel; the block kernel divides by 0"),
+    ("sglang-group", "SGLang", "e4m3fn 1x128 floor=a:1e-10 scale=mul elements=direct", SGLANG, "0.5.23",
+     "the source's quotient; the kernel is compiled with fast division"),
+    ("sglang-group-ue8m0", "SGLang", "e4m3fn 1x128 floor=a:1e-10T scale=mul power=up stored=e8m0fnu elements=bits "
+     "elements_in=T layout=int32", SGLANG, "0.5.23"),
+    ("trtllm-tensor", "TensorRT-LLM", "e4m3fn tensor floor=s:step elements=mul", TRT),
+    ("trtllm-channel", "TensorRT-LLM", "e4m3fn row floor=s:step", TRT),
+    ("trtllm-token", "TensorRT-LLM", "e4m3fn row floor=a:1e-6T elements=direct", TRT),
+    ("trtllm-group", "TensorRT-LLM", "e4m3fn 1x128 floor=a:1e-10T scale=rdiv elements=direct layout=columns",
+     TRT_BLOCK),
+    ("trtllm-group-ue8m0", "TensorRT-LLM", "trtllm-group power=rp elements=mul", TRT_BLOCK),
+    ("deepseek-v3", "DeepSeek", "e4m3fn 1x128 floor=a:1e-4", "DeepSeek-V3 kernel.py act_quant (Triton)", "9b4e978",
+     "earlier commits have no floor: 0 / 0"),
+    ("deepseek-v3-nofloor", "DeepSeek", "deepseek-v3 floor=none", "DeepSeek-V3 kernel.py act_quant", "earlier commits"),
+    ("deepseek-v3-ue8m0", "DeepSeek", "deepseek-v3 power=log2.ceil limits=free", "DeepSeek-V3.1 kernel.py, ue8m0"),
+    ("deepgemm", "DeepGEMM", "e4m3fn 1x128 amax=keep floor=a:1e-4 elements=mul", "DeepGEMM math.py on the CPU",
+     "54e2261"),
+    ("deepgemm-cuda", "DeepGEMM", "deepgemm scale=mul", "DeepGEMM math.py on a GPU", "54e2261",
+     "torch divides a CUDA tensor by a Python number through its reciprocal"),
+    ("deepgemm-ue8m0", "DeepGEMM", "deepgemm power=up limits=1-254 nan_scale=bits layout=int32", "DeepGEMM math.py"),
+    ("deepep", "DeepEP", "e4m3fn 1x128 floor=a:1e-4 scale=mul elements=direct", "DeepEP low-latency dispatch",
+     "dd758ca"),
+    ("deepep-round", "DeepEP", "e4m3fn 1x128 floor=a:1e-4 scale=mul power=up elements=bits",
+     "DeepEP low-latency dispatch, round_scale"),
+    ("deepep-python", "DeepEP", "e4m3fn 1x128 amax=keep floor=a:1e-4 elements=rdirect", "DeepEP tests, per_token_cast",
+     "", "it differs from DeepEP's own kernel: torch's scalar / tensor is reciprocal times scalar"),
+    ("te-current", "TransformerEngine", "e4m3fn tensor scale=rdiv cap=f32 zero=finite elements=direct", TE),
+    ("te-block", "TransformerEngine", "e4m3fn 1x128 scale=rdiv cap=bf16 zero=finite elements=direct layout=columns", TE,
+     "", "the cap is that of the source's type, here bfloat16"),
+    ("te-block-pow2", "TransformerEngine", "te-block power=q.drop", TE, "", "the default of blockwise scaling"),
+    ("te-block-128x128", "TransformerEngine", "te-block-pow2 128x128", TE),
+    ("torchao-tensor", "torchao", "e4m3fn tensor amax=keep floor=a:1e-12 scale=wide keeps=multiplier elements=direct",
+     "torchao float8 amax_to_scale"),
+    ("torchao-row", "torchao", "torchao-tensor row", "torchao float8 amax_to_scale", "0.18"),
+    ("torchao-row-pow2", "torchao", "torchao-row power=q.log2", "torchao float8, round_scales_to_power_of_2", "0.18"),
+    ("torchao-infer", "torchao", "e4m3fn row amax=keep scale_in=T", "torchao quantization, PerRow", "0.18"),
+    ("torchao-infer-bf16", "torchao", "torchao-infer scale_in=bf16", "torchao quantization, PerRow", "0.18"),
+    ("ct-fp8", "compressed-tensors", "e4m3fn row amax=keep scale_in=T zero=eps elements_in=T zeros=plus", CT, "0.20"),
+    ("ct-fp8-bf16", "compressed-tensors", "ct-fp8 scale_in=bf16 elements_in=bf16", CT, "0.20"),
+    ("modelopt-fp8", "ModelOpt", "e4m3fn tensor amax=keep scale_in=T elements_in=T overflow=nonsat",
+     "ModelOpt FP8QTensor", "0.47"),
+    ("modelopt-fp8-bf16", "ModelOpt", "modelopt-fp8 row scale_in=bf16 elements_in=bf16", "ModelOpt FP8QTensor", "0.47"),
+    ("hf-fp8", "transformers", "e4m3fn 128x128 amax=keep scale=rmul zero=positive elements=direct",
+     "transformers finegrained_fp8, Fp8Quantize", "5.24"),
+    ("hf-fp8-ue8m0", "transformers", "hf-fp8 floor=s:2^-126 power=log2.ceil limits=0-nan elements=mul",
+     "transformers finegrained_fp8, scale_fmt ue8m0", "5.24", "before PR 46763: hf-fp8-ue8m0-old"),
+    ("hf-fp8-ue8m0-old", "transformers", "hf-fp8-ue8m0 elements=direct", "transformers finegrained_fp8",
+     "before PR 46763", "the rounded scale is stored and the unrounded one used"),
+    ("fbgemm-row", "FBGEMM", "e4m3fn row floor=a:1e-12 scale=rdiv elements=direct nan=-max", FBGEMM),
+    ("quanto", "optimum-quanto", "e4m3fn row amax=keep scale_in=T elements_in=T", "optimum-quanto absmax_scale",
+     "0.2.7"),
+    ("quanto-bf16", "optimum-quanto", "quanto scale_in=bf16 elements_in=bf16", "optimum-quanto absmax_scale", "0.2.7"),
+    ("bfl-fp8-row", "diffusers", "e4m3fn row floor=s:1e-12", "diffusers BFL fp8r"),
+    ("autoround-fp8", "auto-round", "e4m3fn row floor=s:step", "auto-round FP8", "0.16"),
+    ("quark-fp8", "Quark", "e4m3fn 1x128 amax=keep zero=2^-23", "Quark FP8", "0.13"),
+    ("quark-fp8-fnuz", "Quark", "e4m3fnuz 1x128 amax=keep aim=224 zero=2^-23", "Quark FP8, FNUZ paths", "0.13"),
+    ("aqt", "AQT", "e4m3fn row zero=one", "aqtp absmax calibration", "0.9"),
+    ("qwix", "Qwix", "e4m3fn row scale=mul zero=small", "Qwix absmax, compiled by XLA", "0.1.8",
+     "XLA divides by a constant through its reciprocal"),
+    ("vllm-group-e5m2", "vLLM", "vllm-group element=e5m2", VLLM_GROUP),
+    # -- MX
+    ("te-mxfp8", "TransformerEngine", "e4m3fn 1x32 scale=mul power=rp stored=e8m0fnu limits=0-254 elements=mul "
+     "layout=128x4", "TransformerEngine MXFP8 kernels; cuDNN, cuBLAS"),
+    ("te-mxfp8-e5m2", "TransformerEngine", "te-mxfp8 element=e5m2", "TransformerEngine MXFP8 kernels"),
+    ("torchao-mxfp8-floor", "torchao", "e4m3fn 1x32 amax=keep scale=emax power=floor stored=e8m0fnu top=inf "
+     "small=normal", AO_MX, "0.18"),
+    ("torchao-mxfp8-ceil", "torchao", "torchao-mxfp8-floor power=up", AO_MX, "0.18"),
+    ("torchao-mxfp8-even", "torchao", "torchao-mxfp8-floor power=even", AO_MX, "0.18"),
+    ("torchao-mxfp8-rceil", "torchao", "e4m3fn 1x32 amax=keep power=log2.ceil stored=e8m0fnu limits=0-254 small=one "
+     "elements=mul", AO_MX, "0.18"),
+    ("modelopt-mxfp8", "ModelOpt", "e4m3fn 1x32 amax=keep power=log2.ceil stored=e8m0fnu limits=0-254 nan_scale=zero "
+     "elements=mul", "ModelOpt MXFP8QTensor", "0.47"),
+    ("ct-mxfp8", "compressed-tensors", "e4m3fn 1x32 amax=keep scale=emax power=even1 stored=e8m0fnu nan_scale=zero "
+     "top=inf elements_in=T zeros=plus", CT, "0.20"),
+    ("torchao-mxfp4-floor", "torchao", "torchao-mxfp8-floor element=e2m1fn", AO_MX, "0.18"),
+    ("torchao-mxfp4-ceil", "torchao", "torchao-mxfp8-ceil element=e2m1fn", AO_MX, "0.18"),
+    ("torchao-mxfp4-even", "torchao", "torchao-mxfp8-even element=e2m1fn", AO_MX, "0.18"),
+    ("torchao-mxfp4-rceil", "torchao", "torchao-mxfp8-rceil element=e2m1fn", AO_MX, "0.18"),
+    ("torchao-mxfp6-e3m2", "torchao", "torchao-mxfp8-floor element=e3m2fn", AO_MX, "0.18"),
+    ("torchao-mxfp6-e2m3", "torchao", "torchao-mxfp8-floor element=e2m3fn", AO_MX, "0.18"),
+    ("ct-mxfp4", "compressed-tensors", "ct-mxfp8 element=e2m1fn", CT, "0.20"),
+    ("modelopt-mxfp4", "ModelOpt", "e2m1fn 1x32 amax=keep power=log2.ceil stored=e8m0fnu limits=wrap-stored "
+     "rounding=down nan=zero zeros=minus", "ModelOpt MXFP4QTensor", "0.47", "every exact zero becomes the code 8"),
+    ("vllm-mxfp4", "vLLM", "e2m1fn 1x32 scale=emax power=even stored=e8m0fnu small=blank elements=mul",
+     "vLLM MXFP4 kernel"),
+    ("gguf-mxfp4", "llama.cpp", "e2m1fn 1x32 scale=emax power=log2.floor stored=e8m0fnu limits=wrap nan=zero "
+     "rounding=first layout=gguf", GGML, "01243c58"),
+    ("autoround-mxfp4", "auto-round", "e2m1fn 1x32 amax=keep scale=emax power=log2.floor stored=e8m0fnu limits=0-254 "
+     "zero=half", "auto-round MXFP4", "0.16"),
+    ("quark-mxfp4", "Quark", "torchao-mxfp4-even limits=0-254", "Quark MX, even_round", "0.13"),
+    ("deepgemm-fp4-ue8m0", "DeepGEMM", "e2m1fn 1x32 amax=keep floor=a:1e-4 power=up limits=1-254 nan_scale=bits "
+     "elements=mul rounding=down nan=zero zeros=none", "DeepGEMM math.py, per_token_cast_to_fp4"),
+    # -- NVFP4
+    ("te-nvfp4", "TransformerEngine", "e2m1fn 1x16 tensor=te scale=g.te cap=f32 stored=e4m3fn elements=g.mul "
+     "layout=128x4", TE_NVFP4, "", "weights: te-nvfp4 16x16; wgrad: transform=rht16; gradients: rounding=sr-ptx"),
+    ("te-nvfp4-2d", "TransformerEngine", "te-nvfp4 16x16", TE_NVFP4),
+    ("te-nvfp4-rht", "TransformerEngine", "te-nvfp4 transform=rht16", TE_NVFP4),
+    ("te-nvfp4-sr", "TransformerEngine", "te-nvfp4 rounding=sr-ptx", TE_NVFP4),
+    ("te-nvfp4-4over6", "TransformerEngine", "te-nvfp4 scale=g.div choose=mae", TE_NVFP4),
+    ("te-nvfp4-4over6-mse", "TransformerEngine", "te-nvfp4-4over6 choose=mse", TE_NVFP4),
+    ("te-nvfp4-4over6-256", "TransformerEngine", "te-nvfp4-4over6 aim=max.256", TE_NVFP4),
+    ("vllm-nvfp4", "vLLM", "e2m1fn 1x16 tensor=div scale=g.mul stored=e4m3fn small=zero elements=g.mul layout=128x4",
+     "vLLM nvfp4_utils.cuh; SGLang and TensorRT-LLM alike", "",
+     "with exact reciprocals; the kernels take rcp.approx.ftz"),
+    ("torchao-nvfp4", "torchao", "e2m1fn 1x16 amax=keep floor=s:2^-6 tensor=p scale=p.div stored=e4m3fn "
+     "elements=p.mul", AO_NVFP4, "0.18"),
+    ("torchao-nvfp4-1level", "torchao", "e2m1fn 1x16 amax=keep floor=s:2^-6 stored=e4m3fn elements=mul", AO_NVFP4,
+     "0.18"),
+    ("ct-nvfp4", "compressed-tensors", "e2m1fn 1x16 amax=keep tensor=rmul scale=g.div scale_in=T zero=eps "
+     "stored=e4m3fn elements=g.div", CT, "0.20", "the stored global scale is g, a divisor"),
+    ("modelopt-nvfp4", "ModelOpt", "e2m1fn 1x16 amax=keep floor=s:2^-9 tensor=p scale=p.joint zero=one stored=e4m3fn "
+     "elements=p.div zeros=plus", "ModelOpt NVFP4QTensor", "0.47"),
+    ("fireworks-nvfp4", "fireworks-prequant", "e2m1fn 1x16 amax=keep tensor=rmul0 scale=g.div stored=e4m3fn "
+     "small=zero elements=pre", "fireworks-prequant", "0.2"),
+    ("autoround-nvfp4", "auto-round", "e2m1fn 1x16 amax=keep tensor=rmul0 scale=g.mul stored=e4m3fn small=zero "
+     "elements=g.mul", "auto-round NVFP4", "0.16"),
+    ("qwix-nvfp4", "Qwix", "e2m1fn 1x16 scale=mul zero=small stored=e4m3fn", "Qwix nvfp4", "0.1.8"),
+    ("gguf-nvfp4", "llama.cpp", "e2m1fn 1x16 stored=e4m3fn.gguf nan=zero rounding=first layout=gguf", GGML,
+     "01243c58", "the tensor's factor lies beside the blocks"),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def named() -> dict[str, Named]:
+    """Every recipe in use, by name."""
+    found: dict[str, Named] = {}
+    by_name: dict[str, Recipe] = {}
+    for name, stack, text, source, *more in _LINES:
+        by_name[name] = parse(text, by_name)
+        found[name] = Named(name, stack, by_name[name], source, *more)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _canonical() -> dict[Recipe, Recipe]:
+    return {entry.recipe: entry.recipe for entry in reversed(named().values())}
+
+
+@lru_cache(maxsize=1024)
+def get_recipe(text: str | Recipe) -> Recipe:
+    """The recipe of a name, or of a text of factors.
+
+    >>> get_recipe("vllm-group") is get_recipe("e4m3fn 1x128 floor=a:1e-10 nan=-max")
+    True
+
+    Raises ValueError that says which word is wrong and what would be right.
+    """
+    found = text if isinstance(text, Recipe) else parse(text, {name: entry.recipe for name, entry in named().items()})
+    return _canonical().get(found, found)
+
+
+def names_of(r: Recipe) -> list[str]:
+    """The names of a recipe: none, one, or several where stacks do the same."""
+    return [entry.name for entry in named().values() if entry.recipe == r]
+
+
+def short_text(r: Recipe) -> str:
+    """The first name of a recipe, or the nearest name and the factors that differ."""
+    if names := names_of(r):
+        return names[0]
+    nearest = min(named().values(), key=lambda entry: len(entry.recipe.differences(r)))
+    words = [f"{factor}={theirs}" for factor, (_, theirs) in nearest.recipe.differences(r).items()]
+    return " ".join([nearest.name, *words])
+
+
+def in_words(r: Recipe) -> str:
+    """A recipe as a sentence: its names, or the nearest one and what differs.
+
+    >>> in_words(get_recipe("vllm-group floor=s:1e-12"))
+    'vllm-group, but the floor is 1e-12 on the scale'
+    """
+    if names := names_of(r):
+        return " = ".join(names)
+    nearest = min(named().values(), key=lambda entry: len(entry.recipe.differences(r)))
+    clauses = [sentence(factor, theirs) for factor, (_, theirs) in nearest.recipe.differences(r).items()]
+    return f"{nearest.name}, but {' and '.join(clauses)}"

@@ -1,0 +1,411 @@
+"""What the factors of a recipe mean: single rounded operations, in the order of the source.
+
+The steps are written once, over an :class:`Arithmetic`: ``exact.py`` runs them on one group of exact rationals, with
+every operation rounded as IEEE 754 says, and ``fast`` runs the same steps on arrays.  A value is a number of binary32;
+exponent bytes are such numbers too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+from ..catalog import get_format
+from ..datum import power_of_two
+from .recipe import Recipe
+
+Value = Any  # a binary32 number, or an array of them
+Mask = Any
+
+
+class Arithmetic(Protocol):
+    """Single operations of binary32, each rounded to nearest even, and choices between numbers."""
+
+    def number(self, x: Fraction | str, type_name: str = "f32") -> Value:
+        """A constant, rounded to a type: an exact number, or ``inf`` or ``nan``."""
+
+    def times(self, x: Value, y: Value) -> Value: ...
+    def over(self, x: Value, y: Value) -> Value: ...
+    def minus(self, x: Value, y: Value) -> Value: ...
+    def plus(self, x: Value, y: Value) -> Value: ...
+    def over_wide(self, x: Fraction, y: Value, least: str) -> Value:
+        """x / max(y, least) in binary64 with the decimal ``least``, then rounded to binary32."""
+
+    def magnitude(self, x: Value) -> Value: ...
+    def to(self, x: Value, type_name: str) -> Value:
+        """Rounded to a narrower type, infinities beyond it."""
+
+    def below(self, x: Value, y: Value) -> Mask:
+        """x < y; false for NaNs."""
+
+    def equal(self, x: Value, y: Value) -> Mask:
+        """x == y; false for NaNs."""
+
+    def is_nan(self, x: Value) -> Mask: ...
+    def choose(self, mask: Mask, x: Value, y: Value) -> Value: ...
+
+    def field(self, x: Value) -> Value:
+        """The exponent field of a number that is not negative, 0 to 255."""
+
+    def ragged(self, x: Value) -> Value:
+        """1 where the trailing significand field is not zero, else 0."""
+
+    def more(self, x: Value, steps: int) -> Value:
+        """The number whose bits are greater by ``steps``; a NaN or an infinity stays itself."""
+
+    def cut(self, x: Value) -> Value:
+        """With the trailing significand field cleared."""
+
+    def log2(self, x: Value) -> Value:
+        """The logarithm, correctly rounded; -Inf for 0."""
+
+    def floor(self, x: Value) -> Value: ...
+    def ceil(self, x: Value) -> Value: ...
+    def nearest(self, x: Value) -> Value:
+        """To the nearest integer, ties to even."""
+
+    def exp2(self, n: Value) -> Value:
+        """2^n of an integral n, rounded: 0 and infinity beyond the range."""
+
+    def modulo(self, n: Value) -> Value:
+        """A finite integer modulo 256; 0 for what is none."""
+
+    def code(self, x: Value, how: str) -> Value:
+        """The code of a scale in a stored format, as a number."""
+
+    def decoded(self, code: Value, how: str) -> Value: ...
+
+
+@dataclass
+class Scaled:
+    """A group's scale: what is stored (a number of binary32, or a code), and what elements meet.
+
+    ``divide``: elements are divided by ``factor``, else multiplied.  ``first``: what they are multiplied by before.
+    ``blank``: where all codes are 0.  ``step``: the scale itself, for roundings that look at it.
+    """
+
+    stored: Value
+    factor: Value
+    divide: bool
+    step: Value
+    first: Value | None = None
+    blank: Mask | None = None
+
+
+def constant(text: str, r: Recipe) -> Fraction:
+    """The number of a floor."""
+    text = text.removesuffix("T")
+    if text == "step":
+        return 1 / (r.maximum * 512)
+    return power_of_two(int(text[2:])) if text.startswith("2^") else Fraction(text)
+
+
+def _floors(r: Recipe, what: str) -> list[str]:
+    return [part[2:] for part in r.floor.split("+") if part.startswith(f"{what}:")]
+
+
+def _raised(m: Arithmetic, x: Value, r: Recipe, what: str, source: str) -> Value:
+    for text in _floors(r, what):
+        least = m.number(constant(text, r), source if text.endswith("T") else "f32")
+        x = m.choose(m.below(x, least), least, x)
+    return x
+
+
+def _type(name: str, source: str) -> str:
+    return source if name == "T" else name
+
+
+def _typed(m: Arithmetic, x: Value, name: str, source: str) -> Value:
+    kind = _type(name, source)
+    return x if kind == "f32" else m.to(x, kind)
+
+
+def _one(m: Arithmetic) -> Value:
+    return m.number(Fraction(1))
+
+
+def _capped(m: Arithmetic, q: Value, r: Recipe, source: str) -> Value:
+    if r.cap == "none":
+        return q
+    top = m.number(get_format(_type(r.cap, source)).max)
+    return m.choose(m.below(top, q), top, q)
+
+
+# -- the scale of the tensor -----------------------------------------------------------------------------------------
+
+
+def tensor_factor(r: Recipe, m: Arithmetic, whole: Value) -> Value:
+    """g or p of a tensor from its largest magnitude."""
+    top, zero, one = m.number(r.whole), m.number(Fraction(0)), _one(m)
+    infinity = m.number("inf")
+    if r.tensor == "p":
+        return m.over(whole, top)
+    if r.tensor in ("div", "te"):
+        g = m.over(top, whole)
+        if r.tensor == "te":
+            largest = m.number(get_format("f32").max)
+            g = m.choose(m.below(largest, g), largest, g)
+            g = m.choose(m.equal(g, zero), one, m.choose(m.equal(whole, zero), one, g))
+        return g
+    if r.tensor == "rmul":
+        tiny = m.number(power_of_two(-126))
+        whole = m.choose(m.below(whole, tiny), tiny, whole)
+    g = m.times(m.over(one, whole), top)
+    if r.tensor == "rmul":
+        return m.choose(m.is_nan(g), one, m.choose(m.equal(g, infinity), one, g))
+    return m.choose(m.equal(whole, zero), zero, g)
+
+
+def tensor_stored(r: Recipe, m: Arithmetic, whole: Value) -> Value:
+    """The decode multiplier of a tensor: p, or 1 / g."""
+    factor = tensor_factor(r, m, whole)
+    return factor if r.tensor == "p" else m.over(_one(m), factor)
+
+
+# -- the scale of a group ------------------------------------------------------------------------------------------
+
+
+def scale_of(r: Recipe, m: Arithmetic, a: Value, source: str, whole: Value | None = None) -> Scaled:
+    """The scale of a group from its largest magnitude ``a``, of which ``amax`` decided what a NaN does.
+
+    ``source``: the type of the elements, f32, bf16 or f16.  ``whole``: the largest magnitude of the tensor.
+    """
+    if r.scale != "wide":
+        a = _raised(m, a, r, "a", source)
+    if r.tensor != "none":
+        return _block_of_tensor(r, m, a, source, whole)
+    one, zero, top = _one(m), m.number(Fraction(0)), m.number(r.maximum)
+    q: Value = None
+    if r.scale == "rdiv":
+        q = m.over(top, a)
+    elif r.scale == "rmul":
+        q = m.times(m.over(one, a), top)
+    elif r.scale == "wide":
+        floors = _floors(r, "a")
+        q = m.over_wide(r.maximum, a, floors[0] if floors else "0")
+    if q is None:
+        s = a
+        if r.scale == "div":
+            s = m.over(a, top)
+        elif r.scale == "mul":
+            s = m.times(a, m.number(1 / r.maximum))
+        s = _typed(m, s, r.scale_in, source)
+    else:
+        q = _multiplier_of(r, m, a, q, source)
+        s = _typed(m, m.over(one, q), r.scale_in, source)
+    s = _raised(m, s, r, "s", source)
+    s = _where_zero(r, m, s, a, source)
+    byte: Value = None
+    if r.power not in ("none", "q.drop", "q.log2"):
+        byte, s = _power(r, m, s)
+    direct = q
+    if direct is None and r.elements in ("direct", "rdirect"):
+        direct = m.over(top, a) if r.elements == "direct" else m.times(m.over(one, a), top)
+        direct = _multiplier_of(r, m, a, direct, source)
+    stored = _stored(r, m, s, byte)
+    if r.stored.startswith("e4m3"):
+        s = m.decoded(stored, r.stored)
+    if r.keeps == "multiplier" and r.stored == "f32":
+        stored = q if q is not None else m.over(one, s)
+    factor, divide = _factor(r, m, s, byte, direct)
+    found = Scaled(stored, factor, divide, s)
+    smallest = byte if byte is not None else s
+    if r.small == "zero":
+        found.factor, found.divide = m.choose(m.equal(smallest, zero), zero, _as_multiplier(m, found)), False
+    elif r.small == "one":
+        found.factor = m.choose(m.equal(smallest, zero), one, found.factor)
+    elif r.small == "blank":
+        found.blank = m.equal(smallest, zero)
+    return found
+
+
+def _as_multiplier(m: Arithmetic, found: Scaled) -> Value:
+    return m.over(_one(m), found.factor) if found.divide else found.factor
+
+
+def _multiplier_of(r: Recipe, m: Arithmetic, a: Value, q: Value, source: str) -> Value:
+    """A multiplier with its cap, its special cases and its power of two."""
+    one, zero = _one(m), m.number(Fraction(0))
+    q = _capped(m, q, r, source)
+    if r.zero in ("finite", "positive"):
+        usual = a if r.zero == "positive" else m.choose(m.below(a, m.number("inf")), a, zero)
+        q = m.choose(m.below(zero, usual), q, one)
+    if r.power == "q.drop":
+        q = m.cut(q)
+    elif r.power == "q.log2":
+        q = m.exp2(m.floor(m.log2(q)))
+    return q
+
+
+def _where_zero(r: Recipe, m: Arithmetic, s: Value, a: Value, source: str) -> Value:
+    one, zero = _one(m), m.number(Fraction(0))
+    if r.zero == "small":  # the square root of 2^-126
+        return m.choose(m.below(s, m.number(power_of_two(-63))), one, s)
+    if r.zero == "half":
+        return m.choose(m.equal(a, zero), m.number(Fraction(1, 2) * _unit(r)), s)
+    if r.zero in ("finite", "positive") and r.scale in ("div", "mul", "emax"):
+        usual = a if r.zero == "positive" else m.choose(m.below(a, m.number("inf")), a, zero)
+        return m.choose(m.below(zero, usual), s, m.number(_unit(r)))
+    value = {"one": Fraction(1), "2^-23": power_of_two(-23), "eps": _epsilon(r, source)}.get(r.zero)
+    return s if value is None else m.choose(m.equal(s, zero), m.number(value * _unit(r)), s)
+
+
+def _unit(r: Recipe) -> Fraction:
+    """The number that stands for a scale of 1 before the power of two is taken."""
+    return power_of_two(r.format.emax) if r.scale == "emax" else Fraction(1)
+
+
+def _epsilon(r: Recipe, source: str) -> Fraction:
+    f = get_format(_type(r.scale_in, source)) if r.stored == "f32" else r.stored_format
+    return power_of_two(-f.t)
+
+
+def _power(r: Recipe, m: Arithmetic, s: Value) -> tuple[Value, Value]:
+    """The exponent byte of a power of two, as it is stored, and the scale that elements meet."""
+    offset = m.number(Fraction(r.format.emax if r.scale == "emax" else 0))
+    bias, nan = m.number(Fraction(127)), m.is_nan(s)
+    if r.power.startswith("log2"):
+        rounded = {"log2.ceil": m.ceil, "log2.floor": m.floor, "log2.round": m.nearest}[r.power](m.log2(s))
+        byte = m.plus(m.minus(rounded, offset), bias)
+    elif r.power == "rp":
+        byte = m.code(s, "e8m0.rp")
+    else:
+        v = s
+        if r.power in ("even", "even1"):
+            v = m.more(s, 1 << (22 - (r.format.t if r.power == "even" else 1)))
+        byte = m.field(v)
+        if r.power == "even1":  # a logarithm is taken of the bits: an infinity has an infinite one
+            byte = m.choose(m.below(v, m.number("inf")), byte, m.number("inf"))
+        if r.power == "up":
+            byte = m.plus(byte, m.ragged(s))
+        byte = m.minus(byte, offset)
+    if r.nan_scale == "zero":
+        byte = m.choose(nan, m.number(Fraction(0)), byte)
+    elif r.nan_scale == "nan":
+        byte = m.choose(nan, m.number("nan"), byte)
+    low, high = {"1-254": (1, 254), "0-254": (0, 254), "0-255": (0, 255), "0-nan": (0, 255)}.get(r.limits, (None, None))
+    if r.limits == "wrap-stored":
+        byte = m.choose(m.below(byte, m.number(Fraction(0))), m.number(Fraction(0)), byte)
+    exact = m.exp2(m.minus(byte, bias))
+    if r.limits == "wrap":
+        byte = m.modulo(byte)
+        exact = m.exp2(m.minus(byte, bias))
+    elif low is not None and high is not None:
+        for bound, under in ((Fraction(low), True), (Fraction(high), False)):
+            limit = m.number(bound)
+            byte = m.choose(m.below(byte, limit) if under else m.below(limit, byte), limit, byte)
+        exact = m.exp2(m.minus(byte, bias))
+        if r.limits == "0-nan" or (r.top == "nan" and r.stored == "e8m0fnu"):
+            exact = m.choose(m.equal(byte, m.number(Fraction(255))), m.number("nan"), exact)
+        if r.top == "inf":
+            exact = m.choose(m.is_nan(byte), m.number("inf"), exact)
+    if r.limits == "wrap-stored":
+        byte = m.modulo(byte)
+    byte = m.choose(m.is_nan(byte), m.number(Fraction(255)), byte)
+    if r.small == "normal":
+        least = m.number(power_of_two(-126))
+        exact = m.choose(m.below(exact, least), least, exact)
+    return byte, exact
+
+
+def _stored(r: Recipe, m: Arithmetic, s: Value, byte: Value) -> Value:
+    if r.stored == "f32":
+        return s
+    return byte if r.stored == "e8m0fnu" else m.code(s, r.stored)
+
+
+def _factor(r: Recipe, m: Arithmetic, s: Value, byte: Value, direct: Value) -> tuple[Value, bool]:
+    """What elements are divided by or multiplied with."""
+    if r.elements == "bits":
+        q = m.exp2(m.minus(m.number(Fraction(127)), byte))
+        q = m.choose(m.below(m.number(Fraction(254)), byte), m.times(m.number("inf"), m.number(Fraction(-1))), q)
+        return m.choose(m.equal(byte, m.number(Fraction(254))), m.number(Fraction(0)), q), False
+    if r.elements == "div":
+        return s, True
+    return (m.over(_one(m), s) if r.elements == "mul" else direct), False
+
+
+def _block_of_tensor(r: Recipe, m: Arithmetic, a: Value, source: str, whole: Value) -> Scaled:
+    """Two levels: a scale of the block under a scale of the tensor."""
+    one, zero, top = _one(m), m.number(Fraction(0)), m.number(r.maximum)
+    reciprocal = m.number(1 / r.maximum)
+    w = tensor_factor(r, m, whole)
+    if r.elements == "pre":
+        a = m.times(a, w)
+    if r.scale == "g.te":
+        wish = m.times(a, m.times(w, reciprocal))
+    elif r.scale == "g.mul":
+        wish = m.times(w, m.times(a, reciprocal))
+    elif r.scale == "p.joint":
+        wish = m.over(a, m.times(top, w))
+    else:
+        wish = _typed(m, m.over(a, top), r.scale_in, source)
+        if r.elements != "pre":
+            wish = m.over(wish, w) if r.scale == "p.div" else m.times(wish, w)
+    if r.zero == "one":
+        wish = m.choose(m.equal(wish, zero), one, wish)
+    wish = _raised(m, wish, r, "s", source)
+    stored = m.code(wish, r.stored)
+    d = m.decoded(stored, r.stored)
+    if r.zero == "eps":
+        stored = m.choose(m.equal(d, zero), m.code(m.number(_epsilon(r, source)), r.stored), stored)
+        d = m.decoded(stored, r.stored)
+    return _under_tensor(r, m, stored, d, w, source)
+
+
+def _under_tensor(r: Recipe, m: Arithmetic, stored: Value, d: Value, w: Value, source: str) -> Scaled:
+    one, zero = _one(m), m.number(Fraction(0))
+    first, divide = None, False
+    if r.elements == "g.mul":
+        factor = m.over(one, m.times(d, m.over(one, w)))
+    elif r.elements == "p.mul":
+        factor = m.over(m.over(one, w), d)
+    elif r.elements == "pre":
+        factor, first = m.over(one, d), w
+    else:
+        factor, divide = (m.over(d, w) if r.elements == "g.div" else m.times(d, w)), True
+    found = Scaled(stored, factor if divide else _capped(m, factor, r, source), divide, d, first)
+    if r.small == "zero":
+        found.factor, found.divide = m.choose(m.equal(d, zero), zero, _as_multiplier(m, found)), False
+    return found
+
+
+# -- elements ----------------------------------------------------------------------------------------------------------
+
+
+def scaled_element(r: Recipe, m: Arithmetic, x: Value, s: Scaled, source: str) -> Value:
+    """An element under its scale, before it is rounded to the element format."""
+    if s.first is not None:
+        x = m.times(x, s.first)
+    y = m.over(x, s.factor) if s.divide else m.times(x, s.factor)
+    return _typed(m, y, r.elements_in, source)
+
+
+def four_or_six(
+    r: Recipe, m: Arithmetic, a: Value, xs: Sequence[Value], whole: Value, source: str
+) -> tuple[Scaled, Scaled, Mask]:
+    """Both candidates of four over six, scaled to 6 and to 4, and where the second has the smaller error.
+
+    ``xs``: the elements, one value a place.  The error of an element is ((code * d) * A) / (6 T) - x, its magnitude or
+    its square, summed in the order of the elements.
+    """
+    w = tensor_factor(r, m, whole)
+    base = m.times(m.over(a, m.number(r.maximum)), w)
+    top = m.number(Fraction(448))
+    wishes = [base, m.times(base, m.number(Fraction(3, 2)))]
+    found, errors = [], []
+    for wish in wishes:
+        stored = m.code(m.choose(m.below(top, wish), top, wish), r.stored)
+        d = m.decoded(stored, r.stored)
+        s = _under_tensor(r, m, stored, d, w, source)
+        total = m.number(Fraction(0))
+        for x in xs:
+            value = m.decoded(m.code(scaled_element(r, m, x, s, source), r.element), r.element)
+            back = m.over(m.times(m.times(value, d), whole), m.number(r.whole))
+            error = m.minus(back, x)
+            total = m.plus(total, m.magnitude(error) if r.choose == "mae" else m.times(error, error))
+        found.append(s)
+        errors.append(total)
+    return found[0], found[1], m.below(errors[1], errors[0])

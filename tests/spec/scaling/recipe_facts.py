@@ -1,0 +1,116 @@
+"""Facts about recipes, from a survey of the stacks' sources (versions in ``fp8ref.spec.scaling.named``).
+
+Where the survey ran the library itself on a CPU, its output had the same digests: deepgemm, deepep-python, torchao,
+ModelOpt, transformers, quanto, compressed-tensors, llama.cpp.
+"""
+
+# name: first 12 hexadecimal digits of sha256 over the code bytes, and over the scales, of
+# default_rng(0).standard_normal((4096, K)) -> float32 -> bfloat16; K = 128 (FP8), 32 (MX), 16 (NVFP4, global amax 3)
+DIGESTS = """
+vllm-token 0f5b0f5726c2 30184243cc55
+vllm-token-old b0c2cf4b5c4e 30184243cc55
+vllm-group 0f5b0f5726c2 30184243cc55
+vllm-group-ue8m0 6b5e05381cfd 902ef13bc7c3
+vllm-group-packed 6b5e05381cfd 0098177dee4d
+sglang-token b0c2cf4b5c4e 30184243cc55
+sglang-group 4bc0e3ecb631 aa4e73df6792
+sglang-group-ue8m0 6b5e05381cfd 0098177dee4d
+trtllm-channel 0f5b0f5726c2 30184243cc55
+trtllm-token 4bc0e3ecb631 30184243cc55
+trtllm-group 4bc0e3ecb631 a9467a9d00e2
+trtllm-group-ue8m0 6b5e05381cfd 902ef13bc7c3
+deepseek-v3 0f5b0f5726c2 30184243cc55
+deepseek-v3-ue8m0 6b5e05381cfd 902ef13bc7c3
+deepgemm b0c2cf4b5c4e 30184243cc55
+deepgemm-cuda 38b6b87fb601 aa4e73df6792
+deepgemm-ue8m0 6b5e05381cfd 902ef13bc7c3
+deepep 4bc0e3ecb631 aa4e73df6792
+deepep-round 6b5e05381cfd 902ef13bc7c3
+deepep-python 9a4b6362bdb0 30184243cc55
+te-block 4bc0e3ecb631 a9467a9d00e2
+te-block-pow2 6b5e05381cfd 902ef13bc7c3
+torchao-row 4bc0e3ecb631 0acf52029524
+torchao-row-pow2 6b5e05381cfd c02a6e357a7e
+torchao-infer-bf16 1db4a904cf37 a85a9daaf199
+ct-fp8-bf16 e546584fe2c3 a85a9daaf199
+modelopt-fp8-bf16 e546584fe2c3 a85a9daaf199
+hf-fp8 9a4b6362bdb0 632acac1a5e5
+hf-fp8-ue8m0 6b5e05381cfd 902ef13bc7c3
+fbgemm-row 4bc0e3ecb631 a9467a9d00e2
+quanto-bf16 e546584fe2c3 a85a9daaf199
+te-mxfp8 edd79514135c 947e331f9122
+torchao-mxfp8-floor 967480fa7d95 e923d57c1372
+torchao-mxfp8-ceil e3a8b3e8bc0b 685f31267924
+torchao-mxfp8-even 2ae303fb8ad9 4d29e17b6177
+torchao-mxfp8-rceil edd79514135c 947e331f9122
+modelopt-mxfp8 edd79514135c 947e331f9122
+ct-mxfp8 3bf6d1439cc3 c8d7f9e97c42
+torchao-mxfp4-floor 3350f481f2a4 786efbe446fe
+torchao-mxfp4-even 016f8adbfb5a 002419cbbe5c
+torchao-mxfp4-rceil cff386930332 df735c3894ad
+ct-mxfp4 016f8adbfb5a 002419cbbe5c
+modelopt-mxfp4 bc524978d2ac df735c3894ad
+vllm-mxfp4 016f8adbfb5a 002419cbbe5c
+gguf-mxfp4 a5f0d883e15a 786efbe446fe
+autoround-mxfp4 3350f481f2a4 786efbe446fe
+deepgemm-fp4-ue8m0 07591c4a1286 2586625ec6a5
+te-nvfp4 bd2bb5ae5f48 360bc7179843
+te-nvfp4-4over6 7ab8f71f82c8 98733ff4bddc
+te-nvfp4-4over6-256 47d53c211f37 d1872c2a94f3
+vllm-nvfp4 4adaca2797b0 19bb9de5d614
+torchao-nvfp4 1462a5236e7f 19bb9de5d614
+torchao-nvfp4-1level 8e3e8ee281d2 d25c8baa7407
+ct-nvfp4 ba7f099d19ae 317ef62e7cc4
+modelopt-nvfp4 7ecb3cc38a3b 19bb9de5d614
+gguf-nvfp4 35b5ee732b69 10ec1d1bbf6b
+"""
+
+# what groups [v, w, 0, ...] become, scale:first code,second code; (v, w) = (0, 0), (2^-149, 0), (1e-30, 0), (1e-9, 0),
+# (3e38, 1), (Inf, 1), (NaN, 1); NVFP4 under a global amax of 3
+EDGES = """
+vllm-token 36924925:00,00 36924925:00,00 36924925:00,00 36924925:00,00 7B00F7F1:7E,00 7F800000:7E,00 3B124925:7E,7E
+vllm-group 2A7B5123:00,00 2A7B5123:00,00 2A7B5123:00,00 2C1D12B6:7E,00 7B00F7F1:7E,00 7F800000:FE,00 3B124925:FE,7E
+vllm-group-ue8m0 2F000000:00,00 2F000000:00,00 2F000000:00,00 2F000000:51,00 7B800000:76,00 7F800000:FE,00 3B800000:FE,78
+vllm-group-packed 5E:00,00 5E:00,00 5E:00,00 5E:51,00 F7:76,00 FF:FE,00 77:FE,78
+sglang-token 00000000:00,00 00000000:00,00 0939706E:7E,00 2C1D12B6:7E,00 7B00F7F1:7E,00 7F800000:7E,00 3B124925:7E,7E
+sglang-group 2A7B5124:00,00 2A7B5124:00,00 2A7B5124:00,00 2C1D12B6:7E,00 7B00F7F2:7E,00 7F800000:7F,00 3B124925:7F,7E
+sglang-group-ue8m0 55:00,00 55:00,00 55:00,00 59:79,00 F7:76,00 FF:FE,FE 77:7F,78
+trtllm-channel 36924925:00,00 36924925:00,00 36924925:00,00 36924925:00,00 7B00F7F1:7E,00 7F800000:7F,00 3B124925:7F,7E
+trtllm-token 31192492:00,00 31192492:00,00 31192492:00,00 31192492:2E,00 7B012492:7E,00 7F800000:7F,00 3B124925:7F,7E
+trtllm-group 2A7B6DB7:00,00 2A7B6DB7:00,00 2A7B6DB7:00,00 2C1C9249:7E,00 7B012492:7E,00 7F800000:7F,00 3B124925:7F,7E
+trtllm-group-ue8m0 2A800000:00,00 2A800000:00,00 2A800000:00,00 2C800000:79,00 7B800000:76,00 7F000000:7E,00 3B800000:7F,78
+deepseek-v3 346FACAD:00,00 346FACAD:00,00 346FACAD:00,00 346FACAD:02,00 7B00F7F1:7E,00 7F800000:7F,00 3B124925:7F,7E
+deepgemm 346FACAD:00,00 346FACAD:00,00 346FACAD:00,00 346FACAD:02,00 7B00F7F1:7E,00 7F800000:7F,00 7FC00000:7F,7F
+deepgemm-ue8m0 34800000:00,00 34800000:00,00 34800000:00,00 34800000:02,00 7B800000:76,00 7F000000:7E,00 7F000000:7F,00
+deepep 346FACAD:00,00 346FACAD:00,00 346FACAD:00,00 346FACAD:02,00 7B00F7F2:7E,00 7F800000:7F,00 3B124925:7F,7E
+deepep-round 34800000:00,00 34800000:00,00 34800000:00,00 34800000:02,00 7B800000:76,00 7F800000:FE,FE 3B800000:7F,78
+te-block 3F800000:00,00 00202020:00,00 0939706D:7E,00 2C1D12B6:7E,00 7B00F7F1:7E,00 3F800000:7E,38 3B124925:7F,7E
+te-block-pow2 3F800000:00,00 00400000:00,00 09800000:7A,00 2C800000:79,00 7B800000:76,00 3F800000:7E,38 3B800000:7F,78
+torchao-row 57CBBA10:00,00 57CBBA10:00,00 57CBBA10:00,00 52D09DC3:7E,00 03FE13D7:7E,00 00000000:7F,00 7FC00000:7F,7F
+torchao-infer-bf16 00000000:7F,7F 00000000:7F,7F 09390000:7E,00 2C1D0000:7E,00 7B010000:7E,00 7F800000:7F,00 7FC00000:7F,7F
+ct-fp8-bf16 3C000000:00,00 3C000000:00,00 09390000:7E,00 2C1D0000:7E,00 7B010000:7E,00 7F800000:7F,00 7FC00000:7F,7F
+hf-fp8 3F800000:00,00 00000000:7E,7F 0939706D:7E,00 2C1D12B6:7E,00 7B00F7F2:7E,00 7F800000:7F,00 3F800000:7F,38
+hf-fp8-ue8m0 3F800000:00,00 00800000:00,00 09800000:7A,00 2C800000:79,00 7B800000:76,00 7FC00000:7F,7F 3F800000:7F,38
+fbgemm-row 2720D7C5:00,00 2720D7C5:00,00 2720D7C5:00,00 2C1D12B6:7E,00 7B00F7F1:7E,00 7F800000:FE,00 3B124925:FE,7E
+te-mxfp8 00:00,00 00:00,00 13:7A,00 59:79,00 F7:76,00 FE:7E,00 77:7F,78
+torchao-mxfp8-floor 00:00,00 00:00,00 13:7A,00 59:79,00 F6:7E,00 F7:7E,00 FF:7F,00
+torchao-mxfp8-rceil 00:00,00 00:00,00 13:7A,00 59:79,00 F7:76,00 FE:7E,00 FF:7F,7F
+modelopt-mxfp8 00:00,00 00:00,00 13:7A,00 59:79,00 F7:76,00 FE:7E,00 00:7F,7E
+ct-mxfp8 00:00,00 00:00,00 13:7A,00 59:79,00 FF:00,00 FF:7F,00 00:7F,7E
+torchao-mxfp4-even 00:00,00 00:00,00 19:07,00 5F:06,00 FD:06,00 FD:07,00 FF:07,00
+modelopt-mxfp4 00:08,08 00:00,08 19:07,08 5F:06,08 FD:06,00 00:08,08 00:08,08
+vllm-mxfp4 00:00,00 00:00,00 19:07,00 5F:06,00 FD:06,00 FD:07,00 7D:07,06
+gguf-mxfp4 00:00,00 E8:00,00 19:07,00 5F:06,00 FC:07,00 00:00,00 7D:00,06
+deepgemm-fp4-ue8m0 38000000:00,00 38000000:00,00 38000000:00,00 38000000:00,00 7E800000:06,00 7F000000:07,00 7F000000:00,00
+te-nvfp4 00:00,00 00:00,00 00:07,00 00:07,00 7E:07,04 7E:07,04 71:07,07
+torchao-nvfp4 08:00,00 08:00,00 08:00,00 08:00,00 7E:07,04 7E:07,04 7F:07,07
+ct-nvfp4 20:00,00 20:00,00 20:00,00 20:00,00 7E:07,04 7E:07,04 7F:07,07
+modelopt-nvfp4 38:00,00 01:00,00 01:00,00 01:00,00 7E:07,04 7E:07,04 7F:07,07
+gguf-nvfp4 00:00,00 00:00,00 00:00,00 00:00,00 7E:00,00 7E:00,00 23:00,07
+"""
+
+
+def from_bf16(name: str) -> bool:
+    """Does the fact hold for a bfloat16 source?"""
+    some = ("sglang-group-ue8m0", "trtllm-token")
+    return "bf16" in name or name in some or name.startswith(("ct-mx", "ct-nvfp4", "trtllm-group"))
