@@ -136,9 +136,9 @@ def _values(how: str) -> F32s:
     m = Exact()
     size = 1 << get_format(how.partition(".")[0]).k
     data = [m.decoded(m.number(Fraction(code)), how) for code in range(size)]
-    return np.array([np.nan if d.is_nan else np.inf if d.is_infinite else float(d.magnitude) for d in data], np.float32) * (
-        np.array([-1 if d.sign else 1 for d in data], np.float32)
-    )
+    return np.array(
+        [np.nan if d.is_nan else np.inf if d.is_infinite else float(d.magnitude) for d in data], np.float32
+    ) * (np.array([-1 if d.sign else 1 for d in data], np.float32))
 
 
 def _rounded_up(x: F32s) -> F32s:
@@ -272,9 +272,7 @@ def _of_two(r: Recipe, m: Vectors, a: F32s, x: F32s, whole: Any, source: str) ->
     return np.where(better[:, None], out[1], out[0]), np.where(better, scales[1], scales[0])
 
 
-def _elements(
-    r: Recipe, m: Vectors, x: F32s, s: Scaled, source: str, out: Array, random_bits: Array | None
-) -> None:
+def _elements(r: Recipe, m: Vectors, x: F32s, s: Scaled, source: str, out: Array, random_bits: Array | None) -> None:
     f = r.format
     if r.rounding == "first":
         out[...] = _first_nearest(x, s.step, f)

@@ -23,7 +23,7 @@ def groups(rng: np.random.Generator, n: int, block: int, source: str) -> np.ndar
     x = rng.standard_normal((n, block)) * 2.0 ** rng.integers(-20, 20, (n, 1))
     x[: n // 3] = np.round(x[: n // 3] * 4) / 4
     for i, edge in enumerate(EDGES):
-        x[i % n] = 0 if i % 2 else x[i % n] / np.abs(x[i % n]).max() * edge
+        x[i % n] = 0 if i % 2 else x[i % n] / max(np.abs(x[i % n]).max(), 1) * edge
         x[i % n, i % block] = -edge if i % 3 else edge
     for i, odd in enumerate((np.inf, -np.inf, np.nan, -np.nan)):
         x[(len(EDGES) + i) % n, (3 * i) % block] = odd

@@ -182,7 +182,9 @@ def _gguf_code(x: Datum) -> int:
         return 0x7E
     e = floor_log2(x.magnitude)
     if e < -6:
-        units = floor(rounded_sum(rounded(Datum.finite(x.magnitude * 512), F32), Datum.finite(Fraction(1, 2)), F32).value)
+        units = floor(
+            rounded_sum(rounded(Datum.finite(x.magnitude * 512), F32), Datum.finite(Fraction(1, 2)), F32).value
+        )
         return min(units, 8)
     sixteenths = floor(x.magnitude / power_of_two(e) * 16) - 16
     return min(((e + 7) << 3) + (sixteenths + 1) // 2, 0x7E)

@@ -254,7 +254,9 @@ class Recipe:
         if needs and (not by_tensor or (needs == "p") != (self.tensor == "p")):
             raise ValueError(f"elements={self.elements} with tensor={self.tensor}: it uses another scale of the tensor")
         if by_tensor and not needs:
-            raise ValueError(f"elements={self.elements} with tensor={self.tensor}: elements need the tensor's scale too")
+            raise ValueError(
+                f"elements={self.elements} with tensor={self.tensor}: elements need the tensor's scale too"
+            )
         if self.stored == "e8m0fnu" and self.power in ("none", "q.drop", "q.log2"):
             raise ValueError(f"stored=e8m0fnu with power={self.power}: an exponent byte needs a power of two")
         if self.scale == "emax" and self.power in ("none", "q.drop", "q.log2", "rp"):
@@ -365,7 +367,8 @@ def parse(text: str, base: dict[str, Recipe]) -> Recipe:
         except ValueError:
             near = difflib.get_close_matches(plain[0], base, n=3, cutoff=0.4)
             raise ValueError(
-                f"unknown recipe {plain[0]!r:.60}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+                f"unknown recipe {plain[0]!r:.60}"
+                + (f"; did you mean {' or '.join(near)}?" if near else "")
                 + "; fp8ref list recipes shows all"
             ) from None
         plain = plain[1:]
