@@ -23,26 +23,33 @@ from .arrays import (
     negate,
     next_down,
     next_up,
+    pack_gguf,
     ptx_random_bits,
     quantize,
+    relayout,
     remainder,
     round_to_integral,
     scale_b,
     scale_blocks,
     sqrt,
     subtract,
+    swap_nibbles,
     to_integer,
     total_order,
     unpack,
+    unpack_gguf,
 )
 from .errors import Unsupported
 from .fast.chunks import get_threads, set_threads
 from .spec import Format, formats, get_format
+from .spec.scaling.named import get_recipe, recipes
+from .spec.scaling.recipe import Recipe
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Format",
+    "Recipe",
     "ScaledArray",
     "Unsupported",
     "abs_",
@@ -59,6 +66,7 @@ __all__ = [
     "fma",
     "formats",
     "get_format",
+    "get_recipe",
     "get_threads",
     "is_class",
     "log_b",
@@ -69,8 +77,11 @@ __all__ = [
     "negate",
     "next_down",
     "next_up",
+    "pack_gguf",
     "ptx_random_bits",
     "quantize",
+    "recipes",
+    "relayout",
     "remainder",
     "round_to_integral",
     "scale_b",
@@ -78,7 +89,9 @@ __all__ = [
     "set_threads",
     "sqrt",
     "subtract",
+    "swap_nibbles",
     "to_integer",
     "total_order",
     "unpack",
+    "unpack_gguf",
 ]

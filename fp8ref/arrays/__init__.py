@@ -2,6 +2,7 @@
 
 from .arithmetic import add, divide, faa, fma, log_b, multiply, remainder, round_to_integral, scale_b, sqrt, subtract
 from .conversion import convert, decode, encode, quantize
+from .layouts import pack_gguf, relayout, swap_nibbles, unpack_gguf
 from .products import dot, matmul
 from .randomness import ptx_random_bits
 from .scaling import ScaledArray, scale_blocks, unpack
@@ -43,15 +44,19 @@ __all__ = [
     "negate",
     "next_down",
     "next_up",
+    "pack_gguf",
     "ptx_random_bits",
     "quantize",
+    "relayout",
     "remainder",
     "round_to_integral",
     "scale_b",
     "scale_blocks",
     "sqrt",
     "subtract",
+    "swap_nibbles",
     "to_integer",
     "total_order",
     "unpack",
+    "unpack_gguf",
 ]

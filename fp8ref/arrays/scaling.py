@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..fast import blocks
+from ..fast import recipes as by_recipe
 from ..spec.catalog import get_format
+from ..spec.scaling.named import get_recipe, short_text
+from ..spec.scaling.recipe import Recipe
 from ..spec.scaling.schemes import Scheme, get_rule, get_scheme
 from .conversion import Array, FormatLike, as_codes, decode
+from .layouts import pack_gguf, relayout
+
+SOURCES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +26,8 @@ class ScaledArray:
 
     ``codes``: uint8, of the source's shape.  ``scales``: along ``axis`` one for every ``block`` elements (the last may
     be shorter), codes of ``scheme.scale`` (uint8) or float32 decode multipliers.  ``tensor_scale``: a float32 decode
-    multiplier of everything, or None.
+    multiplier of everything, or None.  ``recipe``: what made them, where it was a recipe; one that keeps multipliers
+    has these in ``scales``.
     """
 
     codes: Array
@@ -30,10 +37,13 @@ class ScaledArray:
     block: int
     axis: int
     tensor_scale: np.float32 | None = None
+    recipe: Recipe | None = None
 
     @property
     def multipliers(self) -> Array:
         """The scales as float32 decode multipliers, without the tensor's: ``scale_a`` and ``scale_b`` of ``dot``."""
+        if self.recipe is not None:
+            return by_recipe.decode_scales(self.recipe, self.scales)
         return self.scales if self.scales.dtype == np.float32 else decode(self.scales, self.scheme.scale)
 
     def dequantize(self, dtype: DTypeLike = np.float32) -> Array:
@@ -49,19 +59,43 @@ class ScaledArray:
                 out = out * self.tensor_scale
         return out.astype(dtype, copy=False)
 
-    def pack(self) -> Array:
-        """The codes in dense storage along the last axis: see :func:`unpack`."""
-        return pack(self.codes, self.scheme.element)
+    def pack(self, layout: str | None = None) -> Array:
+        """The codes in dense storage along the last axis: see :func:`unpack`.
+
+        ``layout="gguf"``: llama.cpp's blocks, scales and codes together (see :func:`fp8ref.unpack_gguf`).  Raises
+        ValueError for other layouts and for blocks that are not whole.
+        """
+        if layout is None:
+            return pack(self.codes, self.scheme.element)
+        if layout != "gguf":
+            raise ValueError(f"codes lie in dense storage or in blocks of gguf, not {layout!r:.40}")
+        return pack_gguf(self.scales, self.codes, "mxfp4" if self.block == 32 else "nvfp4")
+
+    def pack_scales(self, layout: str | None = None) -> Array:
+        """The scales of a matrix in a layout of :func:`fp8ref.relayout`; by default the recipe's own."""
+        own = "rows" if self.recipe is None or self.recipe.layout == "gguf" else self.recipe.layout
+        return relayout(self.scales, "rows", layout or own)
 
 
-def scale_blocks(x: ArrayLike, scheme: str, *, rule: str | None = None, axis: int = -1) -> ScaledArray:
+def scale_blocks(
+    x: ArrayLike,
+    scheme: str | Recipe,
+    *,
+    rule: str | None = None,
+    axis: int = -1,
+    tensor_amax: float | None = None,
+    random_bits: ArrayLike | None = None,
+) -> ScaledArray:
     """Quantise an array in blocks along an axis, each with a scale from its largest magnitude.
 
     ``x``: float32 (float16 and bfloat16 are widened exactly; other dtypes are refused, since every recipe is defined in
     binary32).  ``scheme``: mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4 mxint8 (blocks of 32, rules floor ceil
     even rceil te), nvfp4 (blocks of 16 and a tensor scale, rules te torchao), or tensor_F, row_F, block128_F,
-    block128x128_F (binary32 scales, rules te te-pow2 torchao).  A last block that is shorter is taken as it is, which
-    is the same as padding with zeros.  What zero, infinite, NaN and subnormal largest magnitudes do is tabulated in
+    block128x128_F (binary32 scales, rules te te-pow2 torchao); or a recipe: a name of :func:`fp8ref.recipes`, its text,
+    or what :func:`fp8ref.get_recipe` gives.  A last block that is shorter is taken as it is, which is the same as
+    padding with zeros.  ``tensor_amax``: the largest magnitude of the tensor, for recipes with two levels and blocks of
+    a larger tensor (by default that of ``x``).  ``random_bits``: unsigned words of x's shape, for recipes that round
+    stochastically.  What zero, infinite, NaN and subnormal largest magnitudes do is tabulated in
     ``fp8ref.spec.scaling.schemes``.
 
     >>> s = scale_blocks(np.float32([3.0, -6.5]), "mxfp4")
@@ -70,27 +104,72 @@ def scale_blocks(x: ArrayLike, scheme: str, *, rule: str | None = None, axis: in
 
     Raises ValueError for unknown schemes and rules and for arrays without the axis, TypeError for other dtypes.
     """
-    found = get_scheme(scheme)
-    how = get_rule(found, rule)
     source = np.asarray(x)
-    if source.dtype.name not in ("float32", "float16", "bfloat16"):
+    if source.dtype.name not in SOURCES:
         raise TypeError(f"recipes work in binary32: x must be float32, float16 or bfloat16, not {source.dtype}")
+    recipe = _recipe(scheme, rule)
+    if recipe is None:
+        found = get_scheme(str(scheme))
+        how = get_rule(found, rule)
+        if tensor_amax is not None or random_bits is not None:
+            raise ValueError(f"{found.name}: tensor_amax and random_bits are for recipes")
+    else:
+        found, how = _scheme(recipe, source.shape, axis), short_text(recipe)
     if not -source.ndim <= axis < source.ndim:
         raise ValueError(f"axis {axis} is out of range for an array of shape {source.shape}")
     if found.across not in (0, 1) and source.ndim < 2:
         raise ValueError(f"{found.name} needs at least two axes, not the shape {source.shape}")
     moved = np.moveaxis(source, axis, -1).astype(np.float32, copy=False)
     block = found.block or max(moved.shape[-1], 1)
+    words = None if random_bits is None else np.moveaxis(_words(random_bits, source.shape), axis, -1)
+
+    def quantized(groups: Array, bits: Array | None) -> tuple[Array, Array, np.float32 | None]:
+        if recipe is None:
+            return blocks.quantize(groups, found, how)
+        return by_recipe.quantize_tensor(recipe, groups, SOURCES[source.dtype.name], tensor_amax, bits)
+
     if found.across == 0:
-        scales, codes, tensor = blocks.quantize(moved.reshape(1, -1), found, how)
+        scales, codes, tensor = quantized(moved.reshape(1, -1), None if words is None else words.reshape(1, -1))
         codes, scales = codes.reshape(moved.shape), scales.reshape((1,) * moved.ndim)
     else:
         rows = found.across
         groups, shape = _to_groups(moved, rows, block)
-        scales, codes, tensor = blocks.quantize(groups, found, how)
+        scales, codes, tensor = quantized(groups, None if words is None else _to_groups(words, rows, block)[0])
         codes, scales = _from_groups(codes, shape, rows, block, moved.shape), scales.reshape(shape)
     back = [np.ascontiguousarray(np.moveaxis(y, -1, axis)) for y in (codes, scales)]
-    return ScaledArray(back[0], back[1], found, how, block, axis % source.ndim, tensor)
+    return ScaledArray(back[0], back[1], found, how, block, axis % source.ndim, tensor, recipe)
+
+
+def _recipe(scheme: str | Recipe, rule: str | None) -> Recipe | None:
+    """The recipe that is asked for; None for one of the schemes."""
+    if isinstance(scheme, str):
+        try:
+            get_scheme(scheme)
+        except ValueError as error:
+            try:
+                scheme = get_recipe(scheme)
+            except ValueError as other:
+                raise ValueError(f"{error}; or a recipe: {other}") from None
+        else:
+            return None
+    if rule is not None:
+        raise ValueError(f"rule={rule!r:.40}: a recipe has no rules; change its factors")
+    return get_recipe(scheme)
+
+
+def _scheme(r: Recipe, shape: tuple[int, ...], axis: int) -> Scheme:
+    """Which elements of an array share a scale."""
+    rows, block = r.shape
+    if rows == 0 and block:  # a column: all rows
+        rows = max(shape[-2 if axis in (-1, len(shape) - 1) else -1], 1) if len(shape) > 1 else 1
+    return Scheme(short_text(r), r.format, block, r.stored_format, (short_text(r),), "", rows)
+
+
+def _words(random_bits: ArrayLike, shape: tuple[int, ...]) -> Array:
+    bits = np.asarray(random_bits)
+    if bits.dtype.kind != "u" or bits.shape != shape:
+        raise ValueError(f"random_bits are unsigned words of the shape {shape}, not {bits.dtype} of {bits.shape}")
+    return bits
 
 
 def _to_groups(x: Array, rows: int, block: int) -> tuple[Array, tuple[int, ...]]:

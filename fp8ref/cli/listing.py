@@ -1,4 +1,4 @@
-"""``fp8ref list``: formats, operations, implementations, accumulator models, profiles."""
+"""``fp8ref list``: formats, operations, implementations, accumulator models, profiles, recipes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..spec.datum import floor_log2, power_of_two
 from ..spec.formats import Format, NaNs
 from ..spec.matrix.models import models
 from ..spec.profiles.catalog import PROFILES
+from ..spec.scaling.named import named
 from .console import console, print_json
 from .errors import BadInput, OneLine
 
@@ -145,12 +146,28 @@ def _profiles_document() -> list[Document]:
     return [asdict(profile) for profile in PROFILES.values()]
 
 
+def _recipes(everything: bool) -> None:
+    table(
+        [("recipe", "left"), ("stack", "left"), ("factors", "left")],
+        ((entry.name, entry.stack, str(entry.recipe)) for entry in named().values()),
+    )
+    click.echo(
+        "\nA recipe is its name, or these words; a name may be followed by other factors: vllm-group floor=s:1e-12."
+    )
+    click.echo("--json adds each recipe's source, versions and note.")
+
+
+def _recipes_document() -> list[Document]:
+    return [{**asdict(entry), "text": str(entry.recipe)} for entry in named().values()]
+
+
 WHAT: dict[str, tuple[Callable[[bool], None], Callable[[], list[Document]]]] = {
     "formats": (_formats, _formats_document),
     "operations": (_operations, _operations_document),
     "impls": (_impls, _impls_document),
     "models": (_models, _models_document),
     "profiles": (_profiles, _profiles_document),
+    "recipes": (_recipes, _recipes_document),
 }
 
 
@@ -159,7 +176,7 @@ WHAT: dict[str, tuple[Callable[[bool], None], Callable[[], list[Document]]]] = {
 @click.option("--all", "everything", is_flag=True, help="formats: list those of IEEE P3109 one by one, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_(what: str | None, everything: bool, as_json: bool) -> None:
-    """What there is: formats, operations, implementations, accumulator models, profiles."""
+    """What there is: formats, operations, implementations, accumulator models, profiles, recipes of block scaling."""
     if what not in WHAT:
         raise BadInput(f"list {what or 'what'}? choose from {', '.join(WHAT)}")
     tell_text, document = WHAT[what]

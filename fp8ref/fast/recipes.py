@@ -28,6 +28,7 @@ from .encode import convert_codes
 
 F32s = NDArray[np.float32]
 INFINITE = np.uint32(0x7F800000)
+SCALES = 1 << 13  # scales computed at a time
 NAN = np.uint32(0x7FC00000).view(np.float32)
 DTYPES: dict[str, Any] = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
 
@@ -221,18 +222,55 @@ def quantize(
             a[i : i + step] = amax_of(r, x[i : i + step])
         if r.tensor != "none":
             whole = np.asarray(largest(a) if whole is None else whole, np.float32)
-        scaled = None if r.choose != "none" else scale_of(r, m, a, source, whole)
-        if scaled is not None:
-            stored[:] = _storable(r, scaled.stored)
-        for i in range(0, groups, step):
-            part = slice(i, min(i + step, groups))
-            if scaled is None:
-                whole_part = whole[part] if np.ndim(whole) else whole
-                codes[part], stored[part] = _of_two(r, m, a[part], x[part], whole_part, source)
-                continue
-            bits = None if random_bits is None else random_bits[part]
-            _elements(r, m, x[part], _columns(scaled, part, groups), source, codes[part], bits)
+        for i in range(0, groups, max(step, SCALES)):
+            outer = slice(i, min(i + max(step, SCALES), groups))
+            _quantize(r, m, x[outer], a[outer], _taken(whole, outer), source, stored[outer], codes[outer], random_bits)
+            random_bits = None if random_bits is None else random_bits[max(step, SCALES) :]
     return stored, codes
+
+
+def _quantize(
+    r: Recipe, m: Vectors, x: F32s, a: F32s, whole: Any, source: str, stored: Array, codes: Array, random: Array | None
+) -> None:
+    """Some groups at a time: their scales, and their elements in smaller chunks."""
+    groups, n = x.shape
+    step = max(1, RUN // max(n, 1))
+    scaled = None
+    if r.choose == "none":
+        scaled = scale_of(r, m, a, source, whole)
+        stored[:] = _storable(r, scaled.stored)
+    for i in range(0, groups, step):
+        part = slice(i, min(i + step, groups))
+        if scaled is None:
+            codes[part], stored[part] = _of_two(r, m, a[part], x[part], _taken(whole, part), source)
+        else:
+            bits = None if random is None else random[part]
+            _elements(r, m, x[part], _columns(scaled, part), source, codes[part], bits)
+
+
+def _taken(whole: Any, part: slice) -> Any:
+    return whole[part] if np.ndim(whole) else whole
+
+
+def quantize_tensor(
+    r: Recipe, x: F32s, source: str, whole: float | None, random_bits: Array | None
+) -> tuple[Array, Array, np.float32 | None]:
+    """Stored scales, codes, and the tensor's decode multiplier where the recipe has one."""
+    if r.tensor == "none":
+        if whole is not None:
+            raise ValueError(f"{r}: it has one level of scales, and no use for the tensor's largest magnitude")
+        return *quantize(r, x, source, None, random_bits), None
+    with np.errstate(all="ignore"):
+        top = largest(amax_of(r, transformed(r, x, source))) if whole is None else np.float32(whole)
+    return *quantize(r, x, source, top, random_bits), tensor_scale(r, top)
+
+
+def decode_scales(r: Recipe, stored: Array) -> F32s:
+    """Stored scales as decode multipliers in binary32."""
+    if r.stored != "f32":
+        return np.asarray(Vectors().decoded(stored, r.stored), np.float32)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.float32(1) / stored if r.keeps == "multiplier" else stored, np.float32)
 
 
 def largest(a: F32s) -> np.float32:
@@ -251,7 +289,7 @@ def _storable(r: Recipe, stored: Any) -> Array:
     return np.where(np.isnan(found), NAN, found) if r.stored == "f32" else found.astype(np.uint8)
 
 
-def _columns(s: Scaled, part: slice, groups: int) -> Scaled:
+def _columns(s: Scaled, part: slice) -> Scaled:
     """The scale of some groups, each as a column beside its elements."""
 
     def taken(x: Any) -> Any:
@@ -267,7 +305,7 @@ def _of_two(r: Recipe, m: Vectors, a: F32s, x: F32s, whole: Any, source: str) ->
     six, four, better = four_or_six(r, m, a, list(np.ascontiguousarray(x.T)), whole, source)
     out = [np.empty(x.shape, np.uint8), np.empty(x.shape, np.uint8)]
     for s, codes in zip((six, four), out):
-        _elements(r, m, x, _columns(s, slice(None), len(x)), source, codes, None)
+        _elements(r, m, x, _columns(s, slice(None)), source, codes, None)
     scales = [_storable(r, s.stored) for s in (six, four)]
     return np.where(better[:, None], out[1], out[0]), np.where(better, scales[1], scales[0])
 

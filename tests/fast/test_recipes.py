@@ -71,6 +71,8 @@ def variants() -> Iterator[Recipe]:
                     r = get_recipe(base).but(**{factor: choice})
                 except ValueError:
                     continue
+                if r.rounding == "first" and r.format.k > 4:
+                    continue  # 254 candidates for every element
                 if r.rounding != "sr-ptx" and r != get_recipe(base):
                     yield r
 
@@ -78,6 +80,12 @@ def variants() -> Iterator[Recipe]:
 VARIANTS = list(dict.fromkeys(variants()))
 
 
+def test_some_single_factors_equal_the_specification() -> None:
+    for r in VARIANTS[::19]:
+        compare(r, "bf16" if "T" in str(r) else "f32", n=21, block=16)
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("i", range(8))
 def test_single_factors_equal_the_specification(i: int) -> None:
     for r in VARIANTS[i::8]:

@@ -99,6 +99,24 @@ def scaling(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
     for scheme in ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp4", "nvfp4", "block128_e4m3fn"):
         (took,) = seconds(lambda: fp8ref.scale_blocks(x, scheme), repeats=2 * repeats)  # noqa: B023
         yield Row(f"scale_blocks {scheme}", x.size / took / 1e6, "M elements/s", 100.0 if "mxfp8" in scheme else 0.0)
+    for recipe, target in (
+        ("vllm-group", 60.0),
+        ("vllm-token", 60.0),
+        ("sglang-group", 60.0),
+        ("deepgemm-ue8m0", 60.0),
+        ("te-block-pow2", 60.0),
+        ("torchao-row", 60.0),
+        ("te-mxfp8", 60.0),
+        ("te-nvfp4", 40.0),
+        ("torchao-nvfp4", 40.0),
+        ("gguf-mxfp4", 0.0),
+    ):
+        base, took = seconds(
+            lambda: fp8ref.scale_blocks(x, "mxfp8_e4m3"),
+            lambda: fp8ref.scale_blocks(x, recipe),  # noqa: B023
+            repeats=2 * repeats,
+        )
+        yield Row(f"scale_blocks {recipe}", 100 * base / took, "% of the rate of mxfp8_e4m3", target)
 
 
 def memory(rng: np.random.Generator) -> Iterator[Row]:

@@ -206,6 +206,11 @@ def get_recipe(text: str | Recipe) -> Recipe:
     return _canonical().get(found, found)
 
 
+def recipes() -> tuple[str, ...]:
+    """The names of all recipes in use."""
+    return tuple(named())
+
+
 def names_of(r: Recipe) -> list[str]:
     """The names of a recipe: none, one, or several where stacks do the same."""
     return [entry.name for entry in named().values() if entry.recipe == r]

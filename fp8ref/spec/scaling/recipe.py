@@ -178,6 +178,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "rows": "scales lie row by row",
         "columns": "scales lie column by column, columns of 4n scales",
         "128x4": "scales lie in tiles of 128 by 4",
+        "32x8": "scales lie in tiles of 32 by 8",
         "int32": "four exponent bytes of a row lie in one word, words column by column",
         "gguf": "scales and codes lie together, block by block",
     },
@@ -257,8 +258,12 @@ class Recipe:
             raise ValueError(
                 f"elements={self.elements} with tensor={self.tensor}: elements need the tensor's scale too"
             )
+        if by_tensor and not self.stored.startswith("e4m3"):
+            raise ValueError(f"stored={self.stored} with tensor={self.tensor}: two levels have block scales in E4M3")
         if self.stored == "e8m0fnu" and self.power in ("none", "q.drop", "q.log2"):
             raise ValueError(f"stored=e8m0fnu with power={self.power}: an exponent byte needs a power of two")
+        if self.stored == "e8m0fnu" and self.limits == "free":
+            raise ValueError("stored=e8m0fnu with limits=free: an exponent byte has limits")
         if self.scale == "emax" and self.power in ("none", "q.drop", "q.log2", "rp"):
             raise ValueError(f"scale=emax with power={self.power}: an exponent needs a power of two")
         if self.elements in ("direct", "rdirect") and self.scale == "emax":

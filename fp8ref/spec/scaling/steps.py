@@ -389,7 +389,7 @@ def four_or_six(
     """Both candidates of four over six, scaled to 6 and to 4, and where the second has the smaller error.
 
     ``xs``: the elements, one value a place.  The error of an element is ((code * d) * A) / (6 T) - x, its magnitude or
-    its square, summed in the order of the elements.
+    its square, summed in the order of the elements; 16 rows of 16 each, and these sums as a balanced tree.
     """
     w = tensor_factor(r, m, whole)
     base = m.times(m.over(a, m.number(r.maximum)), w)
@@ -400,12 +400,23 @@ def four_or_six(
         stored = m.code(m.choose(m.below(top, wish), top, wish), r.stored)
         d = m.decoded(stored, r.stored)
         s = _under_tensor(r, m, stored, d, w, source)
-        total = m.number(Fraction(0))
+        each = []
         for x in xs:
             value = m.decoded(m.code(scaled_element(r, m, x, s, source), r.element), r.element)
             back = m.over(m.times(m.times(value, d), whole), m.number(r.whole))
             error = m.minus(back, x)
-            total = m.plus(total, m.magnitude(error) if r.choose == "mae" else m.times(error, error))
+            each.append(m.magnitude(error) if r.choose == "mae" else m.times(error, error))
+        rows = [_sum(m, each[i : i + 16]) for i in range(0, len(each), 16)] if len(each) == 256 else [_sum(m, each)]
+        while len(rows) > 1:
+            half = len(rows) // 2
+            rows = [m.plus(x, y) for x, y in zip(rows[:half], rows[half:])]
         found.append(s)
-        errors.append(total)
+        errors.append(rows[0])
     return found[0], found[1], m.below(errors[1], errors[0])
+
+
+def _sum(m: Arithmetic, xs: Sequence[Value]) -> Value:
+    total = m.number(Fraction(0))
+    for x in xs:
+        total = m.plus(total, x)
+    return total
