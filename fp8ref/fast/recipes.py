@@ -41,7 +41,7 @@ def _constant(x: Fraction | str, type_name: str) -> np.float32:
 
 
 class Vectors:
-    """The arithmetic of :class:`~fp8ref.spec.scaling.steps.Arithmetic` on float32 arrays."""
+    """The arithmetic of :class:`~fp8ref.spec.scaling.operations.Arithmetic` on float32 arrays."""
 
     def number(self, x: Fraction | str, type_name: str = "f32") -> Any:
         return _constant(x, type_name)

@@ -51,7 +51,7 @@ def _bits(x: Datum) -> int:
 
 
 class Exact:
-    """The arithmetic of :class:`~fp8ref.spec.scaling.steps.Arithmetic` on exact data."""
+    """The arithmetic of :class:`~fp8ref.spec.scaling.operations.Arithmetic` on exact data."""
 
     def number(self, x: Fraction | str, type_name: str = "f32") -> Datum:
         if isinstance(x, str):
