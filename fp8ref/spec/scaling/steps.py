@@ -1,8 +1,8 @@
 """What the factors of a recipe mean: single rounded operations, in the order of the source.
 
-The steps are written once, over the operations of an :class:`~fp8ref.spec.scaling.operations.Arithmetic`: ``exact.py`` runs them on one group of exact rationals, with
-every operation rounded as IEEE 754 says, and ``fast`` runs the same steps on arrays.  A value is a number of binary32;
-exponent bytes are such numbers too.
+The steps are written once, over the single operations of ``operations.py``: ``exact.py`` runs them on one group of
+exact rationals, with every operation rounded as IEEE 754 says, and ``fast`` runs the same steps on arrays.  A value is
+a number of binary32; exponent bytes are such numbers too.
 """
 
 from __future__ import annotations
