@@ -57,6 +57,15 @@ LONG_NAMES = {
     Rounding.STOCHASTIC_HIP: "StochasticHIP",
 }
 
+DIRECTIONS = {  # of the deterministic modes: where they round
+    Rounding.TIES_TO_EVEN: "to nearest, ties to even",
+    Rounding.TIES_TO_AWAY: "to nearest, ties away",
+    Rounding.TOWARD_ZERO: "toward zero",
+    Rounding.TOWARD_POSITIVE: "toward +infinity",
+    Rounding.TOWARD_NEGATIVE: "toward -infinity",
+    Rounding.TO_ODD: "to odd",
+}
+
 ROUNDS_AWAY: dict[Rounding, Callable[[Fraction, bool, bool], bool]] = {
     Rounding.TIES_TO_EVEN: lambda eta, odd, negative: eta > HALF or (eta == HALF and odd),
     Rounding.TIES_TO_AWAY: lambda eta, odd, negative: eta >= HALF,

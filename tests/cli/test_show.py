@@ -309,10 +309,11 @@ def test_lists_fit(what: str) -> None:
 def test_list_formats() -> None:
     found = lines("list", "formats")
     assert "e4m3fn        8   4   4     7     -6     8          448      2^-9  no   all ones  OCP OFP8 1.0" in found
-    listed = [line.split()[0] for line in found[1 : found.index("")]]
+    listed = [line.split()[0] for line in found[1 : found.index("")] if line[0] != " "]  # long sources are wrapped
     assert listed == [f.name for f in formats() if not f.name.startswith("binary")]
     assert f"and {len(formats()) - len(listed)} formats binary<k>p<p><s|u><e|f> of IEEE P3109" in found[-2]
-    assert [line.split()[0] for line in lines("list", "formats", "--all")[1:-2]] == [f.name for f in formats()]
+    every = [line.split()[0] for line in lines("list", "formats", "--all")[1:-2] if line[0] != " "]
+    assert every == [f.name for f in formats()]
     assert [d["format"] for d in json.loads(printed("list", "formats", "--json"))] == [f.name for f in formats()]
 
 

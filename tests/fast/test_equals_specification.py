@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from fast.runs import Mode, Run, disagreement, every_code, every_run, nan_answer, samples
 from numpy.typing import NDArray
+from second_oracles.exact import ROUNDINGS
 
 from fp8ref import spec
 from fp8ref.spec import Format
 
 Record = Callable[[str, object], None]
-ROUNDINGS = ("rne", "rna", "rtz", "rtp", "rtn", "rto")
 MODES = tuple(product(ROUNDINGS, ("sat", "satprop", "nonsat")))
 EVERY = tuple(f.name for f in spec.formats() if f.k <= 8)
 CHOSEN = (

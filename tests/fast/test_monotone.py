@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import pytest
 from fast.runs import Run, find_runs
+from second_oracles.exact import ROUNDINGS
 
 from fp8ref import spec
 from fp8ref.spec import Format
 
-ROUNDINGS = ("rne", "rna", "rtz", "rtp", "rtn", "rto")
 EVERY = tuple(f.name for f in spec.formats() if f.k <= 8)
 CHOSEN = ("e4m3fn", "e5m2", "e3m4", "e4m3fnuz", "e8m0fnu", "ue5m3", "e2m3fn", "mxint8", "binary8p4se", "binary6p1ue")
 

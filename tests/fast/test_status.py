@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from fast.runs import DTYPES
 from numpy.typing import NDArray
+from second_oracles.exact import ROUNDINGS
 
 import fp8ref
 from fp8ref import spec
 
-ROUNDINGS = ("rne", "rna", "rtz", "rtp", "rtn", "rto")
 FORMATS = (
     *("e4m3fn", "e5m2", "e3m4", "e4m3fnuz", "e5m2fnuz", "e8m0fnu", "ue5m3", "e3m2fn", "e2m1fn", "mxint8"),
     *("binary8p4se", "binary8p1uf", "binary8p7ue", "f16", "bf16", "e8m7b200", "e5m0", "e0m3fn"),

@@ -18,7 +18,7 @@ from ...cases.operation import Operation
 from ...fast.kernel import Fields
 from ...spec.formats import Format
 from ...spec.projection import Projection
-from ...spec.rounding import Rounding
+from ...spec.rounding import DIRECTIONS, Rounding
 
 Codes = NDArray[Any]
 
@@ -77,13 +77,10 @@ class Asked:
         return lambda: self.project(replace(self.rho, **changed), self.f)
 
 
-ROUNDING_SENTENCES = {
+ROUNDING_SENTENCES = {mode: f"rounds {direction}" for mode, direction in DIRECTIONS.items()} | {
     Rounding.TIES_TO_EVEN: "ties go to the even code",
     Rounding.TIES_TO_AWAY: "ties go away from zero",
     Rounding.TOWARD_ZERO: "truncates: rounds toward zero",
-    Rounding.TOWARD_POSITIVE: "rounds toward +infinity",
-    Rounding.TOWARD_NEGATIVE: "rounds toward -infinity",
-    Rounding.TO_ODD: "rounds to odd",
 }
 
 

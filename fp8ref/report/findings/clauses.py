@@ -55,6 +55,7 @@ CLAUSES = {
     "p3109/saturate": "P3109 v4.0 Saturate",
     "p3109/project": "P3109 v4.0 Project: NaN to NaN",
     "fp8ref/to-odd": "roundToOdd (P3109 v4.0 RoundToPrecision; not in IEEE 754)",
+    "fp8ref/rounding": "the definition of the rounding mode (not in IEEE 754)",
     "fp8ref/stochastic": "stochastic rounding (P3109 v4.0 RoundToPrecision, StochasticA to C)",
     "fp8ref/e8m0": "fp8ref's choice: no standard defines conversion to E8M0",
     "fp8ref/negative": "fp8ref's choice: no standard says what a negative value becomes in an unsigned format",
@@ -176,7 +177,9 @@ def clause_for(op: Operation, datum: Datum | None) -> str:
         return document.exact
     if f.source == catalog.P3109:
         return "p3109/round"
-    return _ROUNDING.get(rho.rounding, "fp8ref/stochastic")
+    if rho.rounding.is_stochastic:
+        return "fp8ref/stochastic"
+    return _ROUNDING.get(rho.rounding, "fp8ref/rounding")
 
 
 def value_clause(f: Format) -> str:

@@ -18,7 +18,7 @@ from ...spec.operations.arithmetic import compute_codes
 from ...spec.overflow import NAMED, get_overflow
 from ...spec.profiles.catalog import profiles_meeting
 from ...spec.projection import NaN, Negative, Projection, get_projection, operand, project, round_to_precision
-from ...spec.rounding import DETERMINISTIC, Rounding
+from ...spec.rounding import DETERMINISTIC, DIRECTIONS, Rounding
 from ...spec.status import LETTERS, Status
 from ..formats.numbers import ulps_text
 from ..formats.scale import value_line
@@ -192,11 +192,10 @@ def _direction(c: Conversion) -> str:
             return "nearest"
         return "a tie, to the even code" if mode is Rounding.TIES_TO_EVEN else "a tie, away from zero"
     return {
-        Rounding.TOWARD_ZERO: "toward zero",
         Rounding.TOWARD_POSITIVE: "toward positive",
         Rounding.TOWARD_NEGATIVE: "toward negative",
         Rounding.TO_ODD: "to the odd code",
-    }[mode]
+    }.get(mode, DIRECTIONS[mode])
 
 
 @dataclass(frozen=True)

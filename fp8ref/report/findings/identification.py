@@ -16,17 +16,9 @@ from ...check.identify.identify import Disagreement, Identification
 from ...check.identify.sums import leaves_of
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Fused
-from ...spec.rounding import Rounding
+from ...spec.rounding import DIRECTIONS, Rounding
 
 WIDTH, INDENT = 96, 28
-TOWARD = {
-    Rounding.TOWARD_ZERO: "toward zero",
-    Rounding.TOWARD_NEGATIVE: "toward -infinity",
-    Rounding.TOWARD_POSITIVE: "toward +infinity",
-    Rounding.TIES_TO_EVEN: "to nearest, ties to even",
-    Rounding.TIES_TO_AWAY: "to nearest, ties away",
-    Rounding.TO_ODD: "to odd",
-}
 WORDS = {
     "order": "the order over K",
     "fraction_bits": "fraction bits",
@@ -114,8 +106,8 @@ def unit_rows(r: Identification) -> Rows:
     ]
     rows += [
         ("fraction bits kept", f"{bits} below the largest exponent of a step"),
-        ("alignment", f"cuts {_or(TOWARD[unit.cut], [TOWARD[v] for v in r.open.get('cut', [])])}"),
-        ("final rounding", f"{_or(TOWARD[unit.rounding], [TOWARD[v] for v in r.open.get('rounding', [])])}"),
+        ("alignment", f"cuts {_or(DIRECTIONS[unit.cut], [DIRECTIONS[v] for v in r.open.get('cut', [])])}"),
+        ("final rounding", f"{_or(DIRECTIONS[unit.rounding], [DIRECTIONS[v] for v in r.open.get('rounding', [])])}"),
         ("bits of the sum", f"{_span(p, r.open.get('precision', []))} ({kept})"),
     ]
     return rows
@@ -236,8 +228,8 @@ def _shown(tree: Any, k: int, depth: int = 0) -> str:
 def unit_text(unit: Fused) -> str:
     """A unit in one line."""
     return (
-        f"{order_of(unit).widest} products a step, {unit.fraction_bits} fraction bits cut {TOWARD[unit.cut]}, sums of "
-        f"{precision_of(unit)} bits rounded {TOWARD[unit.rounding]}, C {'last' if unit.c_last else 'first'}"
+        f"{order_of(unit).widest} products a step, {unit.fraction_bits} fraction bits cut {DIRECTIONS[unit.cut]}, "
+        f"sums of {precision_of(unit)} bits rounded {DIRECTIONS[unit.rounding]}, C {'last' if unit.c_last else 'first'}"
     )
 
 
