@@ -58,6 +58,53 @@ def test_the_workflow_runs_what_everybody_runs() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+# -- the map and the recipes ------------------------------------------------------------------------------------------
+GUIDE = re.sub(r"^```.*?^```", "", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def test_the_map_shows_every_room() -> None:
+    package = Path(fp8ref.__file__).parent
+    rooms = {str(path.parent.relative_to(package)) for path in package.rglob("*/__init__.py")}
+    shown = set(re.findall(r"`([\w/]+)/`", GUIDE.partition("## The house")[2].partition("## Recipes")[0]))
+    deep = {room for room in rooms if room.startswith("systems/")}  # papers, one each
+    assert rooms - deep <= shown
+    assert {room for room in shown if not (ROOT / room).is_dir()} <= rooms
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|toml|json|md))`", GUIDE))))
+def test_files_of_the_recipes_are_there(name: str) -> None:
+    new = name.rpartition("/")[2] in ("test_tsv.py", "test_numpy_half.py")
+    assert (ROOT / name).exists() or new
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("_entry(", "fp8ref/spec/catalog.py"),
+        ("NAMED", "tests/second_oracles/exact.py"),
+        ("PRINTED", "tests/spec/test_decode.py"),
+        ("DIRECTIONS", "fp8ref/spec/rounding.py"),
+        ("ROUNDS_AWAY", "fp8ref/spec/rounding.py"),
+        ("GOES_UP", "tests/second_oracles/exact.py"),
+        ("_ROUNDING", "fp8ref/report/findings/clauses.py"),
+        ("SECOND", "tests/spec/matrix/test_accumulate.py"),
+        ("CATALOGUE", "tests/check/identify/test_identify.py"),
+        ("_MX", "fp8ref/spec/scaling/schemes.py"),
+        ("E8M0_RULES", "fp8ref/spec/scaling/schemes.py"),
+        ("SOURCES", "fp8ref/spec/scaling/schemes.py"),
+        ("e8m0_codes", "fp8ref/fast/blocks.py"),
+        ("projection_rules", "fp8ref/check/diagnosis/conversions.py"),
+        ("MINIS", "fp8ref/adapters/mutants/conversions.py"),
+        ("VARIATIONS", "fp8ref/check/variations.py"),
+        ("FORMS", "fp8ref/vectors/forms/registry.py"),
+    ],
+)
+def test_names_of_the_recipes_are_there(name: str, file: str) -> None:
+    assert name in GUIDE
+    assert file in GUIDE
+    assert re.search(rf"^(def )?{re.escape(name)}", (ROOT / file).read_text(encoding="utf-8"), re.M)
+
+
 # -- the action -------------------------------------------------------------------------------------------------------
 def act(folder: Path, path: str, **inputs: str) -> subprocess.CompletedProcess[str]:
     """The steps of the action in a folder, one after another until one fails; the last one's process."""

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / "tools" / "docs"))
 import matrix_page  # noqa: E402
 import md  # noqa: E402
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 PAGES += sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated"} & set(p.relative_to(DOCS).parts))
 SHELLS = ("bash", "console", "sh", "yaml")
 
