@@ -273,9 +273,10 @@ def test_an_explanation_as_json() -> None:
         "id": "ofp8/overflow",
         "text": "OCP OFP8 1.0 5.2.1 and table 3: rounded first, then compared with the largest value",
     }
-    assert {a["setting"]: a["codes"]["nonsat"] for a in document["alternatives"]} == {
+    alternatives = {a["setting"]: a["codes"]["nonsat"] for a in document["alternatives"]}
+    assert alternatives.items() >= {
         "rne": "0x7C", "rna": "0x7C", "rtz": "0x7B", "rtp": "0x7C", "rtn": "0x7B", "rto": "0x7B",
-    }  # fmt: skip
+    }.items()  # fmt: skip
 
 
 def test_an_open_mode_has_no_answer_but_all_alternatives() -> None:

@@ -226,6 +226,9 @@ def alternatives(c: Conversion) -> list[Alternative]:
     return found
 
 
+IN_A_LINE = 6  # settings
+
+
 def draw_alternatives(found: list[Alternative], f: Format) -> str:
     """A table of alternatives; settings that answer the same share a line, overflow rules a column."""
     columns: dict[tuple[int, ...], list[str]] = {}
@@ -237,7 +240,10 @@ def draw_alternatives(found: list[Alternative], f: Format) -> str:
         cells = [_answer_text(a.codes[rule], f) for rule in rules]
         lines.setdefault((*cells, a.status.letters), []).append(a.setting)
     heads = ["", *(" ".join(names) for names in columns.values()), "raised"]
-    table = [heads, *([" ".join(names), *cells] for cells, names in lines.items())]
+    table = [heads]
+    for cells, names in lines.items():
+        first, *more = (" ".join(names[i : i + IN_A_LINE]) for i in range(0, len(names), IN_A_LINE))
+        table += [[first, *cells], *([names, *[""] * len(cells)] for names in more)]
     widths = [max(map(len, column)) for column in zip(*table)]
     return "\n".join("  " + "   ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip() for row in table)
 

@@ -42,7 +42,7 @@ def test_alternatives(case: str, rows: list[str]) -> None:
     c = conversion(case)
     width = -(-c.f.k // 4)
     grouped: dict[str, list[str]] = {}
-    for a in alternatives(c):
+    for a in (a for a in alternatives(c) if a.setting in ("rne", "rna", "rtz", "rtp", "rtn", "rto")):
         assert list(a.codes) == ["sat", "satprop", "nonsat"]
         key = f"|{' '.join(f'{code:0{width}X}' for code in a.codes.values())}|{a.status.letters}"
         grouped.setdefault(key, []).append(a.setting)
