@@ -243,7 +243,7 @@ def draw_alternatives(found: list[Alternative], f: Format) -> str:
     table = [heads]
     for cells, names in lines.items():
         first, *more = (" ".join(names[i : i + IN_A_LINE]) for i in range(0, len(names), IN_A_LINE))
-        table += [[first, *cells], *([names, *[""] * len(cells)] for names in more)]
+        table += [[first, *cells], *([others, *[""] * len(cells)] for others in more)]
     widths = [max(map(len, column)) for column in zip(*table)]
     return "\n".join("  " + "   ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip() for row in table)
 
