@@ -94,7 +94,7 @@ def test_files_of_the_recipes_are_there(name: str) -> None:
         ("SOURCES", "fp8ref/spec/scaling/schemes.py"),
         ("e8m0_codes", "fp8ref/fast/blocks.py"),
         ("projection_rules", "fp8ref/check/diagnosis/conversions.py"),
-        ("MINIS", "fp8ref/adapters/mutants/conversions.py"),
+        ("CONVERSION_MUTANTS", "fp8ref/adapters/mutants/conversions.py"),
         ("VARIATIONS", "fp8ref/check/variations.py"),
         ("FORMS", "fp8ref/vectors/forms/registry.py"),
     ],
