@@ -241,9 +241,9 @@ def draw_alternatives(found: list[Alternative], f: Format) -> str:
         lines.setdefault((*cells, a.status.letters), []).append(a.setting)
     heads = ["", *(" ".join(names) for names in columns.values()), "raised"]
     table = [heads]
-    for cells, names in lines.items():
+    for answers, names in lines.items():
         first, *more = (" ".join(names[i : i + IN_A_LINE]) for i in range(0, len(names), IN_A_LINE))
-        table += [[first, *cells], *([others, *[""] * len(cells)] for others in more)]
+        table += [[first, *answers], *([others, *[""] * len(answers)] for others in more)]
     widths = [max(map(len, column)) for column in zip(*table)]
     return "\n".join("  " + "   ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip() for row in table)
 
