@@ -17,8 +17,8 @@ from ..fast.matrix.problem import Problem
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model, Scales
+from ..spec.matrix.epilogue import exact_words, output_projection
 from ..spec.matrix.models import check_operands, get_model
-from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, OverflowLike, as_codes, decode, encode
 from .scaling import ScaledArray
@@ -54,6 +54,7 @@ def dot(
     scale_format: FormatLike | None = None,
     block: int | None = None,
     tensor_scale: float | None = None,
+    scale_result: ArrayLike | None = None,
 ) -> Array:
     """Scaled dot products over the last axis: ``sum(a * scale_a * b * scale_b) * tensor_scale + c``.
 
@@ -72,7 +73,9 @@ def dot(
     Any other accumulator is a model of ``fp8ref.spec.matrix.models``: K is padded with zeros to its instruction's
     length, NaNs have the model's code, its result format is the default, and another ``result`` converts its answer.
     Scales enter where the model has them; for the others a pair of scales for all of K enters in an epilogue,
-    fma(sum, scale_a * scale_b, c) in the result format.
+    fma(sum, scale_a * scale_b, c) in the result format; an absent ``c`` is +0.  The name may say another epilogue
+    (``+out.…``, see :mod:`fp8ref.spec.matrix.epilogue`), with the rounding and overflow of its own conversion.
+    ``scale_result``, a number or of the outputs' shape, multiplies the answer before it is converted.
 
     >>> dot([0x38, 0x30], [0x38, 0x30], "e4m3fn").item()
     1.25
@@ -97,7 +100,8 @@ def dot(
     flat_a, flat_b = (np.broadcast_to(x, (*lead, k)).reshape(n, k) for x in (ca, cb))
     sides = _Sides(flat_a, flat_b, outer=False, shape=lead)
     rows = [_dot_scale(s, x, scale_format, lead, w) for s, x, w in ((scale_a, ca, "scale_a"), (scale_b, cb, "scale_b"))]
-    return _solve(sides, fa, fb, c, accumulator, result, rounding, overflow, rows, scale_format, block, tensor_scale)
+    said = _Said(c, accumulator, result, rounding, overflow, scale_format, block, tensor_scale, scale_result)
+    return _solve(sides, fa, fb, rows, said)
 
 
 def matmul(
@@ -116,6 +120,7 @@ def matmul(
     scale_format: FormatLike | None = None,
     block: int | None = None,
     tensor_scale: float | None = None,
+    scale_result: ArrayLike | None = None,
 ) -> Array:
     """The matrix product of a (M, K) and b (K, N), element by element the :func:`dot` of a row and a column.
 
@@ -143,7 +148,8 @@ def matmul(
             None if side_b is None else side_b.T, cb.shape[1], block, "scale_b", "(1, N) or (ceil(K / block), N)"
         ),
     ]
-    return _solve(sides, fa, fb, c, accumulator, result, rounding, overflow, rows, scale_format, block, tensor_scale)
+    said = _Said(c, accumulator, result, rounding, overflow, scale_format, block, tensor_scale, scale_result)
+    return _solve(sides, fa, fb, rows, said)
 
 
 _Side = tuple[ArrayLike, FormatLike | None, ArrayLike | None, int | None, float | None]
@@ -243,38 +249,48 @@ def _matrix_scale(scale: Array | None, rows: int, block: int | None, what: str, 
     return scale
 
 
-def _solve(
-    sides: _Sides,
-    fa: Format,
-    fb: Format,
-    c: ArrayLike | None,
-    accumulator: str | Model,
-    result: FormatLike | None,
-    rounding: Rounding | str,
-    overflow: OverflowLike,
-    scales: list[Array | None],
-    scale_format: FormatLike | None,
-    block: int | None,
-    tensor_scale: float | None,
-) -> Array:
-    model = (
-        accumulator if isinstance(accumulator, Model) else None if accumulator == "exact" else get_model(accumulator)
-    )
+@dataclass(frozen=True)
+class _Said:
+    """What a caller of dot or matmul says of the product, as :func:`dot` documents it."""
+
+    c: ArrayLike | None
+    accumulator: str | Model
+    result: FormatLike | None
+    rounding: Rounding | str
+    overflow: OverflowLike
+    scale_format: FormatLike | None
+    block: int | None
+    tensor_scale: float | None
+    scale_result: ArrayLike | None
+
+
+def _model(said: _Said) -> tuple[Model | None, Rounding | str, OverflowLike]:
+    """The model (None: exact), and the rounding and overflow of the result, the accumulator's words first."""
+    if isinstance(said.accumulator, Model):
+        return said.accumulator, said.rounding, said.overflow
+    words = exact_words(said.accumulator) if isinstance(said.accumulator, str) else None
+    if words is None:
+        return get_model(said.accumulator), said.rounding, said.overflow
+    return None, words[0] or said.rounding, words[1] or said.overflow
+
+
+def _solve(sides: _Sides, fa: Format, fb: Format, scales: list[Array | None], said: _Said) -> Array:
+    model, rounding, overflow = _model(said)
     own = get_format("f32") if model is None else model.format
-    f = own if result is None else get_format(result)
+    f = own if said.result is None else get_format(said.result)
     if f.k > 16 and f.name not in FLOAT_DTYPES:
         raise ValueError(f"result {f.name}: results are f16, bf16, f32, f64 or formats of at most 16 bits")
-    rho = get_projection(f, rounding, overflow)
+    rho = output_projection(model, f, rounding, overflow)
     if rho.rounding.is_stochastic:
         raise ValueError(f"rounding {rho.rounding.value!r}: dot products are rounded by deterministic modes")
     if max(fa.k, fb.k) > 16:
         raise ValueError(f"dot products take operands of at most 16 bits, not {fa.name} and {fb.name}")
     if model is not None:
         check_operands(model, fa.name, fb.name)
-    block = _block(scales, block, sides.k, model)
+    block = _block(scales, said.block, sides.k, model)
     if model is not None:
-        scales = [_fit(s, model, scale_format, w) for s, w in zip(scales, ("scale_a", "scale_b"))]
-    tensor = None if tensor_scale is None else float(_number(tensor_scale))
+        scales = [_fit(s, model, said.scale_format, w) for s, w in zip(scales, ("scale_a", "scale_b"))]
+    tensor = None if said.tensor_scale is None else float(_number(said.tensor_scale))
     problem = Problem(
         sides.a,
         sides.b,
@@ -284,11 +300,12 @@ def _solve(
         model,
         f,
         rho,
-        _addend(c, model, sides),
+        _addend(said.c, model, sides),
         scales[0],
         scales[1],
         block,
         tensor,
+        _output_scale(said.scale_result, model, sides),
     )
     codes = solve(problem)
     return _as_result(codes, f).reshape(sides.shape)
@@ -299,6 +316,22 @@ def _number(x: object) -> float:
     if array.size != 1 or array.dtype.kind not in "fiu":
         raise ValueError(f"tensor_scale must be one number, not {x!r}")
     return float(array.reshape(()).astype(np.float64))
+
+
+def _output_scale(x: ArrayLike | None, model: Model | None, sides: _Sides) -> Array | None:
+    """scale_result as one number or of the outputs' shape."""
+    if x is None:
+        return None
+    if model is None:
+        raise ValueError("scale_result is a step of a unit's epilogue; an exact sum is rounded once")
+    scale = _scale(x, None, "scale_result")
+    assert scale is not None
+    if scale.size == 1:
+        return scale.reshape(-1)
+    try:
+        return np.broadcast_to(scale, sides.shape).reshape(sides.shape if sides.outer else (-1,))
+    except ValueError:
+        raise ValueError(f"scale_result has shape {scale.shape}; the outputs have {sides.shape}") from None
 
 
 def _block(scales: list[Array | None], block: int | None, k: int, model: Model | None) -> int:

@@ -27,7 +27,7 @@ from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
 from .flags import task_of
 from .operation import ANY_MODE, INTEGERS, UNITS, Operation, default_mode_of
-from .products.questions import addend_type, block_of, exact_projection, model_of, scale_type
+from .products.questions import addend_type, block_of, exact_projection, has_output_scale, model_of, scale_type
 from .scaling.questions import is_scale, quantiser, scaled_rows, split
 
 Codes = NDArray[Any]
@@ -150,8 +150,11 @@ def scaling(op: Operation, scales: Sequence[Codes]) -> dict[str, Any]:
     if name is None:
         return {}
     floats = FLOAT_DTYPES.get(get_format(name).name)
-    a, b = scales if floats is None else (np.ascontiguousarray(s).view(floats) for s in scales)
-    return {"scale_a": a, "scale_b": b, "scale_format": None if floats is not None else name, "block": block_of(op)}
+    a, b = scales[:2] if floats is None else (np.ascontiguousarray(s).view(floats) for s in scales[:2])
+    given = {"scale_a": a, "scale_b": b, "scale_format": None if floats is not None else name, "block": block_of(op)}
+    if has_output_scale(op):
+        given["scale_result"] = np.ascontiguousarray(scales[2]).view(np.float32)
+    return given
 
 
 def _dot(op: Operation, operands: Sequence[Codes]) -> Expected:

@@ -33,7 +33,7 @@ WIDE = ("f16", "bf16", "f32", "f64")
 UNITS = ("bool", "class")  # results that are no numbers: 0 or 1, and the classes 0 to 9; both travel as uint8
 KEYS = (
     "flags", "tininess", "snan", "subnormal", "nan", "negative", "semantics", "signalling", "exact", "via", "k",
-    "scale", "block"
+    "scale", "block", "bias", "scale_result",
 )  # fmt: skip
 PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"

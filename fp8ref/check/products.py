@@ -138,6 +138,8 @@ def _ask(
             c[:, 0] = here.c
             given = [here.a, np.ascontiguousarray(columns.b.T), c]
             given += [here.scales[0], np.ascontiguousarray(columns.scales[1].T)] if here.scales else []
+            outputs = [np.repeat(x[:, None], COLUMNS, axis=1) for x in here.scales[2:]]
+            given += outputs
             ((got, _),) = session.ask(op, [(given, layout)])
             n = which.size * COLUMNS
             a = np.repeat(here.a, COLUMNS, axis=0)
@@ -145,7 +147,12 @@ def _ask(
             names = tuple(name for name in here.names for _ in range(COLUMNS))
             scales = (np.repeat(here.scales[0], COLUMNS, axis=0), np.tile(columns.scales[1], (which.size, 1))) \
                 if here.scales else ()  # fmt: skip
-            found.add(Cases(a, b, c.reshape(n), names, scales), got.reshape(n).copy(), call, which.size)
+            found.add(
+                Cases(a, b, c.reshape(n), names, (*scales, *(x.reshape(n) for x in outputs))),
+                got.reshape(n).copy(),
+                call,
+                which.size,
+            )
         advance(which.size)
     return found
 
@@ -249,7 +256,7 @@ def _tame(op: Operation, cases: Cases) -> Mask:
     name = scale_type(op)
     if name is None:
         return np.ones(cases.size, bool)
-    size = np.abs(np.concatenate([values_of(s, get_format(name)) for s in cases.scales], axis=1))
+    size = np.abs(np.concatenate([values_of(s, get_format(name)) for s in cases.scales[:2]], axis=1))
     return np.asarray(np.isnan(size).any(axis=1) | ((size >= 2.0**-40) & (size <= 2.0**40)).all(axis=1))
 
 
@@ -258,7 +265,7 @@ def _scale_products(op: Operation, cases: Cases) -> NDArray[np.float64]:
     name = scale_type(op)
     if name is None:
         return np.ones((1, 1))
-    sa, sb = (values_of(s, get_format(name)) for s in cases.scales)
+    sa, sb = (values_of(s, get_format(name)) for s in cases.scales[:2])
     return np.asarray(np.repeat(sa * sb, block_of(op), axis=1)[:, : length(op)])
 
 
@@ -312,7 +319,8 @@ def diagnose_products(
         if agrees(op, got, h, cases):
             return Diagnosis(f"model-{h.name}", f"the answers are those of {h.name}")
     for name, (sentence, change) in SCALE_MISTAKES.items() if scale_type(op) else ():
-        changed = replace(cases, scales=change(get_format(scale_type(op) or ""), *cases.scales))
+        pair = change(get_format(scale_type(op) or ""), *cases.scales[:2])
+        changed = replace(cases, scales=(*pair, *cases.scales[2:]))
         if not wrong(op, got, expected(op, changed)).any():
             return Diagnosis(name, sentence)
     return Diagnosis(UNEXPLAINED, "", pattern=_pattern(op, cases, off, calls, sizes))

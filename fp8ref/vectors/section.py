@@ -23,7 +23,7 @@ from ..spec.catalog import get_format
 
 Codes = NDArray[Any]
 VERSION = "1.0.0"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
-NAMES, RESULT = ("a", "b", "c", "sa", "sb"), "z"
+NAMES, RESULT = ("a", "b", "c", "sa", "sb", "sr"), "z"
 WITHOUT_STATUS = ("decode", "dot", "scale")  # kinds of operation that raise no flags
 NONE = -1  # a case that is in no bin of a coverpoint
 

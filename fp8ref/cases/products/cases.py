@@ -15,7 +15,7 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ..operation import Operation
 from .probes import PROBES, Cases, Codes, Floats, Probe, codes_of, probes, values_of
-from .questions import addend_type, blocks, length, scale_type
+from .questions import addend_type, blocks, has_output_scale, length, scale_type
 
 __all__ = [
     "KINDS",
@@ -189,7 +189,8 @@ def _random_scales(op: Operation, n: int, rng: np.random.Generator) -> tuple[Cod
     f = get_format(name)
     reach = min(8, f.emax, -f.emin)
     x = [np.ldexp(1 + rng.random((n, blocks(op))), rng.integers(-reach, reach, (n, blocks(op)))) for _ in "ab"]
-    return tuple(codes_of(v, f) for v in x)
+    outputs = [np.ldexp(1 + rng.random(n), rng.integers(-8, 8, n))] if has_output_scale(op) else []
+    return (*(codes_of(v, f) for v in x), *(codes_of(v, get_format("f32")) for v in outputs))
 
 
 # -- special values ---------------------------------------------------------------------------------------------------
@@ -313,7 +314,7 @@ def _odd_scales(op: Operation, n: int, rng: np.random.Generator) -> Cases:
     found = random_cases(op, n, rng, ("normal",))
     f = get_format(scale_type(op) or "")
     pool = [0, 1, (1 << f.t) - 1, 1 << f.t, f.max_code, f.max_code - 1, f.sign_bit | f.max_code >> 1, f.sign_bit]
-    for scales in found.scales:
+    for scales in found.scales[:2]:
         odd = rng.choice(np.array([*pool, *_odd_codes(f)], scales.dtype), scales.shape)
         scales[:] = np.where(rng.random(scales.shape) < max(0.1, 1 / scales.shape[1]) / 2, odd, scales)
     found.c[: n // 4] = 0

@@ -15,7 +15,7 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ...spec.projection import get_projection
 from ..operation import Operation, carrier_dtype
-from .questions import addend_type, blocks, length, operand_types, scale_type, shapes
+from .questions import addend_type, blocks, has_output_scale, length, operand_types, scale_type, shapes
 
 Codes = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -25,6 +25,8 @@ F64 = get_format("f64")
 @dataclass(frozen=True)
 class Cases:
     """Operands of dot products: codes a (n, K), b (n, K), c (n), and scales (n, K / block) where there are any.
+
+    Last of the scales, where the operation has it, the factor (n) of the answers.
 
     ``names`` gives the kind of each case.
     """
@@ -128,4 +130,7 @@ def no_cases(op: Operation) -> Cases:
 def _ones(op: Operation) -> tuple[Codes, ...]:
     """Scales of 1 for one case."""
     name = scale_type(op)
-    return () if name is None else (codes_of(np.ones((1, blocks(op))), get_format(name)),) * 2
+    if name is None:
+        return ()
+    ones = codes_of(np.ones((1, blocks(op))), get_format(name))
+    return (ones, ones, *((codes_of(np.ones(1), get_format("f32")),) if has_output_scale(op) else ()))

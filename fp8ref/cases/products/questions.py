@@ -6,7 +6,11 @@
 ``;scale=e8m0fnu`` adds the codes of scales, sa and sb: (n, K / block) each, for matmul (n, K / block) and
 (K / block, N); ``;block=32`` says how many elements share one (the unit's own block, else all of K).
 
-The mode is an accumulator model; ``exact`` (the exact sum rounded by rne.nonsat) or ``exact.rounding.overflow``;
+``;bias=bf16`` gives C in another format than the model's result; ``;scale_result=1`` adds sr (n), for matmul (n, N),
+binary32 factors of the answers before they are converted.
+
+The mode is an accumulator model; ``exact`` (the exact sum rounded by rne.nonsat), ``exact+out.rounding.overflow`` or
+short ``exact.rounding.overflow``;
 ``within.f32`` and the other classes of error bound; or ``*``: find out.
 """
 
@@ -16,9 +20,12 @@ import difflib
 from dataclasses import replace
 
 from ...arrays.products import check_block
+from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Model
+from ...spec.matrix.epilogue import exact_words
 from ...spec.matrix.models import check_operands, get_model
+from ...spec.matrix.units import Finished
 from ...spec.projection import Projection, get_projection
 from ..families import CHECKS
 from ..operation import Operation
@@ -41,10 +48,15 @@ def length(op: Operation) -> int:
     return int(op.key("k") or DEFAULT_K)
 
 
+def is_exact(mode: str) -> bool:
+    """Does a mode name the exact sum, with or without its rounding?"""
+    return mode.replace("+", ".").partition(".")[0] == EXACT
+
+
 def model_of(op: Operation) -> Model | None:
     """The accumulator model that a mode names; None for exact, a bound and ``*``."""
     mode = op.mode or EXACT
-    if mode == "*" or mode.partition(".")[0] in (EXACT, WITHIN[:-1]):
+    if mode == "*" or mode.startswith(WITHIN) or is_exact(mode):
         return None
     return get_model(mode)
 
@@ -55,16 +67,19 @@ def bound_of(op: Operation) -> Bound | None:
 
 
 def exact_projection(op: Operation) -> Projection:
-    """How an exact sum is rounded: the mode ``exact.rounding.overflow``, rne.nonsat where nothing is said."""
-    rounding, _, overflow = (op.mode or "").removeprefix(EXACT).lstrip(".").partition(".")
-    if rounding and not overflow:
-        raise ValueError(f"operation {op.id!r}: the mode is exact or exact.rounding.overflow, not {op.mode!r}")
+    """How an exact sum is rounded: as the mode says, rne.nonsat where it says nothing."""
+    try:
+        rounding, overflow = exact_words(op.mode or EXACT) or (None, None)
+    except ValueError as error:
+        raise ValueError(f"operation {op.id!r}: {error}") from None
     f = get_format(op.result)
     return get_projection(f, rounding or "rne", overflow or ("nonsat" if f.infinities or f.has_nan else "sat"))
 
 
 def addend_type(op: Operation) -> str:
-    """The format of C: the model's own result format, else the result where it is a float, else f32."""
+    """The format of C: what ``bias`` says, else the model's result format, the result where it is a float, or f32."""
+    if op.key("bias"):
+        return get_format(op.key("bias")).name
     model = model_of(op)
     if model is not None:
         return model.result
@@ -74,6 +89,11 @@ def addend_type(op: Operation) -> str:
 def scale_type(op: Operation) -> str | None:
     """The format of a product's scales; None where it has none."""
     return op.key("scale") or None
+
+
+def has_output_scale(op: Operation) -> bool:
+    """Does a product hand over a factor of every answer?"""
+    return op.key("scale_result", "0") == "1"
 
 
 def block_of(op: Operation) -> int:
@@ -93,7 +113,8 @@ def operand_types(op: Operation) -> tuple[str, ...]:
     if not is_product(op):
         return op.operands
     scale = scale_type(op)
-    return (*op.operands, addend_type(op), *((scale, scale) if scale else ()))
+    scales = (scale, scale) if scale else ()
+    return (*op.operands, addend_type(op), *scales, *(("f32",) if has_output_scale(op) else ()))
 
 
 def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
@@ -104,10 +125,11 @@ def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
         return ((n,),) * (len(op.operands) + 1)
     k = length(op)
     nb = blocks(op) if scale_type(op) else 0
+    last = 2 if has_output_scale(op) else 1
     if op.family == "dot":
-        return ((n, k), (n, k), (n,), *(((n, nb),) * 2 if nb else ()), (n,))
+        return ((n, k), (n, k), (n,), *(((n, nb),) * 2 if nb else ()), *((n,),) * last)
     scales = ((n, nb), (nb, COLUMNS)) if nb else ()
-    return ((n, k), (k, COLUMNS), (n, COLUMNS), *scales, (n, COLUMNS))
+    return ((n, k), (k, COLUMNS), (n, COLUMNS), *scales, *((n, COLUMNS),) * last)
 
 
 def check_product(op: Operation, text: str) -> None:
@@ -125,12 +147,29 @@ def check_product(op: Operation, text: str) -> None:
         near = difflib.get_close_matches(mode[len(WITHIN) :], BOUNDS, n=1, cutoff=0.4)
         hint = f"did you mean {WITHIN}{near[0]}?" if near else f"choose from {', '.join(WITHIN + b for b in BOUNDS)}"
         raise ValueError(f"operation {text!r}: unknown error bound {mode!r}; {hint}")
-    if mode.partition(".")[0] == EXACT:
+    if is_exact(mode):
         exact_projection(op)
     model = model_of(op)
     if model is not None:
         check_operands(model, *op.operands)
+    _check_epilogue(op, text, model)
     check_scales(op, text, model)
+
+
+def _check_epilogue(op: Operation, text: str, model: Model | None) -> None:
+    """Raise ValueError where the type of C or an output's scale does not fit."""
+    bias, output = op.key("bias"), op.key("scale_result", "0")
+    own = get_format(model.result) if model is not None else get_format("f64")
+    if bias and (get_format(bias).name not in FLOATS or not exactly_holds(own, get_format(bias))):
+        raise ValueError(f"operation {text!r}: bias is the type of C, of {', '.join(FLOATS)} one within {own.name}")
+    if output not in ("0", "1"):
+        raise ValueError(f"operation {text!r}: scale_result is 0 or 1, not {output!r}")
+    if output == "1" and not op.key("scale"):
+        raise ValueError(f"operation {text!r}: scale_result comes with scales: name their format with scale=")
+    if output == "1" and is_exact(op.mode or EXACT):
+        raise ValueError(f"operation {text!r}: an exact sum is rounded once, and has no place for scale_result")
+    if isinstance(model, Finished) and (model.rounding or model.overflow):
+        get_projection(get_format(op.result), model.rounding or "rne", model.overflow or "nonsat")
 
 
 def check_scales(op: Operation, text: str, model: Model | None) -> None:

@@ -76,7 +76,7 @@ def _float64_serves(p: Problem) -> bool:
             units = np.ldexp(np.frexp(scale[np.isfinite(scale)])[0], F64.p - f.p)
             if (units != np.rint(units)).any():  # scaled values would be longer than 53 bits
                 return False
-    for x in (p.scale_a, p.scale_b, tensor):
+    for x in (p.scale_a, p.scale_b, tensor, p.scale_result):
         if x is not None:
             size = np.abs(x[np.isfinite(x)])
             if ((size >= LARGEST) | ((size > 0) & (size < SMALLEST))).any():
@@ -105,8 +105,14 @@ def _by_specification(p: Problem) -> Array:
             scales=scales,
             block=p.block,
             tensor_scale=None if p.tensor_scale is None else Datum.of(p.tensor_scale),
+            scale_result=_datum(p.scale_result, n),
         )
     return out
+
+
+def _datum(x: Floats | None, n: int) -> Datum | None:
+    """The n-th of the outputs' numbers, or the one for all."""
+    return None if x is None else Datum.of(float(x.reshape(-1)[n if x.size > 1 else 0]))
 
 
 def _data(scale: Floats | None, row: int) -> list[Datum]:

@@ -13,13 +13,13 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ...spec.matrix.accumulate import Chain, Composed, Fused, FusedLate, GroupDot, Model, Scales, Tree
 from ..chunks import Array
-from ..encode import convert_codes
 from ..kernel import code_dtype
+from .epilogue import converted, finish
 from .exact_dot import format_range
 from .expansion import Floats
 from .problem import Problem
-from .tiles import ABSENT8, ABSENT16, PRESENT8, PRESENT16, Side, Tile, lay, make_side, product32
-from .units import F32s, accumulate, fma, to_format
+from .tiles import ABSENT8, ABSENT16, PRESENT8, PRESENT16, Side, Tile, lay, make_side
+from .units import F32s
 
 ROWS, COLUMNS = 64, 512
 TILE = ROWS * COLUMNS
@@ -73,20 +73,14 @@ def by_model(p: Problem, model: Model) -> Array:
     for rows, columns in _places(p, max(k, 1)):
         place = (rows, columns) if p.outer else (rows,)
         c = np.zeros(_extent(place), np.float32) if p.c is None else p.c[place].astype(np.float32)
-        factor = _epilogue_factor(p, model, place)
         a = _side(p, model, leaf, how, rows, first=True)
         if held is None or held[0] != columns:
             held = columns, _side(p, model, leaf, how, columns, first=False)
         tile = Tile(a, held[1], k, p.outer, how.present)
         with np.errstate(all="ignore"):
-            d = accumulate(model, tile, c if factor is None else np.zeros_like(c))
-            if factor is not None:
-                product = d.astype(np.float64) * factor
-                d = to_format(product, model.format) if p.c is None else fma(product, c, model.format)
+            d = finish(p, model, tile, place, c)
         own[place] = _codes(d, model)
-    if p.result == model.format:
-        return own
-    return convert_codes(own, model.format, p.result, p.rho, False)[0]
+    return converted(own, p, model)
 
 
 def _places(p: Problem, k: int) -> Iterator[tuple[slice, slice]]:
@@ -148,21 +142,6 @@ def _group_scales(scale: Floats, model: GroupDot, axis: int | None) -> dict[str,
     emin = min(get_format(name).emin for name in model.scale_formats)
     e = np.where(scale == 0, -126, np.maximum(np.frexp(scale)[1] - 1, emin))
     return {"scales": lay(np.ldexp(scale, -e), np.float64, axis), "scale_exponents": lay(e, np.int32, axis)}
-
-
-def _epilogue_factor(p: Problem, model: Model, place: tuple[slice, ...]) -> Floats | None:
-    """The scale of the epilogue, rounded to binary32 and broadcast; None where there is none."""
-    factor = None
-    if model.scales is Scales.EPILOGUE and (p.scale_a is not None or p.scale_b is not None):
-        sides = []
-        for scale, s, first in ((p.scale_a, place[0], True), (p.scale_b, place[-1], False)):
-            x = np.ones(1) if scale is None else scale[:, 0]
-            x = x[s] if x.size > 1 else x
-            sides.append(x if not p.outer else x[:, None] if first else x[None, :])
-        factor = product32(sides[0], sides[1])
-    if p.tensor_scale is not None:
-        factor = product32(np.ones((1,) * len(place)) if factor is None else factor, np.array(p.tensor_scale))
-    return factor
 
 
 def _codes(d: F32s, model: Model) -> Array:

@@ -15,7 +15,8 @@ from .expansion import Floats
 class Problem:
     """Codes a (rows, K) and b (columns, K); ``outer``: every row with every column, else the i-th with the i-th.
 
-    Scales are float64 of shape (1 or rows, 1 or blocks); ``block`` elements share one.  ``c`` has the outputs' shape.
+    Scales are float64 of shape (1 or rows, 1 or blocks); ``block`` elements share one.  ``c`` has the outputs' shape;
+    so has ``scale_result``, float64, where it is no single number.
     """
 
     a: Array
@@ -31,6 +32,7 @@ class Problem:
     scale_b: Floats | None
     block: int
     tensor_scale: float | None
+    scale_result: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ taken out and kept aside in ``special``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -63,6 +64,20 @@ class Side:
             self.unit,
         )
 
+    def gather(self, runs: Sequence[tuple[int, int]]) -> Side:
+        """The elements of some runs (start, stop), one after another; each begins a scale's unit."""
+        places = np.concatenate([np.arange(start, stop) for start, stop in runs])
+        units = np.concatenate([np.arange(start // self.unit, -(-stop // self.unit)) for start, stop in runs])
+        return Side(
+            self.values[places],
+            self.exponents[places],
+            None if self.special is None else self.special[places],
+            self.zero,
+            self.scales if self.scales is None or len(self.scales) == 1 else self.scales[units],
+            None if self.scale_exponents is None else self.scale_exponents[units],
+            self.unit,
+        )
+
 
 def _padded(x: Array, pad: int, fill: int) -> Array:
     return x if pad == 0 else np.concatenate([x, np.full((pad, *x.shape[1:]), fill, x.dtype)])
@@ -88,12 +103,19 @@ class Tile:
         a, b = (side.part(start, end, stop - end) for side in (self.a, self.b))
         return Tile(a, b, stop - start, self.outer, self.present)
 
-    def factor(self, i: int) -> Floats | None:
-        """The product of the i-th pair of scales, rounded to binary32."""
+    def gather(self, runs: Sequence[tuple[int, int]]) -> Tile:
+        """The products of some runs (start, stop), one after another; each begins a scale's unit."""
+        if len(runs) == 1:
+            return self.part(*runs[0])
+        a, b = (side.gather(runs) for side in (self.a, self.b))
+        return Tile(a, b, sum(stop - start for start, stop in runs), self.outer, self.present)
+
+    def pair(self, i: int) -> tuple[Floats, Floats] | None:
+        """The i-th pair of scales; None where there are none."""
         if self.a.scales is None or self.b.scales is None:
             return None
         x, y = (s[i if len(s) > 1 else 0] for s in (self.a.scales, self.b.scales))
-        return product32(x, y)
+        return x, y
 
     def special_sum(self, places: list[int] | slice) -> Floats | None:
         """0, or the infinity or NaN that special products at these places make of every output; None: none there."""
@@ -108,6 +130,12 @@ class Tile:
         else:
             found = special_products(va, vb, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y)))
         return judge(*found)
+
+
+def to_binary32(x: Floats) -> Floats:
+    """float64 values rounded to binary32, in float64."""
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32).astype(np.float64)
 
 
 def product32(x: Floats, y: Floats) -> Floats:

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spec.formats import Format
-from ...spec.matrix.accumulate import TO_INFINITY, Chain, Fused, FusedLate, GroupDot, Model, Promote, SplitK, Tree
+from ...spec.matrix.accumulate import TO_INFINITY, Chain, Fused, FusedLate, GroupDot, Join, Model, Promote, Split, Tree
 from ...spec.projection import Projection
 from ...spec.rounding import Rounding
 from ..chunks import Array
 from ..decode import decode_codes
 from .expansion import F64, Floats, round_values, to_odd, two_sum
-from .tiles import Tile
+from .tiles import Tile, product32, to_binary32
 
 F32s = NDArray[np.float32]
 CUTS: dict[Rounding, Callable[..., Any]] = {
@@ -89,19 +89,10 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
         case Promote():
             for i, start in enumerate(range(0, tile.k, model.every)):
                 partial = accumulate(model.inner, tile.part(start, min(start + model.every, tile.k)), np.zeros_like(c))
-                factor = tile.factor(i) if model.fused else None
-                if factor is not None:
-                    c = fma(partial.astype(np.float64) * factor, c, model.format)
-                else:
-                    c = add(partial, c, model.format)
+                c = _joined(model, partial, None if model.join is Join.FADD else tile.pair(i), c)
             return c
-        case SplitK():
-            run = -(-tile.k // (model.parts * model.k)) * model.k
-            total = np.zeros_like(c)
-            for start in range(0, tile.k, max(run, 1)):
-                part = accumulate(model.inner, tile.part(start, min(start + run, tile.k)), np.zeros_like(c))
-                total = part if start == 0 else add(total, part, model.format)
-            return add(total, c, model.format)
+        case Split():
+            return add(_split(model, tile, c), c, model.format)
         case Chain():
             return _chain(model, tile, c)
         case Tree() if model.k == 1:
@@ -118,6 +109,39 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
         case Tree():
             return _small_trees(model, tile, c)
     raise AssertionError(type(model))
+
+
+def _joined(model: Promote, partial: F32s, scales: tuple[Floats, Floats] | None, c: F32s) -> F32s:
+    """The register after one chunk."""
+    f = model.format
+    if scales is None:
+        return add(partial, c, f)
+    sa, sb = scales
+    match model.join:
+        case Join.FFMA:
+            return fma(partial.astype(np.float64) * product32(sa, sb), c, f)
+        case Join.FMUL:
+            return add(to_format(partial.astype(np.float64) * product32(sa, sb), f), c, f)
+        case Join.TRITON:
+            once = to_format(partial.astype(np.float64) * to_binary32(sa), f)
+            return fma(once.astype(np.float64) * to_binary32(sb), c, f)
+    once = to_format(partial.astype(np.float64) * to_binary32(sa), f)
+    return add(to_format(once.astype(np.float64) * to_binary32(sb), f), c, f)
+
+
+def _split(model: Split, tile: Tile, c: F32s) -> F32s:
+    f = model.sum_format
+    zero = np.zeros_like(c)
+    parts = []
+    for piece in model.pieces(tile.k):
+        parts.append(to_format(accumulate(model.inner, tile.gather(piece), zero), f) if piece else zero)
+    total: F32s | None = None
+    for group in model.order(len(parts)):
+        here = parts[group[0]]
+        for s in group[1:]:
+            here = add(here, parts[s], f)
+        total = here if total is None else add(total, here, f)
+    return zero if total is None else total
 
 
 class _Fused:

@@ -9,7 +9,8 @@ A model is data (``units.py``, ``models.py``); this file says what the data mean
 - :class:`Chain`: IEEE fma, or multiply and add, one product after another;
 - :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA1 and CDNA2).
 
-:class:`Promote` and :class:`SplitK` compose them.  ``exact_sum`` is the sixth answer: no rounding at all.
+:class:`Promote` and :class:`Split` compose them; ``epilogue.py`` finishes them.
+``exact_sum`` is the sixth answer: no rounding at all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..catalog import get_format
-from ..codec import pack, unpack
+from ..codec import unpack
 from ..datum import ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
 from ..overflow import Overflow, To
@@ -33,10 +34,11 @@ from .units import (
     Fused,
     FusedLate,
     GroupDot,
+    Join,
     Model,
     Promote,
     Scales,
-    SplitK,
+    Split,
     Tree,
 )
 
@@ -51,10 +53,11 @@ __all__ = [
     "Fused",
     "FusedLate",
     "GroupDot",
+    "Join",
     "Model",
     "Promote",
     "Scales",
-    "SplitK",
+    "Split",
     "Tree",
     "Vectors",
     "accumulate",
@@ -63,10 +66,8 @@ __all__ = [
     "exact_sum",
     "factor",
     "product",
-    "result_code",
     "rounded",
     "rounded_sum",
-    "scaled",
     "special_sum",
     "unpack_all",
 ]
@@ -174,6 +175,12 @@ class Vectors:
             self.block,
         )
 
+    def gather(self, runs: Sequence[tuple[int, int]]) -> Vectors:
+        """The elements of some runs (start, stop), one after another; each must begin a block."""
+        parts = [self.part(start, stop) for start, stop in runs]
+        a, b, scales = (tuple(x for p in parts for x in getattr(p, name)) for name in ("a", "b", "scales"))
+        return Vectors(a, b, self.format_a, self.format_b, scales, self.block)
+
     def pick(self, places: Sequence[int]) -> Vectors:
         """The elements at these places, which share one block."""
         a, b = tuple(self.a[i] for i in places), tuple(self.b[i] for i in places)
@@ -195,25 +202,16 @@ class Vectors:
 def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
     """D of a model for one dot product: a datum of the model's result format, or of the register it keeps.
 
-    ``c`` is a datum of the result format.  Scales enter where the model has them (product, group, chunk); those of the
-    epilogue are :func:`scaled`'s.
+    ``c`` is a datum of the result format; an absent one is +0.  Scales enter where the model has them (product, group,
+    chunk); what comes after the sum is ``epilogue.finish``'s.
     """
     match model:
         case Promote():
             for start in range(0, len(v.a), model.every):
-                chunk = v.part(start, min(start + model.every, len(v.a)))
-                partial = accumulate(model.inner, Vectors(chunk.a, chunk.b, v.format_a, v.format_b))
-                if model.fused and chunk.scales:
-                    partial = product(partial, factor(chunk.scales[0]))
-                c = rounded_sum(partial, c, model.format)
+                c = _joined(model, v.part(start, min(start + model.every, len(v.a))), c)
             return c
-        case SplitK():
-            run = -(-len(v.a) // (model.parts * model.k)) * model.k
-            total = NOTHING
-            for start in range(0, len(v.a), max(run, 1)):
-                partial = accumulate(model.inner, v.part(start, min(start + run, len(v.a))))
-                total = partial if start == 0 else rounded_sum(total, partial, model.format)
-            return rounded_sum(total, c, model.format)
+        case Split():
+            return rounded_sum(_split(model, v), c, model.format)
         case Chain():
             for i in _order(model.order, len(v.a)):
                 p = product(v.a[i], v.b[i])
@@ -229,31 +227,42 @@ def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
     return c
 
 
-def scaled(model: Model, v: Vectors, c: Datum | None, tensor_scale: Datum | None = None) -> Datum:
-    """D with the epilogue: fma(sum, scale, C) rounded to nearest, where scales are given that the unit does not take.
-
-    The scale is ``scale_a * scale_b`` rounded to binary32, times ``tensor_scale`` rounded to binary32.
-    """
-    s = None
-    if v.scales and model.scales is Scales.EPILOGUE:
-        s = factor(v.scales[0])
-        v = Vectors(v.a, v.b, v.format_a, v.format_b)
-    if tensor_scale is not None:
-        s = rounded(product(Datum.finite(1) if s is None else s, tensor_scale), F32)
-    if s is None:
-        return accumulate(model, v, NOTHING if c is None else c)
-    p = product(accumulate(model, v), s)
-    return rounded(p, model.format) if c is None else rounded_sum(p, c, model.format)
-
-
 def factor(scales: tuple[Datum, Datum]) -> Datum:
     """The product of a pair of scales as a unit in binary32 computes it."""
     return rounded(product(*scales), F32)
 
 
-def result_code(model: Model, d: Datum) -> int:
-    """The code of a model's answer in its result format."""
-    return model.nan if d.is_nan else pack(d, model.format)
+def _joined(model: Promote, chunk: Vectors, c: Datum) -> Datum:
+    """The register after one chunk."""
+    f = model.format
+    p = accumulate(model.inner, Vectors(chunk.a, chunk.b, chunk.format_a, chunk.format_b))
+    if model.join is Join.FADD or not chunk.scales:
+        return rounded_sum(p, c, f)
+    sa, sb = (rounded(s, F32) for s in chunk.scales[0])
+    match model.join:
+        case Join.FFMA:
+            p = product(p, factor(chunk.scales[0]))
+        case Join.FMUL:
+            p = rounded(product(p, factor(chunk.scales[0])), f)
+        case Join.TRITON:
+            p = product(rounded(product(p, sa), f), sb)
+        case Join.TRITON_FMUL:
+            p = rounded(product(rounded(product(p, sa), f), sb), f)
+    return rounded_sum(p, c, f)
+
+
+def _split(model: Split, v: Vectors) -> Datum:
+    f = model.sum_format
+    parts = [
+        rounded(accumulate(model.inner, v.gather(piece)), f) if piece else NOTHING for piece in model.pieces(len(v.a))
+    ]
+    total: Datum | None = None
+    for group in model.order(len(parts)):
+        here = parts[group[0]]
+        for s in group[1:]:
+            here = rounded_sum(here, parts[s], f)
+        total = here if total is None else rounded_sum(total, here, f)
+    return NOTHING if total is None else total
 
 
 def _order(order: str, n: int) -> Sequence[int]:

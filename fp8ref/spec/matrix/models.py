@@ -1,26 +1,24 @@
 """The catalogue of accumulator models: what is known of real matrix units, each with its source and evidence.
 
-Names compose from left to right::
-
-    name[@option=value ...][+promote<N>.fadd | +promote<N>.ffma | +splitk<N> ...]
+Names compose from left to right, as ``compositions.py`` says::
 
     hopper.wgmma.fp8.f32+promote128.fadd    a partial sum of 128 products, then an FP32 addition
     hopper.mma.bf16.f32@min_exponent=-133   a named choice other than the default, where evidence differs
     f32.fma@order=down                      another order over K
+    ada.mma.fp8.f32+split3.t64.interleaved+out.scale.bias.sat    split over K, then an epilogue
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from ..catalog import get_format
 from ..rounding import Rounding
-from .accumulate import Chain, Evidence, Fused, FusedLate, GroupDot, Model, Promote, Scales, SplitK, Tree
+from .accumulate import Chain, Evidence, Fused, FusedLate, GroupDot, Model, Scales, Tree
+from .compositions import compose, with_option
 
 FP8 = ("e4m3fn", "e5m2")
 FNUZ = ("e4m3fnuz", "e5m2fnuz")
@@ -213,33 +211,6 @@ for _type in ("f16", "bf16"):
 _declare(replace(MODELS["cdna2.mfma.bf16.f32"], name="cdna2.mfma.bf16.k2.f32", k=2, note=f"{_amd}; without _1k"))
 
 
-def _exponent_or_none(text: str, model: Model) -> int | None:
-    return None if text == "none" else int(_spelled(r"-?\d{1,3}", text))
-
-
-def _nan(text: str, model: Model) -> int:
-    code = int(_spelled(r"[0-9A-Fa-f]{1,16}", text), 16)
-    if code >> get_format(model.result).k or not get_format(model.result).is_nan_code(code):
-        raise ValueError(text)
-    return code
-
-
-def _spelled(pattern: str, text: str) -> str:
-    if re.fullmatch(pattern, text) is None:
-        raise ValueError(text)
-    return text
-
-
-OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal digits: no unit's exponents need more
-    "zero_exponent": _exponent_or_none,
-    "min_exponent": _exponent_or_none,
-    "underflow_sign": lambda text, model: {"0": False, "1": True}[text],
-    "order": lambda text, model: _spelled(r"up|down|stride[1-9]\d{0,4}", text),
-    "nan": _nan,
-}
-_SUFFIX = re.compile(r"promote([1-9]\d{0,6})\.(fadd|ffma)|splitk([1-9]\d{0,3})")
-
-
 @lru_cache(maxsize=1024)
 def get_model(name: str) -> Model:
     """The model of a name, an alias or a composition.
@@ -261,51 +232,10 @@ def get_model(name: str) -> Model:
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from exact, {', '.join(MODELS)}"
         raise ValueError(f"unknown accumulator {name!r}: {hint}")
     for option in options:
-        model = _with_option(model, option, name)
+        model = with_option(model, option, name)
     for suffix in suffixes:
-        model = _compose(model, suffix, name)
+        model = compose(model, suffix, name)
     return model
-
-
-def _with_option(model: Model, option: str, name: str) -> Model:
-    key, _, text = option.partition("=")
-    known = [f.name for f in fields(model) if f.name in OPTIONS]
-    if key not in known:
-        raise ValueError(f"accumulator {name!r}: {model.name} has the options {', '.join(known)}, not {key!r}")
-    try:
-        value = OPTIONS[key](text, model)
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"accumulator {name!r}: {option!r} is not a value of {key}") from None
-    return replace(model, name=f"{model.name}@{option}", **{key: value})
-
-
-def _compose(model: Model, suffix: str, name: str) -> Model:
-    match = _SUFFIX.fullmatch(suffix)
-    if match is None:
-        raise ValueError(f"accumulator {name!r}: {suffix!r} is none of promote<N>.fadd, promote<N>.ffma, splitk<N>")
-    common: dict[str, Any] = {
-        "name": f"{model.name}+{suffix}",
-        "inner": model,
-        "operands": model.operands,
-        "result": model.result,
-        "nan": model.nan,
-        "source": f"{model.source}; composed as named",
-        "evidence": Evidence.REPORTED if match[1] else Evidence.ASSUMED,
-        "note": model.note,
-    }
-    if match[3]:
-        if isinstance(model, Chain | Tree) and getattr(model, "order", "up") != "up":
-            raise ValueError(f"accumulator {name!r}: a split over K needs the order up")
-        common |= {"scales": model.scales, "block": model.block, "scale_formats": model.scale_formats}
-        return SplitK(parts=int(match[3]), k=model.k, **common)
-    every, fused = int(match[1]), match[2] == "ffma"
-    if every % model.k:
-        raise ValueError(f"accumulator {name!r}: {every} is no multiple of the {model.k} products of one instruction")
-    if model.scales is not Scales.EPILOGUE:
-        raise ValueError(f"accumulator {name!r}: {model.name} takes its scales inside and is not promoted here")
-    if fused:
-        common |= {"scales": Scales.CHUNK, "block": every}
-    return Promote(every=every, fused=fused, k=every, **common)
 
 
 def models() -> tuple[Model, ...]:

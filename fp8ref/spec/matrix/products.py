@@ -11,7 +11,8 @@ from ..formats import Format
 from ..overflow import Overflow
 from ..projection import get_projection, project
 from ..rounding import Rounding
-from .accumulate import Model, Scales, Vectors, exact_sum, product, result_code, scaled, unpack_all
+from .accumulate import Model, Scales, Vectors, exact_sum, product, unpack_all
+from .epilogue import exact_words, finish, output_code
 from .models import check_operands, get_model
 
 
@@ -29,6 +30,7 @@ def dot(
     scales: Sequence[tuple[Datum, Datum]] = (),
     block: int | None = None,
     tensor_scale: Datum | None = None,
+    scale_result: Datum | None = None,
 ) -> int:
     """The code of ``sum(a * scale_a * b * scale_b) * tensor_scale + c`` in a result format.
 
@@ -36,8 +38,9 @@ def dot(
     MX 1.0 6.1].  NaN if an addend is NaN, if an infinity meets a zero in a product, or if infinities of both signs
     meet; an infinity goes by the overflow rule; a zero sum is +0, and a nonzero sum that rounds to zero keeps its sign.
 
-    A model: its own arithmetic; ``result`` other than its own converts its answer.  ``scales``: one pair for every
-    ``block`` elements, or one pair.
+    A model: its own arithmetic, an absent C being +0; ``result`` other than its own converts its answer, by the
+    rounding and overflow of its name where that says them.  ``scales``: one pair for every ``block`` elements, or one
+    pair.  ``scale_result`` multiplies the answer before the conversion (an epilogue's step; not for ``exact``).
 
     Raises ValueError for lengths, formats, scales and models that do not fit.
     """
@@ -45,11 +48,18 @@ def dot(
     fb = fa if format_b is None else get_format(format_b)
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} elements and b {len(b)}")
-    model = (
-        None if accumulator == "exact" else accumulator if isinstance(accumulator, Model) else get_model(accumulator)
-    )
+    model: Model | None = None
+    words = exact_words(accumulator) if isinstance(accumulator, str) else None
+    if isinstance(accumulator, Model):
+        model = accumulator
+    elif words is None:
+        model = get_model(accumulator)
+    else:
+        rounding, overflow = words[0] or rounding, words[1] or overflow
     v = Vectors(unpack_all(a, fa), unpack_all(b, fb), fa, fb, tuple(scales), block or 1 << 62)
     if model is None:
+        if scale_result is not None:
+            raise ValueError("an exact sum is rounded once: scale_result is a step of a unit's epilogue")
         one = Datum.finite(1)
         addends = []
         for i, (x, y) in enumerate(zip(v.a, v.b)):
@@ -62,10 +72,8 @@ def dot(
     check_operands(model, fa.name, fb.name)
     if scales and len(scales) > 1 and model.scales is Scales.EPILOGUE:
         raise ValueError(f"{model.name} takes one scale for all of K; block scales enter with +promote<N>.ffma")
-    d = scaled(model, v, c, tensor_scale)
-    if result is None or get_format(result) == model.format:
-        return result_code(model, d)
-    return _project(d, get_format(result), rounding, overflow)
+    d = finish(model, v, c, tensor_scale, scale_result)
+    return output_code(model, d, model.format if result is None else get_format(result), rounding, overflow)
 
 
 def _project(x: Datum, f: Format, rounding: Rounding | str, overflow: Overflow | tuple[str, str] | str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..catalog import get_format
 from ..formats import Format, NaNs
@@ -157,20 +158,85 @@ class Composed(Model):
     inner: Model
 
 
+class Join(enum.StrEnum):
+    """How a promoted partial sum p joins the register acc; sa and sb are the scales of its chunk."""
+
+    FADD = "fadd"  # acc + p: one rounding; scales enter in the epilogue
+    FFMA = "ffma"  # fma(p, sa * sb, acc), as DeepGEMM computes
+    FMUL = "fmul"  # p * (sa * sb) + acc: two roundings
+    TRITON = "triton"  # fma(p * sa, sb, acc): Triton's (p * sa) * sb + acc, the last two operations contracted
+    TRITON_FMUL = "triton-fmul"  # the same, not contracted
+
+
 @dataclass(frozen=True, kw_only=True)
 class Promote(Composed):
-    """Every ``every`` products a partial sum that began at 0 is added to a register in the result format, to nearest.
+    """Every ``every`` products a partial sum that began at 0 joins a register in the result format, to nearest.
 
-    The register begins at C.  ``fused``: acc = fma(partial, scale, acc), where the chunk's block scales enter; else
-    acc = acc + partial.
+    The register begins at C.  ``join`` says by which operations; all but FADD take the chunk's block scales, their
+    product, or each of them where they enter one by one, rounded to binary32.
     """
 
     every: int
-    fused: bool
+    join: Join
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitK(Composed):
-    """K in ``parts`` runs of equal length (a multiple of the inner model's k), summed in order to nearest, then C."""
+class Split(Composed):
+    """K cut into tiles of ``tile`` products, the tiles dealt to parts; the parts' sums are added to nearest, C last.
+
+    Of ``parts`` parts, part s owns a run of ceil(tiles / parts) tiles, or (``interleaved``) every tile t with
+    t mod parts = s, which it takes in order.  Stream-K instead (``run`` not 0): a part of ``first`` tiles, then parts
+    of ``run`` tiles.  A part without a tile is +0; a tile beyond K is padded with zeros.
+
+    The sums are added in order, or (``pairwise``) as cuBLASLt does: with h = ceil(parts / 2), from the last part on
+    add, for i < h, part i plus part i + h where that is there and not the last.  ``sums``: the format in which they
+    are added, where it is not the result's.
+    """
 
     parts: int
+    tile: int
+    interleaved: bool = False
+    pairwise: bool = False
+    first: int = 0
+    run: int = 0
+    sums: str = ""
+
+    @property
+    def sum_format(self) -> Format:
+        return get_format(self.sums or self.result)
+
+    def pieces(self, k: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """For every part the runs (start, stop) of the k products that it adds."""
+        tiles, w = -(-k // self.tile), self.tile
+        if self.interleaved:
+            return tuple(
+                tuple((t * w, min(t * w + w, k)) for t in range(s, tiles, self.parts)) for s in range(self.parts)
+            )
+        if self.run:
+            edges = [0, *range(min(self.first, tiles), tiles, self.run), tiles]
+            edges = edges[1:] if len(edges) > 2 and edges[1] == 0 else edges
+        else:
+            q = -(-tiles // self.parts)
+            edges = [min(s * q, tiles) for s in range(self.parts + 1)]
+        return tuple(((i * w, min(j * w, k)),) if j > i else () for i, j in pairwise(edges))
+
+    def order(self, parts: int) -> tuple[tuple[int, ...], ...]:
+        """Groups of parts: each group is added up, then the groups in this order."""
+        if not self.pairwise:
+            return tuple((s,) for s in range(parts))
+        h = -(-parts // 2)
+        slots = [(i, i + h) if i + h < parts - 1 else (i,) for i in range(h)]
+        return ((parts - 1,), *slots) if parts > 1 else ((0,),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Composed):
+    """A model and what is done to its answer (see ``epilogue.py``): arithmetic steps, then the output's conversion.
+
+    ``steps``: words of ``epilogue.STEPS`` in their order; none of scale and C among them: the default order.
+    ``rounding``, ``overflow``: of the conversion to the output's format; None: as the caller says.
+    """
+
+    steps: tuple[str, ...] = ()
+    rounding: str | None = None
+    overflow: str | None = None

@@ -11,7 +11,7 @@ from second_oracles import matrix_units as second
 from fp8ref.spec import get_format
 from fp8ref.spec.codec import unpack
 from fp8ref.spec.datum import Datum
-from fp8ref.spec.matrix.accumulate import Evidence, Fused, SplitK
+from fp8ref.spec.matrix.accumulate import Evidence, Fused, Split
 from fp8ref.spec.matrix.models import ALIASES, get_model, models
 from fp8ref.spec.matrix.products import dot
 
@@ -311,7 +311,7 @@ def test_composition() -> None:
 def test_names_and_options() -> None:
     assert get_model("blackwell.mma.fp8.f16") is get_model("hopper.mma.fp8.f16")
     split = get_model("f32.fma+splitk4")
-    assert isinstance(split, SplitK)
+    assert isinstance(split, Split)
     assert split.evidence is Evidence.ASSUMED
     assert get_model("hopper.wgmma.fp8.f32+promote128.ffma").evidence is Evidence.REPORTED  # by DeepSeek-V3's report
     model = get_model("hopper.mma.bf16.f32@min_exponent=-133@zero_exponent=-126")
