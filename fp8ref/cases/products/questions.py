@@ -19,7 +19,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
-from ...arrays.products import check_block
+from ...arrays.factors import check_block
 from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Model
