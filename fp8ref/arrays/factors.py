@@ -109,12 +109,10 @@ def one_number(x: object) -> float:
     return float(array.reshape(()).astype(np.float64))
 
 
-def output_scale(x: ArrayLike | None, model: Model | None, shape: tuple[int, ...], outer: bool) -> Array | None:
+def output_scale(x: ArrayLike | None, shape: tuple[int, ...], outer: bool) -> Array | None:
     """scale_result as one number or of the outputs' shape."""
     if x is None:
         return None
-    if model is None:
-        raise ValueError("scale_result is a step of a unit's epilogue; an exact sum is rounded once")
     scale = scale_of(x, None, "scale_result")
     assert scale is not None
     if scale.size == 1:

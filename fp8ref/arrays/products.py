@@ -85,7 +85,8 @@ def dot(
     Scales enter where the model has them; for the others a pair of scales for all of K enters in an epilogue,
     fma(sum, scale_a * scale_b, c) in the result format; an absent ``c`` is +0.  The name may say another epilogue
     (``+out.…``, see :mod:`fp8ref.spec.matrix.epilogue`), with the rounding and overflow of its own conversion.
-    ``scale_result``, a number or of the outputs' shape, multiplies the answer before it is converted.
+    ``scale_result``, a number or of the outputs' shape, multiplies the answer before it is converted; an exact
+    sum and C it multiplies exactly.
 
     >>> dot([0x38, 0x30], [0x38, 0x30], "e4m3fn").item()
     1.25
@@ -227,7 +228,7 @@ def _solve(sides: _Sides, fa: Format, fb: Format, scales: list[Array | None], sa
         scales[1],
         block,
         tensor,
-        output_scale(said.scale_result, model, sides.shape, sides.outer),
+        output_scale(said.scale_result, sides.shape, sides.outer),
     )
     codes = solve(problem)
     return _as_result(codes, f).reshape(sides.shape)

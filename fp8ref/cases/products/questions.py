@@ -166,8 +166,6 @@ def _check_epilogue(op: Operation, text: str, model: Model | None) -> None:
         raise ValueError(f"operation {text!r}: scale_result is 0 or 1, not {output!r}")
     if output == "1" and not op.key("scale"):
         raise ValueError(f"operation {text!r}: scale_result comes with scales: name their format with scale=")
-    if output == "1" and is_exact(op.mode or EXACT):
-        raise ValueError(f"operation {text!r}: an exact sum is rounded once, and has no place for scale_result")
     if isinstance(model, Finished) and (model.rounding or model.overflow):
         get_projection(get_format(op.result), model.rounding or "rne", model.overflow or "nonsat")
 

@@ -40,6 +40,9 @@ def _exact(p: Problem) -> Array:
         operands.append(Operand(codes, f, inside, p.block))
     if p.tensor_scale is not None:
         factors.append(np.full((1,) * len(p.shape), p.tensor_scale))
+    if p.scale_result is not None:
+        r = p.scale_result
+        factors.append(r if r.size > 1 else np.full((1,) * len(p.shape), r[0]))
     epilogue = Epilogue(p.result, p.rho, tuple(factors), p.c)
     return (exact_matmul if p.outer else exact_dots)(operands[0], operands[1], epilogue)
 
@@ -61,6 +64,8 @@ def _float64_serves(p: Problem) -> bool:
     leaf = p.model
     while isinstance(leaf, Composed):
         leaf = leaf.inner
+    if p.model is None and p.scale_result is not None and p.c is not None and p.c.any():
+        return False  # it multiplies C, too
     reach = REACH if all(x is None for x in (p.scale_a, p.scale_b, p.tensor_scale)) else SCALED
     for f in (p.fa, p.fb):
         if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):

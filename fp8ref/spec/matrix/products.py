@@ -40,7 +40,7 @@ def dot(
 
     A model: its own arithmetic, an absent C being +0; ``result`` other than its own converts its answer, by the
     rounding and overflow of its name where that says them.  ``scales``: one pair for every ``block`` elements, or one
-    pair.  ``scale_result`` multiplies the answer before the conversion (an epilogue's step; not for ``exact``).
+    pair.  ``scale_result`` multiplies the answer before the conversion; ``exact``: one more factor, of C too.
 
     Raises ValueError for lengths, formats, scales and models that do not fit.
     """
@@ -58,16 +58,18 @@ def dot(
         rounding, overflow = words[0] or rounding, words[1] or overflow
     v = Vectors(unpack_all(a, fa), unpack_all(b, fb), fa, fb, tuple(scales), block or 1 << 62)
     if model is None:
-        if scale_result is not None:
-            raise ValueError("an exact sum is rounded once: scale_result is a step of a unit's epilogue")
         one = Datum.finite(1)
+        output = one if scale_result is None else scale_result
         addends = []
         for i, (x, y) in enumerate(zip(v.a, v.b)):
             scale_a, scale_b = v.scale(i)
             p = product(product(x, scale_a), product(y, scale_b))
-            addends.append(product(p, one if tensor_scale is None else tensor_scale))
+            addends.append(product(product(p, one if tensor_scale is None else tensor_scale), output))
         return _project(
-            exact_sum(addends + ([] if c is None else [c])), get_format(result or "f32"), rounding, overflow
+            exact_sum(addends + ([] if c is None else [product(c, output)])),
+            get_format(result or "f32"),
+            rounding,
+            overflow,
         )
     check_operands(model, fa.name, fb.name)
     if scales and len(scales) > 1 and model.scales is Scales.EPILOGUE:

@@ -12,6 +12,7 @@ from fp8ref.adapters.base import Unavailable, Unsupported
 from fp8ref.adapters.captures import files as captures
 from fp8ref.adapters.connect import connect
 from fp8ref.cases.operation import Operation
+from fp8ref.check.run import Request, Run
 
 OP = "dot/e4m3fn.e5m2/f32/hopper.wgmma.fp8.f32;k=4"
 HEADER = {"fp8ref": "capture", "schema": "fp8ref/capture/1", "operation": OP, "count": 1, "source": {"device": "X"}}
@@ -98,3 +99,34 @@ def test_two_answers_to_one_question_are_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_reported() -> None:
     with pytest.raises(Unavailable, match="cannot be read"):
         connect("replay:/nonexistent")
+
+
+EPILOGUE = "dot/e4m3fn.e4m3fn/e4m3fn/ada.mma.fp8.f32+out.scale.sat;k=4;scale=f32;scale_result=1"
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("7e", "pass"), ("7f", "fail")])
+def test_a_capture_says_what_surrounds_the_unit(tmp_path: Path, answer: str, verdict: str) -> None:
+    """2^8 * 2^8 by 1.5 and 2 saturates; without ``sat`` in the mode a right device failed."""
+    header = {**HEADER, "operation": EPILOGUE}
+    case = {"a": "78000000", "b": "78000000", "c": "00000000", "sa": "3fc00000", "sb": "3f800000", "sr": "40000000"}
+    path = written(tmp_path / "x.jsonl", header, {**case, "d": answer})
+    capture = captures.read(path)
+    captures.write(tmp_path / "y.jsonl", capture)
+    assert captures.read(tmp_path / "y.jsonl").operation == capture.operation
+    with Run(Request(f"replay:{path}", [])) as run:
+        (report,) = run.reports()
+    assert str(report.verdict) == verdict
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (";scale_result=1", "comes with scales"),
+        (";scale=f32;scale_result=yes", "0 or 1"),
+        (";bias=e4m3fn", "the type of C"),
+        (";bias=f64", "within f32"),
+    ],
+)
+def test_keys_of_an_epilogue_that_do_not_fit_are_refused(keys: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Operation.parse("dot/e4m3fn.e4m3fn/f32/ada.mma.fp8.f32" + keys)

@@ -216,8 +216,6 @@ def test_scales_without_a_step_are_refused() -> None:
         dot([0], [0], E4M3, accumulator=f"{ADA}+out.bias", scales=one)
     with pytest.raises(ValueError, match="has no place"):
         dot([0], [0], E4M3, accumulator=f"{ADA}+out.sa.sb", scales=one, tensor_scale=Datum.finite(2))
-    with pytest.raises(ValueError, match="rounded once"):
-        fp8ref.dot([0], [0], E4M3, scale_result=2.0)
     with pytest.raises(ValueError, match="scale_result has shape"):
         fp8ref.dot([[0]] * 3, [[0]] * 3, E4M3, accumulator=ADA, scale_result=np.ones(2, np.float32))
 
@@ -344,3 +342,19 @@ def test_names_survive_a_round_trip() -> None:
     for name in (f"{ADA}+split3.t64.interleaved.pairwise.bf16+out.scale.bias.relu.rtz.sat", f"{ADA}+out.max-nan"):
         assert get_model(name).name == name
         assert get_model(get_model(name).name) == get_model(name)
+
+
+@pytest.mark.parametrize("c", [None, 1.5, -0.3])
+def test_an_exact_sum_times_an_output_scale_is_rounded_once(c: float | None) -> None:
+    rng = np.random.default_rng(7)
+    a, b = (fp8ref.encode(rng.standard_normal((9, 6)), E4M3) for _ in "ab")
+    r = rng.uniform(-2, 2, 9).astype(np.float32)
+    s = np.float32(1.7)
+    addend = None if c is None else np.float32(c)
+    got = fp8ref.dot(a, b, E4M3, c=addend, scale_a=s, scale_result=r).view(np.uint32)
+    for i in range(9):
+        exact = sum(second.real(int(x), E4M3) * second.real(int(y), E4M3) for x, y in zip(a[i], b[i]))
+        exact = (exact * Fraction(float(s)) + (Fraction(float(addend)) if addend is not None else 0)) * Fraction(
+            float(r[i])
+        )
+        assert int(got[i]) == second.to_nearest(exact, "f32")
