@@ -12,8 +12,10 @@ from ..cases.operation import ANY_MODE, Operation, from_testfloat
 from ..engines import Journal, Task, open_engine
 from ..engines import run as done
 from . import shards
+from .compare import Options
 from .harness.transport import Hello, NotStarted
-from .judge import Kept, Options, Swept, add, conclude, sweep_shards
+from .judge import conclude
+from .sweep import Kept, Swept, add, sweep_shards
 from .verdict import Report, Verdict
 
 Tick = Callable[[int, int], None]  # so many pieces are done, of so many

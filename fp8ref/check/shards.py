@@ -16,9 +16,11 @@ from ..cases.operation import Operation
 from ..engines import Result, Task
 from ..engines.pack import pack, unpack
 from ..engines.task import compact
+from .compare import Options
 from .harness.outcomes import Mishap
 from .harness.transport import Hello, NotStarted, Session
-from .judge import Kept, Options, Swept, diagnose_sweep, judge_cases, sweep
+from .judge import judge_cases
+from .sweep import Kept, Swept, diagnose_sweep, sweep
 from .verdict import Finding, Report, Verdict
 
 _idle: defaultdict[tuple[str, float], list[Session]] = defaultdict(list)  # of this process

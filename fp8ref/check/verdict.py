@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .diagnosis.diagnose import Diagnosis
-from .harness.outcomes import Mishap
+from .harness.outcomes import Crashed, Declined, Mishap, TimedOut
+
+if TYPE_CHECKING:
+    from .harness.transport import Session
 
 
 class Verdict(enum.StrEnum):
@@ -139,3 +143,18 @@ class Report:
             findings=list(findings),
             expected=data.get("expected", ""),
         )
+
+
+@contextmanager
+def misbehaviour(session: Session, report: Report) -> Iterator[None]:
+    """What an implementation does other than answering becomes the verdict; what it did once is kept for the end."""
+    session.mishaps.clear()
+    try:
+        yield
+    except Declined as error:
+        report.verdict, report.reason = Verdict.UNSUPPORTED, str(error)
+    except Crashed as error:
+        report.verdict, report.reason = Verdict.CRASH, str(error)
+    except TimedOut as error:
+        report.verdict, report.reason = Verdict.TIMEOUT, str(error)
+    report.mishaps += session.mishaps

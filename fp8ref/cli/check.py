@@ -14,8 +14,8 @@ from rich.console import Console
 
 from ..cases.flags import FLAGS
 from ..check import expected
+from ..check.compare import Options
 from ..check.harness.transport import NotStarted
-from ..check.judge import Options
 from ..check.run import Request, Run
 from ..check.verdict import Report, Verdict
 from ..engines import EngineError, Journal, NoRoom

@@ -15,8 +15,9 @@ from ..cases.answers import differs, expect
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
 from ..cases.products.questions import is_product, operand_types
 from ..cases.scaling.quantisers import get_quantiser
+from ..check.compare import Options
 from ..check.harness.here import Here
-from ..check.judge import Options, judge
+from ..check.judge import judge
 from ..check.verdict import Report, Verdict
 from ..report.findings.draw import case_id, draw_case, draw_rows, drawn
 from ..report.runs.text import drawing

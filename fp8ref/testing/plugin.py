@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ..cases.operation import Operation
+from ..check.compare import Options
 from ..check.expected import Expectations, load
 from ..check.harness.transport import NotStarted, Session
-from ..check.judge import Options, judge
+from ..check.judge import judge
 from ..check.run import NothingSelected, select
 from ..check.verdict import Report, Verdict
 from ..report.runs.text import BAD, remark

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fp8ref.check.judge import Options
+from fp8ref.check.compare import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report
 

@@ -10,8 +10,8 @@ import pytest
 
 from fp8ref.cases.answers import behaviours, differs
 from fp8ref.cases.operation import Operation
+from fp8ref.check.compare import Options
 from fp8ref.check.harness.transport import NotStarted, Session
-from fp8ref.check.judge import Options
 from fp8ref.check.run import NothingSelected, Request, Run, select
 from fp8ref.check.variations import excused
 from fp8ref.check.verdict import Report, Verdict

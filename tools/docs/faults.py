@@ -15,7 +15,7 @@ from fp8ref import __version__, set_threads
 from fp8ref.adapters.mutants.connect import FAULTY, MUTANTS
 from fp8ref.adapters.mutants.conversions import MISBEHAVING
 from fp8ref.adapters.mutants.mutant import UNEXPLAINED
-from fp8ref.check.judge import Options
+from fp8ref.check.compare import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 

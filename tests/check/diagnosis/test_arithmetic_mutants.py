@@ -3,7 +3,7 @@
 import pytest
 
 from fp8ref.adapters.mutants.arithmetic import ARITHMETIC_MUTANTS, CORRECT
-from fp8ref.check.judge import Options
+from fp8ref.check.compare import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 

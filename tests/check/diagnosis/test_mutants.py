@@ -8,7 +8,7 @@ from fp8ref.adapters.mutants.arithmetic import ARITHMETIC_MUTANTS
 from fp8ref.adapters.mutants.connect import FAULTY as EVERY_FAULT
 from fp8ref.adapters.mutants.connect import MUTANTS, connect
 from fp8ref.adapters.mutants.conversions import MISBEHAVING
-from fp8ref.check.judge import Options
+from fp8ref.check.compare import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 
