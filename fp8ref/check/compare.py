@@ -56,10 +56,11 @@ def compare(op: Operation, seen: Observations, nan: str, report: Report) -> tupl
     expected = expect(op, seen.operands)
     want = expected.taken(seen.case)
     wrong, _ = wrong_answers(op, seen.inputs(), seen.got, seen.status, want, nan)
-    first = slice(0, len(seen.operands[0]))
+    first = seen.first
     first_status = None if seen.status is None else seen.status[first]
     _, report.allowed = wrong_answers(op, seen.operands, seen.got[first], first_status, expected, nan)
     report.cases = len(seen.operands[0])
+    report.declines = str(seen.declines)
     report.failed = np.unique(seen.case[wrong]).size
     for name in list(report.allowed):  # a case wrong elsewhere counts as wrong
         report.allowed[name] = min(report.allowed[name], report.cases - report.failed)

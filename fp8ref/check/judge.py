@@ -72,8 +72,7 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
 
 def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
     """The behaviour that all first answers equal; failing that, the one with the fewest mismatches."""
-    count = len(seen.operands[0])
-    got = seen.got[:count]  # the first calls ask every case once, in order
+    got = seen.got[seen.first]
     deciding = _deciding(claim, seen.operands)
 
     def mismatches(op: Operation, some: Any) -> int:

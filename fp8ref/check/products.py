@@ -7,7 +7,7 @@ not: no standard says in which order a sum is formed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +36,8 @@ from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Fused
 from .diagnosis.diagnose import UNEXPLAINED, Diagnosis
-from .harness.transport import CAPACITY, Session
+from .harness.declines import Declines
+from .harness.transport import CAPACITY, Declined, Session
 from .identify.accumulators import (
     PARAMETERS,
     Hypothesis,
@@ -63,9 +64,17 @@ class Answers:
 
     def __init__(self) -> None:
         self.parts: list[tuple[Cases, Codes, str, int]] = []
+        self.declines = Declines("rows")
 
     def add(self, cases: Cases, got: Codes, call: str, size: int) -> None:
         self.parts.append((cases, got, call, size))
+
+    def answer(self, session: Session, op: Operation, operands: Sequence[Codes], layout: str) -> Codes | None:
+        """The answer to one call; None, and a note of it, where it is declined."""
+        (answer,) = session.ask_each(op, [(operands, layout)])
+        no = answer if isinstance(answer, Declined) else None
+        self.declines.note(len(operands[0]), layout, no)
+        return None if isinstance(answer, Declined) else answer[0].copy()
 
     def joined(self) -> tuple[Cases, Codes, NDArray[np.str_], NDArray[np.int64]]:
         parts = [p for p in self.parts if p[0].size]
@@ -90,7 +99,8 @@ def judge_products(
     cases = dot_cases(op, level, seed) if plan is None else plan
     found = _ask(session, op, cases, seed, replay=plan is not None, advance=advance)
     asked, got, calls, sizes = found.joined()
-    report.cases = int((calls == FIRST).sum())
+    report.declines = str(found.declines)
+    report.cases = int((calls == FIRST).sum()) or got.size
     if op.mode == ANY_MODE:
         op = _find(op, asked, got)
         report.op = op.id
@@ -130,8 +140,10 @@ def _ask(
     for which, layout, call in _calls(op, cases.size, rng, replay):
         here = cases.taken(which)
         if op.family == "dot":
-            ((got, _),) = session.ask(op, [(here.operands, layout)])
-            found.add(here, got.copy(), call, which.size)
+            got = found.answer(session, op, here.operands, layout)
+            if got is None:
+                continue
+            found.add(here, got, call, which.size)
         else:
             columns = cases.taken(rng.integers(0, cases.size, COLUMNS))
             c = cases.c[rng.integers(0, cases.size, (which.size, COLUMNS))]
@@ -140,7 +152,9 @@ def _ask(
             given += [here.scales[0], np.ascontiguousarray(columns.scales[1].T)] if here.scales else []
             outputs = [np.repeat(x[:, None], COLUMNS, axis=1) for x in here.scales[2:]]
             given += outputs
-            ((got, _),) = session.ask(op, [(given, layout)])
+            got = found.answer(session, op, given, layout)
+            if got is None:
+                continue
             n = which.size * COLUMNS
             a = np.repeat(here.a, COLUMNS, axis=0)
             b = np.tile(columns.b, (which.size, 1))
@@ -149,11 +163,12 @@ def _ask(
                 if here.scales else ()  # fmt: skip
             found.add(
                 Cases(a, b, c.reshape(n), names, (*scales, *(x.reshape(n) for x in outputs))),
-                got.reshape(n).copy(),
+                got.reshape(n),
                 call,
                 which.size,
             )
         advance(which.size)
+    found.declines.require_an_answer()
     return found
 
 

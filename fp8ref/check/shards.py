@@ -130,6 +130,7 @@ def swept_json(swept: Swept) -> dict[str, Any]:
         "cases": swept.cases,
         "failed": swept.failed,
         "allowed": swept.allowed,
+        "declines": swept.declines,
         "kept": None if swept.kept is None else kept_json(swept.kept),
         "misbehaved": None if swept.misbehaved is None else list(swept.misbehaved),
         "mishaps": [astuple(mishap) for mishap in swept.mishaps],
@@ -144,6 +145,7 @@ def swept_of(data: dict[str, Any]) -> Swept:
         data["failed"],
         data["allowed"],
         None if kept is None else kept_of(kept),
+        data["declines"],
         None if misbehaved is None else (Verdict(misbehaved[0]), misbehaved[1]),
         [Mishap(*mishap) for mishap in data["mishaps"]],
     )

@@ -18,7 +18,7 @@ from .finding import finding_of, reading_order
 from .harness.observe import Observations
 from .harness.outcomes import Mishap
 from .harness.replayed import captured
-from .harness.transport import Session
+from .harness.transport import Declined, Session
 from .verdict import Report, Verdict, misbehaviour
 
 Codes = NDArray[Any]
@@ -57,6 +57,7 @@ class Swept:
     failed: int = 0
     allowed: dict[str, int] = field(default_factory=dict)
     kept: Kept | None = None  # some of the wrong answers, where the plan's cases found none
+    declines: str = ""
     misbehaved: tuple[Verdict, str] | None = None  # a crash or timeout, and its reason
     mishaps: list[Mishap] = field(default_factory=list)
 
@@ -83,7 +84,11 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
         for block in sweep_blocks(op, options.level, options.seed, first, count):
             session.send(claim, [(block, "plain")])
             want = expect(op, block)  # while the implementation works
-            ((got, status),) = session.receive()
+            (answer,) = session.receive_each()
+            if isinstance(answer, Declined):
+                swept.declines = f"declines blocks of the sweep: {answer}"
+                continue
+            got, status = answer
             wrong, allowed = wrong_answers(op, block, got, status, want, options.nan)
             swept.cases += got.size
             for name, n in allowed.items():
@@ -118,6 +123,7 @@ def add(report: Report, swept: Swept) -> None:
     for name, count in swept.allowed.items():
         report.allowed[name] = report.allowed.get(name, 0) + count
     report.mishaps += swept.mishaps
+    report.declines = report.declines or swept.declines
     if swept.misbehaved is not None and report.verdict not in (Verdict.CRASH, Verdict.TIMEOUT):
         report.verdict, report.reason = swept.misbehaved
 

@@ -111,6 +111,12 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     expected: str = ""  # why a crash, a timeout or a refusal was expected; for xpass, which failure was
     mishaps: list[Mishap] = field(default_factory=list)  # until the report is concluded
+    declines: str = ""  # which calls it declined, where it answered others
+
+    @property
+    def in_part(self) -> bool:
+        """Is what it answered right, and not all that was asked?"""
+        return bool(self.declines) and self.verdict in (Verdict.PASS, Verdict.ALLOWED)
 
     @property
     def passed(self) -> int:
@@ -129,6 +135,7 @@ class Report:
             "profiles": list(self.profiles),
             "source": self.source,
             "reason": self.reason,
+            **({"declines": self.declines} if self.declines else {}),
             **({"expected": self.expected} if self.expected else {}),
         }
 
@@ -141,6 +148,7 @@ class Report:
             verdict=Verdict(data["verdict"]),
             profiles=tuple(data["profiles"]),
             findings=list(findings),
+            declines=data.get("declines", ""),
             expected=data.get("expected", ""),
         )
 

@@ -37,17 +37,28 @@ class Asked(Protocol):
     def end(self) -> None: ...
 
 
-def survive(session: Asked, op: Operation, calls: Sequence[Call]) -> list[Answer]:
-    """The answers to a question that was sent.
+def survive(session: Asked, op: Operation, calls: Sequence[Call], each: bool = False) -> list[Answer | Declined]:
+    """The answers to a question that was sent; for ``each``, a call that is declined has its Declined as an answer.
 
-    Raises Declined; Crashed or TimedOut where a call failed every time, with the smallest that does.
+    Raises Declined otherwise; Crashed or TimedOut where a call failed every time, with the smallest that does.
     """
-    answers: list[Answer] = []
+    answers: list[Answer | Declined] = []
     failures: list[Failed] = []  # of the first call that has no answer yet
     seconds = session.limits.seconds
     while True:
         try:
             found = session.wait(seconds)
+        except Declined as error:
+            if not each:
+                raise
+            session.note(failures)
+            failures, seconds = [], session.limits.seconds
+            before = session.answered()
+            answers += [*before, error]
+            calls = calls[len(before) + 1 :]
+            if not calls:
+                return answers
+            session.send(op, calls)
         except Failed as error:
             if session.closed:
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.operation import Operation
+from .declines import Declines
 from .layout import ALIGNED, LAYOUTS, extent, slots
+from .outcomes import Declined
 from .plan import Call, calls, case_size, repeats, room
 from .transport import CAPACITY, Session
 
@@ -33,10 +35,18 @@ class Observations:
     position: NDArray[np.int32]  # place in that call
     layout: NDArray[np.int8]  # index into LAYOUT_NAMES
     again: NDArray[np.bool_]
+    declines: Declines = field(default_factory=Declines)
 
     @property
     def size(self) -> int:
         return self.case.size
+
+    @property
+    def first(self) -> slice | NDArray[np.intp]:
+        """Where the first answer to each case is, in the order of the cases."""
+        if not self.declines.declined:
+            return slice(0, len(self.operands[0]))  # the first calls ask every case once
+        return np.unique(self.case, return_index=True)[1]
 
     def inputs(self) -> list[Codes]:
         """Operand codes, one for each answer."""
@@ -53,19 +63,30 @@ def observe(
 ) -> Observations:
     """Ask every call of the plan.  ``operands``: arrays of as many cases each.
 
-    Raises Declined, Crashed or TimedOut as the session does.
+    Raises Crashed or TimedOut as the session does, and Declined where no call was answered.
     """
     plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op))
     got: list[Codes] = []
     status: list[Codes] = []
+    answered: list[bool] = []
+    declines = Declines()
     for group in plan.groups:
-        answers = session.ask(op, [([o[call.cases] for o in operands], call.layout) for call in group])
-        for codes, flags in answers:
+        answers = session.ask_each(op, [([o[call.cases] for o in operands], call.layout) for call in group])
+        for call, answer in zip(group, answers):
+            no = answer if isinstance(answer, Declined) else None
+            declines.note(call.cases.size, call.layout, no)
+            answered.append(no is None)
+            if isinstance(answer, Declined):
+                continue
+            codes, flags = answer
             got.append(codes.copy())
             if flags is not None:
                 status.append(flags.copy())
         advance(sum(call.cases.size for call in group))
-    return Observations(
+    declines.require_an_answer()
+    if declines.declined:
+        plan = plan.of_calls(np.array(answered))
+    seen = Observations(
         operands=list(operands),
         case=plan.case,
         got=np.concatenate(got),
@@ -75,6 +96,16 @@ def observe(
         position=plan.position,
         layout=plan.layout,
         again=plan.again,
+        declines=declines,
+    )
+    return _of_answered(seen) if declines.declined else seen
+
+
+def _of_answered(seen: Observations) -> Observations:
+    """The same without the cases that were never answered."""
+    cases = np.unique(seen.case)
+    return replace(
+        seen, operands=[codes[cases] for codes in seen.operands], case=np.searchsorted(cases, seen.case).astype(np.intp)
     )
 
 
@@ -89,6 +120,11 @@ class _Plan:
     position: NDArray[np.int32]
     layout: NDArray[np.int8]
     again: NDArray[np.bool_]
+
+    def of_calls(self, some: NDArray[np.bool_]) -> _Plan:
+        """The places of some calls alone."""
+        kept = some[self.call]
+        return _Plan([], *(getattr(self, f)[kept] for f in ("case", "call", "length", "position", "layout", "again")))
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -120,6 +120,11 @@ class Session:
         self.send(op, calls)
         return self.receive()
 
+    def ask_each(self, op: Operation, calls: Sequence[Call]) -> list[Answer | Declined]:
+        """The same, where a call that is declined loses no other: its Declined stands in the place of an answer."""
+        self.send(op, calls)
+        return self.receive_each()
+
     def send(self, op: Operation, calls: Sequence[Call]) -> None:
         """Hand over the operands of calls (together at most CAPACITY elements) and return at once.
 
@@ -146,7 +151,12 @@ class Session:
     def receive(self) -> list[Answer]:
         """Wait for the answers to the last question.  Raises as :meth:`ask`."""
         assert self._pending is not None
-        return survive(self, self._pending[0], self._question)
+        return cast(list[Answer], survive(self, self._pending[0], self._question))
+
+    def receive_each(self) -> list[Answer | Declined]:
+        """Wait for the answers to the last question.  Raises as :meth:`ask_each`."""
+        assert self._pending is not None
+        return survive(self, self._pending[0], self._question, each=True)
 
     def rest(self) -> None:
         """A child whose memory has grown half of the way to the limit is ended; the next question starts another.
@@ -176,7 +186,7 @@ class Session:
         for kind in ("raised", "wrong"):
             if kind in answer:
                 raise Crashed(_one_line(answer[kind]))
-        if answer.get("done") != len(asked):
+        if answer.get("done") != len(asked) or int(self._done[0]) != len(asked):  # one who writes there lies once
             self.end()
             raise Crashed(f"answered {str(answer)[:200]!r} instead of {len(asked)} calls")
         self._slowest = max(self._slowest, time.monotonic() - started)

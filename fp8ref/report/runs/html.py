@@ -40,8 +40,8 @@ SEVERITIES = (
     ("pass", "what conforms", (Verdict.PASS,)), ("unsupported", "unsupported", (Verdict.UNSUPPORTED,)),
     ("all", "everything", tuple(Verdict)),
 )  # fmt: skip
-STATES = {"pass": ("pass", "✓"), "fail": ("fail", "✗"), "xfail": ("xfail", "✗"), "unfinished": ("crash", "!"),
-          "not asked": ("none", "-")}  # fmt: skip
+STATES = {"pass": ("pass", "✓"), "part": ("allowed", "~"), "fail": ("fail", "✗"), "xfail": ("xfail", "✗"),
+          "unfinished": ("crash", "!"), "not asked": ("none", "-")}  # fmt: skip
 STRIPES = {"convert": 0, "decode": 1}  # of a tile; all else is computing
 STRIPE_NAMES = ("conversions into it", "decoding", "computing")
 
@@ -170,8 +170,8 @@ def _data(found: Matrix) -> Any:
         return [
             text(place_of(report.op).mode), ORDER.index(report.verdict), report.cases, report.failed,
             [[text(name), count] for name, count in sorted(report.allowed.items())] or 0, text(report.claim),
-            text(report.source), text(report.reason), text(", ".join(report.profiles)), findings or 0,
-            text(report.expected),
+            text(report.source), text(report.reason or report.declines), text(", ".join(report.profiles)),
+            findings or 0, text(report.expected),
         ]  # fmt: skip
 
     implementations = [

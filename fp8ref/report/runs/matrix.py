@@ -79,14 +79,16 @@ class Implementation:
 
     @property
     def state(self) -> str:
-        """``not asked``, ``fail``, ``unfinished``, ``xfail`` (fails as expected) or ``pass``."""
+        """``not asked``, ``fail``, ``unfinished``, ``xfail`` (fails as expected), ``part`` or ``pass``."""
         if not self.judged:
             return "not asked"
         if self.bad:
             return "fail"
         if not self.end.get("finished"):
             return "unfinished"
-        return "xfail" if any(report.verdict is Verdict.XFAIL for report in self.reports) else "pass"
+        if any(report.verdict is Verdict.XFAIL for report in self.reports):
+            return "xfail"
+        return "part" if all(r.in_part for r in self.reports if r.verdict is not Verdict.UNSUPPORTED) else "pass"
 
     @property
     def summary(self) -> str:
@@ -97,9 +99,16 @@ class Implementation:
             "fail": f"{self.bad} of {operations} fail",
             "unfinished": f"{operations} conform{'s' if self.judged == 1 else ''}; the run did not finish",
             "xfail": f"{operations}: differs only as expected",
-            "pass": f"conforms: {operations}",
+            "part": f"{operations} pass{'es' if self.judged == 1 else ''} in part",
+            "pass": self._conforms(),
         }
         return said[self.state]
+
+    def _conforms(self) -> str:
+        in_part = sum(report.in_part for report in self.reports)
+        whole = self.judged - in_part
+        more = f", {in_part} pass{'es' if in_part == 1 else ''} in part" if in_part else ""
+        return f"conforms: {whole} operation{'s' if whole != 1 else ''}{more}"
 
 
 @dataclass
@@ -210,7 +219,10 @@ def verdict_counts(reports: Sequence[Report]) -> str:
         return f"{bad} of {judged} operations fail"
     if not judged:
         return "unsupported"
+    in_part = sum(report.in_part for report in reports)
     varied = sum(report.verdict is Verdict.ALLOWED for report in reports)
+    if in_part:
+        return f"{judged - in_part} operations conform, {in_part} in part"
     return f"{judged} operations conform" + (f", {varied} with an allowed variation" if varied else "")
 
 

@@ -58,6 +58,7 @@ def badge(documents: Sequence[Document]) -> str:
     finished = all(document["end"] and document["end"]["finished"] for document in documents)
     bad = sum(report.verdict in text.BAD for report in reports)
     judged = sum(report.verdict.value != "unsupported" for report in reports)
+    in_part = sum(report.in_part for report in reports)
     if not judged:
         message, color = "nothing ran", "lightgrey"
     elif bad:
@@ -66,8 +67,11 @@ def badge(documents: Sequence[Document]) -> str:
         message, color = "not finished", "lightgrey"
     else:
         known = sum(report.verdict.value == "xfail" for report in reports)
-        message = f"conforms: {judged} operations" + (f", {known} known failures" if known else "")
-        color = "yellow" if known else "brightgreen"
+        whole = judged - in_part
+        parts = [f"conforms: {whole} operations"] if whole else []
+        parts += [f"{in_part} pass{'es' if in_part == 1 else ''} in part"] if in_part else []
+        message = ", ".join(parts) + (f", {known} known failures" if known else "")
+        color = "yellow" if known or not whole else "brightgreen"
     return json.dumps({"schemaVersion": 1, "label": "fp8ref", "message": message, "color": color}) + "\n"
 
 

@@ -66,10 +66,10 @@ def remark(report: Report) -> str:
         )
     if report.reason:
         return report.reason
+    notes = [f"in part: {report.declines}" if report.in_part else report.declines] if report.declines else []
     if report.findings:
         d = report.findings[0].diagnosis
-        return d.rule if d.rule == UNEXPLAINED else str(d)
-    notes = []
+        return "; ".join([d.rule if d.rule == UNEXPLAINED else str(d), *notes])
     if report.claim != report.op:
         notes.append("mode found")
     if report.allowed:
@@ -124,9 +124,15 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
         ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
         notes = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
         return f"does not conform: {', '.join([*notes, *ended])}{rest}"
-    allowed = sum(sum(r.allowed.values()) for r in reports)
+    in_part = sum(r.in_part for r in reports)
+    whole = [r for r in reports if not r.in_part]
+    cases = sum(r.cases for r in whole)
+    allowed = sum(sum(r.allowed.values()) for r in whole)
     with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
-    return f"conforms: {cases} cases of {judged} operations{with_allowed}{rest}"
+    parts = [f"conforms: {cases} cases of {judged - in_part} operations{with_allowed}"] if judged > in_part else []
+    if in_part:
+        parts.append(f"{in_part} pass{'es' if in_part == 1 else ''} in part")
+    return f"{'; '.join(parts)}{rest}"
 
 
 def render(
