@@ -20,9 +20,8 @@ try:
 except ImportError as error:  # pragma: no cover - reported where it is missing
     raise ImportError("fp8ref.strategies needs Hypothesis: pip install 'fp8ref[testing]'") from error
 
-from .cases.answers import default_mode
 from .cases.flags import parts_of
-from .cases.operation import INTEGERS, Operation, carrier_dtype
+from .cases.operation import INTEGERS, Operation, carrier_dtype, default_mode
 from .cases.products.cases import PROBES, Cases, probes
 from .cases.products.questions import addend_type, length
 from .cases.scaling.cases import scale_cases

@@ -23,10 +23,11 @@ from ..fast.arithmetic import Task, compute_arrays
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.operations.arithmetic import Semantics, get_semantics, require_defined
+from ..spec.overflow import OverflowLike
 from ..spec.projection import NaN, Negative, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
 from ..spec.status import Tininess
-from .conversion import _BY_DTYPE, Array, FormatLike, OverflowLike, _as_bits, as_codes
+from .conversion import _BY_DTYPE, Array, FormatLike, _as_bits, as_codes
 from .randomness import random_words
 
 
@@ -34,7 +35,7 @@ class Options(TypedDict, total=False):
     """The keywords that every rounding operation takes."""
 
     rounding: Rounding | str
-    overflow: OverflowLike
+    overflow: OverflowLike | None
     nan: NaN | str
     negative: Negative | str
     tininess: Tininess | str

@@ -14,7 +14,7 @@ from ..fast.kernel import code_dtype
 from ..fast.tables import exactly_holds
 from ..spec.catalog import CATALOG, get_format
 from ..spec.formats import Format
-from ..spec.overflow import Overflow
+from ..spec.overflow import OverflowLike
 from ..spec.projection import NaN, Negative, Projection, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
 from ..spec.status import Tininess
@@ -22,7 +22,6 @@ from .randomness import random_words
 
 Array = NDArray[Any]
 FormatLike = Format | str | type | np.dtype[Any]
-OverflowLike = Overflow | tuple[str, str] | str
 
 FLOAT_DTYPES: dict[str, np.dtype[Any]] = {
     "f16": np.dtype(np.float16),
@@ -89,7 +88,7 @@ def encode(
     format: FormatLike,
     *,
     rounding: Rounding | str = "rne",
-    overflow: OverflowLike = "sat",
+    overflow: OverflowLike | None = None,
     nan: NaN | str = "canonical",
     negative: Negative | str = "lowest",
     tininess: Tininess | str = "after",
@@ -109,7 +108,8 @@ def encode(
     ``rounding``: rne rna rtz rtp rtn rto or the long IEEE names; stochastic sr-a sr-b sr-c (P3109), sr-ptx, sr-bias
     (Intel), sr-hip, which take ``random_bits`` (unsigned, x's shape) of ``random_width`` bits (default: all that the
     dtype has), or draw them from ``rng``.  ``overflow``: sat, satprop, nonsat, or a pair
-    (finite, infinite) of max, ieee, inf, nan.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.
+    (finite, infinite) of max, ieee, inf, nan; by default sat for formats of at most 8 bits and IEEE 754's own rule,
+    nonsat, for wider ones.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.
     ``negative`` (unsigned formats): lowest or magnitude; any format: zero, which makes +0 of everything below it.
     ``tininess``: after, before or delivered, for the underflow flag.  ``snan``: ieee, or quiet (a signalling NaN raises
     nothing).  ``subnormal``: keep, daz (subnormal operands are zeros), ftz (tiny results become zeros, raising UF and
@@ -211,7 +211,7 @@ def convert(
     result: FormatLike,
     *,
     rounding: Rounding | str = "rne",
-    overflow: OverflowLike = "sat",
+    overflow: OverflowLike | None = None,
     nan: NaN | str = "canonical",
     negative: Negative | str = "lowest",
     tininess: Tininess | str = "after",

@@ -16,8 +16,9 @@ from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
 from ..spec.matrix.epilogue import exact_words, output_projection
 from ..spec.matrix.models import check_operands, get_model
+from ..spec.overflow import OverflowLike
 from ..spec.rounding import Rounding
-from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, OverflowLike, as_codes
+from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes
 from .factors import (
     block_of,
     dot_scale,
@@ -58,7 +59,7 @@ def dot(
     accumulator: str | Model = "exact",
     result: FormatLike | None = None,
     rounding: Rounding | str = "rne",
-    overflow: OverflowLike = "sat",
+    overflow: OverflowLike | None = None,
     scale_a: ArrayLike | None = None,
     scale_b: ArrayLike | None = None,
     scale_format: FormatLike | None = None,
@@ -76,9 +77,9 @@ def dot(
     results, codes for narrow ones.
 
     ``accumulator="exact"``: the infinitely precise value rounded once into ``result`` (f32 by default) by ``rounding``
-    and ``overflow``, as in :func:`encode` (``sat`` turns an infinity into the largest number: take ``nonsat`` to keep
-    it).  A product is NaN where an operand or scale is, or where an infinity meets a zero; infinities of both signs
-    make NaN; a zero sum is +0; a nonzero sum that rounds to zero keeps its sign.  [P3109 BlockDotProduct; OCP MX 6.1]
+    and ``overflow``, as in :func:`encode`.  A product is NaN where an operand or scale is, or where an infinity meets a
+    zero; infinities of both signs make NaN; a zero sum is +0; a nonzero sum that rounds to zero keeps its sign.
+    [P3109 BlockDotProduct; OCP MX 6.1]
 
     Any other accumulator is a model of ``fp8ref.spec.matrix.models``: K is padded with zeros to its instruction's
     length, NaNs have the model's code, its result format is the default, and another ``result`` converts its answer.
@@ -125,7 +126,7 @@ def matmul(
     accumulator: str | Model = "exact",
     result: FormatLike | None = None,
     rounding: Rounding | str = "rne",
-    overflow: OverflowLike = "sat",
+    overflow: OverflowLike | None = None,
     scale_a: ArrayLike | None = None,
     scale_b: ArrayLike | None = None,
     scale_format: FormatLike | None = None,
@@ -180,14 +181,14 @@ class _Said:
     accumulator: str | Model
     result: FormatLike | None
     rounding: Rounding | str
-    overflow: OverflowLike
+    overflow: OverflowLike | None
     scale_format: FormatLike | None
     block: int | None
     tensor_scale: float | None
     scale_result: ArrayLike | None
 
 
-def _model(said: _Said) -> tuple[Model | None, Rounding | str, OverflowLike]:
+def _model(said: _Said) -> tuple[Model | None, Rounding | str, OverflowLike | None]:
     """The model (None: exact), and the rounding and overflow of the result, the accumulator's words first."""
     if isinstance(said.accumulator, Model):
         return said.accumulator, said.rounding, said.overflow

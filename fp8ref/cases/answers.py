@@ -26,7 +26,7 @@ from ..spec.profiles.constants import constant
 from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
 from .flags import task_of
-from .operation import ANY_MODE, INTEGERS, UNITS, Operation, default_mode_of
+from .operation import INTEGERS, UNITS, Operation
 from .products.questions import addend_type, block_of, exact_projection, has_output_scale, model_of, scale_type
 from .scaling.questions import is_scale, quantiser, scaled_rows, split
 
@@ -244,11 +244,6 @@ def modes(op: Operation) -> Iterator[str]:
         yield from (f"{rounding.value}.{rule.value}" for rule in OutOfRange for rounding in DETERMINISTIC)
     elif op.asked.mode is not None and op.asked.kind != "constant":
         yield from behaviours(op.result_format)
-
-
-def default_mode(op: Operation) -> Operation:
-    """The operation itself, or for a free mode the one under its first mode."""
-    return op if op.mode != ANY_MODE else op.with_mode(default_mode_of(op.asked, op.result) or "")
 
 
 def behaviours(f: Format) -> Iterator[str]:

@@ -15,7 +15,7 @@ from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.operations.arithmetic import get_semantics
 from ..spec.projection import Projection
-from .operation import ANY_MODE, INTEGERS, Operation
+from .operation import ANY_MODE, INTEGERS, Operation, default_mode
 
 Codes = NDArray[np.generic]
 Mask = NDArray[np.bool_]
@@ -95,7 +95,7 @@ def flags_of(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
         return dict.fromkeys(FLAGS, never) | rows
     found = dict.fromkeys(FLAGS, np.zeros(operands[0].shape, bool)) | _of_operands(op, operands)
     if kind == "arithmetic":
-        op = op if op.mode != ANY_MODE else op.with_mode("rne.sat")
+        op = default_mode(op)
         out, status = evaluate(task_of(op), operands)
         exact = exact_parts(op, operands)
         found |= _of_result(exact, out, status, op.result_format)

@@ -21,13 +21,17 @@ from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.operations.arithmetic import require_defined
 from ..spec.operations.integers import OutOfRange
+from ..spec.overflow import default_overflow
 from ..spec.profiles.constants import constant, get_constant
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
-from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, FAMILIES, INTEGER_MODE, PROJECTION, Family
+from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, CONSTANT, FAMILIES, INTEGER_MODE, PROJECTION, Family
 from .scaling.quantisers import get_quantiser
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
+# as TestFloat and numpy write them
+INTEGER_ALIASES = {alias: name for name in INTEGERS for alias in (f"{'u' * (name[0] == 'u')}int{name[1:]}",)}
+INTEGER_ALIASES |= {f"ui{name[1:]}": name for name in INTEGERS if name[0] == "u"}
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
 WIDE = ("f16", "bf16", "f32", "f64")
 UNITS = ("bool", "class")  # results that are no numbers: 0 or 1, and the classes 0 to 9; both travel as uint8
@@ -38,7 +42,7 @@ KEYS = (
 PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"
 LONGEST = 300  # characters of an id
-DEFAULT_MODES = {PROJECTION: "rne.sat", INTEGER_MODE: "rtz.riscv", ACCUMULATOR: "exact"}
+DEFAULT_MODES = {INTEGER_MODE: "rtz.riscv", ACCUMULATOR: "exact"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,19 @@ class Operation:
 
     @classmethod
     def parse(cls, text: str) -> Operation:
-        """The operation of an id or of a TestFloat name.  Raises ValueError that says which part is wrong."""
+        """The operation of an id or of a TestFloat name; a mode that is not said is the family's default.
+
+        Names may be aliases; the operation has the canonical ones.  Raises ValueError that says which part is wrong.
+        """
+        return cls._parse(text, None)
+
+    @classmethod
+    def parse_claim(cls, text: str) -> Operation:
+        """The same of a claim, where a mode that is not said is ``*``: nothing is claimed of it."""
+        return cls._parse(text, ANY_MODE)
+
+    @classmethod
+    def _parse(cls, text: str, missing: str | None) -> Operation:
         text = text.strip()
         if len(text) > LONGEST or not (text.isascii() and text.isprintable()):
             raise ValueError(f"operation {text!r:.80}: an id is ASCII, of at most {LONGEST} characters")
@@ -87,7 +103,7 @@ class Operation:
             family.name,
             tuple(map(type_name, operands)),
             parts[2] if parts[2] == family.result else result_name(family, parts[2]),
-            parts[3] if len(parts) == 4 else default_mode_of(family, parts[2]),
+            parts[3] if len(parts) == 4 else _unsaid_mode(family, parts[2], missing),
             tuple(_key(text, pair) for pair in pairs),
         )
         op._check(text)
@@ -133,7 +149,8 @@ class Operation:
             raise ValueError(f"operation {text!r}: the result of {self.mode} is {result}, not {self.result}")
 
     @classmethod
-    def convert(cls, source: str, result: str, mode: str = "rne.sat", **keys: str) -> Operation:
+    def convert(cls, source: str, result: str, mode: str | None = None, **keys: str) -> Operation:
+        mode = mode or default_mode_of(FAMILIES["convert"], result)
         return cls("convert", (source,), result, mode, tuple(sorted(keys.items())))
 
     @classmethod
@@ -201,7 +218,8 @@ class Operation:
     def testfloat(self) -> str:
         """The TestFloat name, which has no mode; the id where TestFloat has none."""
         if self.asked.kind in ("convert", "decode", "int"):
-            return f"{self.operands[0]}_to_{self.result}"
+            return "_to_".join(f"ui{name[1:]}" if name in INTEGERS and name[0] == "u" else name
+                               for name in (self.operands[0], self.result))  # fmt: skip
         word = self.asked.testfloat
         if self.asked.kind == "compare" and word and self.key("signalling"):
             word += "_signaling" if self.key("signalling") == "1" else "_quiet"
@@ -210,12 +228,24 @@ class Operation:
 
 
 def from_testfloat(name: str) -> str | None:
-    """``f32_to_e4m3fn`` and ``e5m2_mulAdd`` as ids, or None for a name of another form."""
+    """``f32_to_e4m3fn`` and ``e5m2_mulAdd`` as ids without a mode, or None for a name of another form.
+
+    Rounding to an integer raises no inexact, TestFloat's ``-notexact``, its default.  Beyond TestFloat's own:
+    ``e4m3fn_dot32_f32``, ``e4m3fn.e5m2_dot32_f32`` and ``e4m3fn_mulAdd_f32``.
+    """
     match = re.fullmatch(r"(\w+?)_to_(\w+)", name)
     if match is not None:
-        integer = match[2] in INTEGERS and match[1] not in INTEGERS
-        decode = match[2] in WIDE and match[1] not in (*WIDE, *INTEGERS)
-        return f"{'int' if integer else 'decode' if decode else 'convert'}/{match[1]}/{match[2]}"
+        source, result = (canonical_name(word) for word in match.groups())
+        integer = result in INTEGERS and source not in INTEGERS
+        decode = result in WIDE and source not in (*WIDE, *INTEGERS)
+        family_of = "int" if integer else "decode" if decode else "convert"
+        return f"{family_of}/{match[1]}/{match[2]}{';exact=0' if integer else ''}"
+    match = re.fullmatch(r"([A-Za-z0-9]+)(?:\.([A-Za-z0-9]+))?_dot(\d{1,6})_([A-Za-z0-9]+)", name)
+    if match is not None:
+        return f"dot/{match[1]}.{match[2] or match[1]}/{match[4]};k={match[3]}"
+    match = re.fullmatch(r"([A-Za-z0-9]+)_mulAdd_([A-Za-z0-9]+)", name)
+    if match is not None:
+        return f"fma/{match[1]}.{match[1]}.{match[2]}/{match[2]}"
     match = re.fullmatch(r"([A-Za-z0-9]+)_([A-Za-z]+?)(_signaling|_quiet)?", name)
     family = BY_TESTFLOAT.get(match[2]) if match else None
     if match is None or family is None or (match[3] and family.kind != "compare"):
@@ -226,12 +256,40 @@ def from_testfloat(name: str) -> str | None:
 
 def type_name(name: str) -> str:
     """The canonical name of an operand type: an integer type, a format of the catalogue or of the grammar."""
+    name = INTEGER_ALIASES.get(name, name)
     return name if name in INTEGERS else get_format(name).name
+
+
+def canonical_name(name: str) -> str:
+    """The canonical name of a type, a quantiser or a result that is always the same; any other text as it is."""
+    for named in (type_name, lambda name: get_quantiser(name).name):
+        try:
+            return named(name)
+        except ValueError:
+            pass
+    return name
 
 
 def result_name(family: Family, name: str) -> str:
     """The canonical name of a result: of a quantiser where blocks are scaled, else of a type."""
     return get_quantiser(name).name if family.kind == "scale" else type_name(name)
+
+
+def canonical(pattern: str) -> str:
+    """A selection (an id, the first parts of one, a TestFloat name, a glob) with the canonical name of every type.
+
+    >>> canonical("convert/float32/E4M3"), canonical("f32_to_ui32"), canonical("decode/e4m3*/half")
+    ('convert/f32/e4m3fn', 'int/f32/u32', 'decode/e4m3*/f16')
+    """
+    named = from_testfloat(pattern.partition(";")[0])
+    if named is not None:  # whether inexact is raised is no part of the name that selects
+        named = named.removesuffix(";exact=0")
+        pattern = ";".join([named, *pattern.split(";")[1:]])
+    head, semicolon, keys = pattern.partition(";")
+    family, *parts = head.split("/")
+    parts[:1] = [".".join(map(canonical_name, part.split("."))) for part in parts[:1]]
+    parts[1:2] = [canonical_name(part) for part in parts[1:2]]
+    return "/".join([family, *parts]) + semicolon + keys
 
 
 def constant_type(name: str) -> str:
@@ -241,7 +299,21 @@ def constant_type(name: str) -> str:
 
 def default_mode_of(family: Family, result: str) -> str | None:
     """The mode of an id that names none."""
-    return get_quantiser(result).rules[0] if family.kind == "scale" else DEFAULT_MODES.get(family.mode or "")
+    if family.kind == "scale":
+        return get_quantiser(result).rules[0]
+    if family.mode == PROJECTION:
+        return f"rne.{default_overflow(get_format(result))}"
+    return DEFAULT_MODES.get(family.mode or "")
+
+
+def default_mode(op: Operation) -> Operation:
+    """The operation itself, or for a free mode the one under its first mode."""
+    return op if op.mode != ANY_MODE else op.with_mode(default_mode_of(op.asked, op.result) or "")
+
+
+def _unsaid_mode(family: Family, result: str, missing: str | None) -> str | None:
+    """The mode of an id that says none: ``missing`` where the family has modes to choose from."""
+    return missing if missing and family.mode not in (None, CONSTANT) else default_mode_of(family, result)
 
 
 @lru_cache(maxsize=256)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import default_mode, expect, modes
+from ..cases.answers import expect, modes
 from ..cases.flags import flags_of, operand_parts
-from ..cases.operation import ANY_MODE, Operation
+from ..cases.operation import ANY_MODE, Operation, default_mode
 from ..cases.products.questions import is_product
 from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..cases.operation import ANY_MODE, Operation, from_testfloat
+from ..cases.operation import ANY_MODE, Operation, canonical
 from ..engines import Journal, Task, open_engine
 from ..engines import run as done
 from . import shards
@@ -62,7 +62,7 @@ class Run:
         found = []
         for claim in self.hello.claims:
             try:
-                found.append(Operation.parse(claim))
+                found.append(Operation.parse_claim(claim))
             except ValueError as error:
                 raise NotStarted(f"capabilities() of {self.request.connectable}: {error}") from None
         return found
@@ -163,8 +163,9 @@ def _bare(report: Report) -> dict[str, Any]:
 def select(claims: Sequence[Operation], wanted: Sequence[str], skip: Sequence[str] = ()) -> list[Operation]:
     """The claims that a selection of ids, prefixes or globs names; all of them for an empty selection.
 
-    An id with a definite mode also picks a claim of a free mode, which is then judged under that mode.  Raises
-    NothingSelected, with the claims there are, where a pattern matches none.
+    Names may be aliases.  An id without a mode keeps the claim's; one with a definite mode also picks a claim of a free
+    mode, which is then judged under that mode.  Raises NothingSelected, with the claims there are, where a pattern
+    matches none.
     """
     chosen: dict[str, Operation] = {}
     for pattern in wanted or ("*",):
@@ -181,15 +182,18 @@ def select(claims: Sequence[Operation], wanted: Sequence[str], skip: Sequence[st
 
 
 def _match(claim: Operation, pattern: str) -> Operation | None:
-    pattern = from_testfloat(pattern) or pattern
+    pattern = canonical(pattern)
     # a prefix ends where a part of the id ends: e4m3fn is not a prefix of e4m3fnuz
     if any(fnmatch.fnmatchcase(claim.id, pattern.rstrip("/") + rest) for rest in ("", "/*", ";*")):
         return claim
-    if claim.mode == ANY_MODE and not any(c in pattern for c in "*?["):
-        try:
-            wish = Operation.parse(pattern)
-        except ValueError:
-            return None
-        if (wish.family, wish.operands, wish.result) == (claim.family, claim.operands, claim.result):
-            return claim.with_mode(wish.mode or "")
-    return None
+    if any(c in pattern for c in "*?["):
+        return None
+    try:
+        wish = Operation.parse_claim(pattern)
+    except ValueError:
+        return None
+    if (wish.family, wish.operands, wish.result) != (claim.family, claim.operands, claim.result):
+        return None
+    if wish.mode == ANY_MODE:  # nothing is said of the mode, and of the keys something
+        return claim if set(wish.keys) <= set(claim.keys) else None
+    return claim.with_mode(wish.mode or "") if claim.mode == ANY_MODE else None

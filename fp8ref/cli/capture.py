@@ -78,7 +78,7 @@ def capture(
 
 def _selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...]) -> list[Operation]:
     try:
-        return select([Operation.parse(claim) for claim in session.hello.claims], wanted, skip)
+        return select([Operation.parse_claim(claim) for claim in session.hello.claims], wanted, skip)
     except NothingSelected as error:
         click.echo(f"nothing ran: {error}", err=True)
         sys.exit(NOTHING_RAN)

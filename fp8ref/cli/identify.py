@@ -79,7 +79,7 @@ def _each(
 def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     """The selected products, each once whatever mode is claimed for it."""
     try:
-        claims = [Operation.parse(claim) for claim in session.hello.claims]
+        claims = [Operation.parse_claim(claim) for claim in session.hello.claims]
         claims = [with_length(claim) for claim in claims if is_product(claim) and not scale_type(claim)]
         chosen = select(claims, wanted) if claims else []
     except NothingSelected as error:

@@ -14,6 +14,7 @@ from ..report.findings.explain import Conversion, answer_block, conversion_block
 from ..report.findings.scales import explain_scale
 from ..report.formats.code_page import code_page
 from ..report.formats.format_page import format_page
+from ..spec.overflow import default_overflow
 from .console import draws_unicode, print_json, print_page
 from .errors import BadInput, OneLine
 from .inputs import read_case, read_code, read_format, read_typed_code, read_value
@@ -26,7 +27,11 @@ from .plot import plot
 @click.argument("code", required=False)
 @click.option("--from", "value", metavar="VALUE", help="Convert a value, or a code of another type, to FORMAT.")
 @click.option("--rounding", metavar="MODE", help="rne rna rtz rtp rtn rto, or the long names.  [default: rne]")
-@click.option("--overflow", metavar="RULE", help="sat satprop nonsat, or finite-infinite like max-inf.  [default: sat]")
+@click.option(
+    "--overflow",
+    metavar="RULE",
+    help="sat satprop nonsat, or finite-infinite like max-inf.  [default: sat to 8 bits, else nonsat]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def show(
     format: str, code: str | None, value: str | None, rounding: str | None, overflow: str | None, as_json: bool
@@ -56,7 +61,7 @@ def show(
         return
     if code is not None:
         raise BadInput(f"give a CODE ({code}) or a value (--from {value}), not both")
-    conversion = _conversion(value, f.name, f"{rounding or 'rne'}.{overflow or 'sat'}")
+    conversion = _conversion(value, f.name, f"{rounding or 'rne'}.{overflow or default_overflow(f)}")
     print_json(conversion_document(conversion)) if as_json else print_page(
         conversion_block(conversion, draws_unicode())
     )

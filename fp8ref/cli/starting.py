@@ -39,7 +39,7 @@ def open_run(request: Request) -> Run:
 def selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...] = ()) -> list[Operation]:
     """The claims of an implementation that are selected.  Exit 5 where nothing is."""
     try:
-        return select([Operation.parse(claim) for claim in session.hello.claims], wanted, skip)
+        return select([Operation.parse_claim(claim) for claim in session.hello.claims], wanted, skip)
     except NothingSelected as error:
         nothing_ran(error)
     except ValueError as error:

@@ -69,7 +69,7 @@ def _operation(
             mode, keys = profile_mode(profile, op.operands[0], op.result)
             op = replace(op.with_mode(mode), keys=tuple(sorted({**dict(op.keys), **keys}.items())))
         if (rounding or overflow) and op.asked.kind in ("convert", "arithmetic"):
-            have = (op.mode or "rne.sat").split(".")
+            have = (op.mode or "").split(".")
             op = op.with_mode(f"{rounding or have[0]}.{overflow or have[1]}")
         elif rounding or overflow:
             raise BadInput(f"--rounding, --overflow and --profile do not fit {op.family}: say its mode in the id")

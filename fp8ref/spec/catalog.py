@@ -1,7 +1,7 @@
 """Every named format, one line each, and the grammar of the names that are not listed.
 
 ``get_format`` looks a name up in the catalogue first (with every alias under which ml_dtypes, torch, ONNX, LLVM/MLIR,
-PTX and CUDA know it), then in the two grammars::
+PTX, CUDA and safetensors know it; ``E4M3`` and its like in upper case are OCP's), then in the two grammars::
 
     [eXmY][bB]          IEEE-like: infinities and NaNs at the top exponent; emin = 1 - B, B = 2**(X-1) - 1
     [eXmY][bB]fn        no infinities; NaN where all bits below the sign are ones
@@ -28,6 +28,7 @@ P3109 = "IEEE P3109 Interim Report v4.0 (unapproved draft)"
 
 _ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?", re.ASCII)
 _P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])", re.ASCII)
+_SIGNED_BIAS = re.compile(r"b[\s_+-]+\d", re.I)  # e3m4b-20 is not e3m4b20
 LONGEST = 80  # characters of a name
 
 
@@ -77,12 +78,17 @@ def _entry(name: str, source: str, *aliases: str, shape: Format | None = None, c
 
 
 def _fold(name: str) -> str:
+    """A name without case and separators, which owners of a name write as they like."""
     return re.sub(r"[\s_-]+", "", name.strip().lower())
 
 
 CATALOG: dict[str, Format] = {}
 ALIASES: dict[str, str] = {}  # folded: lower case, without separators
 SPELLINGS: dict[str, tuple[str, ...]] = {}  # the same names as their owners write them
+# names that mean another format in upper case: what papers and safetensors call OCP's
+UPPER_CASE = {"E4M3": "e4m3fn", "E5M2": "e5m2", "E3M2": "e3m2fn", "E2M3": "e2m3fn", "E2M1": "e2m1fn",
+              "F8_E4M3": "e4m3fn", "F8_E5M2": "e5m2", "F6_E3M2": "e3m2fn", "F6_E2M3": "e2m3fn",
+              "F8_E8M0": "e8m0fnu"}  # fmt: skip
 
 
 def _finite(k: int, p: int, bias: int) -> Format:
@@ -134,15 +140,20 @@ def _by_name(name: str) -> Format:
     if len(name) > LONGEST:
         raise ValueError(f"unknown format {name[:LONGEST]!r}...: a name has at most {LONGEST} characters")
     folded = _fold(name)
-    for key in (name, folded, ALIASES.get(folded, "")):
-        if key in CATALOG:
+    for key in (UPPER_CASE.get(name.strip(), name), folded, ALIASES.get(folded, "")):
+        if key in CATALOG and not _SIGNED_BIAS.search(name):
             return CATALOG[key]
-    found = from_grammar(folded)
+    found = from_grammar(name.strip().lower())
     if found is not None:
         for listed in CATALOG.values():  # e4m3b7fn is e4m3fn, e5m2b15 is e5m2 with its canonical NaN
             if listed.shape == found.shape:
                 return listed
         return found
+    if _SIGNED_BIAS.search(name) or from_grammar(folded) is not None:
+        raise ValueError(
+            f"unknown format {name!r}: a systematic name has no separators and no sign, and its bias is 0 to 99999 "
+            "(eXmYbB, e3m4b20); build a format of any other bias with Format(...)"
+        )
     near = difflib.get_close_matches(folded, [*CATALOG, *ALIASES], n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
     raise ValueError(
@@ -170,6 +181,18 @@ def get_format(name: object) -> Format:
     if not isinstance(name, str):
         raise TypeError(f"a format is named by a string, a dtype or a Format, not {name!r}")
     return _by_name(name)
+
+
+def note_on(name: str) -> str:
+    """What to say of a name that others read otherwise; empty for every other name.
+
+    >>> note_on("E4M3")
+    'E4M3 is read as OCP\'s e4m3fn; the IEEE-like format is e4m3'
+    """
+    name = name.strip()
+    meant = UPPER_CASE.get(name)
+    other = meant and _by_name(name.lower().rpartition("_")[2]).name
+    return "" if other == meant else f"{name} is read as OCP's {meant}; the IEEE-like format is {other}"
 
 
 def formats() -> tuple[Format, ...]:

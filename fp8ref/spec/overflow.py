@@ -19,7 +19,7 @@ class To(enum.StrEnum):
     """What an overflow becomes."""
 
     MAX = "max"  # the extreme finite value of that sign
-    IEEE = "ieee"  # infinity, or the extreme finite value where the direction of rounding points back to it
+    IEEE = "ieee"  # infinity, or the extreme finite value where the mode of rounding stays at it
     INF = "inf"
     NAN = "nan"
 
@@ -33,6 +33,9 @@ class Overflow:
 
     def __str__(self) -> str:
         return f"{self.finite}-{self.infinite}"
+
+
+OverflowLike = Overflow | tuple[str, str] | str
 
 
 def _infinity_or(f: Format, *fallbacks: To) -> To:
@@ -51,8 +54,19 @@ NAMED = {
 }
 
 
-def get_overflow(rule: Overflow | tuple[str, str] | str, f: Format) -> Overflow:
+def default_overflow(f: Format) -> str:
+    """The overflow rule of a result for which none is named.
+
+    ``sat`` is a rule for storage in narrow formats, so it is the default of results of at most 8 bits; wider ones
+    follow IEEE 754: ``nonsat``.
+    """
+    return "sat" if f.k <= 8 else "nonsat"
+
+
+def get_overflow(rule: OverflowLike | None, f: Format) -> Overflow:
     """The overflow rule of a name, a pair of names or ``finite-infinite`` text, checked against the format.
+
+    None stands for the format's default.
 
     >>> from fp8ref.spec import get_format
     >>> str(get_overflow("nonsat", get_format("e4m3fn"))), str(get_overflow("nonsat", get_format("e5m2")))
@@ -62,6 +76,8 @@ def get_overflow(rule: Overflow | tuple[str, str] | str, f: Format) -> Overflow:
     ``nan`` without NaN).
     """
     given = rule
+    if rule is None:
+        rule = default_overflow(f)
     if isinstance(rule, str):
         if rule in NAMED:
             return NAMED[rule](f)
@@ -90,17 +106,16 @@ def _extreme(f: Format, negative: bool) -> Datum:
 def resolve(rule: Overflow, f: Format, rounding: Rounding, negative: bool, *, infinite: bool) -> Datum:
     """The datum that an overflow of that sign becomes: a rounded value too large, or (``infinite``) an infinity.
 
-    ``ieee``: modes that point back toward zero deliver the extreme finite value; every other mode delivers infinity,
-    else NaN, else the extreme finite value.  An infinity was not rounded, so no mode points back from it.  An unsigned
-    format has no negative infinity: ``inf`` there is the extreme value if finite overflows saturate, else NaN
-    [P3109 Saturate].
+    ``ieee``: modes that point back toward zero, and round to odd, deliver the extreme finite value [IEEE 754-2019 7.4;
+    to odd as SoftFloat, Arm and RISC-V do, where that value is odd]; every other mode delivers infinity, else NaN, else
+    the extreme finite value.  An infinity was not rounded, so no mode points back from it.  An unsigned format has no
+    negative infinity: ``inf`` there is the extreme value if finite overflows saturate, else NaN [P3109 Saturate].
     """
     to = rule.infinite if infinite else rule.finite
     if to is To.IEEE:
-        points_back = rounding is Rounding.TOWARD_ZERO or rounding is (
-            Rounding.TOWARD_POSITIVE if negative else Rounding.TOWARD_NEGATIVE
-        )
-        to = To.MAX if points_back and not infinite else _infinity_or(f, To.NAN)
+        toward_zero = Rounding.TOWARD_POSITIVE if negative else Rounding.TOWARD_NEGATIVE
+        stays = rounding in (Rounding.TOWARD_ZERO, Rounding.TO_ODD, toward_zero)
+        to = To.MAX if stays and not infinite else _infinity_or(f, To.NAN)
     if to is To.INF and negative and not f.signed:
         to = To.MAX if rule.finite is To.MAX else To.NAN
     if to is To.MAX:

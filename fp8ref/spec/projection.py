@@ -14,7 +14,7 @@ from .catalog import get_format
 from .codec import canonical_nan, code_of_ulps, pack, unpack
 from .datum import HALF, ZERO, Datum, floor_log2, power_of_two
 from .formats import Format
-from .overflow import Overflow, get_overflow, resolve
+from .overflow import Overflow, OverflowLike, get_overflow, resolve
 from .rounding import RandomBits, Rounding, get_rounding, rounds_away
 from .status import Status, Tininess
 
@@ -89,7 +89,7 @@ def _choice(what: str, kind: type[E], name: str) -> E:
 def get_projection(
     f: Format,
     rounding: Rounding | str = Rounding.TIES_TO_EVEN,
-    overflow: Overflow | tuple[str, str] | str = "sat",
+    overflow: OverflowLike | None = None,
     nan: NaN | str = NaN.CANONICAL,
     negative: Negative | str = Negative.LOWEST,
     tininess: Tininess | str = Tininess.AFTER,
@@ -215,7 +215,7 @@ def encode(
     value: Fraction | int | float | Datum,
     format: Format | str,
     rounding: Rounding | str = Rounding.TIES_TO_EVEN,
-    overflow: Overflow | tuple[str, str] | str = "sat",
+    overflow: OverflowLike | None = None,
     *,
     nan: NaN | str = NaN.CANONICAL,
     negative: Negative | str = Negative.LOWEST,

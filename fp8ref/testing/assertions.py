@@ -119,11 +119,14 @@ def rendered(report: Report, connectable: str = "") -> str:
 
 
 def assert_converts(
-    fn: Function, source: str, result: str, mode: str = "rne.sat", *, level: int = 1, seed: int = 0, nan: str = "class"
+    fn: Function, source: str, result: str, mode: str = "", *, level: int = 1, seed: int = 0, nan: str = "class"
 ) -> None:
-    """Assert that a function converts a source type to a format, as :func:`assert_operation` does."""
+    """Assert that a function converts a source type to a format, as :func:`assert_operation` does.
+
+    ``mode``: rounding.overflow; by default rne.sat for results of at most 8 bits, rne.nonsat for wider ones.
+    """
     __tracebackhide__ = True
-    assert_operation(fn, f"convert/{source}/{result}/{mode}", level=level, seed=seed, nan=nan)
+    assert_operation(fn, "/".join(filter(None, ("convert", source, result, mode))), level=level, seed=seed, nan=nan)
 
 
 def assert_dot_within(

@@ -67,7 +67,7 @@ class Implementation(pytest.Collector):
         try:
             self.opened = Session(self.impl)
             self.plugin.opened.append(self.opened)
-            claims = [Operation.parse(claim) for claim in self.opened.hello.claims]
+            claims = [Operation.parse_claim(claim) for claim in self.opened.hello.claims]
             chosen = select(claims, config.getoption("fp8ref_select"))
         except (NotStarted, NothingSelected, ValueError) as error:
             raise pytest.UsageError(f"--fp8ref-impl {self.impl}: {error}") from None

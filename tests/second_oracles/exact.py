@@ -104,7 +104,7 @@ class Table:
     def overflowed(self, negative: bool, rounding: str, overflow: str, *, infinite: bool) -> int:
         extreme = self.code(negative and self.signed, self.bottom if negative else self.top)
         turned_back = not infinite and (
-            rounding == "rtz" or (rounding == "rtn" and not negative) or (rounding == "rtp" and negative)
+            rounding in ("rtz", "rto") or (rounding == "rtn" and not negative) or (rounding == "rtp" and negative)
         )
         if overflow == "sat" or (overflow == "satprop" and not infinite) or turned_back:
             return extreme

@@ -130,7 +130,7 @@ class Cabi:
             raise Unavailable(f"{path} has version {abi} of the ABI; this fp8ref speaks {ABI}")
         claims = _text(self._symbol(path, "fp8ref_capabilities")).split()
         try:
-            self._claims = [askable(Operation.parse(claim)) for claim in claims]
+            self._claims = [askable(Operation.parse_claim(claim)) for claim in claims]
         except ValueError as error:
             raise Unavailable(f"fp8ref_capabilities of {path}: {error}") from None
         if hasattr(self._library, "fp8ref_identity"):

@@ -178,7 +178,7 @@ class Exec:
         names = hello.get("operations")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("operations is a list of operation ids")
-        claims = [askable(Operation.parse(name)) for name in names]
+        claims = [askable(Operation.parse_claim(name)) for name in names]
         if len(set(claims)) != len(claims):
             raise ValueError("an operation is named twice")
         self._level = int(str(hello["level"]))

@@ -9,7 +9,7 @@
 ``;bias=bf16`` gives C in another format than the model's result; ``;scale_result=1`` adds sr (n), for matmul (n, N),
 binary32 factors of the answers before they are converted.
 
-The mode is an accumulator model; ``exact`` (the exact sum rounded by rne.nonsat), ``exact+out.rounding.overflow`` or
+The mode is an accumulator model; ``exact`` (the exact sum rounded by rne and the result's default), ``exact+out.rounding.overflow`` or
 short ``exact.rounding.overflow``;
 ``within.f32`` and the other classes of error bound; or ``*``: find out.
 """
@@ -67,13 +67,12 @@ def bound_of(op: Operation) -> Bound | None:
 
 
 def exact_projection(op: Operation) -> Projection:
-    """How an exact sum is rounded: as the mode says, rne.nonsat where it says nothing."""
+    """How an exact sum is rounded: as the mode says; rne and the result's default where it says nothing."""
     try:
         rounding, overflow = exact_words(op.mode or EXACT) or (None, None)
     except ValueError as error:
         raise ValueError(f"operation {op.id!r}: {error}") from None
-    f = get_format(op.result)
-    return get_projection(f, rounding or "rne", overflow or ("nonsat" if f.infinities or f.has_nan else "sat"))
+    return get_projection(get_format(op.result), rounding or "rne", overflow)
 
 
 def addend_type(op: Operation) -> str:

@@ -9,8 +9,7 @@ import numpy as np
 
 from ...adapters.captures.blocks import Appending
 from ...adapters.captures.files import Capture, sha256
-from ...cases.answers import default_mode
-from ...cases.operation import Operation, carrier_dtype
+from ...cases.operation import Operation, carrier_dtype, default_mode
 from ...cases.products.cases import dot_cases
 from ...cases.products.questions import is_product, length, operand_types, shapes, with_length
 from ...cases.scaling.questions import is_scale

@@ -60,7 +60,8 @@ def _hello(adapter: Adapter) -> dict[str, Any]:
     sources = {}
     if isinstance(adapter, Documented):
         for claim in claims:
-            sources[claim] = str(adapter.source(Operation.parse(claim)))
+            op = Operation.parse_claim(claim)
+            sources[op.id] = str(adapter.source(op))
     return {"identity": identity, "claims": claims, "sources": sources}
 
 

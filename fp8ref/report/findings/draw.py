@@ -18,6 +18,7 @@ from ...spec.datum import HALF, Datum
 from ...spec.formats import Format, NaNs
 from ...spec.operations.arithmetic import DEFINITIONS, Context, get_semantics
 from ...spec.operations.compare import Class
+from ...spec.overflow import default_overflow
 from ...spec.projection import operand
 from ..formats.numbers import decimal_text, hex_text, scaled_text
 from .clauses import citation, clause_for
@@ -226,7 +227,7 @@ def repro_command(op: Operation, inputs: Sequence[int]) -> str:
     if op.family == "convert" and overflow and not op.keys:
         command = f"fp8ref show {op.result} --from {op.operands[0]}:{case_id(op, inputs).rpartition('#')[2]}"
         command += f" --rounding {rounding}" if rounding != "rne" else ""
-        return command + (f" --overflow {overflow}" if overflow != "sat" else "")
+        return command + (f" --overflow {overflow}" if overflow != default_overflow(op.result_format) else "")
     return f"fp8ref explain {shlex.quote(case_id(op, inputs))}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...cases.answers import expect
-from ...cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
+from ...cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype, default_mode
 from ...spec.catalog import get_format
 from ...spec.codec import pack, unpack
 from ...spec.datum import HALF, Datum
@@ -49,8 +49,7 @@ class Conversion:
         Raises ValueError for a code that the operand's type does not have.
         """
         if op.asked.kind == "arithmetic":
-            definite = op.with_mode("rne.sat") if op.mode == ANY_MODE else op
-            exact = exact_result(definite, [code, *codes])
+            exact = exact_result(default_mode(op), [code, *codes])
             assert exact is not None
             return cls(op, exact, drawn(code, op.operands[0]), (code, *codes))
         found = cls(op, datum_of(code, op.operands[0]), drawn(code, op.operands[0]))
@@ -75,7 +74,7 @@ class Conversion:
         """The projection; for a free mode the one from which the alternatives differ."""
         if self.op.family == "decode":
             return get_projection(self.f, "rne", "nonsat", "keep-sign")
-        return (self.op.with_mode("rne.sat") if self.is_open else self.op).projection
+        return default_mode(self.op).projection
 
     def answer(self, **changes: Any) -> tuple[int, Status]:
         """Code and status under the projection with some of its fields changed.
@@ -98,7 +97,7 @@ class Conversion:
     @property
     def overflow_name(self) -> str:
         """The overflow rule as the mode names it."""
-        return "sat" if self.is_open else (self.op.mode or "").partition(".")[2]
+        return (default_mode(self.op).mode or "").partition(".")[2]
 
     @property
     def is_below_unsigned(self) -> bool:

@@ -61,7 +61,7 @@ def _plain(name: str) -> str:
 
 
 def _mode(op: Operation) -> tuple[str, str]:
-    rounding, _, overflow = (op.mode or "rne.sat").partition(".")
+    rounding, _, overflow = (op.mode or "").partition(".")
     return rounding, overflow
 
 

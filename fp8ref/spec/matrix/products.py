@@ -8,7 +8,7 @@ from ..catalog import get_format
 from ..codec import pack
 from ..datum import Datum
 from ..formats import Format
-from ..overflow import Overflow
+from ..overflow import OverflowLike
 from ..projection import get_projection, project
 from ..rounding import Rounding
 from .accumulate import Model, Scales, Vectors, exact_sum, product, unpack_all
@@ -26,7 +26,7 @@ def dot(
     accumulator: str | Model = "exact",
     result: Format | str | None = None,
     rounding: Rounding | str = Rounding.TIES_TO_EVEN,
-    overflow: Overflow | tuple[str, str] | str = "sat",
+    overflow: OverflowLike | None = None,
     scales: Sequence[tuple[Datum, Datum]] = (),
     block: int | None = None,
     tensor_scale: Datum | None = None,
@@ -78,5 +78,5 @@ def dot(
     return output_code(model, d, model.format if result is None else get_format(result), rounding, overflow)
 
 
-def _project(x: Datum, f: Format, rounding: Rounding | str, overflow: Overflow | tuple[str, str] | str) -> int:
+def _project(x: Datum, f: Format, rounding: Rounding | str, overflow: OverflowLike | None) -> int:
     return pack(project(x, f, get_projection(f, rounding, overflow))[0], f)

@@ -14,7 +14,7 @@ from ..catalog import get_format
 from ..codec import pack, unpack
 from ..datum import HALF, ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
-from ..overflow import Overflow
+from ..overflow import OverflowLike
 from ..projection import Projection, get_projection, is_signalling, project
 from ..rounding import Rounding
 from ..status import Status
@@ -146,7 +146,7 @@ def from_text(
     text: str,
     format: Format | str,
     rounding: Rounding | str = Rounding.TIES_TO_EVEN,
-    overflow: Overflow | tuple[str, str] | str = "sat",
+    overflow: OverflowLike | None = None,
     rho: Projection | None = None,
 ) -> tuple[int, Status]:
     """The code of a number in text, correctly rounded, and the exceptions raised  [IEEE 754-2019 5.12.2].

@@ -23,6 +23,7 @@ MX_NARROW = "e3m2fn e2m3fn e2m1fn"
 
 _OCP_SOURCES = "f32 f16 bf16"  # the conversions that OFP8 1.0 section 4 covers
 _P3109_SOURCES = "binary* f16 bf16 f32 f64"
+_P3109_BUT_ODD = "rne rna rtz rtp rtn sr-a sr-b sr-c"
 _CUDA_MX = Rule(MX_NARROW, "sat", "rne rtz", nan="max", promised="cuda_fp6.h, cuda_fp4.h: MAXNORM; NaN to +MAXNORM")
 _CUDA_DIRECT = "f16 bf16 f32"
 _TORCH_NOTES = (
@@ -110,12 +111,13 @@ PROFILES = {
             "IEEE P3109 SatNone as the Interim Report prints it",
             P3109,
             (
-                Rule("binary*se", "nonsat", "*", _P3109_SOURCES),
-                Rule("binary*ue", "nonsat", "rne rna rtz rtp rtn sr-a sr-b sr-c", _P3109_SOURCES),
+                Rule("binary*se binary*ue", "nonsat", _P3109_BUT_ODD, _P3109_SOURCES),
+                Rule("binary*se", "inf-inf", "rto", _P3109_SOURCES),
                 Rule("binary*sf", "sat", "*", _P3109_SOURCES),
             ),
             (
-                "ToOdd into unsigned extended formats delivers the largest finite value, against the other modes",
+                "ToOdd into unsigned extended formats gives the largest finite value above and NaN below, which no "
+                "overflow rule here expresses",
                 "unsigned finite formats clamp above and give NaN below, which no overflow rule here expresses",
             ),
             specification=True,
@@ -124,7 +126,12 @@ PROFILES = {
             "p3109-satnone",
             "IEEE P3109 SatNone as the working group's formal text has it since July 2026",
             "imandra-ai/ieee-p3109 (unapproved draft)",
-            (Rule("binary*", "nonsat", "*", _P3109_SOURCES),),
+            (
+                Rule("binary*", "nonsat", _P3109_BUT_ODD, _P3109_SOURCES),
+                Rule("binary*se binary*ue", "inf-inf", "rto", _P3109_SOURCES),
+                Rule("binary*", "nan-nan", "rto", _P3109_SOURCES),
+            ),
+            ("ToOdd overflows like the modes to nearest; nonsat gives the largest finite value, so a pair says it",),
             specification=True,
         ),
         Profile(
@@ -232,7 +239,7 @@ def profiles_meeting(source: str, result: str, projection: Projection) -> tuple[
     ('ocp-nonsat',)
     """
     f = get_format(result)
-    rules = ((p.name, p.rule(source, result)) for p in PROFILES.values() if p.specification)
+    rules = ((p.name, p.rule(source, result, projection.rounding)) for p in PROFILES.values() if p.specification)
     return tuple(name for name, rule in rules if rule is not None and _meets(rule, f, projection))
 
 
@@ -241,13 +248,7 @@ def _meets(rule: Rule, f: Format, rho: Projection) -> bool:
         return False
     if not f.signed and rho.negative != rule.negative:
         return False
-    if not _matches_rounding(rho.rounding, rule.roundings):
-        return False
     return _outcomes(get_overflow(rule.overflow, f), f, rho.rounding) == _outcomes(rho.overflow, f, rho.rounding)
-
-
-def _matches_rounding(rounding: Rounding, roundings: str) -> bool:
-    return roundings == "*" or rounding.value in roundings.split()
 
 
 def _outcomes(overflow: Overflow, f: Format, rounding: Rounding) -> list[Datum]:

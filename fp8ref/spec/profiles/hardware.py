@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from .rules import Profile, Rule
 
+_RISCV = "rne rtz rtn rtp rna"
+_RISCV_BACK = Rule("bf16", "nonsat", _RISCV, "e4m3fn e5m2", snan="quiet")
+_RISCV_NOTES = (
+    "f16 and integers go through f32 or bf16, exactly",
+    "every NaN of E4M3 and E5M2 is quiet, 7D and FD too: to bf16 it becomes 7FC0 and raises nothing",
+)
+
 HARDWARE = (
     Profile(
         "riscv",
         "RISC-V Zvfofp8min, plain conversions",
         "RISC-V Zvfofp8min 0.2.1",
-        (Rule("e4m3fn e5m2", "nonsat", "rne rtz rtn rtp rna", "f32 bf16"),),
-        ("f16 and integers go through f32 or bf16, exactly",),
+        (Rule("e4m3fn e5m2", "nonsat", _RISCV, "f32 bf16"), _RISCV_BACK),
+        _RISCV_NOTES,
     ),
     Profile(
         "riscv-sat",
         "RISC-V Zvfofp8min, .sat conversions",
         "RISC-V Zvfofp8min 0.2.1: infinite results become the largest finite value of their sign",
-        (Rule("e4m3fn e5m2", "sat", "rne rtz rtn rtp rna", "f32 bf16"),),
+        (Rule("e4m3fn e5m2", "sat", _RISCV, "f32 bf16"), _RISCV_BACK),
+        _RISCV_NOTES,
     ),
     Profile(
         "ptx-cvt",

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from ..catalog import CATALOG, get_format
-from ..projection import NaN, Negative
+from ..projection import NaN, Negative, SNaN
+from ..rounding import Rounding
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Rule:
     """What becomes of conversions from ``sources`` to ``results``.
 
     ``roundings``: the modes that the rule speaks of, the usual one first (``*``: every mode, roundTiesToEven first).
-    ``overflow``, ``nan`` and ``negative`` are the names that an operation id takes.  ``promised`` says where the
-    implementation's own documentation promises this; empty where it is only observed.
+    ``overflow``, ``nan``, ``negative`` and ``snan`` are the names that an operation id takes.  ``promised`` says where
+    the implementation's own documentation promises this; empty where it is only observed.
     """
 
     results: str
@@ -26,6 +27,7 @@ class Rule:
     nan: str = "canonical"
     negative: str = "lowest"
     promised: str = ""
+    snan: str = "ieee"
 
     @property
     def mode(self) -> str:
@@ -36,8 +38,16 @@ class Rule:
     @property
     def keys(self) -> dict[str, str]:
         """The keys of an operation id that differ from their defaults."""
-        keys = {"nan": (self.nan, NaN.CANONICAL), "negative": (self.negative, Negative.LOWEST)}
+        keys = {
+            "nan": (self.nan, NaN.CANONICAL),
+            "negative": (self.negative, Negative.LOWEST),
+            "snan": (self.snan, SNaN.IEEE),
+        }
         return {name: value for name, (value, default) in keys.items() if value != default}
+
+    def allows(self, rounding: Rounding) -> bool:
+        """Does the rule speak of a mode?"""
+        return self.roundings == "*" or rounding.value in self.roundings.split()
 
     def speaks_of(self, source: str, result: str) -> bool:
         return matches(source, self.sources) and matches(result, self.results)
@@ -58,9 +68,10 @@ class Profile:
     specification: bool = False
     via: str = ""
 
-    def rule(self, source: str, result: str) -> Rule | None:
-        """The rule for a conversion; None where the profile does not speak of it."""
-        return next((rule for rule in self.rules if rule.speaks_of(source, result)), None)
+    def rule(self, source: str, result: str, rounding: Rounding | None = None) -> Rule | None:
+        """The rule for a conversion, under a mode if one is named; None where the profile does not speak of it."""
+        fitting = (rule for rule in self.rules if rule.speaks_of(source, result))
+        return next((rule for rule in fitting if rounding is None or rule.allows(rounding)), None)
 
 
 @lru_cache(maxsize=1024)

@@ -148,8 +148,9 @@ static uint64_t nan_code(const fp8ref_format *f, int negative, int rule) {
 static uint64_t overflowed(const fp8ref_format *f, const fp8ref_rules *r, int negative, int infinite) {
     int to = overflow_rule(f, r->overflow, infinite);
     if (to == FP8REF_TO_IEEE) {
-        int back = r->rounding == FP8REF_RTZ || r->rounding == (negative ? FP8REF_RTP : FP8REF_RTN);
-        if (back && !infinite)
+        int stays = r->rounding == FP8REF_RTZ || r->rounding == FP8REF_RTO ||
+                    r->rounding == (negative ? FP8REF_RTP : FP8REF_RTN);
+        if (stays && !infinite)
             to = FP8REF_TO_MAX;
         else
             to = f->has_infinities ? FP8REF_TO_INF : f->nans ? FP8REF_TO_NAN : FP8REF_TO_MAX;

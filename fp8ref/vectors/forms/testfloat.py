@@ -19,6 +19,7 @@ import numpy as np
 from ...cases.operation import Operation
 from ...cases.products.questions import addend_type, length
 from ...spec.catalog import get_format
+from ...spec.overflow import get_overflow
 from ..section import VERSION, Block, Section
 from ..source import Found, Source, Unreadable
 from .caselines import constant
@@ -45,16 +46,9 @@ def function(op: Operation) -> str:
     a, *rest = op.operands
     if op.family == "fma" and rest[0] == a and rest[1] == op.result != a:
         return f"{a}_mulAdd_{op.result}"
+    if op.family == "rintx":
+        op = replace(op, family="rint")  # TestFloat's -exact: the header says it
     return op.testfloat.partition(";")[0]
-
-
-def operation_of(name: str) -> Operation:
-    """The operation, its mode not yet known, of a function's name.  Raises ValueError."""
-    if match := re.fullmatch(r"([A-Za-z0-9]+)(?:\.([A-Za-z0-9]+))?_dot(\d{1,6})_([A-Za-z0-9]+)", name):
-        return Operation.parse(f"dot/{match[1]}.{match[2] or match[1]}/{match[4]}/exact;k={match[3]}")
-    if match := re.fullmatch(r"([A-Za-z0-9]+)_mulAdd_([A-Za-z0-9]+)", name):
-        return Operation.parse(f"fma/{match[1]}.{match[1]}.{match[2]}/{match[2]}")
-    return Operation.parse(name)
 
 
 # -- headers ----------------------------------------------------------------------------------------------------------
@@ -68,7 +62,7 @@ def header(section: Section) -> str:
         words.append(f"rule={op.mode}")
     elif op.asked.kind == "int":
         rounding, rule = op.integer_mode
-        words.append(f"rm={rounding.value.upper()} range={rule.value}")
+        words.append(f"rm={rounding.value.upper()} range={rule.value} exact={op.key('exact', '1')}")
     elif op.mode is not None:
         rho = op.projection
         infinite = INFINITE.get(rho.overflow.infinite.value, rho.overflow.infinite.value)
@@ -77,6 +71,7 @@ def header(section: Section) -> str:
             f"rm={rho.rounding.value.upper()} tininess={rho.tininess.value}",
             f"ovf={FINITE[rho.overflow.finite.value]} inf={infinite} nan={nan}",
             f"snan={rho.snan.value} subnormal={rho.subnormal.value}",
+            *(f"exact={int(op.family == 'rintx')}" for _ in range(op.family in ("rint", "rintx"))),
         ]
     words.append("flags=NV,DZ,OF,UF,NX" if section.has_status else "flags=none")
     words.append(f"op={op.id}")
@@ -107,8 +102,8 @@ def parse_header(line: str, where: str) -> Header:
     if version.partition(".")[0] != VERSION.partition(".")[0]:
         raise Unreadable(f"{where}: version {version[:20]!r}; this version reads {VERSION.partition('.')[0]}.x")
     try:
-        op = Operation.parse(keys["op"]) if "op" in keys else _from_keys(operation_of(name), keys)
-        if "op" in keys and name != function(op):
+        op = Operation.parse(keys["op"]) if "op" in keys else _from_keys(Operation.parse(name), keys)
+        if "op" in keys and name not in (function(op), function(op).replace("ui", "u")):
             raise ValueError(f"op={op.id} is {function(op)}, and the header begins with {name[:40]}")
         section = Section.of(op, selection=keys.get("select", "").replace(",", " "), seed=int(keys.get("seed", "0")))
     except ValueError as error:
@@ -125,6 +120,11 @@ def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
     """The operation with the mode that a header's keys give."""
     if op.asked.kind == "dot":
         return op.with_mode(keys.get("accumulator", op.mode or "exact"))
+    exact = keys.get("exact", "0")
+    if exact not in ("0", "1"):
+        raise ValueError(f"exact is 0 or 1, not {exact[:20]!r}")
+    if op.family == "rint" and exact == "1":
+        op = replace(op, family="rintx")
     if op.asked.kind == "scale":
         return op.with_mode(keys.get("rule", op.mode or ""))
     if op.mode is None:
@@ -133,9 +133,11 @@ def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
     if rounding is None:
         raise ValueError(f"unknown rm {keys['rm'][:20]!r}; choose from {', '.join(list(MODES)[:6])}")
     if op.asked.kind == "int":
-        return op.with_mode(f"{rounding}.{keys.get('range', 'riscv')}")
+        raised = tuple((key, value) for key, value in op.keys if key != "exact" or exact == "0")
+        return replace(op, mode=f"{rounding}.{keys.get('range', 'riscv')}", keys=raised)
     f = get_format(op.result)
-    finite = {v: k for k, v in FINITE.items()}.get(keys.get("ovf", "sat"))
+    unsaid = FINITE[get_overflow(None, f).finite.value]
+    finite = {v: k for k, v in FINITE.items()}.get(keys.get("ovf", unsaid))
     infinite = {v: k for k, v in INFINITE.items()}.get(keys.get("inf", "sat" if finite == "max" else "propagate"))
     if finite is None or infinite is None:
         raise ValueError("ovf is ieee, sat, inf or nan, and inf is sat, propagate or nan")
