@@ -145,14 +145,16 @@ def _judge_bound(
 def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
     """Which answers lie outside a bound: too far from the exact sum, or another special value than it has.
 
-    Where partial sums may overflow the result format, an infinity or NaN is not held against the answer.
+    Where products or partial sums of the class may overflow, in the result format or in the bound's own, an infinity or
+    NaN is not held against the answer; nor is NaN in place of an infinity, where they may overflow to the other one.
     """
     fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
     a, b, c, d = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c, got), (fa, fb, fc, fd)))
     exact = values_of(answers(op, Hypothesis("exact", None), cases), fd)
     with np.errstate(all="ignore"):
         scale = _scale_products(op, cases)
-        size = np.abs(a * b * scale).sum(axis=1) + np.abs(c)
+        addends = np.concatenate([a * b * scale, c[:, np.newaxis]], axis=1)
+        size = np.abs(addends).sum(axis=1)
         finite = np.isfinite(size)
         e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
         e = e + np.frexp(np.abs(scale))[1]
@@ -162,10 +164,13 @@ def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
         ulp = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, fd.emin) - fd.t)
         room = room + (0 if fd.name == "f32" else ulp)  # the answer's own rounding into a narrower result
         far = ~(np.abs(d - wide) <= room)
-        may_overflow = size + room >= float(fd.max)
+        limit = min(float(fd.max), bound.largest)
+        may_overflow = size + room >= limit
+        against = np.where(np.sign(addends) == -np.sign(exact)[:, np.newaxis], np.abs(addends), 0).sum(axis=1)
+        against = against + bound(against, np.minimum(top, against), length(op) + (3 if cases.scales else 0))
     off = np.where(finite, far & ~(may_overflow & ~np.isfinite(d)), False)
     special = ~finite
-    alike = (np.isnan(exact) & np.isnan(d)) | (exact == d)
+    alike = (np.isnan(exact) & np.isnan(d)) | (exact == d) | (np.isinf(exact) & np.isnan(d) & (against >= limit))
     return np.asarray((off | (special & ~alike)) & _tame(op, cases))
 
 

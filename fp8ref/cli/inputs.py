@@ -12,7 +12,7 @@ import click
 from ..cases.operation import INTEGERS, Operation, type_name
 from ..cases.scaling.questions import is_scale, quantiser
 from ..report.findings.neighbours import code_text
-from ..spec.catalog import get_format
+from ..spec.catalog import get_format, note_on
 from ..spec.datum import Datum
 from ..spec.formats import Format
 from .errors import BadInput
@@ -44,11 +44,20 @@ class Seconds(click.FloatRange):
 
 
 def read_format(text: str) -> Format:
-    """The format of a name; BadInput for any other."""
+    """The format of a name, with a note where others read the name otherwise; BadInput for any other."""
     try:
-        return get_format(text)
+        found = get_format(text)
+        note(text)
+        return found
     except ValueError as error:
         raise BadInput(str(error)) from None
+
+
+def note(*texts: str) -> None:
+    """Say on stderr how names in ids or TestFloat names are read that others read otherwise."""
+    words = dict.fromkeys(word for text in texts for part in text.split("_to_") for word in re.split(r"[^\w]", part))
+    for found in filter(None, map(note_on, words)):
+        click.echo(f"note: {found}", err=True)
 
 
 def read_code(text: str, k: int, owner: str, what: str = "CODE") -> int:
@@ -109,6 +118,7 @@ def read_typed_code(text: str, what: str) -> tuple[str, int]:
         name = type_name(name.strip())
     except ValueError as error:
         raise BadInput(f"{what} {text!r:.80}: {error}") from None
+    note(text.partition(":")[0])
     k = int(name[1:]) if name in INTEGERS else get_format(name).k
     return name, read_hex(digits, k, name, f"{what} {name}: code")
 
@@ -158,6 +168,7 @@ def read_case(text: str) -> tuple[Operation, list[int]]:
         op = Operation.parse(name)
     except ValueError as error:
         raise BadInput(f"CASE: {error}") from None
+    note(name)
     codes = digits.split(".")
     if is_scale(op):
         return _read_block(text, op, codes)

@@ -12,6 +12,7 @@ from ..check.harness.transport import NotStarted, Session
 from ..check.run import NothingSelected, Request, Run, select
 from ..engines import EngineError
 from .errors import BadInput
+from .inputs import note
 
 NOTHING_RAN, NOT_STARTED = 5, 6
 
@@ -25,9 +26,11 @@ def open_session(impl: str, timeout: float = 60.0) -> Session:
 
 
 def open_run(request: Request) -> Run:
-    """A run over the selected claims.  As :func:`open_session`; exit 5 where nothing is selected."""
+    """A run over the selected claims, with notes on names.  As :func:`open_session`; exit 5 where none is selected."""
     try:
-        return Run(request)
+        run = Run(request)
+        note(*request.select, *run.hello.claims)
+        return run
     except NotStarted as error:
         _not_started(request.connectable, error)
     except NothingSelected as error:

@@ -67,7 +67,8 @@ def _operation(
         op = Operation.parse(text)
         if profile:
             mode, keys = profile_mode(profile, op.operands[0], op.result)
-            op = replace(op.with_mode(mode), keys=tuple(sorted({**dict(op.keys), **keys}.items())))
+            family = "convert" if op.family == "decode" else op.family  # which has a mode to say
+            op = replace(op, family=family, mode=mode, keys=tuple(sorted({**dict(op.keys), **keys}.items())))
         if (rounding or overflow) and op.asked.kind in ("convert", "arithmetic"):
             have = (op.mode or "").split(".")
             op = op.with_mode(f"{rounding or have[0]}.{overflow or have[1]}")

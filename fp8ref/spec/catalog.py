@@ -187,7 +187,7 @@ def note_on(name: str) -> str:
     """What to say of a name that others read otherwise; empty for every other name.
 
     >>> note_on("E4M3")
-    'E4M3 is read as OCP\'s e4m3fn; the IEEE-like format is e4m3'
+    "E4M3 is read as OCP's e4m3fn; the IEEE-like format is e4m3"
     """
     name = name.strip()
     meant = UPPER_CASE.get(name)

@@ -19,7 +19,7 @@ from .. import __version__
 from .files import atomically, sha256_of, write_file
 from .forms.registry import Form, Sections, get_form
 from .generate import Recipe, generate
-from .section import VERSION, Section
+from .section import ERRATA, VERSION, Section
 from .source import MOST_UNPACKED, Unreadable, open_source
 from .texts import documents
 
@@ -76,6 +76,7 @@ def build(directory: Path, plan: Sequence[Planned], further: Sequence[Recipe] = 
         "schema": SCHEMA,
         "version": VERSION,
         "generator": f"fp8ref {__version__}",
+        "errata": ERRATA,
         "files": sorted(entries, key=lambda entry: str(entry["name"])),
         "recipes": [{"operation": r.operation.id, "command": r.command} for r in further],
     }

@@ -22,7 +22,11 @@ from ..cases.scaling.questions import is_scale
 from ..spec.catalog import get_format
 
 Codes = NDArray[Any]
-VERSION = "1.0.0"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
+VERSION = "1.0.1"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
+ERRATA = {  # version: what was wrong before it
+    "1.0.1": "convert/*_to_e4m3fn, convert/*_to_e5m2, rto.nonsat: round to odd overflows to the largest finite value, "
+    "not to infinity or NaN (SoftFloat, Arm, RISC-V .rod)",
+}
 NAMES, RESULT = ("a", "b", "c", "sa", "sb", "sr"), "z"
 WITHOUT_STATUS = ("decode", "dot", "scale")  # kinds of operation that raise no flags
 NONE = -1  # a case that is in no bin of a coverpoint

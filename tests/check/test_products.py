@@ -15,7 +15,7 @@ from fp8ref.check.products import outside
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 from fp8ref.report.runs.text import drawing
-from fp8ref.spec.matrix.models import get_model
+from fp8ref.spec.matrix.models import get_model, models
 
 NAMED = {
     "dot-f-12": "unit-fraction-bits",
@@ -99,16 +99,55 @@ def test_cases_are_the_same_every_time_and_hold_every_kind() -> None:
     assert (one.c == 0x80000000).any()
 
 
-CLASSES = {"f32.fma": "f32", "f32.pairwise": "f32", "hopper.wgmma.fp8.f32": "aligned13", "ada.mma.fp8.f32": "aligned13",
-           "blackwell.tcgen05.fp8.f32": "aligned25", "f16.fma": "f16", "bf16.fma": "bf16"}  # fmt: skip
+CLASSES = {  # which bounds claim to hold a model, by the beginning of its name
+    "f32.": "f32 f32-directed aligned25 aligned13", "f16.": "f16", "bf16.": "bf16",
+    "hopper.wgmma.fp8.f32": "aligned13", "ada.mma.fp8.f32": "aligned13", "hopper.mma.fp8.f32": "aligned25 aligned13",
+    "blackwell.tcgen05.fp8.f32": "aligned25 aligned13", "sm120.mma.fp8.f32": "aligned25 aligned13",
+}  # fmt: skip
+HELD = [
+    (m.name, bound)
+    for m in models()
+    for start, bounds in CLASSES.items()
+    if m.name.startswith(start)
+    for bound in bounds.split()
+]
 
 
-@pytest.mark.parametrize("model", CLASSES)
-def test_models_lie_inside_the_bound_of_their_class(model: str) -> None:
-    result = get_model(model).result
-    op = Operation.parse(f"dot/e4m3fn.e4m3fn/{result}/{model};k=64")
+def test_every_kind_of_model_is_held_against_a_bound() -> None:
+    assert {bound for _, bound in HELD} == set(BOUNDS)
+    assert len({model for model, _ in HELD}) >= 11
+
+
+@pytest.mark.parametrize("operands", ["e4m3fn.e4m3fn", "e5m2.e5m2"])
+@pytest.mark.parametrize(("model", "bound"), HELD)
+def test_models_lie_inside_the_bounds_that_claim_to_hold_them(model: str, bound: str, operands: str) -> None:
+    """On specials, too: e5m2's largest products overflow binary16, and Inf - Inf may come of -Inf alone."""
+    op = Operation.parse(f"dot/{operands}/{get_model(model).result}/{model};k=64")
     cases = dot_cases(op, 1, 0)
-    assert not outside(op, BOUNDS[CLASSES[model]], cases, right(op, *cases.operands)).any()
+    assert not outside(op, BOUNDS[bound], cases, right(op, *cases.operands)).any()
+
+
+def one_case(op: Operation, a: list[int], b: list[int], c: int) -> Cases:
+    asked = dot_cases(op, 1, 0)
+    one = Cases(*(x[:1].copy() for x in asked.operands), ("x",))
+    one.a[0], one.b[0], one.c[0] = a, b, c
+    return one
+
+
+def test_nan_is_inside_where_the_class_may_overflow_to_the_other_infinity() -> None:
+    """e5m2: 57344 times 57344 is +Inf in binary16 and finite in binary32; Inf times -1 is -Inf in both."""
+    for bound, result, a, inside in (
+        ("f16", "f16", 0x7B, True), ("f32", "f32", 0x7B, False), ("f16", "f32", 0x7B, True),
+        ("f16", "f16", 0x3C, False),
+        ("f16", "f16", 0xFB, False),  # the product overflows to the infinity that the sum is
+    ):  # fmt: skip
+        op = Operation.parse(f"dot/e5m2.e5m2/{result}/within.{bound};k=2")
+        case = one_case(op, [a, 0x7C], [0x7B, 0xBC], 0)
+        nan, wrong_sign = (np.array([x], {"f16": np.float16, "f32": np.float32}[result]) for x in (np.nan, np.inf))
+        code = np.uint16 if result == "f16" else np.uint32
+        assert bool(outside(op, BOUNDS[bound], case, nan.view(code))[0]) is not inside, (bound, result, a)
+        assert outside(op, BOUNDS[bound], case, wrong_sign.view(code))[0]
+        assert not outside(op, BOUNDS[bound], case, (-wrong_sign).view(code))[0]
 
 
 def test_bounds_are_not_so_wide_that_everything_fits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ EVERYDAY, LONG = 20, 500  # damaged inputs for each target
 HEALTHY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 
+NO_PYARROW = pytest.mark.skipif(
+    find_spec("pyarrow") is None, reason="pyarrow is not installed: pip install 'fp8ref[parquet]'"
+)
+READABLE = [pytest.param(name, marks=NO_PYARROW if name == "parquet" else []) for name in TARGETS]
+
+
 def damaged(name: str) -> st.SearchStrategy[bytes]:
     """Valid inputs after some edits, and now and then bytes that never were any."""
     edited = st.builds(mutated, st.sampled_from(seeds_of(name)), st.randoms(use_true_random=False))
@@ -44,18 +51,18 @@ def search(name: str, examples: int, always_the_same: bool) -> None:
     holds()
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", READABLE)
 def test_damaged_input_is_refused_in_one_line(name: str) -> None:
     search(name, EVERYDAY, True)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", READABLE)
 def test_much_damaged_input_is_refused_in_one_line(name: str) -> None:
     search(name, LONG, False)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", READABLE)
 def test_valid_input_is_read(name: str) -> None:
     """The first seed of every target is accepted: a reader that refuses everything would pass all else."""
     assert tried(name, seeds_of(name)[0]) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from fp8ref import spec
 from fp8ref.spec import Format, NaNs
+from fp8ref.spec.catalog import note_on
 
 ALIASES = {
     "e4m3fn": "float8_e4m3fn torch.float8_e4m3fn FLOAT8E4M3FN f8E4M3FN Float8_E4M3FN e4m3b7fn",
@@ -35,6 +37,29 @@ ALIASES = {
 @pytest.mark.parametrize(("alias", "name"), [(a, n) for n, many in ALIASES.items() for a in many.split()])
 def test_alias(alias: str, name: str) -> None:
     assert spec.get_format(alias).name == name
+
+
+UPPER_CASE = {  # as OCP's papers and safetensors mean them
+    "E4M3": "e4m3fn", "F8_E4M3": "e4m3fn", "E5M2": "e5m2", "F8_E5M2": "e5m2", "E3M2": "e3m2fn", "E2M3": "e2m3fn",
+    "E2M1": "e2m1fn", "F6_E3M2": "e3m2fn", "F8_E8M0": "e8m0fnu", " E4M3 ": "e4m3fn",
+}  # fmt: skip
+LLVM = {"e4m3": "e4m3", "Float8E4M3": "e4m3", "float8_e4m3": "e4m3", "f8E4M3": "e4m3", "e3m2": "e3m2", "e2m1": "e2m1"}
+
+
+@pytest.mark.parametrize(("name", "meant"), [*UPPER_CASE.items(), *LLVM.items()])
+def test_upper_case_is_ocps(name: str, meant: str) -> None:
+    assert spec.get_format(name).name == meant
+    read_otherwise = name in UPPER_CASE and meant not in ("e5m2", "e8m0fnu")
+    assert bool(note_on(name)) is read_otherwise
+    if read_otherwise:
+        assert note_on(name).startswith(f"{name.strip()} is read as OCP's {meant}; the IEEE-like format is e")
+
+
+@pytest.mark.parametrize("name", ["e3m4b-20", "e3m4B -20", "e4m3b-11fnuz", "e4m3b_8fnuz", "e3_m4b20"])
+def test_a_systematic_name_has_no_separators(name: str) -> None:
+    """Dropped, b-20 would become b20: another format."""
+    with pytest.raises(ValueError, match=f"{re.escape(name)}.*no separators and no sign"):
+        spec.get_format(name)
 
 
 def test_aliases_lists_what_get_format_accepts() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from second_oracles.exact import OVERFLOWS, ROUNDINGS, TABLES
 
+import fp8ref
 from fp8ref import spec
+from fp8ref.cases.operation import Operation
 from fp8ref.spec.overflow import Overflow, To, get_overflow
 
 INF = float("inf")
@@ -35,6 +38,45 @@ def test_names(name: str) -> None:
 @pytest.mark.parametrize("rule", ["max-inf", ("max", "inf"), Overflow(To.MAX, To.INF)])
 def test_three_ways_to_write_a_rule(rule: Overflow | tuple[str, str] | str) -> None:
     assert get_overflow(rule, spec.get_format("e5m2")) == Overflow(To.MAX, To.INF)
+
+
+def test_the_default_is_sat_to_8_bits_and_ieee_beyond() -> None:
+    """sat is a storage rule of narrow formats; nobody expects 1e10 to be finite in binary16."""
+    for f in spec.formats():
+        assert get_overflow(None, f) == get_overflow("sat" if f.k <= 8 else "nonsat", f), f.name
+        if f.k > 8:
+            assert spec.encode(Fraction(10) ** 400, f.name)[0] == f.infinity_code
+            assert spec.encode(Fraction(10) ** 400, f.name, overflow="sat")[0] == f.max_code
+    assert spec.encode(10**9, "e4m3fn")[0] == 0x7E
+    assert spec.encode(10**9, "e4m4fn")[0] == 0xFF  # 9 bits: NaN, as it has no infinity
+    assert fp8ref.encode(1e10, "f16") == 0x7C00
+    assert fp8ref.quantize(np.float64(1e39), "bf16") == INF
+    assert fp8ref.convert([0x7F7FFFFF], "f32", "f16").tolist() == [0x7C00]
+    assert fp8ref.add([0x7BFF], [0x7BFF], "f16").tolist() == [0x7C00]
+    assert fp8ref.divide([0x38], [0x00], "e4m3fn", result="f16").tolist() == [0x7C00]
+    assert fp8ref.dot([0x7C], [0x3C], "e5m2").item() == INF
+    assert fp8ref.dot([0x7C], [0x3C], "e5m2", overflow="sat").item() == np.finfo(np.float32).max
+    assert fp8ref.matmul([[0x7B]], [[0x7B]], "e5m2", result="f16").item() == INF
+    assert fp8ref.dot([0x7E], [0x7E], "e4m3fn", result="e4m3fn").item() == 0x7E
+
+
+@pytest.mark.parametrize(
+    ("id_", "mode"),
+    [
+        ("convert/f32/e4m3fn", "rne.sat"), ("convert/f64/f16", "rne.nonsat"), ("add/f32.f32/f32", "rne.nonsat"),
+        ("fma/e5m2.e5m2.f16/f16", "rne.nonsat"), ("mul/e5m2.e5m2/e5m2", "rne.sat"), ("f64_to_bf16", "rne.nonsat"),
+    ],
+)  # fmt: skip
+def test_the_mode_of_an_id_that_names_none(id_: str, mode: str) -> None:
+    assert Operation.parse(id_).mode == mode
+
+
+def test_round_to_odd_stays_finite_in_every_format() -> None:
+    """SoftFloat, Arm and RISC-V .rod deliver the largest finite value, which is odd in IEEE-like formats."""
+    for f in spec.formats():
+        code, status = spec.encode(Fraction(10) ** 400, f.name, "rto", "nonsat")
+        assert (code, status) == (f.max_code, spec.Status.OVERFLOW | spec.Status.INEXACT), f.name
+        assert spec.encode(INF, f.name, "rto", "nonsat")[0] != f.max_code or not (f.infinities or f.has_nan)
 
 
 @pytest.mark.parametrize("rule", ["clamp", "max", "max-inf-nan", ("max",), ("max", "up"), "", 3, ("sat", "sat")])

@@ -1,7 +1,8 @@
 """How far a floating-point dot product may lie from the exact one: classes of error bound, each with its source.
 
 A bound is computed for every case from the exact products, so that it holds for the data at hand.  All of them concern
-finite operands and results; what the exact answer makes NaN or infinite must be that.
+finite operands and results.  What the exact answer makes NaN or infinite must be that; but where sums of the class may
+overflow on the way, an infinity or NaN is inside: with 57344 squared, beyond binary16, Inf - Inf may come of -Inf.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ class Bound:
 
     ``u``: unit roundoff of every product and sum.  ``fixed``: fraction bits F of a unit that aligns ``block`` addends
     at the largest exponent E of a step and cuts each at 2**(E - F): then a step loses at most (block + 1) 2**(E - F)
-    more.  ``least``: the spacing of the smallest numbers, lost by every product that underflows.
+    more.  ``least``: the spacing of the smallest numbers, lost by every product that underflows.  ``largest``: the
+    largest finite value of products and sums.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Bound:
     fixed: int | None = None
     block: int = 1
     least: float = 2.0**-149
+    largest: float = (2 - 2.0**-23) * 2.0**127
 
     def __call__(self, magnitude: Floats, top: Floats, k: int) -> Floats:
         """The bound for cases: ``magnitude`` is sum |a b| + |c|, ``top`` the largest of |c| and of the powers of two
@@ -64,9 +67,9 @@ BOUNDS = {
             _SUM,
         ),
         Bound("f16", 2.0**-11, "every product and sum rounded to nearest in binary16, in any order", _SUM,
-              least=2.0**-24),
+              least=2.0**-24, largest=65504.0),
         Bound("bf16", 2.0**-8, "every product and sum rounded to nearest in bfloat16, in any order", _SUM,
-              least=2.0**-133),
+              least=2.0**-133, largest=(2 - 2.0**-7) * 2.0**127),
         Bound(
             "aligned25", 2.0**-23, "blocks of at least 4 products aligned at their largest exponent, 25 bits kept",
             f"{_BLOCK}; the cut of aligned addends added: (b + 1) 2^(E-25) in each of K/b steps", cite=_SHORT,

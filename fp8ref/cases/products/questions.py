@@ -166,7 +166,7 @@ def _check_epilogue(op: Operation, text: str, model: Model | None) -> None:
     if output == "1" and not op.key("scale"):
         raise ValueError(f"operation {text!r}: scale_result comes with scales: name their format with scale=")
     if isinstance(model, Finished) and (model.rounding or model.overflow):
-        get_projection(get_format(op.result), model.rounding or "rne", model.overflow or "nonsat")
+        get_projection(get_format(op.result), model.rounding or "rne", model.overflow)
 
 
 def check_scales(op: Operation, text: str, model: Model | None) -> None:

@@ -17,7 +17,7 @@ from fp8ref.cases.operation import Operation
 from fp8ref.check.harness.transport import NotStarted, Session
 from fp8ref.check.verdict import Verdict
 
-FORMS = ("", ",symbol=one,op=f32_to_e4m3fn", ",symbol=many,op=f32_to_e4m3fn,form=array")
+FORMS = ("", f",symbol=one,op={CONVERT}", f",symbol=many,op={CONVERT},form=array")
 
 
 def test_a_good_library_conforms_and_a_planted_fault_is_named(tmp_path: Path) -> None:

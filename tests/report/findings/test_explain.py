@@ -27,10 +27,16 @@ def conversion(case: str) -> Conversion:
 @pytest.mark.parametrize(
     ("case", "rows"),
     [
-        ("convert/f32/e4m3fn/rne.sat#43E80000", ["rne rtz rtn|7E 7E 7E|NX", "rna rtp rto|7E 7E 7F|OF NX"]),
-        ("convert/f32/e4m3fn/rne.sat#43E80001", ["rne rna rtp rto|7E 7E 7F|OF NX", "rtz rtn|7E 7E 7E|NX"]),
+        (
+            "convert/f32/e4m3fn/rne.sat#43E80000",
+            ["rne rtz rtn|7E 7E 7E|NX", "rna rtp|7E 7E 7F|OF NX", "rto|7E 7E 7E|OF NX"],
+        ),
+        (
+            "convert/f32/e4m3fn/rne.sat#43E80001",
+            ["rne rna rtp|7E 7E 7F|OF NX", "rtz rtn|7E 7E 7E|NX", "rto|7E 7E 7E|OF NX"],
+        ),
         ("convert/f32/e4m3fn/rne.sat#7F800000", ["rne rna rtz rtp rtn rto|7E 7E 7F|-"]),
-        ("convert/f32/e4m3fn/rne.sat#C6000000", ["rne rna rtn rto|FE FE 7F|OF NX", "rtz rtp|FE FE FE|OF NX"]),
+        ("convert/f32/e4m3fn/rne.sat#C6000000", ["rne rna rtn|FE FE 7F|OF NX", "rtz rtp rto|FE FE FE|OF NX"]),
         ("convert/f32/e5m2/rne.sat#47700000", ["rne rna rtp|7B 7B 7C|OF NX", "rtz rtn rto|7B 7B 7B|NX"]),
         ("convert/f32/e5m2/rne.sat#FF800000", ["rne rna rtz rtp rtn rto|FB FC FC|-"]),
         ("convert/f32/e4m3fn/rne.sat#3A800000", ["rne rtz rtn|00 00 00|UF NX", "rna rtp rto|01 01 01|UF NX"]),
