@@ -9,9 +9,9 @@
 ``;bias=bf16`` gives C in another format than the model's result; ``;scale_result=1`` adds sr (n), for matmul (n, N),
 binary32 factors of the answers before they are converted.
 
-The mode is an accumulator model; ``exact`` (the exact sum rounded by rne and the result's default), ``exact+out.rounding.overflow`` or
-short ``exact.rounding.overflow``;
-``within.f32`` and the other classes of error bound; or ``*``: find out.
+The mode is an accumulator model; ``exact`` (the exact sum rounded by rne and the result's default),
+``exact+out.rounding.overflow`` or short ``exact.rounding.overflow``; ``within.f32`` and the other classes of error
+bound; or ``*``: find out.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from __future__ import annotations
 from ..codec import pack
 from ..datum import Datum
 from ..formats import Format
-from ..overflow import NAMED, Overflow
+from ..overflow import NAMED, OverflowLike
 from ..projection import Projection, get_projection, project
 from ..rounding import DETERMINISTIC, Rounding
 from .accumulate import F32, NOTHING, Vectors, accumulate, factor, product, rounded, rounded_sum
@@ -149,10 +149,9 @@ def nan_code(model: Model, f: Format) -> int:
     return f.magnitude_mask if everywhere and f.is_nan_code(f.magnitude_mask) else f.nan_canonical or 0
 
 
-Rule = Overflow | tuple[str, str] | str
-
-
-def output_projection(model: Model | None, f: Format, rounding: Rounding | str, overflow: Rule) -> Projection:
+def output_projection(
+    model: Model | None, f: Format, rounding: Rounding | str, overflow: OverflowLike | None
+) -> Projection:
     """How an answer is converted to an output format: as the model says, where it says nothing as the caller does."""
     if isinstance(model, Finished):
         rounding, overflow = model.rounding or rounding, model.overflow or overflow
@@ -164,7 +163,7 @@ def converts(model: Model, f: Format) -> bool:
     return f != model.format or (isinstance(model, Finished) and model.overflow is not None)
 
 
-def output_code(model: Model, d: Datum, f: Format, rounding: Rounding | str, overflow: Rule) -> int:
+def output_code(model: Model, d: Datum, f: Format, rounding: Rounding | str, overflow: OverflowLike | None) -> int:
     """The code of a model's answer in an output format."""
     if d.is_nan and f.has_nan:
         return nan_code(model, f)
