@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class Unsupported(Exception):
     """Raised by an adapter to decline an operation; the reason is shown."""
+
+
+class EngineError(Exception):
+    """An engine cannot be started, or its workers die again and again."""

@@ -1,10 +1,12 @@
-"""The house: floors import only lower floors, optional packages stay in their rooms, and the import stays light."""
+"""The house: floors import only lower floors, no files import each other in a circle, folders stay small, optional
+packages stay in their rooms, and the import stays light."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,9 @@ MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 FLOORS = ("errors", "engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
 DOORS = ("cli", "learn", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
+
+CROWD = 14  # modules that a folder may hold
+ONE_OF_A_KIND = {Path("cli"), Path("adapters/libraries")}  # a command a file, a library a file: these may grow
 
 EVERYWHERE = {"numpy", "ml_dtypes"}
 ANYTHING = None
@@ -58,6 +63,111 @@ def imports(module: Path) -> Iterator[tuple[int, str]]:
                 yield from ((node.lineno, f"fp8ref.{alias.name}") for alias in node.names)
             else:
                 yield node.lineno, ".".join(base)
+
+
+def neighbours(root: Path, module: Path) -> set[Path]:
+    """The files of the package at `root` that a module imports, anywhere in it (inside functions and under
+    TYPE_CHECKING too). `from ..x import name` is the submodule x/name.py, else x/__init__.py or x.py."""
+
+    def file(parts: list[str]) -> Path | None:
+        found = (Path(*parts, "__init__.py"), Path(*parts[:-1], f"{parts[-1]}.py") if parts else Path("__init__.py"))
+        return next((path for path in found if (root / path).is_file()), None)
+
+    found: set[Path | None] = set()
+    package = list(module.parts[:-1])
+    for node in ast.walk(ast.parse((root / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            dotted = [alias.name.split(".") for alias in node.names]
+            found |= {file(parts[1:]) for parts in dotted if parts[0] == "fp8ref"}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module.split(".") if node.module else []
+            if node.level:
+                base = [*package[: len(package) - node.level + 1], *base]
+            elif base[0] == "fp8ref":
+                base = base[1:]
+            else:
+                continue
+            found |= {file([*base, alias.name]) or file(base) for alias in node.names}
+    return {path for path in found if path is not None and path != module}
+
+
+def circles(root: Path) -> list[list[str]]:
+    """The groups of files of the package at `root` that import each other."""
+    modules = sorted(path.relative_to(root) for path in root.rglob("*.py"))
+    graph = {module: neighbours(root, module) for module in modules}
+
+    def reached(start: Path) -> set[Path]:
+        seen: set[Path] = set()
+        ahead = [start]
+        while ahead:
+            new = graph[ahead.pop()] - seen
+            seen |= new
+            ahead.extend(new)
+        return seen
+
+    reach = {module: reached(module) for module in modules}
+    groups = {
+        tuple(str(other) for other in modules if other in reach[module] and module in reach[other])
+        for module in modules
+        if module in reach[module]
+    }
+    return sorted(list(group) for group in groups)
+
+
+def crowds(root: Path) -> list[str]:
+    """The folders of the package at `root` that hold more modules than a reader finds his way in."""
+    held = Counter(path.relative_to(root).parent for path in root.rglob("*.py"))
+    return sorted(f"{folder}: {n}" for folder, n in held.items() if n > CROWD and folder not in ONE_OF_A_KIND)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(ROOT) == []
+
+
+def test_no_folder_is_crowded() -> None:
+    assert crowds(ROOT) == []
+
+
+def plant(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.py": "from . import b", "b.py": "import fp8ref.a"},
+        {"a.py": "from .b import f", "b.py": "def f():\n    from fp8ref.a import g"},
+        {"a.py": "from .b import f", "b.py": "if TYPE_CHECKING:\n    from .a import G"},
+        {"x/__init__.py": "from .a import f", "x/a.py": "from ..y import g", "y.py": "from .x import f"},
+        {"x/__init__.py": "", "x/a.py": "from ..y import g", "y.py": "from .x import a"},
+        {"x/__init__.py": "from .a import f", "x/a.py": "from . import f"},
+        {"__init__.py": "from .a import f", "a.py": "from fp8ref import f"},
+        {"a.py": "from . import b", "b.py": "from . import c", "c.py": "from . import a", "d.py": "from . import a"},
+    ],
+    ids=["files", "in a function", "for typing", "by a package", "past a package", "own package", "the root", "three"],
+)
+def test_a_planted_circle_is_found(files: dict[str, str], tmp_path: Path) -> None:
+    plant(tmp_path, files)
+    (found,) = circles(tmp_path)
+    assert found == sorted(set(files) - {"d.py"} - ({"x/__init__.py"} if files.get("x/__init__.py") == "" else set()))
+
+
+def test_what_is_no_circle_passes(tmp_path: Path) -> None:
+    """A package that shows its files' names, and files that import each other's neighbours, are no circle."""
+    plant(
+        tmp_path, {"__init__.py": "from .x import f", "x/__init__.py": "from .a import f", "x/a.py": "from . import b"}
+    )
+    plant(tmp_path, {"x/b.py": "import a\nfrom b import c\nfrom ..y import g", "y.py": "import numpy.x", "a.py": ""})
+    assert circles(tmp_path) == []
+
+
+def test_a_crowded_folder_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, {f"{folder}/m{i}.py": "" for folder in ("check/here", "fast", "cli") for i in range(CROWD)})
+    assert crowds(tmp_path) == []
+    plant(tmp_path, {"check/here/one_more.py": "", "cli/one_more.py": "", "adapters/libraries/x.py": ""})
+    assert crowds(tmp_path) == [f"check/here: {CROWD + 1}"]
 
 
 def test_every_module_has_a_floor() -> None:

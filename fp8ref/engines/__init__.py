@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from ..errors import EngineError
 from .journal import Journal, NoRoom
 from .task import Result, Task
 
 ENGINES = ("processes", "serial", "dask")
-
-
-class EngineError(Exception):
-    """The engine cannot be started, or its workers die again and again."""
 
 
 class Engine(Protocol):

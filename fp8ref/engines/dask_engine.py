@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import EngineError
+from ..errors import EngineError
 from .task import Result, Task, work
 
 PATIENCE = 30  # seconds to reach a scheduler

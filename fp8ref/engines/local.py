@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
-from . import EngineError
+from ..errors import EngineError
 from .task import Result, Task, work
 
 TRIES = 5  # a task whose worker was killed so often is not tried again
