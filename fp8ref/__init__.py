@@ -1,51 +1,59 @@
 """fp8ref: the bit-exact reference of 8-bit and narrower floating point, and the conformance suite built on it."""
 
-from .arrays import (
-    ScaledArray,
-    abs_,
-    add,
-    classify,
-    compare,
-    convert,
-    copysign,
-    decode,
-    divide,
-    dot,
-    encode,
-    faa,
-    fma,
-    is_class,
-    log_b,
-    matmul,
-    maximum,
-    minimum,
-    multiply,
-    negate,
-    next_down,
-    next_up,
-    pack_gguf,
-    ptx_random_bits,
-    quantize,
-    relayout,
-    remainder,
-    round_to_integral,
-    scale_b,
-    scale_blocks,
-    sqrt,
-    subtract,
-    swap_nibbles,
-    to_integer,
-    total_order,
-    unpack,
-    unpack_gguf,
-)
-from .errors import Unsupported
-from .fast.chunks import get_threads, set_threads
-from .spec import Format, formats, get_format
-from .spec.scaling.named import get_recipe, recipes
-from .spec.scaling.recipe import Recipe
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from .lazy import lazily
+from .version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from . import arrays as arrays
+    from . import errors as errors
+    from . import fast as fast
+    from . import spec as spec
+    from .arrays import (
+        ScaledArray,
+        abs_,
+        add,
+        classify,
+        compare,
+        convert,
+        copysign,
+        decode,
+        divide,
+        dot,
+        encode,
+        faa,
+        fma,
+        is_class,
+        log_b,
+        matmul,
+        maximum,
+        minimum,
+        multiply,
+        negate,
+        next_down,
+        next_up,
+        pack_gguf,
+        ptx_random_bits,
+        quantize,
+        relayout,
+        remainder,
+        round_to_integral,
+        scale_b,
+        scale_blocks,
+        sqrt,
+        subtract,
+        swap_nibbles,
+        to_integer,
+        total_order,
+        unpack,
+        unpack_gguf,
+    )
+    from .errors import Unsupported
+    from .fast.chunks import get_threads, set_threads
+    from .spec import Format, formats, get_format
+    from .spec.scaling.named import get_recipe, recipes
+    from .spec.scaling.recipe import Recipe
 
 __all__ = [
     "Format",
@@ -95,3 +103,14 @@ __all__ = [
     "unpack",
     "unpack_gguf",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        dict.fromkeys(__all__, ".arrays")
+        | dict.fromkeys(("Format", "formats", "get_format"), ".spec")
+        | dict.fromkeys(("get_threads", "set_threads"), ".fast.chunks")
+        | dict.fromkeys(("get_recipe", "recipes"), ".spec.scaling.named")
+        | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
+        | {name: f".{name}" for name in ("arrays", "errors", "fast", "spec")},
+    )

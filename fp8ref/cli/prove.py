@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import click
 
-from .. import __version__
 from ..cases.answers import modes
 from ..cases.operation import Operation
 from ..check import shards
@@ -21,6 +20,7 @@ from ..engines import Engine, EngineError, Journal, NoRoom, open_engine
 from ..engines import run as done
 from ..fast.chunks import set_threads
 from ..report.runs import certificate
+from ..version import __version__
 from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import require_free, write

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .. import __version__
+from ..version import __version__
 
 Result = dict[str, Any]
 HOME = "fp8ref."

@@ -9,17 +9,18 @@ The assertions need nothing else; the property suites need Hypothesis and pytest
 
 from typing import TYPE_CHECKING
 
-from .assertions import (
-    NotConforming,
-    assert_converts,
-    assert_dot_within,
-    assert_equal_codes,
-    assert_operation,
-    assert_scales,
-    require_conforming,
-)
+from ..lazy import lazily
 
 if TYPE_CHECKING:
+    from .assertions import (
+        NotConforming,
+        assert_converts,
+        assert_dot_within,
+        assert_equal_codes,
+        assert_operation,
+        assert_scales,
+        require_conforming,
+    )
     from .suites import AdapterSuite, ArithmeticSuite, ConversionSuite, DotSuite, ScalingSuite
 
 __all__ = [
@@ -37,12 +38,9 @@ __all__ = [
     "require_conforming",
 ]
 
-SUITES = ("AdapterSuite", "ArithmeticSuite", "ConversionSuite", "DotSuite", "ScalingSuite")
-
-
-def __getattr__(name: str) -> object:
-    if name in SUITES:
-        from . import suites
-
-        return getattr(suites, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {name: ".suites" if name.endswith("Suite") else ".assertions" for name in __all__}
+        | {name: f".{name}" for name in ("assertions", "plugin", "suites")},
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from .. import __version__
+from ..version import __version__
 from .files import atomically, sha256_of, write_file
 from .forms.registry import Form, Sections, get_form
 from .generate import Recipe, generate

@@ -1,5 +1,6 @@
 """The example of another project's tests, run as that project would run them: it passes, and finds planted bugs."""
 
+import json
 import os
 import re
 import shutil
@@ -13,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tools" / "examples" / "foreign_project"
-INSTALLED = any(point.value == "_fp8ref_pytest" for point in entry_points(group="pytest11"))
-PLUGIN = [] if INSTALLED else ["-p", "_fp8ref_pytest"]
+INSTALLED = any(point.value == "fp8ref.testing.options" for point in entry_points(group="pytest11"))
+PLUGIN = [] if INSTALLED else ["-p", "fp8ref.testing.options"]
 TIES_AWAY = ("(magnitude >> np.uint32(20) & np.uint32(1))", "np.uint32(1)")
 E4M3 = [c / 512 if c < 8 else (8 + c % 8) * 2.0 ** (c // 8 - 10) for c in range(127)]  # OCP 8-bit 5.2: S.1111.110 = 448
 LOSES_NAN = ("np.where(magnitude > np.uint32(0x7F800000), np.uint32(0x7F), code)", "code")
@@ -113,10 +114,30 @@ def test_the_plugin_refuses_in_one_line(tmp_path: Path, arguments: list[str], sa
     assert "Traceback" not in done.stderr
 
 
-def test_an_unused_plugin_imports_nothing(tmp_path: Path) -> None:
+ALL_THAT_STARTS = {"fp8ref", "fp8ref.lazy", "fp8ref.version", "fp8ref.testing", "fp8ref.testing.options"}
+
+
+def test_an_unused_plugin_imports_next_to_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(
-        "import sys\n\n\ndef test_own():\n    assert '_fp8ref_pytest' in sys.modules\n"
-        "    assert not [m for m in sys.modules if m.split('.')[0] in ('fp8ref', 'numpy', 'ml_dtypes')]\n"
+        "import sys\n\n\ndef test_own():\n"
+        f"    assert {{m for m in sys.modules if m.split('.')[0] == 'fp8ref'}} == {ALL_THAT_STARTS}\n"
+        "    assert not [m for m in sys.modules if m.split('.')[0] in ('numpy', 'ml_dtypes')]\n"
     )
     done = run(tmp_path, *PLUGIN)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_plugin_leaves_the_package_to_coverage_tools(tmp_path: Path) -> None:
+    """pytest-cov starts after the plugins: a module that they had imported would lack the lines of its import."""
+    pytest.importorskip("pytest_cov", reason="pytest-cov is an extra: test")
+    (tmp_path / "test_own.py").write_text(
+        "import fp8ref\n\n\ndef test_own():\n    assert fp8ref.spec.get_format('e4m3fn').max == 448\n"
+    )
+    cov = ["--cov=fp8ref.spec", "--cov-report=json"]
+    done = run(tmp_path, *PLUGIN, *cov)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = json.loads((tmp_path / "coverage.json").read_text())["files"]
+    (rounding,) = [found for name, found in files.items() if Path(name).parts[-2:] == ("spec", "rounding.py")]
+    lines = (ROOT / "fp8ref" / "spec" / "rounding.py").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines, 1) if line.startswith("def "))
+    assert first in rounding["executed_lines"]

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
 from ...cases.operation import Operation
 from ...check.proof.proof import Claim, Shard
+from ...version import __version__
 
 SCHEMA = "fp8ref/proof/2"
 LARGEST = 1 << 24  # bytes of a file

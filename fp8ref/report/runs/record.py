@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...cases.operation import Operation
 from ...cases.products.questions import is_product
 from ...check.run import Request, Run
 from ...check.verdict import Finding, Report
 from ...engines.task import compact
+from ...version import __version__
 from ..findings.clauses import citation, clause_for
 from ..findings.draw import exact_result
 from .lines import check_line, lines_of

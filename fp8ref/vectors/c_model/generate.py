@@ -14,12 +14,12 @@ from importlib.resources import files
 
 import numpy as np
 
-from ... import __version__
 from ...arrays.conversion import decode
 from ...cases.families import FAMILIES
 from ...spec.catalog import get_format
 from ...spec.formats import Format, NaNs
 from ...spec.operations.arithmetic import require_defined
+from ...version import __version__
 
 NAME = "fp8ref_model"
 WIDE = ("f16", "bf16", "f32", "f64")

@@ -17,11 +17,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from ... import __version__
 from ...cases.operation import INTEGERS, Operation
 from ...cases.scaling.questions import is_scale, quantiser
 from ...spec.catalog import get_format
 from ...spec.formats import Format
+from ...version import __version__
 from ..coverage.bins import coverpoints_of
 from ..generate import Recipe
 from ..section import NONE, VERSION, Block, Column, Section

@@ -1,4 +1,7 @@
-"""The options of the pytest plugin, outside the package: a pytest that does not use it imports nothing of it."""
+"""The options of the pytest plugin: what a pytest that does not use it imports, and no numpy with it.
+
+What the plugin needs is imported when it is used, so that coverage tools which start after the plugins measure it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fp8ref: an operation that --fp8ref-impl claims")
     if config.getoption("fp8ref_impl"):
-        from fp8ref.testing.plugin import Conformance
+        from .plugin import Conformance
 
         config.pluginmanager.register(Conformance(config), "fp8ref-conformance")
