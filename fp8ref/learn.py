@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from .extras import install
 from .systems.power_of_exponent import Binade, Grid, gradients
 
 try:
     import torch
 except ImportError as error:
-    raise ImportError("fp8ref.learn needs torch: pip install 'fp8ref[torch]'") from error
+    raise ImportError(f"fp8ref.learn needs torch: {install('torch')}") from error
 
 
 def grid_of(c: float, significand_bits: float, bits: int = 8) -> Grid:

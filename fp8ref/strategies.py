@@ -3,7 +3,7 @@
 All shrink towards values that are easy to read: finite, few significand bits, near 1, positive.  Arrays repeat a few
 elements, and shrink towards fewer, in a plain layout.
 
-Needs Hypothesis: ``pip install 'fp8ref[testing]'``.
+Needs Hypothesis: ``pip install '.[testing]'`` in a checkout of fp8ref.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .extras import install
+
 try:
     from hypothesis import strategies as st
 except ImportError as error:  # pragma: no cover - reported where it is missing
-    raise ImportError("fp8ref.strategies needs Hypothesis: pip install 'fp8ref[testing]'") from error
+    raise ImportError(f"fp8ref.strategies needs Hypothesis: {install('testing')}") from error
 
 from .cases.flags import parts_of
 from .cases.operation import INTEGERS, Operation, carrier_dtype, default_mode

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..extras import install
 from ..report.runs.renderers import RENDERERS
 from .errors import BadInput
 
@@ -36,7 +37,7 @@ def require_form(name: str) -> None:
     """Refuse a form whose package is not here; BadInput."""
     needs = RENDERERS[name].needs
     if needs and importlib.util.find_spec(needs) is None:
-        raise BadInput(f"{name} needs {needs}: pip install 'fp8ref[report]'")
+        raise BadInput(f"{name} needs {needs}: {install('report')}")
 
 
 def write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import EngineError
+from ..extras import install
 from .task import Result, Task, work
 
 PATIENCE = 30  # seconds to reach a scheduler
@@ -21,7 +22,7 @@ class Dask:
             import dask
             from distributed import Client, LocalCluster
         except ImportError:
-            raise EngineError("the engine dask needs dask.distributed: pip install 'fp8ref[dask]'") from None
+            raise EngineError(f"the engine dask needs dask.distributed: {install('dask')}") from None
         dask.config.set({"distributed.scheduler.allowed-failures": FAILURES})
         self._cluster: Any = None
         try:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import wraps
 from typing import Any
 
+from ..extras import install
 from ..spec.datum import floor_log2
 
 # Okabe and Ito's palette, which colour-blind readers can distinguish
@@ -60,7 +61,7 @@ def matplotlib() -> Any:
     try:
         return importlib.import_module("matplotlib")
     except ImportError as error:
-        raise MissingMatplotlib("plots need matplotlib: pip install 'fp8ref[plots]'") from error
+        raise MissingMatplotlib(f"plots need matplotlib: {install('plots')}") from error
 
 
 def figure() -> Figure:

@@ -4,7 +4,8 @@
 >>> from fp8ref.testing import assert_converts
 >>> assert_converts(lambda x: x.astype(ml_dtypes.float8_e5m2), "f32", "e5m2", "rne.nonsat")
 
-The assertions need nothing else; the property suites need Hypothesis and pytest: ``pip install 'fp8ref[testing]'``.
+The assertions need nothing else; the property suites need Hypothesis and pytest: ``pip install '.[testing]'`` in a
+checkout of fp8ref.
 """
 
 from typing import TYPE_CHECKING

@@ -76,4 +76,7 @@ def test_refusals(args: Sequence[str], message: str) -> None:
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert refused("density", "-o", "x.png") == "Error: plots need matplotlib: pip install 'fp8ref[plots]'"
+    assert (
+        refused("density", "-o", "x.png")
+        == "Error: plots need matplotlib: pip install '.[plots]' in a checkout of fp8ref"
+    )

@@ -14,7 +14,7 @@ from second_oracles.exact import TABLES
 import fp8ref
 from fp8ref import spec
 
-gmpy2 = pytest.importorskip("gmpy2", reason="gmpy2 carries MPFR: pip install fp8ref[test]")
+gmpy2 = pytest.importorskip("gmpy2", reason="gmpy2 carries MPFR: pip install '.[test]'")
 
 # precision, emin, emax of IEEE 754 (MPFR's significand lies in [1/2, 1), so its exponents are one larger)
 FORMATS = {"e5m2": (3, -14, 15), "e4m3": (4, -6, 7), "e3m4": (5, -2, 3), "f16": (11, -14, 15), "bf16": (8, -126, 127)}

@@ -12,7 +12,7 @@ from second_oracles.points import around
 
 from fp8ref import spec
 
-z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install fp8ref[test]")
+z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install '.[test]'")
 
 SORTS = {"e5m2": z3.FPSort(5, 3), "e4m3": z3.FPSort(4, 4), "e3m4": z3.FPSort(3, 5)}
 MODES = {"rne": z3.RNE(), "rna": z3.RNA(), "rtz": z3.RTZ(), "rtp": z3.RTP(), "rtn": z3.RTN()}

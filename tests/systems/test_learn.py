@@ -85,4 +85,7 @@ def test_significand_bits_are_rounded_and_kept_within_the_format() -> None:
 def test_without_torch() -> None:
     script = "import sys; sys.modules['torch'] = None; import fp8ref.learn"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
-    assert run.stderr.splitlines()[-1] == "ImportError: fp8ref.learn needs torch: pip install 'fp8ref[torch]'"
+    assert (
+        run.stderr.splitlines()[-1]
+        == "ImportError: fp8ref.learn needs torch: pip install '.[torch]' in a checkout of fp8ref"
+    )

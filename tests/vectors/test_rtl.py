@@ -67,7 +67,7 @@ def test_planted_faults_are_found_by_the_words(bench: ModuleType, capsys: pytest
 
 @needs_iverilog
 def test_cocotb(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("cocotb_tools", reason="cocotb is not installed: pip install 'fp8ref[rtl]'")
+    pytest.importorskip("cocotb_tools", reason="cocotb is not installed: pip install '.[rtl]'")
     code, lines = verdicts(bench, capsys, "cocotb", "-n", "1000", "--design", "f32_to_e4m3fn")
     assert (code, lines) == (0, ["f32_to_e4m3fn conforms: 0 of 1000 cases differ (cocotb)"])
     code, lines = verdicts(bench, capsys, "cocotb", "-n", "1000", "--design", "mul_e4m3fn", "--bug", "1")
@@ -79,7 +79,7 @@ def test_cocotb(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
 @needs_iverilog
 @pytest.mark.parametrize("bug", ["0", "1", "2"])
 def test_cocotb_on_every_pair(bench: ModuleType, capsys: pytest.CaptureFixture[str], bug: str) -> None:
-    pytest.importorskip("cocotb_tools", reason="cocotb is not installed: pip install 'fp8ref[rtl]'")
+    pytest.importorskip("cocotb_tools", reason="cocotb is not installed: pip install '.[rtl]'")
     code, lines = verdicts(bench, capsys, "cocotb", "-n", "65536", "--bug", bug)
     assert (code, len(lines)) == (int(bug != "0"), 2)
 

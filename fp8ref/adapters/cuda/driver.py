@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ...extras import install
 from ..base import Broken, Codes, Unavailable
 from ..claims import require
 
-MEND = "pip install 'fp8ref[cuda]'"
+MEND = install("cuda")
 OLDEST = (8, 9)  # compute capability: Ada, the first with FP8
 WITHOUT_FEATURES = ((8, 9),)  # capabilities whose target has no form "a", in which all instructions are there
 RUNNING = Path("/proc/driver/nvidia/version")

@@ -11,6 +11,7 @@ import numpy as np
 from ...arrays.conversion import FLOAT_DTYPES
 from ...arrays.quantisers import join
 from ...cases.operation import Operation
+from ...extras import install
 from ..base import Codes, Unavailable
 from ..claims import Claims
 
@@ -26,7 +27,7 @@ class Bitsandbytes:
             self.torch = importlib.import_module("torch")
             self.functional = importlib.import_module("bitsandbytes.functional")
         except ImportError as error:
-            raise Unavailable(f"bitsandbytes is not here ({error}): pip install 'fp8ref[systems]'") from None
+            raise Unavailable(f"bitsandbytes is not here ({error}): {install('systems')}") from None
         asked = ("scale/f16/llm_int8/bitsandbytes", "scale/f32/tree8/bitsandbytes-cpu")
         self._claims = Claims(map(Operation.parse, asked))
         self.codebook = self.functional.create_dynamic_map()

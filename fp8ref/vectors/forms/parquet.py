@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...extras import install
 from ..files import atomically
 from ..section import Column
 from ..source import Found, Source, Unreadable
@@ -28,7 +29,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise ValueError("parquet needs pyarrow: pip install 'fp8ref[parquet]'") from None
+        raise ValueError(f"parquet needs pyarrow: {install('parquet')}") from None
     return pyarrow, pyarrow.parquet
 
 

@@ -252,7 +252,7 @@ def test_without_jinja2_one_line_names_the_extra(tmp_path: Path) -> None:
     ):
         done = subprocess.run([sys.executable, "-c", HIDDEN, *arguments], capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 4
-        assert done.stderr == "Error: html needs jinja2: pip install 'fp8ref[report]'\n"
+        assert done.stderr == "Error: html needs jinja2: pip install '.[report]' in a checkout of fp8ref\n"
     done = subprocess.run(
         [sys.executable, "-c", HIDDEN, "report", "run.jsonl"], capture_output=True, text=True, cwd=tmp_path
     )
