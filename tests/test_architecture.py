@@ -19,7 +19,7 @@ MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 GROUND = ("errors", "extras", "lazy", "version")
 FLOORS = (*GROUND, "engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
-DOORS = ("cli", "learn", "strategies", "testing", "plots", "__init__", "__main__")
+DOORS = ("cli", "learn", "starters", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
 
 CROWD = 14  # modules that a folder may hold
@@ -37,6 +37,7 @@ ROOMS: dict[str, set[str] | None] = {
     "cli": {"click", "rich"},
     "learn": {"torch"},
     "strategies": ANYTHING,
+    "starters": ANYTHING,  # files for users, imported nowhere
     "testing": ANYTHING,
     "plots": ANYTHING,
 }

@@ -1,4 +1,4 @@
-"""What users are told to install: extras that exist, and nothing from a registry that does not have it yet."""
+"""What messages say to install: extras that exist, and nothing from a registry that does not have it yet."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "prove": "prove:prove_",
     "system": "system:system",
     "vectors": "vectors:vectors",
+    "new": "new:new",
 }
 
 

@@ -1,4 +1,4 @@
-"""Building the devices of tools/devices, as they are and with a fault planted by changing their text."""
+"""Building the devices of `fp8ref new adapter`, as they are and with a fault planted by changing their text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report
 
 ROOT = Path(__file__).parents[2]
-DEVICES = ROOT / "tools" / "devices"
+DEVICES = ROOT / "fp8ref" / "starters" / "adapter"
 INCLUDE = ROOT / "fp8ref" / "adapters" / "programs"
 GCC = ["gcc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror"]
 CONVERT = "convert/f32/e4m3fn/rne.sat"

@@ -1,4 +1,4 @@
-"""The designs of tools/rtl: the good ones conform in each of the three ways, the planted faults are found."""
+"""The designs of `fp8ref new rtl`: the good ones conform in each of the three ways, the planted faults are found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vectors.forms.tabular import made
 from fp8ref.vectors.files import write_file
 from fp8ref.vectors.forms.registry import get_form
 
-RUN = Path(__file__).parents[2] / "tools" / "rtl" / "run.py"
+RUN = Path(__file__).parents[2] / "fp8ref" / "starters" / "rtl" / "run.py"
 
 
 def _absent(*tools: str) -> pytest.MarkDecorator:

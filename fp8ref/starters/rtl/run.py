@@ -1,8 +1,8 @@
 """Runs the designs of this folder against fp8ref, in one of three ways.
 
-    python tools/rtl/run.py iverilog      a plain test bench reads the words of a file with $readmemh
-    python tools/rtl/run.py cocotb        a cocotb test reads the vectors through fp8ref, simulated by iverilog
-    python tools/rtl/run.py verilator     the C golden model is called through DPI-C
+    python run.py iverilog      a plain test bench reads the words of a file with $readmemh
+    python run.py cocotb        a cocotb test reads the vectors through fp8ref, simulated by iverilog
+    python run.py verilator     the C golden model is called through DPI-C
 
 Exit codes: 0 every design conforms, 1 one does not, 4 a simulator is missing or a tool failed, 5 nothing was checked.
 """

@@ -1,0 +1,45 @@
+"""``fp8ref new``: the files of a start, written into a folder of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import click
+
+from .errors import BadInput, OneLine
+
+# kind -> files of the package that come along; those of starters/<kind> are found there
+STARTERS: dict[str, tuple[str, ...]] = {"adapter": ("adapters/programs/fp8ref.h",), "rtl": ()}
+
+
+def sources(kind: str) -> Iterator[Traversable]:
+    """The files that a start consists of, by name."""
+    package = files("fp8ref")
+    own = [entry for entry in (package / "starters" / kind).iterdir() if entry.is_file()]
+    yield from sorted([*own, *(package.joinpath(other) for other in STARTERS[kind])], key=lambda entry: entry.name)
+
+
+@click.command(cls=OneLine)
+@click.argument("kind", type=click.Choice(list(STARTERS)))
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+def new(kind: str, folder: Path) -> None:
+    """Write the files of a start into DIR, which may exist; nothing there is replaced.
+
+    adapter: an implementation under test in Python, as a program and as a shared object in C. rtl: designs and benches
+    for $readmemh, cocotb and DPI-C. README.md there says what to run.
+    """
+    texts = {folder / source.name: source.read_bytes() for source in sources(kind)}
+    there = [path.name for path in texts if path.exists() or path.is_symlink()]
+    if there:
+        raise BadInput(f"{folder} has {', '.join(there)} already; nothing is replaced, and nothing was written")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            with path.open("xb") as file:
+                file.write(text)
+            click.echo(str(path))
+    except OSError as error:
+        raise BadInput(f"cannot write {error.filename or folder}: {error.strerror}") from None

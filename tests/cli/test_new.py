@@ -1,0 +1,80 @@
+"""``fp8ref new``: what it writes works, and it replaces nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FP8REF = [sys.executable, "-m", "fp8ref"]
+WRITTEN = {
+    "adapter": "README.md cabi.c e4m3fn.h fp8ref.h level0.c level1.py level2.c level2.rs my_kernel.py",
+    "rtl": "README.md bench_dpi.sv bench_readmemh.sv cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py",
+}
+
+
+def fp8ref(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*FP8REF, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_the_files_of_a_start(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("mine")
+    for folder in ("there", "made/now"):
+        done = fp8ref("new", kind, folder, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == [f"{folder}/{name}" for name in WRITTEN[kind].split()]
+        assert {path.name for path in (tmp_path / folder).iterdir()} - {"mine.txt"} == set(WRITTEN[kind].split())
+    readme = (tmp_path / "there" / "README.md").read_text()
+    assert all(f"`{name}`" in readme for name in WRITTEN[kind].split() if name not in ("README.md", "run.py"))
+
+
+def test_nothing_is_replaced_and_nothing_written_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text("mine")
+    (tmp_path / "mul_e4m3fn.sv").symlink_to("nowhere")
+    done = fp8ref("new", "rtl", ".", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    wanted = "Error: . has mul_e4m3fn.sv, run.py already; nothing is replaced, and nothing was written\n"
+    assert done.stderr == wanted
+    assert (tmp_path / "run.py").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rtl", "file"], "Error: cannot write file: File exists\n"),
+        (["rtl", "file/below"], "Error: cannot write file/below: Not a directory\n"),
+        (
+            ["rlt", "."],
+            "Error: Invalid value for '{adapter|rtl}': 'rlt' is not one of 'adapter', 'rtl'; see `python -m",
+        ),
+        (["rtl"], "Error: Missing argument 'DIR'; see `python -m fp8ref new --help`\n"),
+    ],
+)
+def test_refusals(arguments: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = fp8ref("new", *arguments, cwd=tmp_path)
+    assert done.returncode == 4
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_adapter_conforms_as_it_is(tmp_path: Path) -> None:
+    assert fp8ref("new", "adapter", ".", cwd=tmp_path).returncode == 0
+    done = fp8ref("check", "--impl", "py:my_kernel:MyKernel", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "of 2 operations" in done.stdout
+    done = fp8ref("smoke", "--impl", "exec:python3 level1.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
