@@ -17,8 +17,8 @@ from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, wrong_answers
 from .finding import finding_of
+from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
-from .harness.replayed import captured, captured_cases
 from .harness.transport import Declined, Session
 from .products import judge_products
 from .sweep import add, diagnose_sweep, sweep, sweep_shards

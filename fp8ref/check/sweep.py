@@ -15,9 +15,9 @@ from ..cases.products.questions import is_product
 from ..cases.selection import BLOCK, sweep_blocks, sweep_size
 from .compare import Options, wrong_answers
 from .finding import finding_of, reading_order
+from .harness.capturing import captured
 from .harness.observe import Observations
 from .harness.outcomes import Mishap
-from .harness.replayed import captured
 from .harness.transport import Declined, Session
 from .verdict import Report, Verdict, misbehaviour
 

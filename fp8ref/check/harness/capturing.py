@@ -1,4 +1,4 @@
-"""Captures of an implementation: the cases that a check would ask, and the answers, without judging them."""
+"""Captures of an implementation: making one, without judging, and the cases of one that is replayed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from ...adapters.captures.blocks import Appending
-from ...adapters.captures.files import Capture, sha256
+from ...adapters.captures.files import Capture, read, sha256
+from ...adapters.connect import Connectable
 from ...cases.operation import Operation, carrier_dtype, default_mode
-from ...cases.products.cases import dot_cases
+from ...cases.products.cases import Cases, dot_cases
 from ...cases.products.questions import is_product, length, operand_types, shapes, with_length
 from ...cases.scaling.questions import is_scale
 from ...cases.selection import cases
 from .transport import CAPACITY, Declined, Session
+
+REPLAY = "replay"
 
 
 def capture(
@@ -62,3 +65,15 @@ def provenance(identity: Mapping[str, str], op: Operation, level: int, seed: int
 def _elements(op: Operation) -> int:
     """Of the longest row of a case."""
     return max(int(np.prod(shape[1:])) for shape in shapes(op, 1)) if is_scale(op) else 1
+
+
+def captured(connectable: str) -> Capture | None:
+    """The capture behind a replay; None for any other implementation.  Raises ValueError where it is no capture."""
+    found = Connectable.parse(connectable)
+    return read(found.id) if found.kind == REPLAY else None
+
+
+def captured_cases(capture: Capture) -> Cases:
+    """The cases of captured dot products."""
+    a, b, c, *scales = capture.operands
+    return Cases(a, b, c, ("captured",) * capture.count, tuple(scales))
