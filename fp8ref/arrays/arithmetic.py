@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..fast.arithmetic import Task, compute_arrays
+from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.operations.arithmetic import Semantics, get_semantics, require_defined
@@ -111,6 +112,7 @@ def _compute(
     return codes if status is None else (codes, status)
 
 
+@exact_floats
 def add(
     a: ArrayLike,
     b: ArrayLike,
@@ -131,6 +133,7 @@ def add(
     return _compute("add", (a, b), (format, format_b), result, options)
 
 
+@exact_floats
 def subtract(
     a: ArrayLike,
     b: ArrayLike,
@@ -144,6 +147,7 @@ def subtract(
     return _compute("subtract", (a, b), (format, format_b), result, options)
 
 
+@exact_floats
 def multiply(
     a: ArrayLike,
     b: ArrayLike,
@@ -157,6 +161,7 @@ def multiply(
     return _compute("multiply", (a, b), (format, format_b), result, options)
 
 
+@exact_floats
 def divide(
     a: ArrayLike,
     b: ArrayLike,
@@ -178,6 +183,7 @@ def divide(
     return _compute("divide", (a, b), (format, format_b), result, options)
 
 
+@exact_floats
 def remainder(
     a: ArrayLike,
     b: ArrayLike,
@@ -191,6 +197,7 @@ def remainder(
     return _compute("remainder", (a, b), (format, format_b), result, options)
 
 
+@exact_floats
 def sqrt(
     a: ArrayLike, format: FormatLike | None = None, *, result: FormatLike | None = None, **options: Unpack[Options]
 ) -> Any:
@@ -198,6 +205,7 @@ def sqrt(
     return _compute("sqrt", (a,), (format,), result, options)
 
 
+@exact_floats
 def fma(
     a: ArrayLike,
     b: ArrayLike,
@@ -221,6 +229,7 @@ def fma(
     return _compute("fma", (a, b, c), (format, format_b, format_c), result, options)
 
 
+@exact_floats
 def faa(
     a: ArrayLike,
     b: ArrayLike,
@@ -236,6 +245,7 @@ def faa(
     return _compute("faa", (a, b, c), (format, format_b, format_c), result, options)
 
 
+@exact_floats
 def round_to_integral(
     a: ArrayLike,
     format: FormatLike | None = None,
@@ -251,6 +261,7 @@ def round_to_integral(
     return _compute("round_to_integral_exact" if exact else "round_to_integral", (a,), (format,), result, options)
 
 
+@exact_floats
 def scale_b(
     a: ArrayLike,
     n: ArrayLike,
@@ -266,6 +277,7 @@ def scale_b(
     return _compute("scale_b", (a,), (format,), result, options, n)
 
 
+@exact_floats
 def log_b(
     a: ArrayLike, format: FormatLike | None = None, *, result: FormatLike | None = None, **options: Unpack[Options]
 ) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
+from ..fast.environment import exact_floats
 from ..fast.kernel import code_dtype
 from ..fast.tables import exactly_holds
 from ..spec.catalog import CATALOG, get_format
@@ -83,6 +84,7 @@ def as_codes(codes: ArrayLike, format: FormatLike | None, what: str = "codes") -
     return c, f
 
 
+@exact_floats
 def encode(
     x: ArrayLike,
     format: FormatLike,
@@ -146,6 +148,7 @@ def _encode(
     )
 
 
+@exact_floats
 def decode(
     codes: ArrayLike,
     format: FormatLike | None = None,
@@ -176,6 +179,7 @@ def decode(
     return decode_codes(c, f, carrier).view(FLOAT_DTYPES[carrier.name])
 
 
+@exact_floats
 def quantize(
     x: ArrayLike,
     format: FormatLike,
@@ -205,6 +209,7 @@ def quantize(
     return result if status is None else (result, status)
 
 
+@exact_floats
 def convert(
     codes: ArrayLike,
     source: FormatLike | None,

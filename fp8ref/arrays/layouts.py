@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..fast.chunks import Array
+from ..fast.environment import exact_floats
 
 Places = NDArray[np.intp]
 
@@ -65,6 +66,7 @@ def _layout(name: str) -> Callable[[int, int], tuple[Places, int]]:
     return SCALE_LAYOUTS[name][0]
 
 
+@exact_floats
 def relayout(scales: ArrayLike, source: str, result: str, shape: tuple[int, int] | None = None) -> Array:
     """Scales of one matrix brought from one layout to another; places in between are zero.
 
@@ -106,6 +108,7 @@ def relayout(scales: ArrayLike, source: str, result: str, shape: tuple[int, int]
 # -- codes -------------------------------------------------------------------------------------------------------------
 
 
+@exact_floats
 def swap_nibbles(packed: ArrayLike) -> Array:
     """Bytes of two 4-bit codes with the first one moved from the low nibble to the high one, or back."""
     p = _bytes(packed)
@@ -130,6 +133,7 @@ def _gguf(kind: str) -> tuple[int, int]:
     return GGUF_BLOCKS[kind]
 
 
+@exact_floats
 def pack_gguf(scales: ArrayLike, codes: ArrayLike, kind: str) -> Array:
     """Blocks of llama.cpp: scale bytes, then nibbles, the first half of a group low and the second half high.
 
@@ -148,6 +152,7 @@ def pack_gguf(scales: ArrayLike, codes: ArrayLike, kind: str) -> Array:
     return np.concatenate([head, quads], axis=-1).reshape(*c.shape[:-1], -1)
 
 
+@exact_floats
 def unpack_gguf(packed: ArrayLike, kind: str) -> tuple[Array, Array]:
     """Scales and codes of llama.cpp's blocks: the inverse of :func:`pack_gguf`."""
     group, per = _gguf(kind)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..fast.environment import exact_floats
 from ..fast.kernel import code_dtype
 from ..fast.matrix.dot import solve
 from ..fast.matrix.problem import Problem
@@ -49,6 +50,7 @@ class _Sides:
         return int(self.a.shape[1])
 
 
+@exact_floats
 def dot(
     a: ArrayLike | ScaledArray,
     b: ArrayLike | ScaledArray,
@@ -116,6 +118,7 @@ def dot(
     return _solve(sides, fa, fb, rows, said)
 
 
+@exact_floats
 def matmul(
     a: ArrayLike | ScaledArray,
     b: ArrayLike | ScaledArray,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.rounding import Rounding
@@ -53,6 +54,7 @@ def random_words(
     return words, width
 
 
+@exact_floats
 def ptx_random_bits(rbits: ArrayLike, destination: str | Format, width: int | None = None) -> tuple[NDArray[Any], int]:
     """The random bits that PTX ``cvt.rs`` gives each element of a vector, for ``rounding="sr-ptx"``.
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..fast import blocks
 from ..fast import recipes as by_recipe
+from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.scaling.named import get_recipe, short_text
 from ..spec.scaling.recipe import Recipe
@@ -40,12 +41,14 @@ class ScaledArray:
     recipe: Recipe | None = None
 
     @property
+    @exact_floats
     def multipliers(self) -> Array:
         """The scales as float32 decode multipliers, without the tensor's: ``scale_a`` and ``scale_b`` of ``dot``."""
         if self.recipe is not None:
             return by_recipe.decode_scales(self.recipe, self.scales)
         return self.scales if self.scales.dtype == np.float32 else decode(self.scales, self.scheme.scale)
 
+    @exact_floats
     def dequantize(self, dtype: DTypeLike = np.float32) -> Array:
         """The values: (element * scale) * tensor scale, each product rounded to binary32 [OCP MX 1.0 5.1].
 
@@ -59,6 +62,7 @@ class ScaledArray:
                 out = out * self.tensor_scale
         return out.astype(dtype, copy=False)
 
+    @exact_floats
     def pack(self, layout: str | None = None) -> Array:
         """The codes in dense storage along the last axis: see :func:`unpack`.
 
@@ -71,12 +75,14 @@ class ScaledArray:
             raise ValueError(f"codes lie in dense storage or in blocks of gguf, not {layout!r:.40}")
         return pack_gguf(self.scales, self.codes, "mxfp4" if self.block == 32 else "nvfp4")
 
+    @exact_floats
     def pack_scales(self, layout: str | None = None) -> Array:
         """The scales of a matrix in a layout of :func:`fp8ref.relayout`; by default the recipe's own."""
         own = "rows" if self.recipe is None or self.recipe.layout == "gguf" else self.recipe.layout
         return relayout(self.scales, "rows", layout or own)
 
 
+@exact_floats
 def scale_blocks(
     x: ArrayLike,
     scheme: str | Recipe,
@@ -221,6 +227,7 @@ def pack(codes: ArrayLike, format: FormatLike) -> Array:
     return out.reshape(*c.shape[:-1], -1)
 
 
+@exact_floats
 def unpack(packed: ArrayLike, format: FormatLike, count: int | None = None) -> Array:
     """Codes from dense storage: the inverse of :meth:`ScaledArray.pack`.
 

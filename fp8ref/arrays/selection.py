@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..fast import compare as fast
+from ..fast.environment import exact_floats
 from ..fast.kernel import Random
 from ..spec.formats import Format
 from ..spec.operations.arithmetic import Semantics, get_semantics
@@ -28,6 +29,7 @@ def _native(a: ArrayLike, format: FormatLike | None) -> tuple[Array, Format]:
     return codes.astype(codes.dtype.newbyteorder("="), copy=False), f
 
 
+@exact_floats
 def minimum(
     a: ArrayLike,
     b: ArrayLike,
@@ -47,6 +49,7 @@ def minimum(
     return _compute(_extreme("minimum", number, magnitude), (a, b), (format, format_b), result, options)
 
 
+@exact_floats
 def maximum(
     a: ArrayLike,
     b: ArrayLike,
@@ -66,6 +69,7 @@ def _extreme(name: str, number: bool, magnitude: bool) -> str:
     return name + "_magnitude" * magnitude + "_number" * number
 
 
+@exact_floats
 def compare(
     a: ArrayLike,
     b: ArrayLike,
@@ -97,6 +101,7 @@ def compare(
     return holds if status is None else (holds, status)
 
 
+@exact_floats
 def total_order(
     a: ArrayLike, b: ArrayLike, format: FormatLike | None = None, *, semantics: Semantics | str = "ieee"
 ) -> Array:
@@ -112,6 +117,7 @@ def total_order(
     return fast.total_order_arrays(arrays, found[0], get_semantics(semantics))
 
 
+@exact_floats
 def classify(a: ArrayLike, format: FormatLike | None = None) -> Array:
     """The class of every code as a number of :class:`fp8ref.spec.operations.compare.Class`.  [IEEE 754-2019 5.7.2]
 
@@ -121,6 +127,7 @@ def classify(a: ArrayLike, format: FormatLike | None = None) -> Array:
     return fast.classes(codes, f)
 
 
+@exact_floats
 def is_class(a: ArrayLike, predicate: str, format: FormatLike | None = None) -> Array:
     """Which codes are in a class?  A bool array.  [IEEE 754-2019 5.7.2]
 
@@ -141,6 +148,7 @@ def is_class(a: ArrayLike, predicate: str, format: FormatLike | None = None) -> 
     return np.asarray(member[fast.classes(codes, f)])
 
 
+@exact_floats
 def abs_(a: ArrayLike, format: FormatLike | None = None) -> Array:
     """The sign bit cleared; NaNs too, no flags.  The lowest two's-complement value becomes the largest.
 
@@ -150,6 +158,7 @@ def abs_(a: ArrayLike, format: FormatLike | None = None) -> Array:
     return fast.with_sign(codes, f, np.zeros(codes.shape, bool))
 
 
+@exact_floats
 def negate(a: ArrayLike, format: FormatLike | None = None) -> Array:
     """The sign bit inverted; NaNs too, no flags.  Zero stays where there is no -0.  [IEEE 754-2019 5.5.1]
 
@@ -161,6 +170,7 @@ def negate(a: ArrayLike, format: FormatLike | None = None) -> Array:
     return fast.with_sign(codes, f, codes & codes.dtype.type(f.sign_bit) == 0)
 
 
+@exact_floats
 def copysign(a: ArrayLike, b: ArrayLike, format: FormatLike | None = None) -> Array:
     """The magnitude of a with the sign of b; no flags.  A NaN at the code of -0 counts as +.  [IEEE 754-2019 5.5.1]
 
@@ -172,6 +182,7 @@ def copysign(a: ArrayLike, b: ArrayLike, format: FormatLike | None = None) -> Ar
     return fast.with_sign(x, found[0], fast.has_sign(y, found[0]))
 
 
+@exact_floats
 def next_up(
     a: ArrayLike, format: FormatLike | None = None, *, semantics: Semantics | str = "ieee", flags: bool = False
 ) -> Any:
@@ -183,6 +194,7 @@ def next_up(
     return _next(a, format, 1, semantics, flags)
 
 
+@exact_floats
 def next_down(
     a: ArrayLike, format: FormatLike | None = None, *, semantics: Semantics | str = "ieee", flags: bool = False
 ) -> Any:
@@ -196,6 +208,7 @@ def _next(a: ArrayLike, format: FormatLike | None, step: int, semantics: Semanti
     return (moved, status) if flags else moved
 
 
+@exact_floats
 def to_integer(
     a: ArrayLike,
     integer: str,

@@ -16,6 +16,7 @@ from ..arrays.selection import total_order as total_order_of
 from ..fast.arithmetic import Task, compute_arrays, evaluate
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
+from ..fast.environment import exact_floats
 from ..fast.kernel import unpack_fields
 from ..spec.catalog import get_format
 from ..spec.formats import Format
@@ -121,6 +122,7 @@ def _quietly(op: Operation, codes: Codes) -> Expected:
     return Expected(codes, np.zeros(codes.shape, np.uint8) if op.flags else None)
 
 
+@exact_floats
 def product(
     op: Operation,
     operands: Sequence[Codes],
@@ -185,6 +187,7 @@ ANSWERS: dict[str, Callable[[Operation, Sequence[Codes]], Expected]] = {
 }
 
 
+@exact_floats
 def expect(op: Operation, operands: Sequence[Codes]) -> Expected:
     """What the reference answers to an operation with a definite mode.
 

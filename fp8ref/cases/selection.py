@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fast.decode import decode_codes
+from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from .operation import INTEGERS, Operation, carrier_dtype
@@ -30,6 +31,7 @@ F64 = get_format("f64")
 Codes = NDArray[np.generic]
 
 
+@exact_floats
 def cases(op: Operation, level: int, seed: int) -> list[Codes]:
     """The distinct cases that are asked first, in an order that depends on the seed alone.
 

@@ -30,6 +30,7 @@ from ..cases.products.questions import (
     scale_type,
     with_length,
 )
+from ..fast.environment import exact_floats
 from ..fast.matrix.tiles import exponent_table
 from ..spec.catalog import get_format
 from ..spec.formats import Format
@@ -88,6 +89,7 @@ def judge_products(
         report.findings.append(_finding(op, asked, got, want, off, diagnosis, report))
 
 
+@exact_floats
 def expected(op: Operation, cases: Cases) -> Codes:
     """The reference's answers to a product with a definite mode."""
     return expect(replace(op, family="dot"), cases.operands).codes  # the cases of matmul are laid out so, too
@@ -142,6 +144,7 @@ def _judge_bound(
     report.profiles = (f"the bound {bound.name} [{bound.cite}]",)
 
 
+@exact_floats
 def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
     """Which answers lie outside a bound: too far from the exact sum, or another special value than it has.
 

@@ -24,6 +24,7 @@ from ..spec.rounding import OF_CONVERSIONS, RandomBits
 from ..spec.status import Status
 from .chunks import Array, BodyOfMany, Scratch, for_each_chunk_of
 from .encode import KERNEL_CHUNK, converter
+from .environment import exact_floats
 from .exact import EXACT, Context, choose, is_zero, scale, serves
 from .kernel import Codes, Fields, Random, code_dtype, operand_fields, project_codes
 from .linear import Linear, pair_index, plan
@@ -46,6 +47,7 @@ class Task:
     semantics: Semantics = Semantics.IEEE
 
 
+@exact_floats
 def compute_arrays(
     task: Task, arrays: Sequence[Array], flags: bool, random: tuple[Array, int] | None = None
 ) -> tuple[Array, Flags | None]:
@@ -153,6 +155,7 @@ def _with_random(task: Task, width: int, arrays: Sequence[Array]) -> tuple[Codes
     return evaluate(task, arrays[:-1], Random(arrays[-1].astype(np.uint64), width))
 
 
+@exact_floats
 def evaluate(task: Task, arrays: Sequence[Array], random: Random | None = None) -> tuple[Codes, Flags]:
     """Codes and status of arrays of codes, element by element equal to ``spec.compute_codes``."""
     op, result, rho = task.op, task.result, task.rho

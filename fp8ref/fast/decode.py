@@ -11,10 +11,12 @@ from ..spec.formats import Format
 from ..spec.projection import get_projection
 from .chunks import Array, Scratch, for_each_chunk
 from .encode import convert_codes
+from .environment import exact_floats
 from .kernel import code_dtype
 from .tables import decode_pairs, decode_table
 
 
+@exact_floats
 def decode_codes(codes: Array, f: Format, carrier: Format) -> Array:
     """Codes of ``f`` (any shape, strides) to codes of the float format ``carrier``; NaNs keep their sign."""
     if f.k > 16:

@@ -14,6 +14,7 @@ from ..spec.formats import Format
 from ..spec.projection import NaN, Projection
 from ..spec.rounding import OF_CONVERSIONS, random_field
 from .chunks import Array, Body, Scratch, for_each_chunk, for_each_chunk_of
+from .environment import exact_floats
 from .kernel import Fields, Random, code_dtype, longest, project_codes, unpack_fields
 from .tables import Table, conversion_table, convert_by_kernel
 
@@ -24,6 +25,7 @@ KERNEL_CHUNK = 1 << 13  # the kernel keeps a dozen 64-bit temporaries
 RandomArray = tuple[Array, int]  # random words, one per element, and how many bits each has
 
 
+@exact_floats
 def convert_codes(
     codes: Array, source: Format, result: Format, rho: Projection, flags: bool, random: RandomArray | None = None
 ) -> Answer:
@@ -40,6 +42,7 @@ def convert_codes(
     return _run(codes, result, converter(source, result, rho), flags)
 
 
+@exact_floats
 def convert_integers(
     values: Array, result: Format, rho: Projection, flags: bool, random: RandomArray | None = None
 ) -> Answer:

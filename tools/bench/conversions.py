@@ -26,6 +26,7 @@ import ml_dtypes
 import numpy as np
 
 import fp8ref
+from fp8ref.fast.environment import is_default
 
 Array = np.ndarray[Any, Any]
 CODES = {"e4m3fn": ml_dtypes.float8_e4m3fn, "e5m2": ml_dtypes.float8_e5m2}
@@ -169,6 +170,22 @@ def first_calls() -> Row:
                {"slowest": slowest})  # fmt: skip
 
 
+def environment(repeats: int) -> Row:
+    """A look at the floating-point environment, which every public call takes; its loop included."""
+    looks = 10_000
+    found = []
+    for _ in range(repeats):
+        start = time.process_time()
+        for _ in range(looks):
+            is_default()
+        found.append((time.process_time() - start) / looks)
+    best = min(found) * 1e6
+    text = f"{best:.2f} us"
+    return Row(
+        "look at the environment of the thread", text, "", text, "under 2 us", yes(best < 2), {"best": best / 1e6}
+    )
+
+
 def import_time(repeats: int) -> Row:
     """Seconds of ``import fp8ref`` where numpy is imported already, each in a new process."""
     command = [sys.executable, "-c", IMPORTS]
@@ -213,6 +230,7 @@ def main() -> None:
 def rows_of(n: int, repeats: int) -> Iterator[Row]:
     yield import_time(repeats)
     yield first_calls()
+    yield environment(repeats)
     yield from conversions(n, repeats)
     yield threads(n, repeats)
     yield memory(n)

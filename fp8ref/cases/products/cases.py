@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...fast.environment import exact_floats
 from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ..operation import Operation
@@ -321,6 +322,7 @@ def _odd_scales(op: Operation, n: int, rng: np.random.Generator) -> Cases:
     return _named(found, "odd scale")
 
 
+@exact_floats
 def dot_cases(op: Operation, level: int, seed: int) -> Cases:
     """The cases of a dot product at a level 1 to 3."""
     rng = np.random.default_rng([seed, length(op), *"/".join(op.operands).encode()])

@@ -6,6 +6,7 @@ from itertools import cycle
 
 import numpy as np
 
+from ...fast.environment import exact_floats
 from ...spec.catalog import get_format
 from ...spec.datum import Datum
 from ...spec.matrix.accumulate import Chain, Composed, Tree
@@ -23,6 +24,7 @@ REACH, SCALED = 300, 235  # exponents of operands alone, and of those that three
 LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 multiplies without loss
 
 
+@exact_floats
 def solve(p: Problem) -> Array:
     """Codes of the outputs."""
     if not _float64_serves(p):
