@@ -13,6 +13,7 @@ from ..cases.answers import expect, modes
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation, default_mode
 from ..cases.products.questions import is_product
+from ..cases.scaling.questions import is_recipe
 from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, wrong_answers
@@ -20,6 +21,7 @@ from .finding import finding_of
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
 from .harness.transport import Declined, Session
+from .identify.recipes import find_recipe
 from .products import judge_products
 from .sweep import add, diagnose_sweep, sweep, sweep_shards
 from .verdict import Report, Verdict, misbehaviour
@@ -63,16 +65,20 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
         kept = flags_of(definite, asked)[options.flag]
         asked = [codes[kept] for codes in asked]
     seen = observe(session, claim, asked, options.level, options.seed)
-    op = claim if claim.mode != ANY_MODE else _find_mode(claim, seen, options.nan)
+    op = claim if claim.mode != ANY_MODE else _find_mode(claim, seen, options.nan, report)
     report.op = op.id
     want, wrong = compare(op, seen, options.nan, report)
     if report.failed:
         report.findings.append(finding_of(session, claim, op, seen, want, wrong, options.nan, report))
 
 
-def _find_mode(claim: Operation, seen: Observations, nan: str) -> Operation:
+def _find_mode(claim: Operation, seen: Observations, nan: str, report: Report) -> Operation:
     """The behaviour that all first answers equal; failing that, the one with the fewest mismatches."""
     got = seen.got[seen.first]
+    if is_recipe(claim):
+        found = find_recipe(claim, seen.operands, got, nan)
+        report.profiles = found.names
+        return claim.with_mode(found.mode)
     deciding = _deciding(claim, seen.operands)
 
     def mismatches(op: Operation, some: Any) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..cases.answers import differs, is_nan, project_into
 from ..cases.flags import exact_parts, operand_parts
 from ..cases.operation import Operation
-from ..cases.scaling.questions import is_scale, quantiser, split, values
+from ..cases.scaling.questions import is_recipe, is_scale, quantiser, split, values
 from ..fast.blocks import amax_bits
 from ..fast.exact import is_zero
 from ..fast.kernel import Fields
@@ -66,6 +66,11 @@ class Variation:
     open_to: Callable[[Operation], bool]
     covers: Callable[[Mismatches], Mask]
     status: int = 0
+
+
+def _is_scheme(op: Operation) -> bool:
+    """Does it scale blocks by a standard's scheme?  A recipe says everything itself."""
+    return is_scale(op) and not is_recipe(op)
 
 
 def nan_scales(op: Operation, rows: Codes) -> Mask:
@@ -170,14 +175,14 @@ VARIATIONS = (
         "nan-without-nan",
         "what a NaN becomes in a format that has none",
         "OCP MX 1.0 5.3: a NaN source is implementation-defined",
-        lambda op: is_scale(op) and quantiser(op).element == "e2m1fn" and quantiser(op).tensor,
+        lambda op: _is_scheme(op) and quantiser(op).element == "e2m1fn" and quantiser(op).tensor,
         _nan_elements,
     ),
     Variation(
         "infinite-block-scale",
         "the E8M0 scale of a block with an infinity",
         "OCP MX 1.0 6.3 takes a logarithm of it: NaN, 2^127 (TransformerEngine), 2^(128 - emax) (torchao 0.18)",
-        lambda op: is_scale(op) and quantiser(op).scale == "e8m0fnu",
+        lambda op: _is_scheme(op) and quantiser(op).scale == "e8m0fnu",
         _infinite_scale,
     ),
     Variation(

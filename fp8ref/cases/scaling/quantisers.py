@@ -1,4 +1,4 @@
-"""Quantisers of blocks by name: the schemes of ``scale_blocks``, and those of systems outside the standards."""
+"""Quantisers of blocks by name: schemes of ``scale_blocks``, recipes, and systems outside the standards."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 from functools import lru_cache
 
 from ...arrays.quantisers import Quantiser, of_scheme
+from .recipes import is_element, of_recipe
 from .systems import SYSTEM_QUANTISERS
 
 QUANTISERS = SYSTEM_QUANTISERS
@@ -13,12 +14,15 @@ QUANTISERS = SYSTEM_QUANTISERS
 
 @lru_cache(maxsize=64)
 def get_quantiser(name: str) -> Quantiser:
-    """The quantiser of a name: one of ``QUANTISERS`` or of the schemes of ``scale_blocks``.
+    """The quantiser of a name: one of ``QUANTISERS``, of the schemes of ``scale_blocks``, or recipes with codes of a
+    format.
 
     Raises ValueError, with the choices, for any other.
     """
     if name in QUANTISERS:
         return QUANTISERS[name]
+    if is_element(name):
+        return of_recipe(name, "*")
     try:
         return of_scheme(name)
     except ValueError as error:

@@ -5,6 +5,8 @@ byte first, then one byte for the code of each element.  B is the block; ``;k=``
 schemes without a block of their own (32 by default).  ``scale/f32.f32/nvfp4/te`` takes x and the largest magnitude of
 the tensor (n).
 
+``scale/f32/e4m3fn/vllm-group;k=128``: the result is the format of the elements and the rule a recipe (``recipes.py``).
+
 A scheme of a system outside the formats' standards is one more entry of ``systems.SYSTEM_QUANTISERS``.
 """
 
@@ -22,6 +24,7 @@ from ...arrays.quantisers import Quantiser
 from ..families import CHECKS
 from ..operation import Operation, carrier_dtype
 from .quantisers import get_quantiser
+from .recipes import is_element, of_recipe
 
 Codes = NDArray[Any]
 SOURCES = ("f32", "f16", "bf16")
@@ -33,7 +36,14 @@ def is_scale(op: Operation) -> bool:
     return op.asked.kind == "scale"
 
 
+def is_recipe(op: Operation) -> bool:
+    """Is the rule a recipe, and the result the format of its elements?"""
+    return is_scale(op) and is_element(op.result)
+
+
 def quantiser(op: Operation) -> Quantiser:
+    if is_recipe(op):
+        return of_recipe(op.result, op.mode or "*", op.operands[0], len(op.operands) > 1, op.key("scale"))
     return get_quantiser(op.result)
 
 
@@ -56,7 +66,10 @@ def scale_shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
 
 def check_scale(op: Operation, text: str) -> None:
     """Raise ValueError where operands, rule and k of a scaling do not fit."""
-    q = quantiser(op)
+    try:
+        q = quantiser(op)
+    except ValueError as error:
+        raise ValueError(f"operation {text!r}: {error}") from None
     wanted = "x and amax: two operands" if q.tensor else "x: one operand"
     if len(op.operands) != 1 + q.tensor:
         raise ValueError(f"operation {text!r}: {q.name} takes {wanted}, not {len(op.operands)}")
@@ -64,7 +77,7 @@ def check_scale(op: Operation, text: str) -> None:
         raise ValueError(f"operation {text!r}: x is one of {', '.join(SOURCES)}, and amax is f32")
     if op.flags:
         raise ValueError(f"operation {text!r}: scale has no status flags")
-    if op.mode != "*" and op.mode not in q.rules:
+    if op.mode != "*" and op.mode not in q.rules and not is_recipe(op):
         raise ValueError(f"operation {text!r}: {q.name} has the rules {', '.join(q.rules)}, not {op.mode!r}")
     if q.block and q.block > LONGEST:
         raise ValueError(f"operation {text!r}: a block of {q.block} elements; at most {LONGEST} are asked in a case")

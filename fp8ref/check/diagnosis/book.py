@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...cases.answers import Codes
 from ...cases.operation import Operation
+from ...cases.scaling.questions import is_recipe
 from .arithmetic import arithmetic_rules
 from .codes import code_rules, comparison_rules, integer_rules, test_rules
 from .constants import constant_rules
 from .conversions import conversion_rules, decode_rules
+from .recipes import recipe_rules
 from .rule import Rule
 from .scaling import scale_rules
 from .status import status_rules
@@ -22,7 +24,7 @@ RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
     "compare": comparison_rules,
     "test": test_rules,
     "codes": code_rules,
-    "scale": scale_rules,
+    "scale": lambda op, operands: (recipe_rules if is_recipe(op) else scale_rules)(op, operands),
     "constant": constant_rules,
 }
 

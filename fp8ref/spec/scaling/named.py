@@ -216,13 +216,24 @@ def names_of(r: Recipe) -> list[str]:
     return [entry.name for entry in named().values() if entry.recipe == r]
 
 
+def nearest(r: Recipe, unseen: tuple[str, ...] = ()) -> tuple[Named, dict[str, str]]:
+    """The recipe in use with the fewest other factors, the first of several; and this recipe's choices of those.
+
+    ``unseen``: factors that do not count.
+    """
+
+    def differing(entry: Named) -> dict[str, str]:
+        found = entry.recipe.differences(r).items()
+        return {factor: theirs for factor, (_, theirs) in found if factor not in unseen}
+
+    entry = min(named().values(), key=lambda entry: len(differing(entry)))
+    return entry, differing(entry)
+
+
 def short_text(r: Recipe) -> str:
     """The first name of a recipe, or the nearest name and the factors that differ."""
-    if names := names_of(r):
-        return names[0]
-    nearest = min(named().values(), key=lambda entry: len(entry.recipe.differences(r)))
-    words = [f"{factor}={theirs}" for factor, (_, theirs) in nearest.recipe.differences(r).items()]
-    return " ".join([nearest.name, *words])
+    entry, factors = nearest(r)
+    return " ".join([entry.name, *(f"{factor}={choice}" for factor, choice in factors.items())])
 
 
 def in_words(r: Recipe) -> str:
@@ -233,6 +244,5 @@ def in_words(r: Recipe) -> str:
     """
     if names := names_of(r):
         return " = ".join(names)
-    nearest = min(named().values(), key=lambda entry: len(entry.recipe.differences(r)))
-    clauses = [sentence(factor, theirs) for factor, (_, theirs) in nearest.recipe.differences(r).items()]
-    return f"{nearest.name}, but {' and '.join(clauses)}"
+    entry, factors = nearest(r)
+    return f"{entry.name}, but {' and '.join(sentence(factor, choice) for factor, choice in factors.items())}"

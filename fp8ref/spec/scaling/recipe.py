@@ -270,6 +270,10 @@ class Recipe:
             raise ValueError(f"elements={self.elements} with scale=emax: there is no multiplier")
         if self.elements == "bits" and self.power in ("none", "q.drop", "q.log2"):
             raise ValueError(f"elements=bits with power={self.power}: there is no exponent byte")
+        if self.scale == "wide" and self.floor != "none" and not re.fullmatch(r"a:[\d.e+-]+", self.floor, re.ASCII):
+            raise ValueError(
+                f"scale=wide with floor={self.floor}: binary64 takes a decimal floor of the largest magnitude"
+            )
         if self.choose != "none" and self.scale != "g.div":
             raise ValueError(f"choose={self.choose} with scale={self.scale}: four over six uses g.div")
 

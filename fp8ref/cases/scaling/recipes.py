@@ -1,0 +1,146 @@
+"""Recipes as quantisers: ``scale/SOURCE/ELEMENT/RECIPE;k=...``.
+
+ELEMENT is a format of at most 8 bits, RECIPE a recipe's name or text with commas for spaces; ``k`` the elements of a
+group.  Recipes with two levels take x and the largest magnitude of the tensor.  Under ``*`` every recipe with the
+stored scale that ``;scale=`` names is possible: f32 by default for elements of 8 bits, e8m0fnu for narrower ones, and
+e4m3fn under two levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays.quantisers import Quantiser, join
+from ...fast import recipes as fast
+from ...fast.blocks import F32s, U32s
+from ...fast.chunks import Array
+from ...spec.catalog import get_format
+from ...spec.rounding import Rounding
+from ...spec.scaling.named import get_recipe, named, short_text
+from ...spec.scaling.recipe import Recipe
+from ...spec.scaling.steps import scale_of
+
+STOCHASTIC = "sr-ptx"
+
+
+def mode_text(r: Recipe) -> str:
+    """A recipe as the mode of an operation."""
+    return short_text(r).replace(" ", ",")
+
+
+@lru_cache(maxsize=4096)
+def with_element(text: str, element: str) -> Recipe:
+    """The recipe of a mode, with codes of this format.  Raises ValueError for what is no recipe."""
+    r = get_recipe(text)
+    return r if r.element == element else get_recipe(r.but(element=element))
+
+
+@dataclass(frozen=True)
+class RecipeQuantiser(Quantiser):
+    """A quantiser whose rules are recipes for a source's type."""
+
+    source: str = "f32"
+
+    def rows(self, x: F32s, rule: str, tensor_amax: F32s | None = None) -> NDArray[np.uint8]:
+        return rows_of(with_element(rule, self.element), x, self.source, tensor_amax)
+
+
+def rows_of(r: Recipe, x: F32s, source: str, tensor_amax: F32s | None) -> NDArray[np.uint8]:
+    """Rows of bytes: the stored scale, and the codes of the elements."""
+    return join(*fast.quantize(r, x, source, None if r.tensor == "none" else tensor_amax))
+
+
+def is_element(name: str) -> bool:
+    """Is it a format in which a recipe's elements may be?"""
+    try:
+        f = get_format(name)
+    except ValueError:
+        return False
+    return f.k <= 8 and f.signed and not f.fixed_point
+
+
+@lru_cache(maxsize=256)
+def candidates(element: str, stored: str, tensor: bool) -> tuple[str, ...]:
+    """Recipes in use that could have given codes of this format under such scales; each behaviour once."""
+    found: dict[str, str] = {}
+    own = sorted(named().values(), key=lambda entry: entry.recipe.element != element)
+    for entry in own:
+        r = with_element(entry.name, element)
+        if r.stored.partition(".")[0] != stored or (r.tensor != "none") != tensor or r.rounding == STOCHASTIC:
+            continue
+        found.setdefault(str(r.but(group="1x128", layout="rows", transform=r.transform)), mode_text(r))
+    return tuple(found.values())
+
+
+def default_scale(element: str, tensor: bool) -> str:
+    return "e4m3fn" if tensor else "f32" if get_format(element).k == 8 else "e8m0fnu"
+
+
+@lru_cache(maxsize=1024)
+def of_recipe(element: str, mode: str, source: str = "f32", tensor: bool = False, stored: str = "") -> RecipeQuantiser:
+    """The quantiser of a recipe, or under ``*`` of any that fits.
+
+    Raises ValueError for texts that are no recipe, and where a recipe's scale is not the one that is stored.
+    """
+    element = get_format(element).name
+    if mode in ("*", ""):
+        stored = stored or default_scale(element, tensor)
+        rules = candidates(element, stored, tensor)
+        if not rules:
+            raise ValueError(f"no recipe has elements of {element} under scales of {stored}")
+        block = 0
+    else:
+        r = with_element(mode, element)
+        if r.rounding == STOCHASTIC:
+            raise ValueError(f"{mode}: stochastic rounding has no one answer")
+        own, tensor = r.stored.partition(".")[0], r.tensor != "none"
+        if stored and stored != own:
+            raise ValueError(f"{mode}: its scales are {own}, not {stored}")
+        stored, block = own, r.shape[0] * r.shape[1]
+        rules = (mode_text(r), *(name for name in candidates(element, stored, tensor) if name != mode_text(r)))
+    return RecipeQuantiser(
+        element,
+        rules,
+        stored,
+        element,
+        block,
+        lambda amax, rule, whole: _scales(with_element(rule, element), amax, source, whole),
+        lambda x, up, rounding: _elements(x, up, element, rounding),
+        _Sources(),
+        tensor,
+        source,
+    )
+
+
+class _Sources(dict[str, str]):
+    """Where a recipe is written; a variation has the source of the recipe that it varies."""
+
+    def get(self, rule: str, default: str = "") -> str:  # type: ignore[override]
+        entry = named().get(rule.split(",")[0])
+        return f"{entry.stack}: {entry.source}" if entry else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(named())
+
+
+def _scales(r: Recipe, amax: U32s, source: str, whole: F32s | None) -> tuple[Array, F32s]:
+    """Stored scales and multipliers from largest magnitudes, of which NaNs have been told already."""
+    m = fast.Vectors()
+    with np.errstate(all="ignore"):
+        a = np.ascontiguousarray(amax, np.uint32).view(np.float32)
+        s = scale_of(r, m, a, source, whole)
+        up = np.broadcast_to(np.float32(1) / s.factor if s.divide else s.factor, a.shape)
+        if s.first is not None:
+            up = up * s.first
+    stored = np.asarray(s.stored, np.float32)
+    return stored if r.stored == "f32" else stored.astype(np.uint8), np.ascontiguousarray(up, np.float32)
+
+
+def _elements(x: F32s, up: F32s, element: str, rounding: Rounding) -> Array:
+    with np.errstate(all="ignore"):
+        return fast.encoded(x * up[:, None], get_format(element), rounding.value)

@@ -1,0 +1,171 @@
+"""Which recipe gives these scales and codes?  A search over all factors.
+
+Recipes in use come first, then each of the nearest with one factor changed, then with two.  A recipe fits only if it
+gives every bit (NaNs of scales and elements are one class); what is left after the search is the nearest, and the
+groups in which it differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cases.answers import differs
+from ...cases.operation import Operation
+from ...cases.scaling.questions import quantiser, values
+from ...cases.scaling.recipes import candidates, mode_text, rows_of, with_element
+from ...spec.scaling.named import get_recipe, in_words, nearest
+from ...spec.scaling.recipe import CHOICES, Recipe
+
+Codes = NDArray[Any]
+SAMPLE, NEAREST, PAIRS = 384, 8, 24  # groups that sort out recipes; recipes that are varied once, and twice
+UNSEEN = ("element", "group", "layout", "keeps", "transform")  # not searched: the data say them, or cannot
+FLOORS = ("none", "a:1e-4", "a:1e-6", "a:1e-8", "a:1e-10", "a:1e-12", "a:1e-6T", "a:1e-10T", "a:1e-12T", "a:2^-126",
+          "s:step", "s:1e-4", "s:1e-6", "s:1e-8", "s:1e-10", "s:1e-12", "s:2^-6", "s:2^-9", "s:2^-126",
+          "a:1e-10+s:1e-10", "a:1e-4+s:1e-10")  # fmt: skip
+AIMS = ("max", "448", "240", "224", "57344", "6", "max.256")
+
+
+@dataclass(frozen=True)
+class Match:
+    """A recipe and the groups in which it differs from what is there; none where it fits."""
+
+    recipe: Recipe
+    wrong: int
+    of: int
+    also: tuple[str, ...] = ()  # other recipes in use that give the same bits
+
+    @property
+    def mode(self) -> str:
+        """The recipe as the mode of an operation."""
+        return mode_text(self.recipe)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What fits, in words: a recipe in use and its likes, or the nearest and what differs; nothing where none."""
+        return (in_words(self.recipe), *self.also) if not self.wrong else ()
+
+    @property
+    def text(self) -> str:
+        """The recipe in words, and what fits as well."""
+        more = f"; so does {', '.join(self.also)}" if self.also else ""
+        return in_words(self.recipe) + more
+
+
+def plainly(r: Recipe) -> Recipe:
+    """A recipe as a recipe in use with the fewest factors changed; what cannot be seen is that recipe's."""
+    entry, factors = nearest(r, UNSEEN)
+    return get_recipe(entry.recipe.but(element=r.element, **factors))
+
+
+def choices(factor: str) -> Sequence[str]:
+    """The choices of a factor that are tried."""
+    return FLOORS if factor == "floor" else AIMS if factor == "aim" else tuple(CHOICES.get(factor, ()))
+
+
+@lru_cache(maxsize=4096)
+def variants(r: Recipe) -> tuple[Recipe, ...]:
+    """A recipe with one factor changed, for every factor and choice that fits."""
+    return tuple(_variants(r))
+
+
+def _variants(r: Recipe) -> Iterator[Recipe]:
+    for factor in ("floor", "aim", *CHOICES):
+        if factor in UNSEEN or (factor == "rounding" and r.rounding == "sr-ptx"):
+            continue
+        for choice in choices(factor):
+            if choice == getattr(r, factor) or choice == "sr-ptx" or (choice == "first" and r.format.k > 4):
+                continue
+            try:
+                changed = r.but(**{factor: choice})
+            except ValueError:
+                continue
+            if changed.stored == r.stored and (changed.tensor != "none") == (r.tensor != "none"):
+                yield changed
+
+
+class Search:
+    """The search for the recipe of some answers.
+
+    ``op``: the operation, whose mode does not matter.  ``operands``: x and, under two levels, the largest magnitudes of
+    the tensors.  ``got``: rows of bytes.
+    """
+
+    def __init__(self, op: Operation, operands: Sequence[Codes], got: Codes, nan: str = "class") -> None:
+        self.op, self.got, self.nan = op, got, nan
+        self.x, self.whole = values(op, operands)
+        q = quantiser(op)
+        self.element, self.stored, self.tensor = op.result, q.scale, q.tensor
+        self.some = np.unique(np.linspace(0, len(got) - 1, min(SAMPLE, len(got))).astype(np.intp))
+        self.scores: dict[Recipe, tuple[int, int]] = {}
+
+    def _wrong(self, r: Recipe, some: Any) -> NDArray[np.bool_]:
+        whole = None if self.whole is None else self.whole[some]
+        rows = rows_of(r, self.x[some], self.op.operands[0], whole)
+        found: NDArray[np.bool_] = differs(self.op, self.got[some], rows, self.nan)
+        return found
+
+    def score(self, r: Recipe) -> tuple[int, int]:
+        """Groups of the sample that differ, and bytes that do."""
+        if r not in self.scores:
+            whole = None if self.whole is None else self.whole[self.some]
+            rows = rows_of(r, self.x[self.some], self.op.operands[0], whole)
+            wrong = differs(self.op, self.got[self.some], rows, self.nan)
+            self.scores[r] = int(wrong.sum()), int((rows[wrong] != self.got[self.some][wrong]).sum())
+        return self.scores[r]
+
+    def fits(self, r: Recipe) -> bool:
+        """Does it give every bit of every group?"""
+        return self.score(r)[0] == 0 and not self._wrong(r, slice(None)).any()
+
+    def run(self) -> Match:
+        """The recipe that fits with the fewest factors changed, else the nearest."""
+        modes = candidates(self.element, self.stored, self.tensor)
+        known = [with_element(mode, self.element) for mode in modes]
+        if fitting := [r for r in known if self.fits(r)]:
+            others = tuple(name for r in fitting[1:] for name in [mode_text(r)])
+            return Match(fitting[0], 0, len(self.got), others)
+        ranked = sorted(known, key=self.score)
+        once: list[Recipe] = []
+        for r in ranked[:NEAREST]:
+            for changed in variants(r):
+                if self.fits(changed):
+                    return Match(plainly(changed), 0, len(self.got))
+                once.append(changed)
+        once = sorted(dict.fromkeys(once), key=self.score)
+        for r in self._spread(once):
+            for changed in variants(r):
+                if self.fits(changed):
+                    return Match(plainly(changed), 0, len(self.got))
+        best = min([*ranked, *once], key=self.score)
+        return Match(plainly(best), int(self._wrong(best, slice(None)).sum()), len(self.got))
+
+    def _spread(self, once: list[Recipe]) -> list[Recipe]:
+        """The nearest after one change; and those that make the scales, or the elements, right by themselves."""
+        size = self.got.shape[1] - self.x.shape[1]
+        whole = None if self.whole is None else self.whole[self.some]
+        kept: list[Recipe] = once[:PAIRS]
+        seen: dict[tuple[str, ...], int] = {}
+        for r in once:
+            if len(kept) >= 3 * PAIRS:
+                break
+            rows = rows_of(r, self.x[self.some], self.op.operands[0], whole)
+            right = tuple(
+                name
+                for name, part in (("scale", np.s_[:, :size]), ("codes", np.s_[:, size:]))
+                if np.array_equal(rows[part], self.got[self.some][part])
+            )
+            if right and seen.setdefault(right, 0) < PAIRS and r not in kept:
+                seen[right] += 1
+                kept.append(r)
+        return kept
+
+
+def find_recipe(claim: Operation, operands: Sequence[Codes], got: Codes, nan: str = "class") -> Match:
+    """The recipe that gives all answers to a scaling whose rule is free, else the nearest."""
+    return Search(claim, operands, got, nan).run()
