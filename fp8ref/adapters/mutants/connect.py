@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..base import Adapter
-from . import dots, unruly
+from . import dots, recipes, unruly
 from .arithmetic import ARITHMETIC_MUTANTS
 from .constants import CONSTANT_MUTANTS, ConstantMutant
 from .conversions import CONVERSION_MUTANTS
@@ -25,6 +25,8 @@ def connect(name: str = "", **options: str) -> Adapter:
     """The mutant of a name, fresh.  Raises ValueError for any other, with the nearest."""
     if name.startswith("dot-"):
         return dots.connect(name, **options)
+    if name.startswith("recipe-"):
+        return recipes.connect(name, **options)
     if name in unruly.UNRULY:
         return unruly.connect(name, MUTANTS[unruly.UNRULY[name].twin], **options)
     if options:

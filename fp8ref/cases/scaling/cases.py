@@ -17,7 +17,7 @@ from ...spec.catalog import get_format
 from ...spec.datum import floor_log2
 from ..operation import ANY_MODE, INTEGERS, Operation
 from ..thresholds import thresholds
-from .questions import Codes, elements, quantiser
+from .questions import Codes, elements, is_recipe, quantiser
 
 F32s = NDArray[np.float32]
 ELEMENTS = {1: 1 << 17, 2: 1 << 21, 3: 1 << 24}  # of all cases together
@@ -148,6 +148,19 @@ def _special(d: _Draw) -> F32s:
     return x
 
 
+FLOORS = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 2.0**-126, 2.0**-63, 2.0**-24, 2.0**-9, 2.0**-6, 1 / 512)
+
+
+def _floors(d: _Draw) -> F32s:
+    """Largest magnitudes beside the floors in use, of the magnitude itself and of the scale."""
+    top = 1.0 if d.q.element in INTEGERS else float(get_format(d.q.element).max)
+    with np.errstate(all="ignore"):
+        at = np.float32(d.rng.choice(FLOORS, d.n) * d.rng.choice([1.0, top, 1 / top], d.n))
+        away = at * np.float32(2.0) ** d.rng.integers(-3, 4, d.n).astype(np.float32)
+    near = np.maximum(at.view(np.uint32).astype(np.int64) + d.rng.integers(-2, 3, d.n), 0).astype(np.uint32)
+    return d.below(np.where(d.rng.random(d.n) < 0.6, near.view(np.float32), away))
+
+
 KINDS: dict[str, tuple[float, Callable[[_Draw], F32s]]] = {
     "amax": (0.25, _amax),
     "elements": (0.25, _elements),
@@ -187,7 +200,7 @@ def scale_cases(op: Operation, level: int, seed: int) -> list[Codes]:
     n = int(np.clip(ELEMENTS[level] // elements(op), FEWEST, MOST[level]))
     dtype = FLOAT_DTYPES[op.operands[0]]
     parts, wholes = [], []
-    for part, draw in KINDS.values():
+    for part, draw in (*KINDS.values(), *([(0.08, _floors)] if is_recipe(op) else [])):
         d = _Draw(op, max(2, int(n * part)), rng)
         with np.errstate(all="ignore"):
             x = draw(d).astype(dtype)

@@ -23,7 +23,8 @@ from ...spec.scaling.named import get_recipe, in_words, nearest
 from ...spec.scaling.recipe import CHOICES, Recipe
 
 Codes = NDArray[Any]
-SAMPLE, NEAREST, PAIRS = 384, 8, 24  # groups that sort out recipes; recipes that are varied once, and twice
+FIRST, SAMPLE = 40, 384  # groups that refuse most recipes; groups that sort out the others
+NEAREST, PAIRS = 8, 24  # recipes that are varied twice, by which first changes
 UNSEEN = ("element", "group", "layout", "keeps", "transform")  # not searched: the data say them, or cannot
 FLOORS = ("none", "a:1e-4", "a:1e-6", "a:1e-8", "a:1e-10", "a:1e-12", "a:1e-6T", "a:1e-10T", "a:1e-12T", "a:2^-126",
           "s:step", "s:1e-4", "s:1e-6", "s:1e-8", "s:1e-10", "s:1e-12", "s:2^-6", "s:2^-9", "s:2^-126",
@@ -57,9 +58,9 @@ class Match:
         return in_words(self.recipe) + more
 
 
-def plainly(r: Recipe) -> Recipe:
+def plainly(r: Recipe, k: int) -> Recipe:
     """A recipe as a recipe in use with the fewest factors changed; what cannot be seen is that recipe's."""
-    entry, factors = nearest(r, UNSEEN)
+    entry, factors = nearest(r, UNSEEN, k)
     return get_recipe(entry.recipe.but(element=r.element, **factors))
 
 
@@ -102,6 +103,7 @@ class Search:
         q = quantiser(op)
         self.element, self.stored, self.tensor = op.result, q.scale, q.tensor
         self.some = np.unique(np.linspace(0, len(got) - 1, min(SAMPLE, len(got))).astype(np.intp))
+        self.first = self.some[:: max(1, len(self.some) // FIRST)]
         self.scores: dict[Recipe, tuple[int, int]] = {}
 
     def _wrong(self, r: Recipe, some: Any) -> NDArray[np.bool_]:
@@ -121,7 +123,9 @@ class Search:
 
     def fits(self, r: Recipe) -> bool:
         """Does it give every bit of every group?"""
-        return self.score(r)[0] == 0 and not self._wrong(r, slice(None)).any()
+        if r in self.scores and self.scores[r][0]:
+            return False
+        return not any(self._wrong(r, some).any() for some in (self.first, self.some, slice(None)))
 
     def run(self) -> Match:
         """The recipe that fits with the fewest factors changed, else the nearest."""
@@ -131,19 +135,17 @@ class Search:
             others = tuple(name for r in fitting[1:] for name in [mode_text(r)])
             return Match(fitting[0], 0, len(self.got), others)
         ranked = sorted(known, key=self.score)
-        once: list[Recipe] = []
-        for r in ranked[:NEAREST]:
+        for r in ranked:
             for changed in variants(r):
                 if self.fits(changed):
-                    return Match(plainly(changed), 0, len(self.got))
-                once.append(changed)
-        once = sorted(dict.fromkeys(once), key=self.score)
+                    return Match(plainly(changed, self.x.shape[1]), 0, len(self.got))
+        once = sorted({changed: 0 for r in ranked[:NEAREST] for changed in variants(r)}, key=self.score)
         for r in self._spread(once):
             for changed in variants(r):
                 if self.fits(changed):
-                    return Match(plainly(changed), 0, len(self.got))
+                    return Match(plainly(changed, self.x.shape[1]), 0, len(self.got))
         best = min([*ranked, *once], key=self.score)
-        return Match(plainly(best), int(self._wrong(best, slice(None)).sum()), len(self.got))
+        return Match(plainly(best, self.x.shape[1]), int(self._wrong(best, slice(None)).sum()), len(self.got))
 
     def _spread(self, once: list[Recipe]) -> list[Recipe]:
         """The nearest after one change; and those that make the scales, or the elements, right by themselves."""

@@ -121,7 +121,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "exact": "the smallest scale is used as it is",
         "normal": "elements are divided by 2^-126 under a smaller scale",
         "one": "elements under the exponent byte 0 are not scaled",
-        "zero": "elements are multiplied by 0 under a scale of 0",
+        "zero": "elements become zeros under a scale of 0",
         "blank": "elements under the exponent byte 0 become the code 0",
     },
     "elements": {

@@ -152,16 +152,12 @@ def scale_of(r: Recipe, m: Arithmetic, a: Value, source: str, whole: Value | Non
     found = Scaled(stored, factor, divide, s)
     smallest = byte if byte is not None else s
     if r.small == "zero":
-        found.factor, found.divide = m.choose(m.equal(smallest, zero), zero, _as_multiplier(m, found)), False
+        found.factor = m.choose(m.equal(smallest, zero), m.number("inf") if found.divide else zero, found.factor)
     elif r.small == "one":
         found.factor = m.choose(m.equal(smallest, zero), one, found.factor)
     elif r.small == "blank":
         found.blank = m.equal(smallest, zero)
     return found
-
-
-def _as_multiplier(m: Arithmetic, found: Scaled) -> Value:
-    return m.over(_one(m), found.factor) if found.divide else found.factor
 
 
 def _multiplier_of(r: Recipe, m: Arithmetic, a: Value, q: Value, source: str) -> Value:
@@ -307,7 +303,7 @@ def _under_tensor(r: Recipe, m: Arithmetic, stored: Value, d: Value, w: Value, s
         factor, divide = (m.over(d, w) if r.elements == "g.div" else m.times(d, w)), True
     found = Scaled(stored, factor if divide else _capped(m, factor, r, source), divide, d, first)
     if r.small == "zero":
-        found.factor, found.divide = m.choose(m.equal(d, zero), zero, _as_multiplier(m, found)), False
+        found.factor = m.choose(m.equal(d, zero), m.number("inf") if divide else zero, found.factor)
     return found
 
 
