@@ -111,7 +111,7 @@ def test_a_free_rule_is_found() -> None:
 
 BODY = """
 import numpy as np
-from fp8ref.cases.scales import scaled_rows
+from fp8ref.cases.scaling.questions import scaled_rows
 class Unit:
     def identify(self): return {{"name": "u", "version": "1"}}
     def capabilities(self): return ["{0}"]

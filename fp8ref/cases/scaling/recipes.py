@@ -55,6 +55,7 @@ def rows_of(r: Recipe, x: F32s, source: str, tensor_amax: F32s | None) -> NDArra
     return join(*fast.quantize(r, x, source, None if r.tensor == "none" else tensor_amax))
 
 
+@lru_cache(maxsize=1024)
 def is_element(name: str) -> bool:
     """Is it a format in which a recipe's elements may be?"""
     try:

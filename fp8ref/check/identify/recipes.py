@@ -24,7 +24,7 @@ from ...spec.scaling.recipe import CHOICES, Recipe
 
 Codes = NDArray[Any]
 FIRST, SAMPLE = 40, 384  # groups that refuse most recipes; groups that sort out the others
-NEAREST, PAIRS = 8, 24  # recipes that are varied twice, by which first changes
+NEAREST, PAIRS = 6, 16  # recipes that are varied twice, by which first changes
 UNSEEN = ("element", "group", "layout", "keeps", "transform")  # not searched: the data say them, or cannot
 FLOORS = ("none", "a:1e-4", "a:1e-6", "a:1e-8", "a:1e-10", "a:1e-12", "a:1e-6T", "a:1e-10T", "a:1e-12T", "a:2^-126",
           "s:step", "s:1e-4", "s:1e-6", "s:1e-8", "s:1e-10", "s:1e-12", "s:2^-6", "s:2^-9", "s:2^-126",
