@@ -27,6 +27,7 @@ from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
 from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, CONSTANT, FAMILIES, INTEGER_MODE, PROJECTION, Family
 from .scaling.quantisers import get_quantiser
+from .scaling.recipes import is_element, of_recipe
 
 INTEGERS = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 # as TestFloat and numpy write them
@@ -308,6 +309,9 @@ def default_mode_of(family: Family, result: str) -> str | None:
 
 def default_mode(op: Operation) -> Operation:
     """The operation itself, or for a free mode the one under its first mode."""
+    if op.mode == ANY_MODE and op.asked.kind == "scale" and is_element(op.result):
+        q = of_recipe(op.result, ANY_MODE, op.operands[0], len(op.operands) > 1, op.key("scale"))
+        return op.with_mode(q.rules[0])
     return op if op.mode != ANY_MODE else op.with_mode(default_mode_of(op.asked, op.result) or "")
 
 

@@ -164,6 +164,14 @@ def test_from_the_command_line() -> None:
     assert report.profiles == ("sglang-group, but the floor is 1e-12 on the largest magnitude",)
 
 
+def test_a_free_recipe_of_two_levels_and_of_bytes() -> None:
+    for recipe, claim in (("te-nvfp4", "scale/f32.f32/e2m1fn/*;k=16"), ("gguf-mxfp4", "scale/f32/e2m1fn/*;k=32"),
+                          ("te-mxfp8", "scale/f32/e4m3fn/*;k=32;scale=e8m0fnu")):  # fmt: skip
+        mutant = RecipeMutant(recipe, {}, claim.replace("*", "{}"), "*")
+        report = judge(Here(mutant), Operation.parse(claim), Options())
+        assert (report.verdict, report.op) == (Verdict.PASS, claim.replace("*", recipe))
+
+
 def test_what_is_no_recipe_has_a_nearest_one() -> None:
     op = Operation.parse("scale/f32/e4m3fn/*;k=16")
     asked = [codes[::40] for codes in cases(op.with_mode("vllm-group"), 1, 0)]
