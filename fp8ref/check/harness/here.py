@@ -45,6 +45,17 @@ class Here(Session):
         except Unsupported as error:
             raise Declined(str(error) or "declined") from error
 
+    def receive_each(self) -> list[Answer | Declined]:
+        assert self._asked is not None
+        op, calls = self._asked
+        found: list[Answer | Declined] = []
+        for operands, layout in calls:
+            try:
+                found.append(self._call(op, operands, layout))
+            except Unsupported as error:
+                found.append(Declined(str(error) or "declined"))
+        return found
+
     def _call(self, op: Operation, operands: Sequence[Codes], layout: str) -> Answer:
         result = self.adapter.run(op, *(_laid_out(codes, layout) for codes in operands))
         status = None
