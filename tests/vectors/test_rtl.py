@@ -14,7 +14,8 @@ from vectors.forms.tabular import made
 from fp8ref.vectors.files import write_file
 from fp8ref.vectors.forms.registry import get_form
 
-RUN = Path(__file__).parents[2] / "fp8ref" / "starters" / "rtl" / "run.py"
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "fp8ref" / "starters" / "rtl" / "run.py"
 
 
 def _absent(*tools: str) -> pytest.MarkDecorator:
@@ -113,7 +114,7 @@ def test_a_missing_simulator_is_reported(
 
 @needs_iverilog
 def test_the_shipped_vectors(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ("iverilog", "--nonsat", "--vectors", str(RUN.parents[2] / "vectors"))
+    given = ("iverilog", "--nonsat", "--vectors", str(ROOT / "vectors"))
     code, lines = verdicts(bench, capsys, *given)
     assert code == 0
     assert [line.split(" conforms: 0 of ")[0] for line in lines] == ["f32_to_e4m3fn", "mul_e4m3fn"]
