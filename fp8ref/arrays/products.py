@@ -16,7 +16,7 @@ from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
 from ..spec.matrix.epilogue import exact_words, output_projection
-from ..spec.matrix.models import check_operands, get_model
+from ..spec.matrix.models import check_operands, check_width, get_model
 from ..spec.overflow import OverflowLike
 from ..spec.rounding import Rounding
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes
@@ -210,10 +210,9 @@ def _solve(sides: _Sides, fa: Format, fb: Format, scales: list[Array | None], sa
     rho = output_projection(model, f, rounding, overflow)
     if rho.rounding.is_stochastic:
         raise ValueError(f"rounding {rho.rounding.value!r}: dot products are rounded by deterministic modes")
-    if max(fa.k, fb.k) > 16:
-        raise ValueError(f"dot products take operands of at most 16 bits, not {fa.name} and {fb.name}")
     if model is not None:
         check_operands(model, fa.name, fb.name)
+    check_width(model, fa, fb)
     block = block_of(scales, said.block, sides.k, model)
     if model is not None:
         scales = [fit(s, model, said.scale_format, w) for s, w in zip(scales, ("scale_a", "scale_b"))]

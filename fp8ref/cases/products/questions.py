@@ -24,7 +24,7 @@ from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Model
 from ...spec.matrix.epilogue import exact_words
-from ...spec.matrix.models import check_operands, get_model
+from ...spec.matrix.models import check_operands, check_width, get_model
 from ...spec.matrix.units import Finished
 from ...spec.projection import Projection, get_projection
 from ..families import CHECKS
@@ -138,9 +138,6 @@ def check_product(op: Operation, text: str) -> None:
         raise ValueError(f"operation {text!r}: k is the number of products, 1 to {LARGEST_K}, not {k!r}")
     if op.flags:
         raise ValueError(f"operation {text!r}: {op.family} has no status flags")
-    for name in op.operands:
-        if get_format(name).k > 16:
-            raise ValueError(f"operation {text!r}: operands of products have at most 16 bits, not {name}")
     mode = op.mode or EXACT
     if mode.startswith(WITHIN) and mode[len(WITHIN) :] not in BOUNDS:
         near = difflib.get_close_matches(mode[len(WITHIN) :], BOUNDS, n=1, cutoff=0.4)
@@ -151,6 +148,10 @@ def check_product(op: Operation, text: str) -> None:
     model = model_of(op)
     if model is not None:
         check_operands(model, *op.operands)
+    try:
+        check_width(model, *map(get_format, op.operands))
+    except ValueError as error:
+        raise ValueError(f"operation {text!r}: {error}") from None
     _check_epilogue(op, text, model)
     check_scales(op, text, model)
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from ...spec.catalog import get_format
 from ...spec.formats import Format
-from ...spec.matrix.accumulate import Chain, Composed, Fused, FusedLate, GroupDot, Model, Scales, Tree
+from ...spec.matrix.accumulate import Chain, Composed, ExactStep, Fused, FusedLate, GroupDot, Model, Scales, Tree
 from ..chunks import Array
 from ..kernel import code_dtype
 from .epilogue import converted, finish
@@ -34,6 +34,7 @@ class Layout:
     exponents: DTypeLike
     zeros: tuple[int, int]
     present: int | None
+    lowest: int = -(1 << 15)  # that a product's exponent may be
 
 
 def layout(model: Model, fa: Format, fb: Format) -> Layout:
@@ -43,15 +44,19 @@ def layout(model: Model, fa: Format, fb: Format) -> Layout:
         small = max(abs(f.emin) for f in (fa, fb)) <= 16 and max(f.emax for f in (fa, fb)) <= 16
         if model.scales is Scales.PRODUCT or model.zero_exponent is not None or not small:
             zero = ABSENT16 if model.zero_exponent is None else model.zero_exponent
-            return Layout(np.float64, np.int16, (zero, zero), PRESENT16 if zero == ABSENT16 else None)
+            return Layout(np.float64, np.int16, (zero, zero), PRESENT16 if zero == ABSENT16 else None, -(1 << 15))
         # products are below 2**(E + 2), C below 2**(E + 1); their cut integers must add without rounding
         largest = (4 * model.products + 1) << model.fraction_bits
         dtype = np.float32 if narrow and largest < 1 << 24 else np.float64
-        return Layout(dtype, np.int8, (ABSENT8, ABSENT8), PRESENT8)
+        return Layout(dtype, np.int8, (ABSENT8, ABSENT8), PRESENT8, fa.emin + fb.emin)
     if isinstance(model, FusedLate):
         zeros = (fa.emin, fb.emin) if model.zero_exponent is None else (model.zero_exponent,) * 2
         return Layout(np.float64, np.int16, zeros, None)
-    dtype = np.float64 if isinstance(model, GroupDot) or (isinstance(model, Chain) and not narrow) else np.float32
+    dtype = (
+        np.float64
+        if isinstance(model, GroupDot | ExactStep) or (isinstance(model, Chain) and not narrow)
+        else np.float32
+    )
     return Layout(dtype, np.int16, (0, 0), None)
 
 
@@ -76,7 +81,7 @@ def by_model(p: Problem, model: Model) -> Array:
         a = _side(p, model, leaf, how, rows, first=True)
         if held is None or held[0] != columns:
             held = columns, _side(p, model, leaf, how, columns, first=False)
-        tile = Tile(a, held[1], k, p.outer, how.present)
+        tile = Tile(a, held[1], k, p.outer, how.present, how.lowest)
         with np.errstate(all="ignore"):
             d = finish(p, model, tile, place, c)
         own[place] = _codes(d, model)

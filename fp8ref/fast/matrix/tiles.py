@@ -22,6 +22,7 @@ from ..kernel import code_dtype
 from .exact_dot import judge, special_products
 from .expansion import F64, Floats, to_odd, two_product
 
+WIDEST = 19  # bits of the operands that units align: a table has an entry for every code
 ABSENT8, ABSENT16 = -60, -8000  # exponent that a zero operand shows where zero products take no part
 PRESENT8, PRESENT16 = -33, -4000  # sums below: at least one operand was absent
 
@@ -85,13 +86,17 @@ def _padded(x: Array, pad: int, fill: int) -> Array:
 
 @dataclass(frozen=True)
 class Tile:
-    """Two sides; ``present``: sums of exponents below it belong to products with a zero that takes no part."""
+    """Two sides; ``present``: sums of exponents below it belong to products with a zero that takes no part.
+
+    ``lowest``: no other product shows a lower exponent.
+    """
 
     a: Side
     b: Side
     k: int
     outer: bool
     present: int | None
+    lowest: int
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,14 +106,14 @@ class Tile:
         """Products start .. stop-1, zeros beyond the end; start begins a scale's unit."""
         end = min(stop, self.k)
         a, b = (side.part(start, end, stop - end) for side in (self.a, self.b))
-        return Tile(a, b, stop - start, self.outer, self.present)
+        return Tile(a, b, stop - start, self.outer, self.present, self.lowest)
 
     def gather(self, runs: Sequence[tuple[int, int]]) -> Tile:
         """The products of some runs (start, stop), one after another; each begins a scale's unit."""
         if len(runs) == 1:
             return self.part(*runs[0])
         a, b = (side.gather(runs) for side in (self.a, self.b))
-        return Tile(a, b, sum(stop - start for start, stop in runs), self.outer, self.present)
+        return Tile(a, b, sum(stop - start for start, stop in runs), self.outer, self.present, self.lowest)
 
     def pair(self, i: int) -> tuple[Floats, Floats] | None:
         """The i-th pair of scales; None where there are none."""
@@ -162,7 +167,7 @@ def make_side(
     """
     codes = np.ascontiguousarray(codes)
     values = decode_codes(codes, f, F64).view(np.float64)
-    exponents = exponent_table(f, zero)[codes]
+    exponents = np.zeros(codes.shape, np.int16) if f.k > WIDEST else exponent_table(f, zero)[codes]
     if flush:
         values = np.where(np.abs(values) < float(f.min_normal), 0.0, values)
     if inside is not None:

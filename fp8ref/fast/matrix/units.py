@@ -13,12 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spec.formats import Format
-from ...spec.matrix.accumulate import TO_INFINITY, Chain, Fused, FusedLate, GroupDot, Join, Model, Promote, Split, Tree
+from ...spec.matrix.accumulate import (
+    TO_INFINITY,
+    Chain,
+    ExactStep,
+    Fused,
+    FusedLate,
+    GroupDot,
+    Join,
+    Model,
+    Promote,
+    Split,
+    Tree,
+)
 from ...spec.projection import Projection
 from ...spec.rounding import Rounding
 from ..chunks import Array
 from ..decode import decode_codes
-from .expansion import F64, Floats, round_values, to_odd, two_sum
+from .expansion import F64, Floats, condense, grow, round_values, to_odd, two_sum
 from .tiles import Tile, product32, to_binary32
 
 F32s = NDArray[np.float32]
@@ -106,6 +118,8 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
             return _fused_late(model, tile, c)
         case GroupDot():
             return _group_dot(model, tile, c)
+        case ExactStep():
+            return _exact_steps(model, tile, c)
         case Tree():
             return _small_trees(model, tile, c)
     raise AssertionError(type(model))
@@ -203,8 +217,8 @@ class _Fused:
         np.maximum(of_c, model.format.emin + 127, out=of_c)
         of_c -= 127
         floor = LOWEST if model.min_exponent is None else model.min_exponent
-        if floor < model.format.emin:
-            of_c[c == 0] = LOWEST
+        if floor < model.format.emin and tile.lowest < model.format.emin:  # else no product shows less than a zero C
+            np.copyto(of_c, LOWEST, where=c == 0)
         np.maximum(e, of_c, out=e)
         return np.maximum(e, floor, out=e)
 
@@ -283,6 +297,9 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
         if model.window is not None:
             late[of_c < top - model.window] = 0.0
         d = d + late
+        if model.keep_bits is not None:
+            own = np.maximum(np.frexp(d)[1] - 1, model.format.emin)
+            d = np.floor(d * _power(model.keep_bits - own)) * _power(own - model.keep_bits)
         special = tile.special_sum(slice(start, start + model.k))
         special = huge if special is None else special + huge
         unusual = ~np.isfinite(c) | (special != 0)
@@ -297,8 +314,8 @@ def _power(e: NDArray[Any]) -> Floats:
 
 
 def _exponent(c: F32s, model: FusedLate) -> NDArray[np.int32]:
-    e = np.maximum((c.view(np.int32) >> 23) & 0xFF, model.format.emin + 127) - 127
-    return e if model.zero_exponent is None else np.where(c == 0, model.zero_exponent, e).astype(np.int32)
+    e: NDArray[np.int32] = np.maximum((c.view(np.int32) >> 23) & 0xFF, model.format.emin + 127) - 127
+    return e
 
 
 def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
@@ -307,12 +324,16 @@ def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
     if sa is None or sb is None or xa is None or xb is None:
         raise AssertionError("a tile for group scales carries them, 1 where none are given")
     groups = model.k // model.group
+    absent = _absent_groups(model, tile)
     for start in range(0, tile.k, model.k):
         first = start // model.group
         places = range(first, min(first + groups, len(sa)))
-        top = np.maximum(np.maximum((c.view(np.int32) >> 23) & 0xFF, 1) - 127, model.min_exponent)
+        top = np.maximum((c.view(np.int32) >> 23) & 0xFF, 1) - 127
+        if model.min_exponent < model.format.emin:
+            top[c == 0] = model.min_exponent
         for g in places:
-            np.maximum(top, xa[g] + xb[g], out=top)
+            e = xa[g] + xb[g]
+            np.maximum(top, e if absent is None else np.where(absent(g), model.min_exponent, e), out=top)
         up = _power(model.fraction_bits - top)
         total = np.trunc(c * up)
         for g in places:
@@ -326,6 +347,25 @@ def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
         d = (total.view(np.int64) & np.int64(-1 << 29)).view(np.float64).astype(np.float32) + np.float32(0)
         c = np.where(np.isfinite(c) | np.isnan(total), d, c)
     return c
+
+
+def _absent_groups(model: GroupDot, tile: Tile) -> Callable[[int], Array] | None:
+    """Which outputs have nothing but zero products in the g-th group; None: none has, or such groups count."""
+    if model.zero_groups != "absent":
+        return None
+    a, b = tile.a.values, tile.b.values
+    zeros = []
+    for x in (a, b):
+        groups = (x == 0).reshape(-1, model.group, *x.shape[1:])
+        zeros.append(int(groups.sum(axis=1).max(initial=0)))
+    if sum(zeros) < model.group:
+        return None
+
+    def absent(g: int) -> Array:
+        k = slice(g * model.group, (g + 1) * model.group)
+        return np.asarray(_contract((a[k] != 0).astype(np.float64), (b[k] != 0).astype(np.float64), tile.outer) == 0)
+
+    return absent
 
 
 def _contract(a: Array, b: Array, outer: bool) -> Floats:
@@ -382,6 +422,24 @@ def _flushed(model: Tree, x: F32s) -> F32s:
     if model.flush:
         x = np.where(np.abs(x) < np.float32(2.0**-126), x * np.float32(0), x)
     return x
+
+
+def _exact_steps(model: ExactStep, tile: Tile, c: F32s) -> F32s:
+    """Products and C as expansions, the sum rounded to odd and then to binary32."""
+    a, b = tile.a.values, tile.b.values
+    for start in range(0, tile.k, model.k):
+        terms = [a[k] * b[k] for k in range(start, start + model.k)]
+        finite = np.where(np.isfinite(c), c, 0).astype(np.float64)
+        *more, head = grow([*terms, finite])
+        d = head
+        if more:
+            head, rest, _ = condense([*more, head])
+            d = to_odd(head, rest)
+        special = tile.special_sum(slice(start, start + model.k))
+        unusual = ~np.isfinite(c) if special is None else ~np.isfinite(c) | (special != 0)
+        total = (0.0 if special is None else special) + c
+        c = to_format(np.where(unusual, total, d) + 0.0, model.format)
+    return c
 
 
 def _small_trees(model: Tree, tile: Tile, c: F32s) -> F32s:

@@ -1,24 +1,25 @@
 """How matrix units add: one interpreter over exact integers and rationals for every accumulator model.
 
-A model is data (``units.py``, ``models.py``); this file says what the data mean.  There are five ways to add products:
+A model is data (``units.py``, ``models.py``); this file says what the data mean.  There are six ways to add products:
 
 - :class:`Fused`: a few products and C are aligned at their largest exponent, cut to a number of fraction bits, summed
   exactly and rounded once (NVIDIA tensor cores);
 - :class:`FusedLate`: the same for the products in groups, C joining afterwards through a window of its own (CDNA3);
 - :class:`GroupDot`: exact dot products of small groups, scaled, then aligned and cut like single products (FP4 units);
+- :class:`ExactStep`: a few products and C added exactly and rounded once (CDNA1);
 - :class:`Chain`: IEEE fma, or multiply and add, one product after another;
-- :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA1 and CDNA2).
+- :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA2).
 
 :class:`Promote` and :class:`Split` compose them; ``epilogue.py`` finishes them.
-``exact_sum`` is the sixth answer: no rounding at all.
+``exact_sum`` is the seventh answer: no rounding at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..catalog import get_format
 from ..codec import unpack
@@ -31,6 +32,7 @@ from .units import (
     Chain,
     Composed,
     Evidence,
+    ExactStep,
     Fused,
     FusedLate,
     GroupDot,
@@ -50,6 +52,7 @@ __all__ = [
     "Chain",
     "Composed",
     "Evidence",
+    "ExactStep",
     "Fused",
     "FusedLate",
     "GroupDot",
@@ -221,9 +224,9 @@ def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
             return rounded_sum(_tree(model, v.products), c, model.format) if v.a else c
     if isinstance(model, Tree):
         c = _flushed(model, c, sign=False)
-    step = {Fused: _fused, FusedLate: _fused_late, GroupDot: _group_dot, Tree: _small_tree}[type(model)]
+    step = STEPS[type(model)]
     for start in range(0, len(v.a), model.k):
-        c = step(model, v.part(start, start + model.k), c)  # type: ignore[operator]
+        c = step(model, v.part(start, start + model.k), c)
     return c
 
 
@@ -326,25 +329,31 @@ def _fused_late(model: FusedLate, v: Vectors, c: Datum) -> Datum:
     e = max(s.exponent for s in sums)
     lsb = e - model.fraction_bits
     total = Addend(sum(cut(s, lsb, Rounding.TOWARD_NEGATIVE) for s in sums), lsb, e)
-    late = addend(c, model.format, model.zero_exponent)
+    late = addend(c, model.format)
     top = max(e, late.exponent)
     s = cut(total, top - model.sum_bits, Rounding.TOWARD_NEGATIVE) * power_of_two(top - model.sum_bits)
     if model.window is None or late.exponent >= top - model.window:
         grid = top - model.fraction_bits
         s += cut(late, grid, Rounding.TOWARD_NEGATIVE) * power_of_two(grid)
+    if model.keep_bits is not None and s:
+        unit = power_of_two(max(floor_log2(abs(s)), model.format.emin) - model.keep_bits)
+        s = (s // unit) * unit
     return rounded(Datum.finite(s), model.format)
 
 
 def _group_dot(model: GroupDot, v: Vectors, c: Datum) -> Datum:
-    """Scales lose their sign; a zero scale shows the exponent -126 and still takes part in the alignment."""
+    """Scales lose their sign."""
     pairs = [v.scale(i) for i in range(0, model.k, model.group)]
     if c.is_nan or any(s.is_nan for pair in pairs for s in pair):
         return Datum.nan()
     if c.is_infinite:
         return c
-    terms = [addend(c, model.format, -126)]
+    terms = [addend(c, model.format, model.min_exponent)]
     for i, (scale_a, scale_b) in zip(range(0, model.k, model.group), pairs):
-        dot = sum((p.value for p in v.products[i : i + model.group]), ZERO)
+        products = v.products[i : i + model.group]
+        if model.zero_groups == "absent" and (scale_a.is_zero or scale_b.is_zero or all(p.is_zero for p in products)):
+            continue
+        dot = sum((p.value for p in products), ZERO)
         e = 0
         for scale in (scale_a, scale_b):
             e += _scale_exponent(scale.magnitude, model)
@@ -382,6 +391,19 @@ def _small_tree(model: Tree, v: Vectors, c: Datum) -> Datum:
     b = [_flushed(model, x, v.format_b, sign=False) for x in v.b]
     total = _tree(model, [product(x, y) for x, y in zip(a, b)])
     return _flushed(model, rounded_sum(total, c, model.format))
+
+
+def _exact_step(model: ExactStep, v: Vectors, c: Datum) -> Datum:
+    return rounded(exact_sum([*v.products, c]), model.format)
+
+
+STEPS: dict[type, Callable[[Any, Vectors, Datum], Datum]] = {
+    Fused: _fused,
+    FusedLate: _fused_late,
+    GroupDot: _group_dot,
+    ExactStep: _exact_step,
+    Tree: _small_tree,
+}
 
 
 def unpack_all(codes: Sequence[int], f: Format) -> tuple[Datum, ...]:

@@ -46,6 +46,9 @@ OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal 
     "underflow_sign": lambda text, model: {"0": False, "1": True}[text],
     "order": lambda text, model: _spelled(r"up|down|stride[1-9]\d{0,4}", text),
     "nan": _nan,
+    "sum_bits": lambda text, model: int(_spelled(r"[1-9]\d?", text)),
+    "keep_bits": _exponent_or_none,
+    "zero_groups": lambda text, model: _spelled("absent|scale", text),
 }
 _PROMOTE = re.compile(rf"promote([1-9]\d{{0,6}})\.({'|'.join(Join)})")
 _SPLIT = re.compile(r"split([1-9]\d{0,3})\.t([1-9]\d{0,6})(\.interleaved)?(\.pairwise)?(?:\.(f16|bf16))?")

@@ -3,7 +3,7 @@
 Names compose from left to right, as ``compositions.py`` says::
 
     hopper.wgmma.fp8.f32+promote128.fadd    a partial sum of 128 products, then an FP32 addition
-    hopper.mma.bf16.f32@min_exponent=-133   a named choice other than the default, where evidence differs
+    hopper.mma.bf16.f32@min_exponent=-126   a named choice other than the default, where evidence differs
     f32.fma@order=down                      another order over K
     ada.mma.fp8.f32+split3.t64.interleaved+out.scale.bias.sat    split over K, then an epilogue
 """
@@ -16,22 +16,26 @@ from functools import lru_cache
 from typing import Any
 
 from ..catalog import get_format
+from ..formats import Format
 from ..rounding import Rounding
-from .accumulate import Chain, Evidence, Fused, FusedLate, GroupDot, Model, Scales, Tree
+from .accumulate import Chain, Evidence, ExactStep, Fused, FusedLate, GroupDot, Model, Scales, Tree
 from .compositions import compose, with_option
 
 FP8 = ("e4m3fn", "e5m2")
 FNUZ = ("e4m3fnuz", "e5m2fnuz")
 F8F6F4 = (*FP8, "e3m2fn", "e2m3fn", "e2m1fn")
 CUDA_NAN = {"f32": 0x7FFFFFFF, "f16": 0x7FFF}
-QUIET_NAN = {"f32": 0x7FC00000, "f16": 0x7E00, "bf16": 0x7FC0}
+QUIET_NAN = {"f64": 0x7FF8 << 48, "f32": 0x7FC00000, "f16": 0x7E00, "bf16": 0x7FC0}
 NEAREST = Rounding.TIES_TO_EVEN
 
-KHATTAK = "Khattak and Mikaitis, MATLAB-tensor-core"
-VECTORS = f"{KHATTAK}, measured vectors (arXiv 2512.07004)"
-MMA_SIM = "Xie et al., MMA-Sim c785138 (arXiv 2511.10909)"
-CLAMP = "min_exponent: -126 in MMA-Sim, -133 (Hopper, Blackwell) or -132 (Ampere, Ada) in Khattak and Mikaitis"
-ZERO = "zero_exponent: -126 in MMA-Sim, zero products left out in Khattak and Mikaitis"
+KHATTAK = "Khattak and Mikaitis, MATLAB-tensor-core of August 2026"
+VECTORS = f"{KHATTAK}: measured vectors (arXiv 2512.07004)"
+RTX4060 = "mmaemu 0.1.0 (October 2026): 616,077 results of a GeForce RTX 4060, C and specials among them"
+MMASIM = "Xie et al., mmasim 2.1.1 of October 2026 (arXiv 2511.10909)"
+LEAST = (
+    "min_exponent, what a zero operand shows: mmasim 2.1.1, confirmed by Khattak and Mikaitis; -126 in MMA-Sim "
+    "c785138; no recorded result reaches it"
+)
 EMULATED = "FP8 mma.sync is converted to FP16 and runs on the FP16 unit, two of four lanes at a time"
 
 MODELS: dict[str, Model] = {}
@@ -45,13 +49,19 @@ def _declare(model: Model, *aliases: str) -> None:
         ALIASES[alias] = model.name
 
 
-def _nvidia(name: str, operands: tuple[str, ...], results: str, unit: Fused, *aliases: str) -> None:
-    """A fused unit with an f32 and an f16 result, the latter rounded to nearest at every step."""
+def _nvidia(
+    name: str, operands: tuple[str, ...], results: str, unit: Fused, *aliases: str, least: tuple[int, int]
+) -> None:
+    """A fused unit with an f32 and an f16 result, the latter rounded to nearest; ``least``: min_exponent of each."""
     for result in results.split():
-        to: dict[str, Any] = {} if result == "f32" else {"precision": 0, "rounding": NEAREST}
+        to: dict[str, Any] = {"min_exponent": least[0]}
+        if result == "f16":
+            to = {"min_exponent": least[1], "precision": 0, "rounding": NEAREST}
         model = replace(unit, name=f"{name}.{result}", operands=operands, result=result, nan=CUDA_NAN[result], **to)
         _declare(model, *(f"{alias}.{result}" for alias in aliases))
 
+
+VOLTA, AMPERE, HOPPER = (-131, -19), (-132, -20), (-133, -21)  # least exponents: f32 results, f16 results
 
 for _f in ("f32", "f16", "bf16"):
     _own: dict[str, Any] = {
@@ -65,55 +75,35 @@ for _f in ("f32", "f16", "bf16"):
     _declare(Tree(name=f"{_f}.pairwise", **_own))
 
 # NVIDIA, FP8.  Ada: two steps of 16; Hopper's wgmma: one of 32; both keep 13 fraction bits and E8M13 sums.
-_nvidia(
-    "ada.mma.fp8",
-    FP8,
-    "f32 f16",
-    Fused(name="", k=16, products=16, fraction_bits=13, precision=14, source=VECTORS, evidence=Evidence.MEASURED),
-)
-_nvidia(
-    "hopper.wgmma.fp8",
-    FP8,
-    "f32 f16",
-    Fused(
-        name="",
-        k=32,
-        products=32,
-        fraction_bits=13,
-        precision=14,
-        source=f"{VECTORS}; C other than 0 and the f16 result: {MMA_SIM}",
-        evidence=Evidence.MEASURED,
-    ),
-)
-MODELS["hopper.wgmma.fp8.f16"] = replace(MODELS["hopper.wgmma.fp8.f16"], source=MMA_SIM, evidence=Evidence.PUBLISHED)
+_measured: dict[str, Any] = {"source": VECTORS, "evidence": Evidence.MEASURED}
+_ada = Fused(name="", k=16, products=16, fraction_bits=13, precision=14, note=LEAST, **_measured)
+_nvidia("ada.mma.fp8", FP8, "f32 f16", _ada, least=AMPERE)
+MODELS["ada.mma.fp8.f32"] = replace(MODELS["ada.mma.fp8.f32"], source=f"{VECTORS}; {RTX4060}")
+_hopper = replace(_ada, k=32, products=32, source=f"{VECTORS}; C other than 0: {MMASIM}")
+_nvidia("hopper.wgmma.fp8", FP8, "f32 f16", _hopper, least=HOPPER)
+MODELS["hopper.wgmma.fp8.f16"] = replace(MODELS["hopper.wgmma.fp8.f16"], source=MMASIM, evidence=Evidence.PUBLISHED)
 _nvidia(
     "hopper.mma.fp8",
     FP8,
     "f32 f16",
     Fused(
-        name="",
-        k=32,
-        products=16,
-        lanes=((0, 1), (2, 3)),
-        fraction_bits=25,
-        c_last=True,
-        source=VECTORS,
-        evidence=Evidence.MEASURED,
-        note=EMULATED,
+        name="", k=32, products=16, lanes=((0, 1), (2, 3)), fraction_bits=25, c_last=True, note=EMULATED, **_measured
     ),
     "b200.mma.fp8",
     "blackwell.mma.fp8",
+    least=HOPPER,
 )
 _wide = Fused(
     name="",
     k=32,
     products=32,
     fraction_bits=25,
-    source=f"{MMA_SIM}; 25 bits also DeepGEMM issue 176; FP6 and FP4 operands assumed alike",
+    source=f"{MMASIM}, FP6 and FP4 operands too; 25 bits also DeepGEMM issue 176",
     evidence=Evidence.PUBLISHED,
+    note=LEAST,
 )
-_nvidia("blackwell.tcgen05.fp8", F8F6F4, "f32 f16", _wide)
-_nvidia("sm120.mma.fp8", F8F6F4, "f32 f16", _wide)
+_nvidia("blackwell.tcgen05.fp8", F8F6F4, "f32 f16", _wide, least=HOPPER)
+_nvidia("sm120.mma.fp8", F8F6F4, "f32 f16", _wide, least=HOPPER)
 
 # NVIDIA, block scales.
 _declare(
@@ -125,7 +115,6 @@ _declare(
         scales=Scales.PRODUCT,
         block=32,
         scale_formats=("e8m0fnu",),
-        note=f"{ZERO}; {CLAMP}",
     ),
     "sm120.mxf8f6f4",
 )
@@ -139,38 +128,54 @@ for _name, _block, _scale in (("mxf4", 32, ("e8m0fnu",)), ("mxf4nvf4", 16, ("ue4
             scales=Scales.GROUP,
             block=_block,
             scale_formats=_scale,
-            source=f"{MMA_SIM}; 34 to 37 bits: DeepGEMM issue 176",
+            source=f"{MMASIM}; 34 to 37 bits: DeepGEMM issue 176",
             evidence=Evidence.PUBLISHED,
-            note="C = Inf gives Inf (assumed: MMA-Sim raises)",
+            note="min_exponent and zero_groups: -126 and scale in MMA-Sim c785138",
         ),
         f"sm120.{_name}",
     )
 
-# NVIDIA, FP16 and BF16.
-for _name, _aliases, _k, _bits, _types in (
-    ("volta.mma", (), 4, 23, "f16"),
-    ("ampere.mma", ("ada.mma",), 8, 24, "f16 bf16"),
-    ("hopper.mma", ("hopper.wgmma", "b200.mma", "blackwell.tcgen05"), 16, 25, "f16 bf16"),
+# NVIDIA, FP16, BF16 and TF32.
+for _name, _aliases, _k, _bits, _types, _least in (
+    ("volta.mma", ("turing.mma.k4",), 4, 23, "f16", VOLTA),
+    ("turing.mma", (), 8, 24, "f16", AMPERE),
+    ("ampere.mma", ("ada.mma",), 8, 24, "f16 bf16 tf32", AMPERE),
+    ("hopper.mma", ("hopper.wgmma", "b200.mma", "blackwell.tcgen05", "sm120.mma"), 16, 25, "f16 bf16 tf32", HOPPER),
 ):
     for _type in _types.split():
+        _one = _k // 2 if _type == "tf32" else _k
+        _unit = Fused(name="", k=_one, products=_one, fraction_bits=_bits, note=LEAST, **_measured)
+        if _name == "turing.mma":
+            _unit = replace(_unit, source=MMASIM, evidence=Evidence.PUBLISHED)
+        if (_name, _type) == ("hopper.mma", "tf32"):
+            _unit = replace(_unit, source=f"{VECTORS} of 4 products; that a step takes 8: {MMASIM}")
         _nvidia(
             f"{_name}.{_type}",
             (_type,),
             "f32 f16" if _type == "f16" else "f32",
-            Fused(
-                name="",
-                k=_k,
-                products=_k,
-                fraction_bits=_bits,
-                source=VECTORS,
-                evidence=Evidence.MEASURED,
-                note=f"{ZERO}; {CLAMP}",
-            ),
+            _unit,
             *(f"{alias}.{_type}" for alias in _aliases),
+            least=_least,
         )
+
+# Units of IEEE operations: binary64 and binary32 products, fma by fma, k upward.
+_fma: dict[str, Any] = {"source": MMASIM, "evidence": Evidence.PUBLISHED, "note": "the NaN payload is not known"}
+_declare(
+    Chain(name="ampere.mma.f64.f64", operands=("f64",), result="f64", nan=QUIET_NAN["f64"], **_fma),
+    "hopper.mma.f64.f64",
+    "cdna2.mfma.f64.f64",
+    "cdna3.mfma.f64.f64",
+)
+_declare(
+    Chain(name="cdna1.mfma.f32.f32", operands=("f32",), nan=QUIET_NAN["f32"], **_fma),
+    "cdna2.mfma.f32.f32",
+    "cdna3.mfma.f32.f32",
+)
 
 # AMD.  NaN payloads are unknown: the quiet NaN stands for all.
 _amd = "the NaN payload is not known: compare NaN-ness"
+_late = f"{_amd}; sum_bits, keep_bits and zero_exponent: 31, none and -126 in MMA-Sim c785138"
+_published: dict[str, Any] = {"source": MMASIM, "evidence": Evidence.PUBLISHED}
 _declare(
     FusedLate(
         name="cdna3.mfma.fp8.f32",
@@ -179,36 +184,35 @@ _declare(
         products=16,
         groups=2,
         window=25,
-        source=f"{MMA_SIM}; {KHATTAK}, model MI300",
+        product_limit=None,
+        source=f"{MMASIM}; {KHATTAK}, model MI300",
         evidence=Evidence.PUBLISHED,
-        note=_amd,
+        note=_late,
     ),
 )
-for _type in ("f16", "bf16"):
+for _type, _k in (("f16", 8), ("bf16", 8), ("xf32", 4)):
+    _own_type = "tf32" if _type == "xf32" else _type
     _declare(
-        FusedLate(
-            name=f"cdna3.mfma.{_type}.f32",
-            operands=(_type,),
-            k=8,
-            products=8,
-            source=MMA_SIM,
-            evidence=Evidence.PUBLISHED,
-            note=_amd,
+        FusedLate(name=f"cdna3.mfma.{_type}.f32", operands=(_own_type,), k=_k, products=_k, note=_late, **_published)
+    )
+for _type, _k in (("f16", 4), ("bf16", 2)):
+    _declare(ExactStep(
+        name=f"cdna1.mfma.{_type}.f32", operands=(_type,), k=_k, evidence=Evidence.PUBLISHED, note=_amd,
+        source=f"{MMASIM}; {KHATTAK}, model MI100",
+    ))  # fmt: skip
+    _old = f"{_amd}; as MMA-Sim c785138 had it"
+    _declare(Tree(name=f"cdna1.mfma.{_type}.pairwise.f32", operands=(_type,), k=_k, **{**_published, "note": _old}))
+for _name, _k, _how in (("f16", 4, ""), ("bf16", 4, "; the _1k instruction"), ("bf16.k2", 2, "; without _1k")):
+    _declare(
+        Tree(
+            name=f"cdna2.mfma.{_name}.f32",
+            operands=(_name.partition(".")[0],),
+            k=_k,
+            flush=True,
+            note=_amd + _how,
+            **_published,
         )
     )
-    for _arch in ("cdna2", "cdna1"):
-        _declare(
-            Tree(
-                name=f"{_arch}.mfma.{_type}.f32",
-                operands=(_type,),
-                k=2 if (_arch, _type) == ("cdna1", "bf16") else 4,
-                flush=_arch == "cdna2",
-                source=MMA_SIM,
-                evidence=Evidence.PUBLISHED,
-                note=f"{_amd}; bf16 on CDNA2 is the _1k instruction",
-            )
-        )
-_declare(replace(MODELS["cdna2.mfma.bf16.f32"], name="cdna2.mfma.bf16.k2.f32", k=2, note=f"{_amd}; without _1k"))
 
 
 @lru_cache(maxsize=1024)
@@ -241,6 +245,16 @@ def get_model(name: str) -> Model:
 def models() -> tuple[Model, ...]:
     """Every catalogued model, in the catalogue's order; compositions are built on demand."""
     return tuple(MODELS.values())
+
+
+WIDEST = 19  # bits of operands, but for a model's own
+
+
+def check_width(model: Model | None, *operands: Format) -> None:
+    """Raise ValueError for operands wider than tf32 that no unit of the model's takes."""
+    for f in operands:
+        if f.k > WIDEST and not (model is not None and f.name in model.operands):
+            raise ValueError(f"dot products take operands of at most {WIDEST} bits, not {f.name}")
 
 
 def check_operands(model: Model, format_a: str, format_b: str) -> None:

@@ -1,4 +1,4 @@
-"""What an accumulator model declares: five kinds of adding unit, and two ways to compose them.
+"""What an accumulator model declares: six kinds of adding unit, and two ways to compose them.
 
 ``accumulate.py`` says what the fields mean, ``models.py`` fills them in.
 """
@@ -12,6 +12,8 @@ from itertools import pairwise
 from ..catalog import get_format
 from ..formats import Format, NaNs
 from ..rounding import Rounding
+
+BELOW_ALL = -400  # an exponent that no operand shows
 
 
 class Evidence(enum.StrEnum):
@@ -83,7 +85,7 @@ class Fused(Model):
     rounding: Rounding = Rounding.TOWARD_ZERO
     c_last: bool = False
     zero_exponent: int | None = None
-    min_exponent: int | None = -126
+    min_exponent: int | None = -133
     underflow_sign: bool = False
 
     @property
@@ -111,25 +113,39 @@ class FusedLate(Model):
 
     The group sums are floored to the larger group's grid, their total S to 2**(M - ``sum_bits``), C to
     2**(M - ``fraction_bits``), M the larger of their exponents; C more than ``window`` below M vanishes (None: never).
-    S + C is rounded to nearest.  ``product_limit``: products of at least 2**product_limit count as infinite.
+    S + C is floored to ``keep_bits`` fraction bits of its own exponent (None: not), then rounded to nearest.  A zero
+    operand shows ``zero_exponent``, by default one below all others; a zero C shows emin.  ``product_limit``: products
+    of at least 2**product_limit count as infinite.
     """
 
     products: int
     groups: int = 1
     fraction_bits: int = 24
-    sum_bits: int = 31
+    sum_bits: int = 32
+    keep_bits: int | None = 31
     window: int | None = None
-    zero_exponent: int | None = -126
+    zero_exponent: int | None = BELOW_ALL
     product_limit: int | None = 128
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupDot(Model):
-    """Exact dot products of ``group`` elements, times both scales' significands, aligned by the scales' exponents."""
+    """Exact dot products of ``group`` elements, times both scales' significands, aligned by the scales' exponents.
+
+    ``min_exponent``: what a zero C shows, and the lower bound of the exponent aligned at.  A group of zero products or
+    with a zero scale takes no part in the alignment, or (``zero_groups`` "scale") shows its scales' exponents, a zero
+    scale -126.
+    """
 
     group: int = 16
     fraction_bits: int = 35
-    min_exponent: int = -126
+    min_exponent: int = -139
+    zero_groups: str = "absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactStep(Model):
+    """The products of an instruction's ``k`` elements and C added exactly, the sum rounded once to nearest (CDNA1)."""
 
 
 @dataclass(frozen=True, kw_only=True)

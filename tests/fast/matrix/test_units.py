@@ -350,12 +350,18 @@ def test_an_exponent_that_zeros_show_cuts_c() -> None:
 
 
 def test_scales_of_a_group_unit_show_their_exponents() -> None:
-    """35 fraction bits below the largest: a group of zeros shows its scales', a zero scale -126, a subnormal emin."""
+    """As MMA-Sim c785138 had it: a group of zeros shows its scales' exponents, a zero scale -126, a subnormal emin.
+
+    As mmasim 2.1.1 has it, such a group shows nothing, and C is kept.
+    """
+    old = "@zero_groups=scale@min_exponent=-126"
     a = np.zeros(64, np.uint8)
     a[63] = 0x02
     ones = np.full(64, 0x02, np.uint8)
     for low in (-35, -36):
-        got = fp8ref.dot(a, ones, "e2m1fn", scale_a=np.array([1.0, 2.0**low]), block=32, accumulator="blackwell.mxf4")
+        got = fp8ref.dot(
+            a, ones, "e2m1fn", scale_a=np.array([1.0, 2.0**low]), block=32, accumulator="blackwell.mxf4" + old
+        )
         assert got == (2.0**low if low == -35 else 0.0)
     for scale, c, want in (
         (0.0, 2.0**-100, 2.0**-100),
@@ -365,7 +371,9 @@ def test_scales_of_a_group_unit_show_their_exponents() -> None:
         (2.0**-5, 2.0**-41, 0.0),
     ):
         scales = {"scale_a": np.full(4, scale), "block": 16}
-        assert fp8ref.dot(a * 0, a, "e2m1fn", c=np.float32(c), accumulator="blackwell.mxf4nvf4", **scales) == want
+        unit = "blackwell.mxf4nvf4"
+        assert fp8ref.dot(a * 0, a, "e2m1fn", c=np.float32(c), accumulator=unit + old, **scales) == want
+        assert fp8ref.dot(a * 0, a, "e2m1fn", c=np.float32(c), accumulator=unit, **scales) == c
 
 
 def one_block(a: list[int], scale_a: int, unit: str, c: float, scale_b: int = 127) -> float:

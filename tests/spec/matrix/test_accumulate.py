@@ -244,11 +244,13 @@ def test_fp4_groups() -> None:
     got = dot(a, a, "e2m1fn", accumulator="blackwell.mxf4nvf4", scales=scales, block=16)
     assert got == second.to_nearest(Fraction(16 * (1 + 2 + 4 + 8)), "f32")
     tiny = [(unpack(0x7E, ue4m3), unpack(0x7E, ue4m3))] + [(unpack(0x01, ue4m3), unpack(0x01, ue4m3))] * 3
-    zeros = [0] * 16 + [2] * 48  # a zero group with a large scale still sets the exponent: 16 - 35 > -18 - 2
+    zeros = [0] * 16 + [2] * 48
     got = dot(zeros, a, "e2m1fn", accumulator="blackwell.mxf4nvf4", scales=tiny, block=16)
     assert got == second.to_nearest(3 * Fraction(16) * two(-18), "f32")
-    got = dot([0] * 16 + [1] + [0] * 47, [1] * 64, "e2m1fn", accumulator="blackwell.mxf4nvf4", scales=tiny, block=16)
-    assert got == 0  # 2**-20 lies below 2**(16 - 35)
+    # as MMA-Sim c785138 had it, a zero group with a large scale sets the exponent, 16, and 2**-20 lies below 16 - 35
+    for options, want in (("", second.to_nearest(two(-20), "f32")), ("@zero_groups=scale", 0)):
+        a, unit = [0] * 16 + [1] + [0] * 47, f"blackwell.mxf4nvf4{options}"
+        assert dot(a, [1] * 64, "e2m1fn", accumulator=unit, scales=tiny, block=16) == want
 
 
 SPECIAL = [  # a, b, C, what D is
@@ -386,13 +388,13 @@ def test_named_choices_decide_what_they_name() -> None:
     c = 0xA721EAEE
     assert reference([0], [big], "bf16", "bf16", c, "hopper.mma.bf16.f32") == c
     assert reference([0], [big], "bf16", "bf16", c, "hopper.mma.bf16.f32@zero_exponent=-126") == 0
-    # two products of 2**-80 * 2**-79 = 2**-159 lie below 2**(-126 - 25) and above 2**(-133 - 25) but sum to 0 in f32
+    # products of 2**-80 * 2**-79 = 2**-159 sum to 0 in f32
     small = [(47 << 7), (48 << 7)]
     a, b = [small[0]] * 16, [small[1]] * 16
     assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
     a, b = [(52 << 7)] * 16, [(50 << 7)] * 16  # 2**-152, 16 of them: 2**-148
-    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 0
-    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32@min_exponent=-133") == 2
+    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32") == 2  # 2**-152 lies above 2**(-133 - 25)
+    assert reference(a, b, "bf16", "bf16", 0, "hopper.mma.bf16.f32@min_exponent=-126") == 0
 
 
 @pytest.mark.parametrize(
