@@ -298,7 +298,8 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
             late[of_c < top - model.window] = 0.0
         d = d + late
         if model.keep_bits is not None:
-            own = np.maximum(np.frexp(d)[1] - 1, model.format.emin)
+            own = ((d.view(np.int64) >> 52) & 0x7FF) - 1023
+            np.maximum(own, model.format.emin, out=own)
             d = np.floor(d * _power(model.keep_bits - own)) * _power(own - model.keep_bits)
         special = tile.special_sum(slice(start, start + model.k))
         special = huge if special is None else special + huge
@@ -324,22 +325,25 @@ def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
     if sa is None or sb is None or xa is None or xb is None:
         raise AssertionError("a tile for group scales carries them, 1 where none are given")
     groups = model.k // model.group
+    whole_a, whole_b = np.ldexp(sa, xa), np.ldexp(sb, xb)
     absent = _absent_groups(model, tile)
     for start in range(0, tile.k, model.k):
         first = start // model.group
         places = range(first, min(first + groups, len(sa)))
         top = np.maximum((c.view(np.int32) >> 23) & 0xFF, 1) - 127
         if model.min_exponent < model.format.emin:
-            top[c == 0] = model.min_exponent
+            np.copyto(top, model.min_exponent, where=c == 0)
         for g in places:
-            e = xa[g] + xb[g]
-            np.maximum(top, e if absent is None else np.where(absent(g), model.min_exponent, e), out=top)
+            e, nothing = xa[g] + xb[g], absent(g)
+            np.maximum(top, e if nothing is None else np.where(nothing, model.min_exponent, e), out=top)
         up = _power(model.fraction_bits - top)
         total = np.trunc(c * up)
         for g in places:
             k = slice(g * model.group, (g + 1) * model.group)
-            term = _contract(tile.a.values[k], tile.b.values[k], tile.outer) * (sa[g] * sb[g])
-            total += np.trunc(term * up * _power(xa[g] + xb[g]))
+            term = _contract(tile.a.values[k], tile.b.values[k], tile.outer)
+            term *= whole_a[g] * whole_b[g]
+            term *= up
+            total += np.trunc(term, out=term)
         total /= up
         total += 0.0
         small = np.abs(total) < 2.0**-126
@@ -349,21 +353,20 @@ def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
     return c
 
 
-def _absent_groups(model: GroupDot, tile: Tile) -> Callable[[int], Array] | None:
+def _absent_groups(model: GroupDot, tile: Tile) -> Callable[[int], Array | None]:
     """Which outputs have nothing but zero products in the g-th group; None: none has, or such groups count."""
     if model.zero_groups != "absent":
-        return None
-    a, b = tile.a.values, tile.b.values
-    zeros = []
-    for x in (a, b):
-        groups = (x == 0).reshape(-1, model.group, *x.shape[1:])
-        zeros.append(int(groups.sum(axis=1).max(initial=0)))
-    if sum(zeros) < model.group:
-        return None
+        return lambda g: None
+    bits = 1 << np.arange(model.group, dtype=np.uint16)
+    present = []
+    for x in (tile.a.values, tile.b.values):
+        groups = (x != 0).reshape(-1, model.group, *x.shape[1:])
+        present.append((groups * bits.reshape(-1, *(1,) * (x.ndim - 1))).sum(axis=1, dtype=np.uint16))
+    a, b = present
 
-    def absent(g: int) -> Array:
-        k = slice(g * model.group, (g + 1) * model.group)
-        return np.asarray(_contract((a[k] != 0).astype(np.float64), (b[k] != 0).astype(np.float64), tile.outer) == 0)
+    def absent(g: int) -> Array | None:
+        found = (a[g] & b[g]) == 0
+        return found if found.any() else None
 
     return absent
 
