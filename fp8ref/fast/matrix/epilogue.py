@@ -11,9 +11,10 @@ from ..chunks import Array
 from ..encode import convert_codes
 from ..kernel import unpack_fields
 from .expansion import Floats
+from .narrow import F32s, add, fma, to_format
 from .problem import Problem
 from .tiles import Tile, product32, to_binary32
-from .units import F32s, accumulate, add, fma, to_format
+from .units import accumulate
 
 
 def finish(p: Problem, model: Model, tile: Tile, place: tuple[slice, ...], c: F32s) -> F32s:

@@ -17,9 +17,9 @@ from ..kernel import code_dtype
 from .epilogue import converted, finish
 from .exact_dot import format_range
 from .expansion import Floats
+from .narrow import F32s
 from .problem import Problem
 from .tiles import ABSENT8, ABSENT16, PRESENT8, PRESENT16, Side, Tile, lay, make_side
-from .units import F32s
 
 ROWS, COLUMNS = 64, 512
 TILE = ROWS * COLUMNS

@@ -137,6 +137,11 @@ class Tile:
         return judge(*found)
 
 
+def power(e: NDArray[Any]) -> Floats:
+    """2**e for integers of float64's normal range."""
+    return ((e.astype(np.int64) + 1023) << 52).view(np.float64)
+
+
 def to_binary32(x: Floats) -> Floats:
     """float64 values rounded to binary32, in float64."""
     with np.errstate(over="ignore"):

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spec.formats import Format
 from ...spec.matrix.accumulate import (
     TO_INFINITY,
     Chain,
@@ -28,12 +27,12 @@ from ...spec.matrix.accumulate import (
 )
 from ...spec.projection import Projection
 from ...spec.rounding import Rounding
-from ..chunks import Array
 from ..decode import decode_codes
-from .expansion import F64, Floats, condense, grow, round_values, to_odd, two_sum
-from .tiles import Tile, product32, to_binary32
+from .expansion import F64, Floats, condense, grow, round_values, to_odd
+from .groups import group_dot
+from .narrow import F32s, add, fma, fma32, to_format
+from .tiles import Tile, power, product32, to_binary32
 
-F32s = NDArray[np.float32]
 CUTS: dict[Rounding, Callable[..., Any]] = {
     Rounding.TOWARD_ZERO: np.trunc,
     Rounding.TOWARD_NEGATIVE: np.floor,
@@ -42,54 +41,6 @@ CUTS: dict[Rounding, Callable[..., Any]] = {
 }
 LOWEST = -400  # an exponent below every other that float64 still scales by
 NEAREST = Projection(Rounding.TIES_TO_EVEN, TO_INFINITY)
-
-
-# -- IEEE arithmetic on values of a narrow format, held in float32 -----------------------------------------------------
-
-
-def to_format(x: Array, f: Format) -> F32s:
-    """float32 or float64 values (the latter exact or rounded to odd) to nearest in f32, f16 or bf16."""
-    if f.name == "f32":
-        return x.astype(np.float32, copy=False)
-    if f.name == "f16":
-        return x.astype(np.float16).astype(np.float32)
-    return _to_bf16(x)
-
-
-def _to_bf16(x: Array) -> F32s:
-    y = x.astype(np.float32)
-    if x.dtype == np.float64:
-        _make_odd(y, np.sign(x - y).astype(np.float32))
-    u = y.view(np.uint32)
-    rounded = ((u + np.uint32(0x7FFF) + ((u >> 16) & np.uint32(1))) & np.uint32(0xFFFF0000)).view(np.float32)
-    return np.where(np.isnan(y), y, rounded)
-
-
-def _make_odd(y: F32s, lost: F32s) -> None:
-    """y, rounded to nearest, to odd: in place, where something was lost.  NaN: nothing was."""
-    bits = y.view(np.int32)
-    step = ((bits ^ lost.view(np.int32)) >> 31) | 1  # toward what was lost
-    step *= (np.abs(lost) > 0) & (bits & 1 == 0)
-    bits += step
-
-
-def add(x: F32s, y: F32s, f: Format) -> F32s:
-    """x + y in a format.  float32 has bits enough that rounding its sum again is innocuous [Figueroa 1995]."""
-    return to_format(x + y, f)
-
-
-def fma(product: Floats, c: Array, f: Format) -> F32s:
-    """An exact product in float64, plus c, rounded once."""
-    head, rest = two_sum(product, c.astype(np.float64))
-    return to_format(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
-
-
-def fma32(product: F32s, c: F32s, f: Format) -> F32s:
-    """An exact product in float32, plus c, rounded once to f16 or bf16: the sum rounded to odd first."""
-    total = product + c
-    z = total - product
-    _make_odd(total, (product - (total - z)) + (c - z))
-    return to_format(total, f)
 
 
 # -- the interpreter ---------------------------------------------------------------------------------------------------
@@ -117,7 +68,7 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
         case FusedLate():
             return _fused_late(model, tile, c)
         case GroupDot():
-            return _group_dot(model, tile, c)
+            return group_dot(model, tile, c)
         case ExactStep():
             return _exact_steps(model, tile, c)
         case Tree():
@@ -274,7 +225,7 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
             for k in places[1:]:
                 np.maximum(top, ea[k] + eb[k], out=top)
             top = top.astype(np.int32)
-            scale = _power(bits - top)
+            scale = power(bits - top)
             total = np.zeros(tile.shape)
             product = np.empty(tile.shape)
             for k in places:
@@ -289,18 +240,18 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
             sums.append(total)
             tops.append(top)
         e = tops[0] if model.groups == 1 else np.maximum.reduce(tops)
-        total = sum((np.floor(s * _power(t - e)) for s, t in zip(sums, tops)), np.zeros(tile.shape))
+        total = sum((np.floor(s * power(t - e)) for s, t in zip(sums, tops)), np.zeros(tile.shape))
         of_c = _exponent(c, model)
         top = np.maximum(e, of_c)
-        d = np.floor(total * _power(e - bits - (top - model.sum_bits))) * _power(top - model.sum_bits)
-        late = np.floor(c.astype(np.float64) * _power(bits - top)) * _power(top - bits)
+        d = np.floor(total * power(e - bits - (top - model.sum_bits))) * power(top - model.sum_bits)
+        late = np.floor(c.astype(np.float64) * power(bits - top)) * power(top - bits)
         if model.window is not None:
             late[of_c < top - model.window] = 0.0
         d = d + late
         if model.keep_bits is not None:
             own = ((d.view(np.int64) >> 52) & 0x7FF) - 1023
             np.maximum(own, model.format.emin, out=own)
-            d = np.floor(d * _power(model.keep_bits - own)) * _power(own - model.keep_bits)
+            d = np.floor(d * power(model.keep_bits - own)) * power(own - model.keep_bits)
         special = tile.special_sum(slice(start, start + model.k))
         special = huge if special is None else special + huge
         unusual = ~np.isfinite(c) | (special != 0)
@@ -309,72 +260,9 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
     return c
 
 
-def _power(e: NDArray[Any]) -> Floats:
-    """2**e for integers of float64's normal range."""
-    return ((e.astype(np.int64) + 1023) << 52).view(np.float64)
-
-
 def _exponent(c: F32s, model: FusedLate) -> NDArray[np.int32]:
     e: NDArray[np.int32] = np.maximum((c.view(np.int32) >> 23) & 0xFF, model.format.emin + 127) - 127
     return e
-
-
-def _group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
-    sa, sb = tile.a.scales, tile.b.scales
-    xa, xb = tile.a.scale_exponents, tile.b.scale_exponents
-    if sa is None or sb is None or xa is None or xb is None:
-        raise AssertionError("a tile for group scales carries them, 1 where none are given")
-    groups = model.k // model.group
-    whole_a, whole_b = np.ldexp(sa, xa), np.ldexp(sb, xb)
-    absent = _absent_groups(model, tile)
-    for start in range(0, tile.k, model.k):
-        first = start // model.group
-        places = range(first, min(first + groups, len(sa)))
-        top = np.maximum((c.view(np.int32) >> 23) & 0xFF, 1) - 127
-        if model.min_exponent < model.format.emin:
-            np.copyto(top, model.min_exponent, where=c == 0)
-        for g in places:
-            e, nothing = xa[g] + xb[g], absent(g)
-            np.maximum(top, e if nothing is None else np.where(nothing, model.min_exponent, e), out=top)
-        up = _power(model.fraction_bits - top)
-        total = np.trunc(c * up)
-        for g in places:
-            k = slice(g * model.group, (g + 1) * model.group)
-            term = _contract(tile.a.values[k], tile.b.values[k], tile.outer)
-            term *= whole_a[g] * whole_b[g]
-            term *= up
-            total += np.trunc(term, out=term)
-        total /= up
-        total += 0.0
-        small = np.abs(total) < 2.0**-126
-        total[small] = np.trunc(total[small] * 2.0**149) * 2.0**-149
-        d = (total.view(np.int64) & np.int64(-1 << 29)).view(np.float64).astype(np.float32) + np.float32(0)
-        c = np.where(np.isfinite(c) | np.isnan(total), d, c)
-    return c
-
-
-def _absent_groups(model: GroupDot, tile: Tile) -> Callable[[int], Array | None]:
-    """Which outputs have nothing but zero products in the g-th group; None: none has, or such groups count."""
-    if model.zero_groups != "absent":
-        return lambda g: None
-    bits = 1 << np.arange(model.group, dtype=np.uint16)
-    present = []
-    for x in (tile.a.values, tile.b.values):
-        groups = (x != 0).reshape(-1, model.group, *x.shape[1:])
-        present.append((groups * bits.reshape(-1, *(1,) * (x.ndim - 1))).sum(axis=1, dtype=np.uint16))
-    a, b = present
-
-    def absent(g: int) -> Array | None:
-        found = (a[g] & b[g]) == 0
-        return found if found.any() else None
-
-    return absent
-
-
-def _contract(a: Array, b: Array, outer: bool) -> Floats:
-    if outer:
-        return np.asarray(np.matmul(a[:, :, 0].T, b[:, 0, :]))
-    return np.asarray(np.einsum("ki,ki->i", a, b))
 
 
 def _products(tile: Tile) -> Callable[[int], F32s]:

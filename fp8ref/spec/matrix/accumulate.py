@@ -45,35 +45,10 @@ from .units import (
 )
 
 __all__ = [
-    "F32",
-    "NOTHING",
-    "TO_INFINITY",
-    "Addend",
-    "Chain",
-    "Composed",
-    "Evidence",
-    "ExactStep",
-    "Fused",
-    "FusedLate",
-    "GroupDot",
-    "Join",
-    "Model",
-    "Promote",
-    "Scales",
-    "Split",
-    "Tree",
-    "Vectors",
-    "accumulate",
-    "addend",
-    "cut",
-    "exact_sum",
-    "factor",
-    "product",
-    "rounded",
-    "rounded_sum",
-    "special_sum",
-    "unpack_all",
-]
+    "F32", "NOTHING", "TO_INFINITY", "Addend", "Chain", "Composed", "Evidence", "ExactStep", "Fused",
+    "FusedLate", "GroupDot", "Join", "Model", "Promote", "Scales", "Split", "Tree", "Vectors", "accumulate",
+    "addend", "cut", "exact_sum", "factor", "product", "rounded", "rounded_sum", "special_sum", "unpack_all",
+]  # fmt: skip
 
 F32 = get_format("f32")
 TO_INFINITY = Overflow(To.INF, To.INF)

@@ -13,7 +13,7 @@ import pytest
 from second_oracles import matrix_units as second
 
 import fp8ref
-from fp8ref.fast.matrix import units
+from fp8ref.fast.matrix import narrow
 from fp8ref.spec import Rounding, get_format
 from fp8ref.spec.matrix.accumulate import Fused, FusedLate
 from fp8ref.spec.matrix.models import get_model
@@ -65,17 +65,17 @@ def addends(name: str, bits: int) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("name", ["f32", "f16", "bf16"])
-@pytest.mark.parametrize("function", [units.fma, units.fma32], ids=["float64", "float32"])
+@pytest.mark.parametrize("function", [narrow.fma, narrow.fma32], ids=["float64", "float32"])
 def test_products_are_added_with_one_rounding(function: Callable[..., Array], name: str) -> None:
-    """fma(); in float32 for the formats that are narrower."""
-    narrow = function is units.fma32
-    if narrow and name == "f32":
+    """fma(); in float32 for the formats that are shorter."""
+    short = function is narrow.fma32
+    if short and name == "f32":
         return
-    pairs = [(p, c) for p, c in addends(name, 12 if narrow else 30) if not narrow or abs(p) < 2.0**128]
+    pairs = [(p, c) for p, c in addends(name, 12 if short else 30) if not short or abs(p) < 2.0**128]
     products, values = (np.array(x) for x in zip(*pairs))
     with np.errstate(all="ignore"):
         got = function(
-            products.astype(np.float32 if narrow else np.float64), values.astype(np.float32), get_format(name)
+            products.astype(np.float32 if short else np.float64), values.astype(np.float32), get_format(name)
         )
     for code, (p, c) in zip(code_of(got, name), pairs):
         assert code == second.to_nearest(Fraction(p) + Fraction(c), name), (p, c)
@@ -87,8 +87,8 @@ def test_sums_and_products_are_rounded_once(name: str) -> None:
     f, pairs = get_format(name), addends(name, 30)
     products, values = (np.array(x) for x in zip(*pairs))
     with np.errstate(all="ignore"):
-        rounded = units.to_format(products, f)
-        total = units.add(rounded, values.astype(np.float32), f)
+        rounded = narrow.to_format(products, f)
+        total = narrow.add(rounded, values.astype(np.float32), f)
     for p, code in zip(products.tolist(), code_of(rounded, name)):
         want = second.to_nearest(Fraction(p), name)
         assert code & ~(code >> (f.k - 1) << (f.k - 1) if want == 0 else 0) == want, p
@@ -102,7 +102,7 @@ def test_sums_that_are_no_numbers(name: str) -> None:
     f = get_format(name)
     products, values = np.array([INF, INF, -INF, NAN, 1.0, 2.0**127]), np.array([1.0, -INF, 2.0, 1.0, INF, NAN])
     want = [INF, NAN, -INF, NAN, INF, NAN]
-    for function, dtype in ((units.fma, np.float64), (units.fma32, np.float32), (units.add, np.float32)):
+    for function, dtype in ((narrow.fma, np.float64), (narrow.fma32, np.float32), (narrow.add, np.float32)):
         with np.errstate(all="ignore"):
             got = function(products.astype(dtype), values.astype(np.float32), f)  # type: ignore[operator]
         assert np.array_equal(got, want, equal_nan=True), function
@@ -112,7 +112,7 @@ def test_the_sign_of_a_zero_sum_is_that_of_ieee_754() -> None:
     """[IEEE 754-2019 6.3]: +0 to nearest, unless both addends are -0."""
     x, y = np.array([0.0, 0.0, -0.0, -0.0, 1.0]), np.array([0.0, -0.0, 0.0, -0.0, -1.0], np.float32)
     for name in ("f32", "f16", "bf16"):
-        for got in (units.fma(x, y, get_format(name)), units.add(x.astype(np.float32), y, get_format(name))):
+        for got in (narrow.fma(x, y, get_format(name)), narrow.add(x.astype(np.float32), y, get_format(name))):
             assert np.signbit(got).tolist() == [False, False, False, True, False]
 
 

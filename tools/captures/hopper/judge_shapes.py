@@ -21,7 +21,7 @@ from shapes import BLOCK, BLOCKS, ROW, SEED, TENSOR, Product
 from fp8ref.adapters.captures import blocks
 from fp8ref.arrays import encode, matmul
 from fp8ref.arrays.conversion import FLOAT_DTYPES
-from fp8ref.fast.matrix.units import fma
+from fp8ref.fast.matrix.narrow import fma
 from fp8ref.spec.catalog import get_format
 
 F32s = NDArray[np.float32]

@@ -1,0 +1,57 @@
+"""IEEE arithmetic on values of f32, f16 or bf16 that travel as float32 arrays, each operation rounded once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spec.formats import Format
+from ..chunks import Array
+from .expansion import Floats, to_odd, two_sum
+
+F32s = NDArray[np.float32]
+
+
+def to_format(x: Array, f: Format) -> F32s:
+    """float32 or float64 values (the latter exact or rounded to odd) to nearest in f32, f16 or bf16."""
+    if f.name == "f32":
+        return x.astype(np.float32, copy=False)
+    if f.name == "f16":
+        return x.astype(np.float16).astype(np.float32)
+    return _to_bf16(x)
+
+
+def _to_bf16(x: Array) -> F32s:
+    y = x.astype(np.float32)
+    if x.dtype == np.float64:
+        _make_odd(y, np.sign(x - y).astype(np.float32))
+    u = y.view(np.uint32)
+    rounded = ((u + np.uint32(0x7FFF) + ((u >> 16) & np.uint32(1))) & np.uint32(0xFFFF0000)).view(np.float32)
+    return np.where(np.isnan(y), y, rounded)
+
+
+def _make_odd(y: F32s, lost: F32s) -> None:
+    """y, rounded to nearest, to odd: in place, where something was lost.  NaN: nothing was."""
+    bits = y.view(np.int32)
+    step = ((bits ^ lost.view(np.int32)) >> 31) | 1  # toward what was lost
+    step *= (np.abs(lost) > 0) & (bits & 1 == 0)
+    bits += step
+
+
+def add(x: F32s, y: F32s, f: Format) -> F32s:
+    """x + y in a format.  float32 has bits enough that rounding its sum again is innocuous [Figueroa 1995]."""
+    return to_format(x + y, f)
+
+
+def fma(product: Floats, c: Array, f: Format) -> F32s:
+    """An exact product in float64, plus c, rounded once."""
+    head, rest = two_sum(product, c.astype(np.float64))
+    return to_format(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
+
+
+def fma32(product: F32s, c: F32s, f: Format) -> F32s:
+    """An exact product in float32, plus c, rounded once to f16 or bf16: the sum rounded to odd first."""
+    total = product + c
+    z = total - product
+    _make_odd(total, (product - (total - z)) + (c - z))
+    return to_format(total, f)
