@@ -1,10 +1,12 @@
-"""``fp8ref identify``: which accumulator is inside a matrix unit?"""
+"""``fp8ref identify``: which accumulator is inside a matrix unit, or which recipe made a tensor's scales?"""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
+from numpy.typing import NDArray
 
 from ..adapters.captures.files import read
 from ..adapters.connect import Connectable
@@ -14,29 +16,54 @@ from ..cases.products.questions import is_product, scale_type, with_length
 from ..check.harness.transport import Crashed, Declined, Session, TimedOut
 from ..check.identify.blackbox import BlackBox
 from ..check.identify.identify import RANDOM, Identification, identify, identify_captured
+from ..check.identify.tensors import identify_tensors
 from ..check.run import NothingSelected, select
 from ..fast.chunks import set_threads
 from ..report.findings.identification import document, page
+from ..report.findings.recipes import recipe_document, recipe_page
 from .console import print_json
 from .errors import BadInput, OneLine
 from .inputs import Seconds
 from .starting import open_session
+from .tensor_files import read_tensor
 
 NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
 
 
 @click.command("identify", cls=OneLine)
 @click.argument("wanted", metavar="[SELECT]...", nargs=-1)
-@click.option("--impl", required=True, help="The implementation: [kind:]id[,key=value...], replays included.")
+@click.option("--impl", help="The implementation: [kind:]id[,key=value...], replays included.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
 @click.option(
     "--random", "count", type=click.IntRange(100, 10_000_000), default=RANDOM, show_default=True,
     help="Random products asked beside the probes.",
 )  # fmt: skip
 @click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--quantized", metavar="FILE[:NAME]", help="Codes: npy, npz or safetensors.")
+@click.option("--scales", metavar="FILE[:NAME]", help="Their scales, float32 or bytes.")
+@click.option("--original", metavar="FILE[:NAME]", help="The tensor that was quantised.")
+@click.option("--element", help="The format of the codes, where the file does not say it.")
+@click.option("--scale-format", help="The format of the scales: f32, e8m0fnu or e4m3fn.")
+@click.option("--tensor-amax", type=float, help="The largest magnitude of the tensor, under two levels of scales.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def identify_(wanted: tuple[str, ...], impl: str, seed: int, count: int, timeout: float, as_json: bool) -> None:
-    """Which accumulator is inside?  Treats a matrix unit as a black box.
+def identify_(
+    wanted: tuple[str, ...],
+    impl: str | None,
+    seed: int,
+    count: int,
+    timeout: float,
+    quantized: str | None,
+    scales: str | None,
+    original: str | None,
+    element: str | None,
+    scale_format: str | None,
+    tensor_amax: float | None,
+    as_json: bool,
+) -> None:
+    """Which accumulator is inside a matrix unit?  Which recipe made these scales?
+
+    With --quantized, --scales and --original: the recipe of block scaling that gives every bit, else the nearest and
+    the first group that differs.  With --impl a matrix unit is treated as a black box.
 
     Asks probes, finds the tree of its additions, fits the parameters of a fused unit, and names the catalogued models
     that give every answer; none, if none does.  SELECT chooses among the claimed dot and matrix products.  For a
@@ -45,16 +72,41 @@ def identify_(wanted: tuple[str, ...], impl: str, seed: int, count: int, timeout
     \b
     fp8ref identify --impl py:my_gpu:Wgmma
     fp8ref identify --impl replay:h100.capture.jsonl --json
+    fp8ref identify --quantized w.npz:codes --scales w.npz:scales --original w.npz:x
 
-    Exit codes: 0 each product is one class of the catalogue, 1 not so, 5 no product is claimed, 6 the implementation
-    failed.
+    Exit codes: 0 each product is one class of the catalogue, or a recipe fits, 1 not so, 5 no product is
+    claimed, 6 the implementation failed.
     """
     set_threads(1)
+    files = {"--quantized": quantized, "--scales": scales, "--original": original}
+    if any(files.values()):
+        missing = [name for name, text in files.items() if not text]
+        if missing or impl or wanted:
+            raise BadInput(f"codes, scales and original go together, without --impl: {', '.join(missing) or impl} ")
+        _identify_recipe(
+            [read_tensor(str(text)) for text in files.values()], element, scale_format, tensor_amax, as_json
+        )
+    if impl is None:
+        raise BadInput("--impl, or --quantized, --scales and --original; see `fp8ref identify --help`")
     with open_session(impl, timeout) as session:
         found, failures = _each(session, impl, wanted, seed, count, as_json)
     if as_json:
         print_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})
     sys.exit(FAILED if failures else 0 if all(d["decided"] for d in found) else NONE_FOUND)
+
+
+def _identify_recipe(
+    tensors: list[NDArray[Any]], element: str | None, scale_format: str | None, amax: float | None, as_json: bool
+) -> None:
+    try:
+        found = identify_tensors(*tensors, element=element, scale_format=scale_format, tensor_amax=amax)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    if as_json:
+        print_json(recipe_document(found))
+    else:
+        click.echo(recipe_page(found))
+    sys.exit(0 if found.fits else NONE_FOUND)
 
 
 def _each(

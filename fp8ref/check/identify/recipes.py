@@ -58,9 +58,9 @@ class Match:
         return in_words(self.recipe) + more
 
 
-def plainly(r: Recipe, k: int) -> Recipe:
+def plainly(r: Recipe, shapes: tuple[tuple[int, int], ...]) -> Recipe:
     """A recipe as a recipe in use with the fewest factors changed; what cannot be seen is that recipe's."""
-    entry, factors = nearest(r, UNSEEN, k)
+    entry, factors = nearest(r, UNSEEN, shapes)
     return get_recipe(entry.recipe.but(element=r.element, **factors))
 
 
@@ -103,6 +103,7 @@ class Search:
         q = quantiser(op)
         self.element, self.stored, self.tensor = op.result, q.scale, q.tensor
         self.some = np.unique(np.linspace(0, len(got) - 1, min(SAMPLE, len(got))).astype(np.intp))
+        self.shapes: tuple[tuple[int, int], ...] = ((1, self.x.shape[1]),)
         self.first = self.some[:: max(1, len(self.some) // FIRST)]
         self.scores: dict[Recipe, tuple[int, int]] = {}
 
@@ -127,25 +128,30 @@ class Search:
             return False
         return not any(self._wrong(r, some).any() for some in (self.first, self.some, slice(None)))
 
+    def against(self, r: Recipe) -> tuple[NDArray[np.bool_], Codes]:
+        """The groups in which a recipe differs, and the rows that it gives."""
+        rows = rows_of(r, self.x, self.op.operands[0], self.whole)
+        return differs(self.op, self.got, rows, self.nan), rows
+
     def run(self) -> Match:
         """The recipe that fits with the fewest factors changed, else the nearest."""
         modes = candidates(self.element, self.stored, self.tensor)
         known = [with_element(mode, self.element) for mode in modes]
         if fitting := [r for r in known if self.fits(r)]:
             others = tuple(name for r in fitting[1:] for name in [mode_text(r)])
-            return Match(fitting[0], 0, len(self.got), others)
+            return Match(plainly(fitting[0], self.shapes), 0, len(self.got), others)
         ranked = sorted(known, key=self.score)
         for r in ranked:
             for changed in variants(r):
                 if self.fits(changed):
-                    return Match(plainly(changed, self.x.shape[1]), 0, len(self.got))
+                    return Match(plainly(changed, self.shapes), 0, len(self.got))
         once = sorted({changed: 0 for r in ranked[:NEAREST] for changed in variants(r)}, key=self.score)
         for r in self._spread(once):
             for changed in variants(r):
                 if self.fits(changed):
-                    return Match(plainly(changed, self.x.shape[1]), 0, len(self.got))
+                    return Match(plainly(changed, self.shapes), 0, len(self.got))
         best = min([*ranked, *once], key=self.score)
-        return Match(plainly(best, self.x.shape[1]), int(self._wrong(best, slice(None)).sum()), len(self.got))
+        return Match(plainly(best, self.shapes), int(self._wrong(best, slice(None)).sum()), len(self.got))
 
     def _spread(self, once: list[Recipe]) -> list[Recipe]:
         """The nearest after one change; and those that make the scales, or the elements, right by themselves."""

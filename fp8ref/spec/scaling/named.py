@@ -216,17 +216,19 @@ def names_of(r: Recipe) -> list[str]:
     return [entry.name for entry in named().values() if entry.recipe == r]
 
 
-def nearest(r: Recipe, unseen: tuple[str, ...] = (), k: int = 0) -> tuple[Named, dict[str, str]]:
+def nearest(
+    r: Recipe, unseen: tuple[str, ...] = (), shapes: tuple[tuple[int, int], ...] = ()
+) -> tuple[Named, dict[str, str]]:
     """The recipe in use with the fewest other factors, the first of several; and this recipe's choices of those.
 
-    ``unseen``: factors that do not count.  Of several, one with groups of ``k`` in a row goes first.
+    ``unseen``: factors that do not count.  Of several, one with groups of such ``shapes`` goes first.
     """
 
     def differing(entry: Named) -> dict[str, str]:
         found = entry.recipe.differences(r).items()
         return {factor: theirs for factor, (_, theirs) in found if factor not in unseen}
 
-    entry = min(named().values(), key=lambda entry: (len(differing(entry)), entry.recipe.shape != (1, k)))
+    entry = min(named().values(), key=lambda entry: (len(differing(entry)), entry.recipe.shape not in shapes))
     return entry, differing(entry)
 
 
