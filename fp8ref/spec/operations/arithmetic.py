@@ -7,46 +7,22 @@ and infinite operands give.  NaN operands are dealt with once, for every row.
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ..catalog import get_format
 from ..codec import pack
 from ..datum import HALF, ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
+from ..functions.catalog import FUNCTIONS
 from ..projection import Projection, SNaN, is_signalling, operand, project
 from ..rounding import OF_CONVERSIONS, RandomBits, Rounding, rounds_away
 from ..status import Status
-
-
-class Semantics(enum.StrEnum):
-    """Whose rules the special values follow."""
-
-    IEEE = "ieee"  # IEEE 754-2019: signed zeros, x/0 is an infinity and divideByZero
-    P3109 = "p3109"  # P3109 v4.0 draft: one zero, one NaN, x/0 is NaN for every x
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What an exact result may depend on besides its operands."""
-
-    result: Format
-    rounding: Rounding
-    semantics: Semantics
-    random: RandomBits | None = None
+from .definition import INVALID, Context, Definition, Exact, Semantics, exactly, get_semantics
 
 
 SCALE_LIMIT = 1 << 20  # beyond every exponent that a format has; a larger scale changes no answer
-
-Exact = tuple[Datum, Status]
-INVALID: Exact = (Datum.nan(), Status.INVALID)
-
-
-def _exactly(x: Datum) -> Exact:
-    return x, Status.NONE
 
 
 def total(terms: Sequence[Datum], rounding: Rounding) -> Exact:
@@ -55,20 +31,20 @@ def total(terms: Sequence[Datum], rounding: Rounding) -> Exact:
     if len(infinite) == 2:
         return INVALID
     if infinite:
-        return _exactly(Datum.infinity(infinite.pop()))
+        return exactly(Datum.infinity(infinite.pop()))
     value = sum((x.value for x in terms), ZERO)
     if value:
-        return _exactly(Datum.finite(value))
+        return exactly(Datum.finite(value))
     signs = {x.sign for x in terms}
-    return _exactly(Datum.finite(ZERO, signs.pop() if len(signs) == 1 else int(rounding is Rounding.TOWARD_NEGATIVE)))
+    return exactly(Datum.finite(ZERO, signs.pop() if len(signs) == 1 else int(rounding is Rounding.TOWARD_NEGATIVE)))
 
 
 def product(a: Datum, b: Datum) -> Exact:
     """The exact product; 0 times infinity is invalid  [IEEE 754-2019 7.2 b]."""
     sign = a.sign ^ b.sign
     if a.is_infinite or b.is_infinite:
-        return INVALID if a.is_zero or b.is_zero else _exactly(Datum.infinity(sign))
-    return _exactly(Datum.finite(a.magnitude * b.magnitude).with_sign(sign))
+        return INVALID if a.is_zero or b.is_zero else exactly(Datum.infinity(sign))
+    return exactly(Datum.finite(a.magnitude * b.magnitude).with_sign(sign))
 
 
 def _negated(x: Datum) -> Datum:
@@ -88,10 +64,10 @@ def _divide(a: Datum, b: Datum, context: Context) -> Exact:
             return INVALID
         return Datum.infinity(sign), Status.NONE if a.is_infinite else Status.DIVIDE_BY_ZERO
     if a.is_infinite:
-        return INVALID if b.is_infinite else _exactly(Datum.infinity(sign))
+        return INVALID if b.is_infinite else exactly(Datum.infinity(sign))
     if b.is_infinite:
-        return _exactly(Datum.finite(ZERO, sign))
-    return _exactly(Datum.finite(a.magnitude / b.magnitude).with_sign(sign))
+        return exactly(Datum.finite(ZERO, sign))
+    return exactly(Datum.finite(a.magnitude / b.magnitude).with_sign(sign))
 
 
 def _sqrt(x: Datum, context: Context) -> Exact:
@@ -101,15 +77,15 @@ def _sqrt(x: Datum, context: Context) -> Exact:
     threshold of a rounding, with up to 64 random bits, lies between that and the root.
     """
     if x.is_zero:
-        return _exactly(x)
+        return exactly(x)
     if x.sign:
         return INVALID
     if x.is_infinite:
-        return _exactly(x)
+        return exactly(x)
     scale = context.result.k + 70 - floor_log2(x.magnitude) // 2
     scaled = x.magnitude * power_of_two(2 * scale)
     root = math.isqrt(int(scaled))
-    return _exactly(Datum.finite((root + (HALF if root * root != scaled else 0)) * power_of_two(-scale)))
+    return exactly(Datum.finite((root + (HALF if root * root != scaled else 0)) * power_of_two(-scale)))
 
 
 def _remainder(x: Datum, y: Datum, context: Context) -> Exact:
@@ -117,15 +93,15 @@ def _remainder(x: Datum, y: Datum, context: Context) -> Exact:
     if x.is_infinite or y.is_zero:
         return INVALID
     if y.is_infinite:
-        return _exactly(x)
+        return exactly(x)
     rest = x.value - round(x.value / y.value) * y.value  # round(): to nearest, ties to even
-    return _exactly(Datum.finite(rest) if rest else Datum.finite(ZERO, x.sign))
+    return exactly(Datum.finite(rest) if rest else Datum.finite(ZERO, x.sign))
 
 
 def _round_to_integral(x: Datum, context: Context) -> Exact:
     """The integral value next to x in the direction of the mode; a zero has x's sign  [IEEE 754-2019 5.3.1, 5.9]."""
     if not x.is_finite:
-        return _exactly(x)
+        return exactly(x)
     kept = int(x.magnitude)
     eta = x.magnitude - kept
     away = rounds_away(context.rounding, eta, kept % 2 == 1, bool(x.sign), context.random)
@@ -139,18 +115,18 @@ def _round_to_integral_quietly(x: Datum, context: Context) -> Exact:
 def _log_b(x: Datum, context: Context) -> Exact:
     """The exponent of x's leading bit, subnormals as if normalised  [IEEE 754-2019 5.3.3]."""
     if x.is_infinite:
-        return _exactly(Datum.infinity())
+        return exactly(Datum.infinity())
     if x.is_zero:
         return Datum.infinity(1), Status.DIVIDE_BY_ZERO
-    return _exactly(Datum.finite(floor_log2(x.magnitude)))
+    return exactly(Datum.finite(floor_log2(x.magnitude)))
 
 
 def _scale_b(x: Datum, n: Datum, context: Context) -> Exact:
     """x times 2**n for an integer n  [IEEE 754-2019 5.3.3]."""
     if not x.is_finite:
-        return _exactly(x)
+        return exactly(x)
     bounded = max(-SCALE_LIMIT, min(int(n.value), SCALE_LIMIT))
-    return _exactly(Datum.finite(x.magnitude * power_of_two(bounded)).with_sign(x.sign))
+    return exactly(Datum.finite(x.magnitude * power_of_two(bounded)).with_sign(x.sign))
 
 
 def order(x: Datum, by_magnitude: bool = False) -> tuple[Fraction, Fraction]:
@@ -174,20 +150,10 @@ def _greatest(x: Datum, y: Datum) -> Datum:
 def _extreme(choose: Callable[[Datum, Datum], Datum], sense: int) -> Callable[[Datum, Datum, Context], Exact]:
     def exact(x: Datum, y: Datum, context: Context) -> Exact:
         if sense and order(x, True) != order(y, True):
-            return _exactly(x if (order(x, True) < order(y, True)) == (sense < 0) else y)
-        return _exactly(choose(x, y))
+            return exactly(x if (order(x, True) < order(y, True)) == (sense < 0) else y)
+        return exactly(choose(x, y))
 
     return exact
-
-
-@dataclass(frozen=True)
-class Definition:
-    """An operation: its arity, its exact result, and whether a number wins over a NaN (the Number forms)."""
-
-    arity: int
-    exact: Callable[..., Exact]
-    prefers_numbers: bool = False
-    selects: bool = False  # gives back an operand, and so makes no value that its formats lack
 
 
 _min, _max = _extreme(_least, 0), _extreme(_greatest, 0)
@@ -204,7 +170,7 @@ DEFINITIONS: dict[str, Definition] = {
     "faa": Definition(3, lambda a, b, c, context: total((a, b, c), context.rounding)),  # a + b + c  [P3109 FAA]
     "round_to_integral": Definition(1, _round_to_integral_quietly),
     "round_to_integral_exact": Definition(1, _round_to_integral),
-    "scale_b": Definition(2, _scale_b),
+    "scale_b": Definition(2, _scale_b, integer=True),
     "log_b": Definition(1, _log_b),
     "minimum": Definition(2, _min, selects=True),
     "maximum": Definition(2, _max, selects=True),
@@ -214,6 +180,7 @@ DEFINITIONS: dict[str, Definition] = {
     "maximum_magnitude": Definition(2, _max_magnitude, selects=True),
     "minimum_magnitude_number": Definition(2, _min_magnitude, True, True),
     "maximum_magnitude_number": Definition(2, _max_magnitude, True, True),
+    **FUNCTIONS,
 }
 
 
@@ -265,7 +232,10 @@ def compute(
     signals = rho.snan is SNaN.IEEE and any(is_signalling(x) for x in operands)
     nans = [x for x in operands if x.is_nan]
     status = Status.NONE
-    if not nans:
+    known = definition.despite_nan(operands, semantics) if definition.despite_nan and nans and not signals else None
+    if known is not None:
+        exact, status = known
+    elif not nans:
         exact, status = definition.exact(*operands, context)
     elif definition.prefers_numbers and len(nans) < len(operands):
         exact = next(x for x in operands if not x.is_nan)
@@ -292,7 +262,7 @@ def compute_codes(
     semantics: Semantics | str = Semantics.IEEE,
     random: RandomBits | None = None,
 ) -> tuple[int, Status]:
-    """:func:`compute` on codes; the second operand of ``scale_b`` is an integer, not a code.
+    """:func:`compute` on codes; the last operand of ``scale_b``, ``pown``, ``rootn`` and ``compound`` is an integer.
 
     >>> from fp8ref.spec import get_format, get_projection
     >>> f = get_format("e4m3fn")
@@ -301,15 +271,7 @@ def compute_codes(
     """
     to = get_format(result)
     data = [operand(code, get_format(f), rho) for code, f in zip(codes, formats)]
-    if op == "scale_b":
-        data = [data[0], Datum.finite(codes[1])]
+    if require_defined(op, to).integer:
+        data = [*data[: len(codes) - 1], Datum.finite(codes[-1])]
     datum, status = compute(op, data, to, rho, get_semantics(semantics), random)
     return pack(datum, to), status
-
-
-def get_semantics(name: Semantics | str) -> Semantics:
-    """Raises ValueError with the choices for an unknown name."""
-    try:
-        return Semantics(name)
-    except ValueError:
-        raise ValueError(f"unknown semantics {name!r}; choose from {', '.join(Semantics)}") from None

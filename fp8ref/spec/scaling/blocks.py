@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ..codec import pack, unpack
 from ..datum import ZERO, Datum
 from ..formats import Format
-from ..operations.arithmetic import Context, Definition, Semantics, product, require_defined, total
+from ..operations.arithmetic import product, require_defined, total
+from ..operations.definition import Context, Definition, Semantics
 from ..projection import Projection, project
 
 NAN = Datum.nan()
@@ -125,7 +126,7 @@ def elementwise(
     if len(blocks) != definition.arity:
         raise ValueError(f"{op} takes {definition.arity} block(s), not {len(blocks)}")
     _same_length(blocks)
-    context = Context(f, rho.rounding, Semantics.P3109)
+    context = Context(f, rho.rounding, Semantics.P3109, scale=scale_format)
     rows = zip(*(block.values for block in blocks))
     return to_block([_exact(definition, row, context) for row in rows], scale, scale_format, f, rho)
 

@@ -1,0 +1,1 @@
+"""The elementary functions: correctly rounded from enclosures by rational intervals."""
