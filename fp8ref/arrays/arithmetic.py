@@ -23,7 +23,8 @@ from ..fast.arithmetic import Task, compute_arrays
 from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
-from ..spec.operations.arithmetic import Semantics, get_semantics, require_defined
+from ..spec.operations.arithmetic import require_defined
+from ..spec.operations.definition import Semantics, get_semantics
 from ..spec.overflow import OverflowLike
 from ..spec.projection import NaN, Negative, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
@@ -86,7 +87,7 @@ def common(formats: Sequence[Format], result: FormatLike | None) -> Format:
     return formats[0]
 
 
-def _compute(
+def compute_arrays_of(
     op: str,
     xs: Sequence[ArrayLike],
     formats: Sequence[FormatLike | None],
@@ -94,6 +95,7 @@ def _compute(
     options: Options,
     integers: ArrayLike | None = None,
 ) -> Any:
+    """An operation of the specification on arrays; ``integers``: its last operand, where that is one."""
     arrays, found = operands(xs, formats)
     to = common(found, result)
     require_defined(op, to)
@@ -130,7 +132,7 @@ def add(
     Raises ValueError for unknown names and codes outside their format, and where the result's format is ambiguous or
     has no zero; TypeError for operands that are not codes.
     """
-    return _compute("add", (a, b), (format, format_b), result, options)
+    return compute_arrays_of("add", (a, b), (format, format_b), result, options)
 
 
 @exact_floats
@@ -144,7 +146,7 @@ def subtract(
     **options: Unpack[Options],
 ) -> Any:
     """a - b.  [IEEE 754-2019 5.4.1, 6.3; P3109 Subtract]  Raises as :func:`add` does."""
-    return _compute("subtract", (a, b), (format, format_b), result, options)
+    return compute_arrays_of("subtract", (a, b), (format, format_b), result, options)
 
 
 @exact_floats
@@ -158,7 +160,7 @@ def multiply(
     **options: Unpack[Options],
 ) -> Any:
     """a times b; 0 times infinity is NV.  [IEEE 754-2019 5.4.1; P3109 Multiply]  Raises as :func:`add` does."""
-    return _compute("multiply", (a, b), (format, format_b), result, options)
+    return compute_arrays_of("multiply", (a, b), (format, format_b), result, options)
 
 
 @exact_floats
@@ -180,7 +182,7 @@ def divide(
 
     Raises as :func:`add` does.
     """
-    return _compute("divide", (a, b), (format, format_b), result, options)
+    return compute_arrays_of("divide", (a, b), (format, format_b), result, options)
 
 
 @exact_floats
@@ -194,7 +196,7 @@ def remainder(
     **options: Unpack[Options],
 ) -> Any:
     """a - n b with n the integer nearest a/b, ties to even.  [IEEE 754-2019 5.3.1]  Raises as :func:`add` does."""
-    return _compute("remainder", (a, b), (format, format_b), result, options)
+    return compute_arrays_of("remainder", (a, b), (format, format_b), result, options)
 
 
 @exact_floats
@@ -202,7 +204,7 @@ def sqrt(
     a: ArrayLike, format: FormatLike | None = None, *, result: FormatLike | None = None, **options: Unpack[Options]
 ) -> Any:
     """The square root; of a negative number NV, of -0 it is -0.  [IEEE 754-2019 5.4.1]  Raises as :func:`add` does."""
-    return _compute("sqrt", (a,), (format,), result, options)
+    return compute_arrays_of("sqrt", (a,), (format,), result, options)
 
 
 @exact_floats
@@ -226,7 +228,7 @@ def fma(
 
     Raises as :func:`add` does.
     """
-    return _compute("fma", (a, b, c), (format, format_b, format_c), result, options)
+    return compute_arrays_of("fma", (a, b, c), (format, format_b, format_c), result, options)
 
 
 @exact_floats
@@ -242,7 +244,7 @@ def faa(
     **options: Unpack[Options],
 ) -> Any:
     """a + b + c with one rounding.  [P3109 FAA]  Raises as :func:`add` does."""
-    return _compute("faa", (a, b, c), (format, format_b, format_c), result, options)
+    return compute_arrays_of("faa", (a, b, c), (format, format_b, format_c), result, options)
 
 
 @exact_floats
@@ -258,7 +260,9 @@ def round_to_integral(
 
     Where the integer is beyond the format (15.5 in e3m4), it overflows.  Raises as :func:`add` does.
     """
-    return _compute("round_to_integral_exact" if exact else "round_to_integral", (a,), (format,), result, options)
+    return compute_arrays_of(
+        "round_to_integral_exact" if exact else "round_to_integral", (a,), (format,), result, options
+    )
 
 
 @exact_floats
@@ -274,7 +278,7 @@ def scale_b(
 
     Raises as :func:`add` does, and TypeError where n is not integers.
     """
-    return _compute("scale_b", (a,), (format,), result, options, n)
+    return compute_arrays_of("scale_b", (a,), (format,), result, options, n)
 
 
 @exact_floats
@@ -285,4 +289,4 @@ def log_b(
 
     [IEEE 754-2019 5.3.3]  Raises as :func:`add` does.
     """
-    return _compute("log_b", (a,), (format,), result, options)
+    return compute_arrays_of("log_b", (a,), (format,), result, options)

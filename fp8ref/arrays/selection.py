@@ -14,12 +14,12 @@ from ..fast import compare as fast
 from ..fast.environment import exact_floats
 from ..fast.kernel import Random
 from ..spec.formats import Format
-from ..spec.operations.arithmetic import Semantics, get_semantics
 from ..spec.operations.compare import CLASS_PREDICATES, predicate_relations
+from ..spec.operations.definition import Semantics, get_semantics
 from ..spec.operations.integers import OutOfRange, get_integer
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
-from .arithmetic import Options, _compute, operand, operands
+from .arithmetic import Options, compute_arrays_of, operand, operands
 from .conversion import Array, FormatLike
 from .randomness import random_words
 
@@ -46,7 +46,7 @@ def minimum(
     A NaN gives a NaN, or with ``number`` the other operand (minimumNumber); a signalling one is NV in either form.
     ``magnitude`` compares magnitudes first (minimumMagnitude, minimumMagnitudeNumber).  Raises as :func:`fp8ref.add`.
     """
-    return _compute(_extreme("minimum", number, magnitude), (a, b), (format, format_b), result, options)
+    return compute_arrays_of(_extreme("minimum", number, magnitude), (a, b), (format, format_b), result, options)
 
 
 @exact_floats
@@ -62,7 +62,7 @@ def maximum(
     **options: Unpack[Options],
 ) -> Any:
     """The larger; +0 is larger than -0.  Options as in :func:`minimum`.  [IEEE 754-2019 9.6; P3109 Maximum]"""
-    return _compute(_extreme("maximum", number, magnitude), (a, b), (format, format_b), result, options)
+    return compute_arrays_of(_extreme("maximum", number, magnitude), (a, b), (format, format_b), result, options)
 
 
 def _extreme(name: str, number: bool, magnitude: bool) -> str:

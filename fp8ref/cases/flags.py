@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fast.arithmetic import Task, evaluate
+from ..fast.arithmetic import Task, evaluate, exact_results
 from ..fast.encode import convert_codes, convert_integers
-from ..fast.exact import EXACT, Context, choose, scale
-from ..fast.kernel import Fields, floor_log2_u64, jam, operand_fields, unpack_fields
+from ..fast.kernel import Fields, floor_log2_u64, jam, unpack_fields
 from ..spec.catalog import get_format
 from ..spec.formats import Format
-from ..spec.operations.arithmetic import get_semantics
+from ..spec.operations.definition import get_semantics
 from ..spec.projection import Projection
 from .operation import ANY_MODE, INTEGERS, Operation, default_mode
 
@@ -65,19 +64,7 @@ def parts_of(codes: Codes, type_name: str) -> Fields:
 
 def exact_parts(op: Operation, operands: Sequence[Codes]) -> Fields:
     """The exact results of an arithmetic operation taken apart, far below jammed into the last bit; NaN for none."""
-    task = task_of(op)
-    parts = [operand_fields(c, f, task.rho) for c, f in zip(operands, task.operands)]  # type: ignore[arg-type]
-    nans = [x.nan for x in parts]
-    if task.op.endswith("_number"):
-        x, y = parts
-        parts, lost = [choose(x.nan, y, x), choose(y.nan, x, y)], nans[0] & nans[1]
-    else:
-        lost = np.logical_or.reduce(nans)
-    if task.op == "scale_b":
-        exact = scale(parts[0], operands[1].astype(np.int64))
-    else:
-        exact = EXACT[task.op](*parts, Context(task.rho.rounding, task.semantics, None))[0]
-    return Fields(exact.negative, exact.sig, exact.exp, exact.infinite & ~lost, exact.nan | lost)
+    return exact_results(task_of(op), list(operands)).exact
 
 
 def flags_of(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:

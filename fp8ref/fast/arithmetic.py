@@ -3,6 +3,7 @@
 * operands of 16 bits together: one gather from a table that holds every answer;
 * sums, products and fma of wider operands: the product of two is exact in float64, and the sum is exact or rounded to
   odd from its TwoSum error, so that the conversion from float64 rounds the exact number;
+* elementary functions: the stand-ins of ``functions.py``;
 * everything else: the integers of ``exact.py``, and where these lack bits, the reference itself, element by element.
 """
 
@@ -18,14 +19,18 @@ from numpy.typing import NDArray
 
 from ..spec.catalog import CATALOG
 from ..spec.formats import Format, NaNs
-from ..spec.operations.arithmetic import Semantics, compute_codes, require_defined
+from ..spec.functions.catalog import FUNCTIONS
+from ..spec.operations.arithmetic import DEFINITIONS, compute_codes, require_defined
+from ..spec.operations.definition import Semantics
 from ..spec.projection import NaN, Projection, SNaN
 from ..spec.rounding import OF_CONVERSIONS, RandomBits
 from ..spec.status import Status
+from . import functions
 from .chunks import Array, BodyOfMany, Scratch, for_each_chunk_of
 from .encode import KERNEL_CHUNK, converter
 from .environment import exact_floats
 from .exact import EXACT, Context, choose, is_zero, scale, serves
+from .functions import outcomes
 from .kernel import Codes, Fields, Random, code_dtype, operand_fields, project_codes
 from .linear import Linear, pair_index, plan
 from .tables import nan_answer, nan_key
@@ -51,7 +56,7 @@ class Task:
 def compute_arrays(
     task: Task, arrays: Sequence[Array], flags: bool, random: tuple[Array, int] | None = None
 ) -> tuple[Array, Flags | None]:
-    """Codes (of one shape; for scale_b also an array of integers) to codes of the result, and their status where asked.
+    """Codes (of one shape; last an array of integers where the operation has one) to codes, and status where asked.
 
     ``random``: an array of random bits of that shape and their width, for the stochastic modes.
     """
@@ -60,7 +65,7 @@ def compute_arrays(
         raise ValueError(f"rounding {task.rho.rounding.value!r} adds to the bits of a source: it is for conversions")
     out = np.empty(arrays[0].size, code_dtype(task.result))
     status: Flags | None = np.empty(arrays[0].size, np.uint8) if flags else None
-    linear = None if random is not None or _has_table(task) else _linear(task)
+    linear = None if random is not None or _has_table(task, arrays[0].size) else _linear(task)
     if linear is not None and status is None and task.rho.nan is not NaN.CANONICAL:
         status = np.empty(arrays[0].size, np.uint8)
     sources, body = _body(task, arrays, linear, random)
@@ -71,9 +76,11 @@ def compute_arrays(
     return out.reshape(shape), status.reshape(shape) if flags and status is not None else None
 
 
-def _has_table(task: Task) -> bool:
+def _has_table(task: Task, size: int) -> bool:
     narrow = len(task.operands) <= 2 and sum(f.k for f in task.operands) <= TABLE_BITS
-    return narrow and task.op != "scale_b" and task.rho.nan is not NaN.ERROR
+    if task.op in FUNCTIONS and not functions.has_table(task.operands, size):
+        return False
+    return narrow and not DEFINITIONS[task.op].integer and task.rho.nan is not NaN.ERROR
 
 
 def _linear(task: Task) -> Linear | None:
@@ -90,7 +97,7 @@ def _body(
         return [*arrays, random[0]], partial(_in_pieces, partial(_with_random, task, random[1]))
     if linear is not None:
         return arrays, partial(_through_float64, linear, task)
-    if _has_table(task):
+    if _has_table(task, arrays[0].size):
         operation_table(task)  # made once, before threads ask for it
         return arrays, partial(_by_table, task)
     return arrays, partial(_in_pieces, partial(evaluate, task))
@@ -155,48 +162,81 @@ def _with_random(task: Task, width: int, arrays: Sequence[Array]) -> tuple[Codes
     return evaluate(task, arrays[:-1], Random(arrays[-1].astype(np.uint64), width))
 
 
+@dataclass(frozen=True)
+class Found:
+    """Exact results before their projection: NaN where one is made or an operand's is ``lost`` to."""
+
+    exact: Fields
+    status: Flags
+    operands: list[Fields]
+    signalling: Array
+    lost: Array
+
+
+def exact_results(task: Task, arrays: Sequence[Array], random: Random | None = None) -> Found:
+    """The exact results of arrays of codes, everything below some 60 bits jammed into the last."""
+    op, rho = task.op, task.rho
+    ieee = task.semantics is Semantics.IEEE
+    codes = arrays[: len(task.operands)]
+    operands = [operand_fields(c, f, rho) for c, f in zip(codes, task.operands)]
+    if not ieee:
+        operands = [_without_negative_zero(x) for x in operands]
+    signalling = np.zeros(operands[0].nan.shape, bool)
+    if ieee and rho.snan is SNaN.IEEE:
+        for c, f, x in zip(codes, task.operands, operands):
+            if f.nans is NaNs.IEEE and x.nan.any():
+                signalling |= x.nan & ((c >> c.dtype.type(f.t - 1)) & c.dtype.type(1) == 0)
+    lost = np.logical_or.reduce([x.nan for x in operands])
+    if op in FUNCTIONS:
+        given = [
+            _flushed(c, f, x) if rho.subnormal.of_operands else c for c, f, x in zip(codes, task.operands, operands)
+        ]
+        found = outcomes(op, task.operands, task.semantics, [*given, *arrays[len(codes) :]])
+        lost &= signalling | ~found.known
+        exact, status = found.parts(), found.status.copy()
+    elif op.endswith("_number"):
+        (x, y), lost = operands, operands[0].nan & operands[1].nan
+        exact, status = EXACT[op](
+            choose(x.nan, y, x), choose(y.nan, x, y), Context(rho.rounding, task.semantics, random)
+        )
+    elif op == "scale_b":
+        exact, status = scale(operands[0], arrays[1].astype(np.int64)), np.zeros(lost.shape, np.uint8)
+    else:
+        exact, status = EXACT[op](*operands, Context(rho.rounding, task.semantics, random))
+    exact = Fields(exact.negative, exact.sig, exact.exp, exact.infinite & ~lost, exact.nan | lost)
+    return Found(exact if ieee else _without_negative_zero(exact), status, operands, signalling, lost)
+
+
+def _flushed(codes: Array, f: Format, x: Fields) -> Array:
+    """Codes whose subnormals are zeros of their sign, as their fields are already."""
+    zero = (x.sig == 0) & ~x.infinite & ~x.nan
+    return np.where(zero, codes & codes.dtype.type(f.sign_bit if f.has_negative_zero else 0), codes)
+
+
 @exact_floats
 def evaluate(task: Task, arrays: Sequence[Array], random: Random | None = None) -> tuple[Codes, Flags]:
     """Codes and status of arrays of codes, element by element equal to ``spec.compute_codes``."""
     op, result, rho = task.op, task.result, task.rho
-    if not serves(op, task.operands, result, random.width if random else 0):
+    width = random.width if random else 0
+    if not (functions.serves(result, width) if op in FUNCTIONS else serves(op, task.operands, result, width)):
         return _by_specification(task, arrays, random)
     ieee = task.semantics is Semantics.IEEE
-    codes = arrays[: len(task.operands)]
-    fields = [operand_fields(c, f, rho) for c, f in zip(codes, task.operands)]
-    if not ieee:
-        fields = [_without_negative_zero(x) for x in fields]
-    nans = [x.nan for x in fields]
-    if op.endswith("_number"):
-        x, y = fields
-        fields = [choose(x.nan, y, x), choose(y.nan, x, y)]
-        lost = nans[0] & nans[1]
-    else:
-        lost = np.logical_or.reduce(nans)
-    if op == "scale_b":
-        exact, status = scale(fields[0], arrays[1].astype(np.int64)), np.zeros(lost.shape, np.uint8)
-    else:
-        exact, status = EXACT[op](*fields, Context(rho.rounding, task.semantics, random))
-    made = exact.nan & ~lost
-    exact = Fields(exact.negative, exact.sig, exact.exp, exact.infinite & ~lost, made if ieee else made | lost)
-    if not ieee:
-        exact = _without_negative_zero(exact)
+    found = exact_results(task, arrays, random)
+    fields, status, lost, exact = found.operands, found.status, found.lost, found.exact
+    if ieee:  # whose NaN it is comes later
+        exact = Fields(exact.negative, exact.sig, exact.exp, exact.infinite, exact.nan & ~lost)
     out, raised = project_codes(exact, result, rho, random)
     status |= raised
     if lost.any():
         if ieee:
             status[lost] = 0
-            _propagate(task, codes, nans, lost, out, status)
+            _propagate(task, arrays, [x.nan for x in fields], lost, out, status)
         else:
             status[lost] = raised[lost]
         if op == "fma":  # 0 times infinity plus a NaN is invalid too
             undefined = (fields[0].infinite & is_zero(fields[1])) | (is_zero(fields[0]) & fields[1].infinite)
             status |= np.where(undefined, np.uint8(Status.INVALID), np.uint8(0))
-    if ieee and rho.snan is SNaN.IEEE:
-        for c, f, nan in zip(codes, task.operands, nans):
-            if f.nans is NaNs.IEEE and nan.any():
-                signals = nan & ((c >> c.dtype.type(f.t - 1)) & c.dtype.type(1) == 0)
-                status |= np.where(signals, np.uint8(Status.INVALID), np.uint8(0))
+    status |= np.where(found.signalling, np.uint8(Status.INVALID), np.uint8(0))
     if not ieee and result.has_negative_zero:
         out = np.where(out == result.sign_bit, np.uint64(0), out)
     return out.astype(code_dtype(result)), status
@@ -227,7 +267,7 @@ def _by_specification(task: Task, arrays: Sequence[Array], random: Random | None
     for i in range(n):
         bits = RandomBits(int(random.value[i]), random.width) if random else None
         answer = compute_codes(
-            task.op, [int(a[i]) for a in arrays[: len(task.operands) + (task.op == "scale_b")]], task.operands,
+            task.op, [int(a[i]) for a in arrays[: len(task.operands) + DEFINITIONS[task.op].integer]], task.operands,
             task.result, task.rho, task.semantics, bits,
         )  # fmt: skip
         out[i], status[i] = answer

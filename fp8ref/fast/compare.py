@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..spec.datum import Datum
 from ..spec.formats import Format, NaNs
-from ..spec.operations.arithmetic import Semantics
 from ..spec.operations.compare import QUIET, Class, Relation, predicate_relations
+from ..spec.operations.definition import Semantics
 from ..spec.operations.integers import IntegerType, OutOfRange
 from ..spec.projection import Projection
 from ..spec.status import Status

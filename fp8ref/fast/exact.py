@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spec.formats import Format
-from ..spec.operations.arithmetic import SCALE_LIMIT, Semantics
+from ..spec.operations.arithmetic import SCALE_LIMIT
+from ..spec.operations.definition import Semantics
 from ..spec.rounding import Rounding
 from ..spec.status import Status
 from .kernel import U64, Fields, Random, away_table, floor_log2_u64, jam, longest, stochastically_away

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..spec.catalog import CATALOG
 from ..spec.datum import power_of_two
 from ..spec.formats import Format
-from ..spec.operations.arithmetic import Semantics
+from ..spec.operations.definition import Semantics
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding
 from .chunks import Array, Scratch

@@ -4,7 +4,8 @@ from .catalog import aliases, formats, get_format
 from .codec import canonical_nan, pack, unpack
 from .datum import Datum, Kind
 from .formats import Format, NaNs
-from .operations.arithmetic import Semantics, compute, compute_codes
+from .operations.arithmetic import compute, compute_codes
+from .operations.definition import Semantics
 from .overflow import Overflow, To, get_overflow
 from .projection import NaN, Negative, Projection, SNaN, Subnormal, decode, encode, get_projection, project
 from .rounding import DETERMINISTIC, RandomBits, Rounding, get_rounding

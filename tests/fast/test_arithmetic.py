@@ -19,8 +19,9 @@ from fp8ref.fast.exact import serves
 from fp8ref.fast.kernel import Random, code_dtype
 from fp8ref.fast.linear import plan
 from fp8ref.spec import Format, NaNs, RandomBits, Rounding, pack, project, unpack
-from fp8ref.spec.operations.arithmetic import DEFINITIONS, Semantics, compute_codes, require_defined
+from fp8ref.spec.operations.arithmetic import DEFINITIONS, compute_codes, require_defined
 from fp8ref.spec.operations.compare import PREDICATES, classify, compare, relation, total_order
+from fp8ref.spec.operations.definition import Semantics
 from fp8ref.spec.operations.integers import INTEGERS, OutOfRange, to_integer
 from fp8ref.spec.operations.quiet import absolute, copysign, negate, next_down, next_up
 from fp8ref.spec.projection import NaN, Negative, Projection, SNaN, Subnormal, get_projection, operand

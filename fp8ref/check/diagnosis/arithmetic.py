@@ -21,7 +21,8 @@ from ...fast.exact import is_zero
 from ...fast.kernel import Fields, code_dtype
 from ...spec.catalog import get_format
 from ...spec.formats import Format
-from ...spec.operations.arithmetic import DEFINITIONS, Semantics
+from ...spec.operations.arithmetic import DEFINITIONS
+from ...spec.operations.definition import Semantics
 from ...spec.overflow import get_overflow
 from ...spec.projection import NaN, Projection, Subnormal
 from ...spec.rounding import Rounding

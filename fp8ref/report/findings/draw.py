@@ -16,8 +16,9 @@ from ...spec.catalog import get_format
 from ...spec.codec import unpack
 from ...spec.datum import HALF, Datum
 from ...spec.formats import Format, NaNs
-from ...spec.operations.arithmetic import DEFINITIONS, Context, get_semantics
+from ...spec.operations.arithmetic import DEFINITIONS
 from ...spec.operations.compare import Class
+from ...spec.operations.definition import Context, get_semantics
 from ...spec.overflow import default_overflow
 from ...spec.projection import operand
 from ..formats.numbers import decimal_text, hex_text, scaled_text

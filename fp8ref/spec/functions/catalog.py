@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..operations.definition import Definition
 from .activations import ACTIVATIONS
 from .circular import CIRCULAR
 from .exponentials import EXPONENTIALS
 from .hyperbolic import HYPERBOLIC
 from .powers import POWERS
+from .rows import Function
 
-FUNCTIONS: dict[str, Definition] = {**EXPONENTIALS, **CIRCULAR, **HYPERBOLIC, **POWERS, **ACTIVATIONS}
+FUNCTIONS: dict[str, Function] = {**EXPONENTIALS, **CIRCULAR, **HYPERBOLIC, **POWERS, **ACTIVATIONS}

@@ -14,8 +14,8 @@ from ..datum import HALF, Datum
 from ..operations.definition import INVALID, Exact, Semantics, exactly
 from .decide import Enclosure
 from .intervals import Interval
-from .rows import ONE, ZERO, Outcome, definition, number, outside, pole, unary
-from .series import atan, pi, reduced, sin_reduced, cos_reduced, sine_cosine
+from .rows import ONE, ZERO, Outcome, function, number, outside, pole, unary
+from .series import atan, cos_reduced, pi, reduced, sin_reduced, sine_cosine
 
 QUARTER = Fraction(1, 4)
 
@@ -160,7 +160,7 @@ def _angle(y: Fraction, x: Fraction, prec: int, turns: bool) -> Interval:
 
 
 def _atan2(turns: bool) -> Callable[..., Outcome]:
-    """[IEEE 754-2019 9.2.1: no exception at (0, 0)]  P3109: (0, 0) and two infinities give NaN; (Y < 0, -Inf) gives +pi."""
+    """[IEEE 754-2019 9.2.1: no exception at (0, 0)]  P3109: two zeros or infinities give NaN, (Y < 0, -Inf) +pi."""
 
     def of_pi(part: Fraction, sign: int) -> Outcome:
         if turns:
@@ -199,7 +199,7 @@ CIRCULAR = {
     "atan": unary(_odd(_atan), plus=_half_pi(0), minus=_half_pi(1)),
     "sinpi": unary(_odd(_sin_pi), plus=INVALID, minus=INVALID, exact=_exact_sin_pi),
     "cospi": unary(_cos_pi, zero=ONE, plus=INVALID, minus=INVALID, exact=_exact_cos_pi),
-    "tanpi": definition(1, _tan_pi_row),
+    "tanpi": function(1, _tan_pi_row),
     "asinpi": unary(
         _odd(_asin_pi), plus=INVALID, minus=INVALID, exact=lambda x: _ENDS[x][2] if abs(x) == 1 else _in_unit(x)
     ),
@@ -210,8 +210,8 @@ CIRCULAR = {
     "atanpi": unary(
         _odd(_atan_pi), plus=number(HALF), minus=number(-HALF), exact=lambda x: _ENDS[x][4] if abs(x) == 1 else None
     ),
-    "atan2": definition(2, _atan2(False)),
-    "atan2pi": definition(2, _atan2(True)),
+    "atan2": function(2, _atan2(False)),
+    "atan2pi": function(2, _atan2(True)),
     "deg2rad": unary(lambda x, prec: pi(prec) * (x / 180)),
     "rad2deg": unary(lambda x, prec: of(180 * x, prec) / pi(prec)),
 }  # fmt: skip

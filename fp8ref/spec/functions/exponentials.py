@@ -12,7 +12,7 @@ from fractions import Fraction
 from ..datum import Datum, power_of_two
 from ..operations.definition import INVALID, Exact, Semantics, exactly
 from .intervals import Interval
-from .rows import INFINITY, RANGE, ZERO, Outcome, definition, infinity, number, pole, power, unary
+from .rows import INFINITY, RANGE, ZERO, Outcome, function, infinity, number, pole, power, unary
 from .series import exp, expm1, log, log1p, log_of
 
 
@@ -135,6 +135,6 @@ EXPONENTIALS = {
     "log1p": unary(_log1p, plus=INFINITY, minus=INVALID, exact=_logarithm(0, True)),
     "log2p1": unary(_log1p_base(2), plus=INFINITY, minus=INVALID, exact=_logarithm(2, True)),
     "log10p1": unary(_log1p_base(10), plus=INFINITY, minus=INVALID, exact=_logarithm(10, True)),
-    "logaddexp": definition(2, _log_add(logistic_sum, False)),
-    "logaddexp2": definition(2, _log_add(_logistic_sum_2, True)),
+    "logaddexp": function(2, _log_add(logistic_sum, False)),
+    "logaddexp2": function(2, _log_add(_logistic_sum_2, True)),
 }  # fmt: skip

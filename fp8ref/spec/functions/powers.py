@@ -13,7 +13,7 @@ from ..datum import Datum
 from ..operations.definition import INVALID, Exact, Semantics, exactly
 from .decide import exact_root, root
 from .intervals import Interval
-from .rows import INFINITY, ONE, RANGE, ZERO, Outcome, definition, infinity, number, pole, power, unary
+from .rows import INFINITY, ONE, RANGE, ZERO, Outcome, function, infinity, number, pole, power, unary
 from .series import exp, log, log1p
 
 
@@ -197,15 +197,15 @@ def _pow_despite_nan(operands: Sequence[Datum], semantics: Semantics) -> Exact |
 
 
 POWERS = {
-    "reciprocal": definition(1, _reciprocal),
-    "rsqrt": definition(1, _rsqrt),
-    "cbrt": definition(1, _cbrt),
+    "reciprocal": function(1, _reciprocal),
+    "rsqrt": function(1, _rsqrt),
+    "cbrt": function(1, _cbrt),
     "square": unary(lambda x, prec: Interval.of(x, prec), plus=INFINITY, minus=INFINITY, zero=ZERO,
                     exact=lambda x: number(x * x)),
-    "hypot": definition(2, _hypot, despite_nan=_infinite_despite_nan),
-    "pow": definition(2, _pow, despite_nan=_pow_despite_nan),
-    "powr": definition(2, _powr),
-    "pown": definition(2, _pown, True, _one_at_zero),
-    "rootn": definition(2, _rootn, True, _invalid_at_zero),
-    "compound": definition(2, _compound, True, _one_at_zero),
+    "hypot": function(2, _hypot, despite_nan=_infinite_despite_nan),
+    "pow": function(2, _pow, despite_nan=_pow_despite_nan),
+    "powr": function(2, _powr),
+    "pown": function(2, _pown, True, _one_at_zero),
+    "rootn": function(2, _rootn, True, _invalid_at_zero),
+    "compound": function(2, _compound, True, _one_at_zero),
 }  # fmt: skip

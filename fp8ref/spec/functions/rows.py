@@ -8,6 +8,7 @@ enclosure, a function of the precision, of a real that is certainly no number of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ..datum import Datum
@@ -47,20 +48,25 @@ def settled(outcome: Outcome, grid: Grid) -> Exact:
     return exactly(decide(outcome, grid)) if callable(outcome) else outcome
 
 
-def definition(
+@dataclass(frozen=True)
+class Function(Definition):
+    """An elementary function: its row, decided on the grid of whatever result is asked for."""
+
+    row: Row = field(kw_only=True)
+
+
+def function(
     arity: int,
     row: Row,
     integer: bool = False,
     despite_nan: Callable[[Sequence[Datum], Semantics], Exact | None] | None = None,
-) -> Definition:
-    """The row of an operation: its outcome, decided on the grid of the result."""
-
+) -> Function:
     def exact(*given: Datum | Context) -> Exact:
         *operands, context = given
         assert isinstance(context, Context)
         return settled(row(*operands, context.semantics), Grid.of(context.result, context.scale))
 
-    return Definition(arity, exact, integer=integer, despite_nan=despite_nan)
+    return Function(arity, exact, integer=integer, despite_nan=despite_nan, row=row)
 
 
 def unary(
@@ -70,7 +76,7 @@ def unary(
     plus: Special = None,
     minus: Special = None,
     exact: Callable[[Fraction], Outcome | None] = lambda x: None,
-) -> Definition:
+) -> Function:
     """A function of one operand.
 
     ``f`` encloses it at rationals other than 0; ``zero``, ``plus``, ``minus``: what it is at zeros, +infinity and
@@ -84,7 +90,7 @@ def unary(
         known = exact(x.value)
         return real(f, x.value) if known is None else known
 
-    return definition(1, row)
+    return function(1, row)
 
 
 def outside(inside: Callable[[Fraction], bool]) -> Callable[[Fraction], Outcome | None]:

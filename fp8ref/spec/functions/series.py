@@ -163,9 +163,8 @@ def join(low: Interval, high: Interval) -> Interval:
     """The interval from the lower end of one to the upper end of another."""
     e = min(low.e, high.e)
     gap = max(low.e, high.e) - e
-    if gap > 8 * low.prec:  # far apart: from 0, or to the next power of two
-        if low.lo >= 0 and high.e > low.e:
-            return Interval(0, high.hi, high.e, low.prec)
+    if gap > 8 * low.prec and low.lo >= 0 and high.e > low.e:  # far apart
+        return Interval(0, high.hi, high.e, low.prec)
     return Interval(low.lo << (low.e - e), high.hi << (high.e - e), e, low.prec)
 
 

@@ -21,7 +21,6 @@ from ..rounding import OF_CONVERSIONS, RandomBits, Rounding, rounds_away
 from ..status import Status
 from .definition import INVALID, Context, Definition, Exact, Semantics, exactly, get_semantics
 
-
 SCALE_LIMIT = 1 << 20  # beyond every exponent that a format has; a larger scale changes no answer
 
 

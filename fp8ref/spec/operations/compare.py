@@ -9,7 +9,7 @@ from ..datum import ZERO, Datum
 from ..formats import Format
 from ..projection import SNaN, is_signalling
 from ..status import Status
-from .arithmetic import Semantics
+from .definition import Semantics
 
 
 class Relation(enum.IntEnum):

@@ -11,7 +11,7 @@ from ..datum import HALF, Datum
 from ..formats import Format, NaNs
 from ..projection import is_signalling
 from ..status import Status
-from .arithmetic import Semantics
+from .definition import Semantics
 
 
 def with_sign(code: int, f: Format, sign: int) -> int:

@@ -11,8 +11,9 @@ import pytest
 
 import fp8ref
 from fp8ref.spec import Datum, Format, get_format, get_projection, unpack
-from fp8ref.spec.operations.arithmetic import DEFINITIONS, Semantics, compute, compute_codes
+from fp8ref.spec.operations.arithmetic import DEFINITIONS, compute, compute_codes
 from fp8ref.spec.operations.compare import CLASS_PREDICATES, Class, classify, compare, total_order
+from fp8ref.spec.operations.definition import Semantics
 from fp8ref.spec.operations.integers import to_integer
 from fp8ref.spec.operations.quiet import copysign, negate, next_down, next_up
 
