@@ -143,13 +143,11 @@ def _invalid_at_zero(operands: Sequence[Datum], semantics: Semantics) -> Exact |
 
 def _positive_power(x: Fraction, y: Fraction) -> Outcome:
     """x**y for x > 0 and y other than 0."""
+    if x == 1:
+        return ONE
     base: Fraction | None = x
     for _ in range(y.denominator.bit_length() - 1):
-        base = exact_root(base, 2)
-        if base is None or base == 1:
-            break
-    if base == 1:
-        return ONE
+        base = exact_root(base, 2) if base is not None else None
     if base is not None and abs(y.numerator) <= RANGE:
         found = power(base, y.numerator)
         if found is not None:
