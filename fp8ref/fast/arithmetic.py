@@ -3,7 +3,7 @@
 * operands of 16 bits together: one gather from a table that holds every answer;
 * sums, products and fma of wider operands: the product of two is exact in float64, and the sum is exact or rounded to
   odd from its TwoSum error, so that the conversion from float64 rounds the exact number;
-* elementary functions: the stand-ins of ``functions.py``;
+* elementary functions: the stand-ins of ``functions/``;
 * everything else: the integers of ``exact.py``, and where these lack bits, the reference itself, element by element.
 """
 
@@ -25,12 +25,11 @@ from ..spec.operations.definition import Semantics
 from ..spec.projection import NaN, Projection, SNaN
 from ..spec.rounding import OF_CONVERSIONS, RandomBits
 from ..spec.status import Status
-from . import functions
 from .chunks import Array, BodyOfMany, Scratch, for_each_chunk_of
 from .encode import KERNEL_CHUNK, converter
 from .environment import exact_floats
 from .exact import EXACT, Context, choose, is_zero, scale, serves
-from .functions import outcomes
+from .functions import outcomes as functions
 from .kernel import Codes, Fields, Random, code_dtype, operand_fields, project_codes
 from .linear import Linear, pair_index, plan
 from .tables import nan_answer, nan_key
@@ -191,7 +190,7 @@ def exact_results(task: Task, arrays: Sequence[Array], random: Random | None = N
         given = [
             _flushed(c, f, x) if rho.subnormal.of_operands else c for c, f, x in zip(codes, task.operands, operands)
         ]
-        found = outcomes(op, task.operands, task.semantics, [*given, *arrays[len(codes) :]])
+        found = functions.outcomes(op, task.operands, task.semantics, [*given, *arrays[len(codes) :]])
         lost &= signalling | ~found.known
         exact, status = found.parts(), found.status.copy()
     elif op.endswith("_number"):

@@ -16,14 +16,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.codec import unpack
-from ..spec.datum import Datum, floor_log2
-from ..spec.formats import Format
-from ..spec.functions.catalog import FUNCTIONS
-from ..spec.functions.decide import Grid
-from ..spec.functions.rows import settled
-from ..spec.operations.definition import Exact, Semantics
-from .kernel import Fields, longest
+from ...spec.codec import unpack
+from ...spec.datum import Datum, floor_log2
+from ...spec.formats import Format
+from ...spec.functions.catalog import FUNCTIONS
+from ...spec.functions.decide import Grid
+from ...spec.functions.rows import settled
+from ...spec.operations.definition import Exact, Semantics
+from ..kernel import Fields, longest
 from .stored import stored
 
 TOP = 61  # position of the leading bit of a stand-in, that of exact.TOP

@@ -10,9 +10,9 @@ import pytest
 import fp8ref
 from fp8ref import get_format
 from fp8ref.arrays import functions
-from fp8ref.fast import stored
 from fp8ref.fast.arithmetic import Task, compute_arrays
-from fp8ref.fast.functions import TOP, serves, table
+from fp8ref.fast.functions import stored
+from fp8ref.fast.functions.outcomes import TOP, serves, table
 from fp8ref.spec import RandomBits, get_projection
 from fp8ref.spec.functions.catalog import FUNCTIONS
 from fp8ref.spec.operations.arithmetic import compute_codes

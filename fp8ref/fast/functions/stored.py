@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import spec
+from ... import spec
 
 Arrays = Sequence[NDArray[np.generic]]
 
