@@ -263,7 +263,8 @@ FAULTS = {
     "a quotient without a sticky bit": ("a.sig / b.sig | (a.sig % b.sig != 0)", "a.sig / b.sig >> 55 << 55", "div"),
     "a root without a sticky bit": ("found << 1 | (rest != 0)", "found >> 28 << 29", "sqrt"),
     "an odd exponent under a root": ("if (x.exp % 2) {", "if (0) {", "sqrt"),
-    "rtz overflows to infinity": ("int back = r->rounding == FP8REF_RTZ || ", "int back = ", "convert"),
+    "rtz overflows to infinity": ("int stays = r->rounding == FP8REF_RTZ ||", "int stays =", "convert"),
+    "to odd overflows to infinity": ("|| r->rounding == FP8REF_RTO ||", "||", "convert"),
     "overflow starts one code late": (": f->max_code)) {", ": f->max_code) + 1) {", "convert"),
     "inf - inf raises nothing": ("a.kind == b.kind && a.negative != b.negative", "0", "add"),
     "tininess is always before": ("r->tininess == FP8REF_BEFORE ||", "1 ||", "mul"),
@@ -279,7 +280,7 @@ FAULTS = {
 def asked() -> list[tuple[Operation, list[np.ndarray], Expected]]:
     """What every faulty model is asked, and the reference's answers."""
     found = []
-    for mode in ("rne.nonsat", "rtz.nonsat", "rtn.nonsat"):
+    for mode in ("rne.nonsat", "rtz.nonsat", "rtn.nonsat", "rto.nonsat"):
         conversion, sum_ = ask(f"convert/bf16/e5m2/{mode}"), ask(f"fma/e5m2.e5m2.f32/f32/{mode}")
         for op in (*arithmetic("e5m2", (*BINARY, "sqrt"), mode), conversion, sum_):
             codes = thinned(cases(op, 1, SEED), 1 << 15 if op.family == "fma" else 1 << 16)
