@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..cases.answers import Expected, differs, expect
 from ..cases.operation import Operation
 from .harness.observe import Observations
-from .variations import excused, excused_status
+from .variations.settle import settle
 from .verdict import Report
 
 Codes = NDArray[Any]
@@ -29,39 +29,61 @@ class Options:
     flag: str = ""  # ask only cases that carry this flag
 
 
-def wrong_answers(
-    op: Operation, operands: Sequence[Codes], got: Codes, status: Codes | None, want: Expected, nan: str
-) -> tuple[Mask, dict[str, int]]:
-    """Which answers are wrong, and how many mismatches each variation allows."""
+@dataclass
+class Compared:
+    """``want``: what is expected once open questions are settled, as ``chosen``; ``allowed``: answers excused so."""
+
+    wrong: Mask
+    want: Expected
+    allowed: dict[str, Mask]
+    chosen: dict[str, str]
+
+
+def compared(
+    op: Operation,
+    operands: Sequence[Codes],
+    got: Codes,
+    status: Codes | None,
+    want: Expected,
+    nan: str,
+    given: Mapping[str, str] | None = None,
+) -> Compared:
+    """Which answers are wrong.  ``given``: how open questions were settled by other answers to the same operation."""
     wrong = differs(op, got, want.codes, nan)
-    if not wrong.any():
-        allowed: dict[str, int] = {}
-    else:
-        bad = np.flatnonzero(wrong)
-        pardoned, allowed = excused(op, [codes[bad] for codes in operands], got[bad], want.codes[bad])
-        wrong[bad[pardoned]] = False
+    found = Compared(wrong, want, {}, {})
+    if wrong.any() or given:
+        settled = settle(op, operands, got, want.codes, given)
+        wrong = found.wrong = differs(op, got, settled.want, nan)
+        for mask in settled.allowed.values():  # NaNs are one where a NaN is an answer to an open question
+            where = np.flatnonzero(mask & wrong)
+            wrong[where] = differs(op, got[where], settled.want[where])
+        found.want = replace(want, codes=settled.want)
+        found.allowed, found.chosen = settled.allowed, settled.chosen
     if status is not None and want.status is not None:
         off = status != want.status
-        if off.any():
-            bad = np.flatnonzero(off)
-            pardoned, names = excused_status(op, [codes[bad] for codes in operands], status[bad] ^ want.status[bad])
-            off[bad[pardoned]] = False
-            allowed = {**allowed, **names}
+        if off.any() or given:
+            of_status = settle(op, operands, status, want.status, given, status=True)
+            off = status != of_status.want
+            found.want = replace(found.want, status=of_status.want)
+            found.allowed = {**found.allowed, **of_status.allowed}
+            found.chosen = {**found.chosen, **of_status.chosen}
         wrong |= off
-    return wrong, allowed
+    return found
 
 
 def compare(op: Operation, seen: Observations, nan: str, report: Report) -> tuple[Expected, Mask]:
-    """Compare all observations; counts go into the report, each case once (the first calls ask each once)."""
-    expected = expect(op, seen.operands)
-    want = expected.taken(seen.case)
-    wrong, _ = wrong_answers(op, seen.inputs(), seen.got, seen.status, want, nan)
-    first = seen.first
-    first_status = None if seen.status is None else seen.status[first]
-    _, report.allowed = wrong_answers(op, seen.operands, seen.got[first], first_status, expected, nan)
+    """Compare all observations; counts go into the report, each case once."""
+    want = expect(op, seen.operands).taken(seen.case)
+    found = compared(op, seen.inputs(), seen.got, seen.status, want, nan)
     report.cases = len(seen.operands[0])
     report.declines = str(seen.declines)
-    report.failed = np.unique(seen.case[wrong]).size
-    for name in list(report.allowed):  # a case wrong elsewhere counts as wrong
-        report.allowed[name] = min(report.allowed[name], report.cases - report.failed)
-    return want, wrong
+    bad = np.unique(seen.case[found.wrong])
+    report.failed = bad.size
+    report.chosen = found.chosen
+    counted = bad  # a case wrong elsewhere counts as wrong
+    for name, mask in found.allowed.items():
+        here = np.setdiff1d(np.unique(seen.case[mask]), counted)
+        counted = np.union1d(counted, here)
+        if here.size:
+            report.allowed[name] = int(here.size)
+    return found.want, found.wrong

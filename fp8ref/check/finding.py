@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..cases.answers import Expected, expect
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import Operation
 from ..cases.scaling.questions import is_scale
-from .compare import wrong_answers
+from .compare import compared
 from .diagnosis.diagnose import diagnose
 from .diagnosis.scaling import plainest
 from .harness.observe import LAYOUT_NAMES, Observations
@@ -36,7 +36,7 @@ def finding_of(
     diagnosis = diagnose(op, seen, want, wrong)
     chosen = _smallest(op, seen, wrong)
     x = [codes[seen.case[chosen]] for codes in seen.operands]
-    alone = _alone(session, claim, op, x, nan)
+    alone = _alone(session, claim, op, x, nan, report.chosen)
     one = [np.array([code]) for code in x]
     carried = sorted(name for name, there in flags_of(op, one).items() if there[0])
     expected = expect(op, one)
@@ -87,12 +87,13 @@ def reading_order(
     return np.lexsort([key for key in keys if key is not None])
 
 
-def _alone(session: Session, claim: Operation, op: Operation, x: Sequence[Any], nan: str) -> bool:
+def _alone(
+    session: Session, claim: Operation, op: Operation, x: Sequence[Any], nan: str, chosen: Mapping[str, str]
+) -> bool:
     """Is the answer wrong in a call of this one case, too?"""
     one = [np.array([code]) for code in x]
     try:
         ((got, status),) = session.ask(claim, [(one, "plain")])
     except (Declined, Crashed, TimedOut):
         return False
-    wrong, _ = wrong_answers(op, one, got.copy(), status, expect(op, one), nan)
-    return bool(wrong[0])
+    return bool(compared(op, one, got.copy(), status, expect(op, one), nan, chosen).wrong[0])

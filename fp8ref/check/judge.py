@@ -16,7 +16,7 @@ from ..cases.products.questions import is_product
 from ..cases.scaling.questions import is_recipe
 from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
-from .compare import Options, compare, wrong_answers
+from .compare import Options, compare, compared
 from .finding import finding_of
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
@@ -84,7 +84,7 @@ def _find_mode(claim: Operation, seen: Observations, nan: str, report: Report) -
     def mismatches(op: Operation, some: Any) -> int:
         operands = [codes[some] for codes in seen.operands]
         want = expect(replace(op, keys=quiet), operands)
-        return int(wrong_answers(op, operands, got[some], None, want, nan)[0].sum())
+        return int(compared(op, operands, got[some], None, want, nan).wrong.sum())
 
     quiet = tuple(pair for pair in claim.keys if pair[0] != "flags")
     scored: list[tuple[int, Operation]] = []

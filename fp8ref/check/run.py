@@ -157,6 +157,7 @@ class Run:
 def _bare(report: Report) -> dict[str, Any]:
     """What a shard of a sweep must know of a report: the operation, and whether its fault is known already."""
     known = Report(report.claim, report.op, Verdict.PASS, cases=report.cases, failed=report.failed)
+    known.chosen = report.chosen
     return shards.report_json(known)
 
 

@@ -13,7 +13,7 @@ from ..cases.answers import expect
 from ..cases.operation import Operation
 from ..cases.products.questions import is_product
 from ..cases.selection import BLOCK, sweep_blocks, sweep_size
-from .compare import Options, wrong_answers
+from .compare import Options, compared
 from .finding import finding_of, reading_order
 from .harness.capturing import captured
 from .harness.observe import Observations
@@ -89,11 +89,12 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
                 swept.declines = f"declines blocks of the sweep: {answer}"
                 continue
             got, status = answer
-            wrong, allowed = wrong_answers(op, block, got, status, want, options.nan)
+            found = compared(op, block, got, status, want, options.nan, report.chosen)
             swept.cases += got.size
-            for name, n in allowed.items():
-                swept.allowed[name] = swept.allowed.get(name, 0) + n
-            bad = np.flatnonzero(wrong)
+            for name, mask in found.allowed.items():
+                if n := int((mask & ~found.wrong).sum()):
+                    swept.allowed[name] = swept.allowed.get(name, 0) + n
+            bad = np.flatnonzero(found.wrong)
             swept.failed += bad.size
             if bad.size and not report.failed:
                 bad = bad[_chosen(op, [codes[bad] for codes in block])]
@@ -144,5 +145,5 @@ def diagnose_sweep(session: Session, report: Report, options: Options, parts: Se
         again=np.zeros(zeros.size, bool),
     )
     want = expect(op, seen.inputs())
-    wrong, _ = wrong_answers(op, seen.inputs(), seen.got, seen.status, want, options.nan)
-    report.findings.append(finding_of(session, claim, op, seen, want, wrong, options.nan, report))
+    found = compared(op, seen.inputs(), seen.got, seen.status, want, options.nan, report.chosen)
+    report.findings.append(finding_of(session, claim, op, seen, found.want, found.wrong, options.nan, report))

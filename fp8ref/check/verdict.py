@@ -112,6 +112,7 @@ class Report:
     expected: str = ""  # why a crash, a timeout or a refusal was expected; for xpass, which failure was
     mishaps: list[Mishap] = field(default_factory=list)  # until the report is concluded
     declines: str = ""  # which calls it declined, where it answered others
+    chosen: dict[str, str] = field(default_factory=dict)  # the answer to each open question that differs from ours
 
     @property
     def in_part(self) -> bool:
@@ -135,6 +136,7 @@ class Report:
             "profiles": list(self.profiles),
             "source": self.source,
             "reason": self.reason,
+            **({"chosen": dict(sorted(self.chosen.items()))} if self.chosen else {}),
             **({"declines": self.declines} if self.declines else {}),
             **({"expected": self.expected} if self.expected else {}),
         }
@@ -149,6 +151,7 @@ class Report:
             profiles=tuple(data["profiles"]),
             findings=list(findings),
             declines=data.get("declines", ""),
+            chosen=dict(data.get("chosen", {})),
             expected=data.get("expected", ""),
         )
 

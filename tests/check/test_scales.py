@@ -128,7 +128,11 @@ class Unit:
         ("scale/f32/mxfp8_e4m3/floor", "d[d[:, 0] == 255, 1:] = 0", "elements-under-nan-scale"),
         ("scale/f32/mxint8/floor", "d[((x << 1) == 0).all(axis=1), 0] = 1", "zero-block-scale"),
         ("scale/f32/mxfp4/rceil", "d = scaled_rows(op, [x], 'te')", "infinite-block-scale"),
-        ("scale/f32/mxint8/floor", "d[:, 1:][d[:, 1:] == 0x81] = 0x80", "mxint8-minus-two"),
+        (
+            "scale/f32/mxint8/floor",
+            "t = x.view(np.float32) * 2.0 ** (133.0 - d[:, :1]); d[:, 1:][(t <= -127.5) & (d[:, :1] < 255)] = 0x80",
+            "mxint8-minus-two",
+        ),
     ],
 )
 def test_where_the_sources_differ_a_mismatch_is_allowed(

@@ -13,7 +13,7 @@ from fp8ref.cases.operation import KEYS, Operation
 from fp8ref.cases.selection import cases
 from fp8ref.check.diagnosis.book import rules_for
 from fp8ref.check.harness.layout import LAYOUTS
-from fp8ref.check.variations import VARIATIONS
+from fp8ref.check.variations.catalog import VARIATIONS
 from fp8ref.spec.profiles.catalog import PROFILES
 from fp8ref.spec.profiles.rules import Profile
 
@@ -46,15 +46,18 @@ def families() -> str:
 
 
 def variations() -> str:
-    rows = [[md.code(v.name), v.text, v.clause] for v in VARIATIONS]
+    rows = [
+        [md.code(v.name), v.text, "; ".join(f"**{a.name}** ({a.who})" for a in v.answers), v.clause] for v in VARIATIONS
+    ]
     rows.append(
         [
             md.code("documented-via-FORMAT"),
             "values are rounded to FORMAT first, and the implementation documents it (key `via=FORMAT` in its claim)",
+            "that, throughout",
             "no specification; the claim itself",
         ]
     )
-    return md.table(["variation", "what is left open", "why"], rows)
+    return md.table(["variation", "what is left open", "answers in use, one of which holds throughout", "why"], rows)
 
 
 def diagnoses() -> str:

@@ -14,7 +14,7 @@ from ...cases.operation import ANY_MODE, Operation, carrier_dtype
 from ...cases.products.cases import dot_cases, probes
 from ...cases.products.questions import bound_of, is_product, operand_types, shapes, with_length
 from ...cases.tuples import special_codes
-from ..variations import excused
+from ..variations.settle import settle
 from .transport import Crashed, Declined, Session, TimedOut
 
 Codes = NDArray[Any]
@@ -82,8 +82,7 @@ def _ask(session: Session, claim: Operation) -> str:
     if claim.mode == ANY_MODE or bound_of(claim) is not None:
         return ""
     want = expect(claim, operands).codes
+    if not is_product(claim):
+        want = settle(claim, operands, got, want).want
     off = np.flatnonzero(differs(claim, got, want))
-    if off.size and not is_product(claim):
-        pardoned, _ = excused(claim, [codes[off] for codes in operands], got[off], want[off])
-        off = off[~pardoned]
     return f"{off.size} of {count} answers are wrong" if off.size else ""

@@ -73,10 +73,16 @@ def remark(report: Report) -> str:
     if report.claim != report.op:
         notes.append("mode found")
     if report.allowed:
-        notes.append(", ".join(sorted(report.allowed)))
+        notes.append(", ".join(_allowed(report)))
     if report.profiles:
         notes.append("meets " + ", ".join(report.profiles))
     return "; ".join(notes)
+
+
+def _allowed(report: Report) -> list[str]:
+    """The variations, each with the answer that holds throughout."""
+    chosen = {name: answer for name, answer in report.chosen.items() if answer != "throughout"}
+    return [f"{name}: {chosen[name]}" if name in chosen else name for name in sorted(report.allowed)]
 
 
 def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:

@@ -1,0 +1,98 @@
+"""Settling what the standards leave open: one of the answers in use holds throughout an operation, or none does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cases.answers import differs, is_nan
+from ...cases.operation import Operation
+from ...cases.scaling.questions import is_scale, quantiser, scale_bytes, split
+from .asked import Asked, through
+from .catalog import open_to
+
+Codes = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Settled:
+    """``want``: what is expected once the answers are chosen; ``chosen``: variation to answer; ``allowed``: where each
+    of them changed a wrong answer into a right one."""
+
+    want: Codes
+    chosen: dict[str, str] = field(default_factory=dict)
+    allowed: dict[str, Mask] = field(default_factory=dict)
+
+
+def settle(
+    op: Operation,
+    operands: Sequence[Codes],
+    got: Codes,
+    want: Codes,
+    given: Mapping[str, str] | None = None,
+    status: bool = False,
+) -> Settled:
+    """Choose for each open question the answer that holds for every case; where none does, it stays as expected.
+
+    ``given``: what was chosen before, for these cases too; then nothing else is.  ``status``: ``got`` and ``want`` are
+    status bits.
+    """
+    asked, found = Asked(op, operands, got, want), Settled(want)
+    counted = np.zeros(len(got), bool)
+    between = op.key("via")
+    if between and not status:  # the implementation documents that it rounds to this format first
+        name, detour = f"documented-via-{between}", through(op, operands[0], between)
+        there = detour != want
+        off = _unequal(op, got, want) & there
+        holds = bool(off.any()) and not _unequal(op, got, detour)[there].any()
+        if name in given if given is not None else holds:
+            found.chosen[name], asked = "throughout", replace(asked, want=detour)
+            _count(found, counted, name, off)
+    for v in open_to(op, status):
+        if given is not None and v.name not in given:
+            continue
+        mask = v.covers(asked)
+        off = mask & _unequal(op, got, asked.want, status)
+        if given is None and not off.any():
+            continue
+        for answer in v.answers:
+            if given is not None and given[v.name] != answer.name:
+                continue
+            codes = answer.codes(asked)
+            if given is None and (_unequal(op, got, codes, status) & mask).any():
+                continue
+            new = v.then(asked, np.where(mask, codes, asked.want).astype(want.dtype))
+            asked = replace(asked, want=new)
+            found.chosen[v.name] = answer.name
+            _count(found, counted, v.name, off)
+            break
+    found.want = asked.want
+    return found
+
+
+def _count(found: Settled, counted: Mask, name: str, off: Mask) -> None:
+    rows = (off if off.ndim == 1 else off.any(axis=1)) & ~counted
+    if rows.any():
+        found.allowed[name] = found.allowed.get(name, False) | rows
+        counted |= rows
+
+
+def _unequal(op: Operation, got: Codes, want: Codes, status: bool = False) -> Mask:
+    """Which answers differ, NaNs being one; of scalings each byte of a row."""
+    if status:
+        return np.asarray(got != want)
+    if not is_scale(op):
+        return differs(op, got, want)
+    found: Mask = got != want
+    q, size = quantiser(op), scale_bytes(quantiser(op))
+    if found.any():
+        for name, here in ((q.scale, slice(0, size)), (q.element, slice(size, None))):
+            i = 0 if name == q.scale and here.start == 0 else 1
+            both = is_nan(split(op, got)[i], name) & is_nan(split(op, want)[i], name)
+            found[:, here] &= ~(both if both.ndim == 2 else both[:, None])
+    return found
