@@ -187,7 +187,7 @@ SCALE_MUTANTS: dict[str, ScaleMutant] = {
     "scale-elements-ties-away": wrong(of_elements(Rounding.TIES_TO_AWAY), "element-rounding-rna", MX4),
     "scale-elements-flushed": wrong(
         of_rows(lambda c: np.where((c & 0x7F) < 8, c & 0x80, c)), "elements-flushed"),
-    "scale-zero-sign-lost": wrong(of_rows(lambda c: np.where(c == 8, 0, c)), "element-zero-sign-lost", ROW),
+    "scale-zero-sign-lost": wrong(of_rows(lambda c: np.where(c == 0x80, 0, c), 4), "element-zero-sign-lost", ROW),
     "scale-elements-divided": wrong(_divided, "elements-divided", ROW),
     # one mistake under one circumstance
     "scale-negative-amax-up": wrong(
