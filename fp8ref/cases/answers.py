@@ -22,7 +22,7 @@ from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
 from ..spec.operations.integers import OutOfRange
-from ..spec.overflow import Overflow, To, get_overflow
+from ..spec.overflow import Overflow, To, get_overflow, keeps_order
 from ..spec.profiles.constants import constant
 from ..spec.projection import Projection
 from ..spec.rounding import DETERMINISTIC
@@ -240,13 +240,17 @@ def _differing(got: Codes, want: Codes, type_name: str, nan: str) -> Mask:
 
 
 def modes(op: Operation) -> Iterator[str]:
-    """Every deterministic mode that answers to an operation can follow; none where its family has no mode."""
+    """Every deterministic mode that answers to an operation can follow; none where its family has no mode.
+
+    A pair of overflow rules under which a larger input gets a smaller answer is none.
+    """
     if is_scale(op):
         yield from quantiser(op).rules
     elif op.asked.kind == "int":
         yield from (f"{rounding.value}.{rule.value}" for rule in OutOfRange for rounding in DETERMINISTIC)
     elif op.asked.mode is not None and op.asked.kind != "constant":
-        yield from behaviours(op.result_format)
+        f = op.result_format
+        yield from (mode for mode in behaviours(f) if keeps_order(get_overflow(mode.partition(".")[2], f), f))
 
 
 def behaviours(f: Format) -> Iterator[str]:

@@ -8,7 +8,7 @@ not: no standard says in which order a sum is formed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,10 +110,23 @@ def _find(op: Operation, cases: Cases, got: Codes) -> Operation:
     for h in catalogue(op):
         if agrees(op, got, h, cases):
             return op.with_mode(h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
-    for name in sorted(BOUNDS, key=lambda n: (BOUNDS[n].u, BOUNDS[n].fixed is not None)):
-        if not outside(op, BOUNDS[name], cases, got).any():
-            return op.with_mode(WITHIN + name)
+    for bound in _own_bounds(op):
+        if not outside(op, bound, cases, got).any():
+            return op.with_mode(WITHIN + bound.name)
     return op
+
+
+def _by_strength(bound: Bound) -> tuple[float, bool]:
+    return bound.u, bound.fixed is not None
+
+
+def _own_bounds(op: Operation) -> list[Bound]:
+    """The bounds of sums that keep the bits of the result's own format, tightest first.
+
+    Weaker ones hold of an implementation that claims them; they are found for none.
+    """
+    own = 2.0 ** (1 - get_format(op.result).p)
+    return sorted((b for b in BOUNDS.values() if b.u <= own), key=_by_strength)
 
 
 def _judge_bound(
@@ -125,16 +138,14 @@ def _judge_bound(
     report: Report,
 ) -> None:
     """Allowed inside the bound, where the answer is not the exact one; a failure outside."""
-    bound = bound_of(op) or BOUNDS["f32"]
+    bound = bound_of(op) or _own_bounds(op)[-1]
     off = outside(op, bound, cases, got)
     want = answers(op, Hypothesis("exact", None), cases)
     first = calls == FIRST
     if off.any():
         report.failed = _cases_failed(off, calls)
         report.verdict = Verdict.FAIL
-        which = "every bound known here" if bound_of(op) is None else f"the bound {bound.name} ({bound.text})"
-        near = nearest_text(op, cases, got)
-        diagnosis = Diagnosis("outside-bound", f"outside {which}; {near}")
+        diagnosis = _outside_diagnosis(op, bound, cases, got, off)
         report.findings.append(_finding(op, cases, got, want, off, diagnosis, report))
         return
     inexact = int(wrong(op, got, want)[first].sum())
@@ -142,6 +153,48 @@ def _judge_bound(
         report.verdict = Verdict.ALLOWED
         report.allowed[f"inside-bound-{bound.name}"] = inexact
     report.profiles = (f"the bound {bound.name} [{bound.cite}]",)
+
+
+def _outside_diagnosis(op: Operation, bound: Bound, cases: Cases, got: Codes, off: Mask) -> Diagnosis:
+    """How far off the answers are, in bits and ulps; and which weaker bound they keep, where one does."""
+    near = nearest_text(op, cases, got)
+    if bound_of(op) is not None:
+        return Diagnosis("outside-bound", f"outside the bound {bound.name} ({bound.text}); {near}")
+    p, far = get_format(op.result).p, _farthest(op, cases.taken(np.flatnonzero(off)), got[off])
+    if not np.isfinite(far.ulps):
+        return Diagnosis("outside-bound", f"outside every bound of {op.result} sums; {near}")
+    weaker = sorted((b for b in BOUNDS.values() if b.u > _own_bounds(op)[-1].u), key=_by_strength)
+    held = next((b for b in weaker if not outside(op, b, cases, got).any()), None)
+    said = f"{far.bits} of {p} bits good, largest error {far.ulps:.3g} ulps of {op.result}"
+    if held is None:
+        return Diagnosis("outside-bound", f"{said}; outside every bound known here; {near}")
+    kept = f"inside {WITHIN}{held.name}, which it does not claim"
+    return Diagnosis("weaker-than-result", f"{said}; {kept}; fp8ref identify names the unit")
+
+
+@dataclass(frozen=True)
+class Farthest:
+    """The largest errors of finite answers: in ulps of the exact result, and as good bits of sum |a b| + |c|."""
+
+    ulps: float
+    bits: int
+
+
+@exact_floats
+def _farthest(op: Operation, cases: Cases, got: Codes) -> Farthest:
+    fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
+    a, b, c, d = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c, got), (fa, fb, fc, fd)))
+    with np.errstate(all="ignore"):
+        size = np.abs(a * b * _scale_products(op, cases)).sum(axis=1) + np.abs(c)
+        wide = _exact_in_f64(op, cases)
+        error = np.abs(d - wide)
+        ulp = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, fd.emin) - fd.t)
+        known = np.isfinite(error) & np.isfinite(size) & (size > 0) & _tame(op, cases)
+        if not known.any():
+            return Farthest(np.inf, 0)
+        relative = float((error / size)[known].max())
+        bits = fd.p if relative == 0 else int(np.clip(np.floor(-np.log2(relative)), 0, fd.p))
+        return Farthest(float((error / ulp)[known].max()), bits)
 
 
 @exact_floats

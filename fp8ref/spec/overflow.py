@@ -99,6 +99,19 @@ def get_overflow(rule: OverflowLike | None, f: Format) -> Overflow:
     return found
 
 
+def keeps_order(rule: Overflow, f: Format) -> bool:
+    """Does a larger input never get a smaller answer, NaN being beyond infinity?
+
+    >>> from fp8ref.spec import get_format
+    >>> f = get_format("e5m2")
+    >>> [keeps_order(get_overflow(rule, f), f) for rule in ("sat", "nonsat", "ieee-max")]
+    [True, True, False]
+    """
+    rank = {To.MAX: 0, To.INF: 1, To.NAN: 2}
+    finite, infinite = (_infinity_or(f, To.NAN) if to is To.IEEE else to for to in (rule.finite, rule.infinite))
+    return rank[infinite] >= rank[finite]
+
+
 def _extreme(f: Format, negative: bool) -> Datum:
     return Datum.finite(f.lowest, 1 if f.signed else 0) if negative else Datum.finite(f.max)
 

@@ -156,7 +156,6 @@ VARIATIONS = (
         "OCP MX 1.0 6.3 takes a logarithm of it",
         mx,
         infinite,
-    is_scheme,
         (
             _code("NaN", 0xFF, "this reference by the rules floor, rceil, ceil, even"),
             _code("FE", 0xFE, "TransformerEngine: 2^127"),
