@@ -64,6 +64,11 @@ def _bits(code: Any) -> int:
     return int(code.view(f"u{code.dtype.itemsize}"))
 
 
+def hexadecimal(code: Any) -> str:
+    """A code as it is written: all digits of its carrier."""
+    return f"{_bits(code):0{2 * (code.nbytes if code.ndim else code.dtype.itemsize)}X}"
+
+
 def _smallest(op: Operation, seen: Observations, wrong: Mask) -> int:
     """The wrong answer that a person reads most easily."""
     bad = np.flatnonzero(wrong)

@@ -18,6 +18,7 @@ from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, compared
 from .finding import finding_of
+from .fits import Fitting, fitting, leave_open
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
 from .harness.transport import Declined, Session
@@ -55,6 +56,8 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     capture = captured(session.connectable)
     if capture is not None and not capture.count:
         raise Declined("the capture holds no cases")
+    if capture is not None:
+        report.asked = "captured"
     if is_product(claim):
         plan = None if capture is None else captured_cases(capture)
         judge_products(session, claim, options.level, options.seed, options.nan, report, plan)
@@ -64,12 +67,18 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     if options.flag:
         kept = flags_of(definite, asked)[options.flag]
         asked = [codes[kept] for codes in asked]
+        report.asked = f"--flag {options.flag}"
     seen = observe(session, claim, asked, options.level, options.seed)
     op = claim if claim.mode != ANY_MODE else _find_mode(claim, seen, options.nan, report)
     report.op = op.id
     want, wrong = compare(op, seen, options.nan, report)
+    part = bool(report.asked or report.declines)
+    found = fitting(claim, seen, options.nan) if part and claim.asked.mode is not None else Fitting(())
     if report.failed:
-        report.findings.append(finding_of(session, claim, op, seen, want, wrong, options.nan, report))
+        finding = finding_of(session, claim, op, seen, want, wrong, options.nan, report)
+        report.findings.append(replace(finding, diagnosis=found.diagnosis()) if found.open else finding)
+    elif found.open:
+        leave_open(report, found)
 
 
 def _find_mode(claim: Operation, seen: Observations, nan: str, report: Report) -> Operation:
@@ -133,6 +142,7 @@ def conclude(report: Report) -> Report:
         return report
     if report.allowed:
         report.verdict = Verdict.ALLOWED
-    if op.asked.kind == "convert":
+    elsewhere = any(name.startswith(("unsigned-negative", "documented-via")) for name in report.chosen)
+    if op.asked.kind == "convert" and not report.fits and not elsewhere:
         report.profiles = profiles_meeting(op.operands[0], op.result, op.projection)
     return report

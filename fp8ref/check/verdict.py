@@ -22,6 +22,7 @@ class Verdict(enum.StrEnum):
     FAIL = "fail"
     ALLOWED = "allowed"  # differs only where the standards leave it open
     UNSUPPORTED = "unsupported"
+    UNDECIDED = "undecided"  # a free mode, and several behaviours fit the cases asked
     XFAIL = "xfail"  # differs only as a file of expected failures says
     XPASS = "xpass"  # conforms, although such a file expects a failure
     CRASH = "crash"
@@ -112,6 +113,8 @@ class Report:
     expected: str = ""  # why a crash, a timeout or a refusal was expected; for xpass, which failure was
     mishaps: list[Mishap] = field(default_factory=list)  # until the report is concluded
     declines: str = ""  # which calls it declined, where it answered others
+    asked: str = ""  # where it was not all of the plan: "captured", "--flag exact"
+    fits: tuple[str, ...] = ()  # the behaviours that give every answer, where there are several
     chosen: dict[str, str] = field(default_factory=dict)  # the answer to each open question that differs from ours
 
     @property
@@ -137,6 +140,8 @@ class Report:
             "source": self.source,
             "reason": self.reason,
             **({"chosen": dict(sorted(self.chosen.items()))} if self.chosen else {}),
+            **({"asked": self.asked} if self.asked else {}),
+            **({"fits": list(self.fits)} if self.fits else {}),
             **({"declines": self.declines} if self.declines else {}),
             **({"expected": self.expected} if self.expected else {}),
         }
@@ -151,6 +156,8 @@ class Report:
             profiles=tuple(data["profiles"]),
             findings=list(findings),
             declines=data.get("declines", ""),
+            asked=data.get("asked", ""),
+            fits=tuple(data.get("fits", ())),
             chosen=dict(data.get("chosen", {})),
             expected=data.get("expected", ""),
         )

@@ -228,5 +228,7 @@ def _exit_code(reports: list[Report], finished: bool, stale: bool, strict: bool)
         return NOT_STARTED
     if Verdict.FAIL in verdicts or stale or (strict and Verdict.XPASS in verdicts):
         return DOES_NOT_CONFORM
+    if Verdict.UNDECIDED in verdicts:
+        return NOTHING_RAN
     whole = any(report.verdict is not Verdict.UNSUPPORTED and not report.in_part for report in reports)
     return 0 if whole else NOTHING_RAN

@@ -89,7 +89,7 @@ class Claim(pytest.Item):
         self.report = self.implementation.plugin.known.judge(report)
         if report.verdict in BAD:
             raise NotConforming(rendered(report, self.implementation.impl), report)
-        if report.verdict is Verdict.UNSUPPORTED:
+        if report.verdict in (Verdict.UNSUPPORTED, Verdict.UNDECIDED):
             pytest.skip(remark(report))
         if report.verdict is Verdict.XFAIL:
             pytest.xfail(remark(report))

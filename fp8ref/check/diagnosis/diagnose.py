@@ -64,11 +64,11 @@ def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> 
     for rule in rules_for(op, seen.operands) if kept or closest else ():
         if _key(rule) not in kept and _key(rule) != closest:
             continue
-        answers = _predicted(rule, seen.got.dtype)
+        answers = prediction(rule, seen.got.dtype)
         if answers is None or not _changes(op, answers, every):
             continue
-        predicted = answers.taken(seen.case)
-        off = _off(op, seen, want, predicted) & ~pardoned
+        here = answers.taken(seen.case)
+        off = _off(op, seen, want, here) & ~pardoned
         if (off & wrong).any():
             if not rule.throughout:
                 partial.append((int((wrong & ~off).sum()), rule))
@@ -94,7 +94,7 @@ def _key(rule: Rule) -> Key:
     return rule.name, rule.sentence
 
 
-def _predicted(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
+def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
     """A rule's prediction; None where it has none, or none of the right type."""
     try:
         found = rule.predicted()
@@ -112,7 +112,7 @@ def _promising(op: Operation, seen: Observations, want: Expected, wrong: Mask) -
     kept: set[Key] = set()
     most: tuple[int, Key | None] = (0, None)
     for rule in rules_for(op, [codes[seen.case[some]] for codes in seen.operands]):
-        predicted = _predicted(rule, got.dtype)
+        predicted = prediction(rule, got.dtype)
         if predicted is None:
             continue
         right = int((~_misses(op, got, status, want.taken(some), predicted)).sum())

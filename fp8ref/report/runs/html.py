@@ -32,11 +32,13 @@ TITLE = "Who conforms"
 LEGEND = (
     ("pass", "✓", "conforms"), ("allowed", "~", "differs only where the standards leave it open"),
     ("fail", "✗", "at least one wrong answer"), ("crash", "!", "crash or timeout"),
-    ("xfail", "✗", "fails as expected"), ("unsupported", "-", "declined when asked"),
+    ("xfail", "✗", "fails as expected"),
+    ("undecided", "?", "several behaviours fit"), ("unsupported", "-", "declined when asked"),
 )  # fmt: skip
 SEVERITIES = (
     ("fail", "failures", BAD), ("mismatch", "every mismatch", (*BAD, Verdict.ALLOWED, Verdict.XFAIL, Verdict.XPASS)),
-    ("allowed", "allowed variations", (Verdict.ALLOWED,)), ("known", "known failures", (Verdict.XFAIL, Verdict.XPASS)),
+    ("allowed", "allowed variations", (Verdict.ALLOWED,)), ("undecided", "undecided", (Verdict.UNDECIDED,)),
+    ("known", "known failures", (Verdict.XFAIL, Verdict.XPASS)),
     ("pass", "what conforms", (Verdict.PASS,)), ("unsupported", "unsupported", (Verdict.UNSUPPORTED,)),
     ("all", "everything", tuple(Verdict)),
 )  # fmt: skip

@@ -19,6 +19,7 @@ ELEMENTS = {
     Verdict.CRASH: ("error", "errors"),
     Verdict.TIMEOUT: ("error", "errors"),
     Verdict.UNSUPPORTED: ("skipped", "skipped"),
+    Verdict.UNDECIDED: ("skipped", "skipped"),
     Verdict.XFAIL: ("skipped", "skipped"),
 }
 

@@ -102,7 +102,7 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
 }  # fmt: skip
 OPTIONAL: Mapping[str, Mapping[str, Check]] = {
     "run": {"expected": _whole},
-    "operation": {"expected": _text, "declines": _text, "chosen": _table(_text)},
+    "operation": {"expected": _text, "declines": _text, "chosen": _table(_text), "asked": _text, "fits": _list(_text)},
     "finding": {"expected": _text, "clause": _text},
     "end": {"stale": _list(_text)},
 }

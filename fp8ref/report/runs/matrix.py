@@ -22,8 +22,8 @@ from .text import BAD, drawing
 
 # worst first: what a cell with several modes shows
 ORDER = (
-    Verdict.CRASH, Verdict.TIMEOUT, Verdict.FAIL, Verdict.XPASS, Verdict.XFAIL, Verdict.ALLOWED, Verdict.PASS,
-    Verdict.UNSUPPORTED,
+    Verdict.CRASH, Verdict.TIMEOUT, Verdict.FAIL, Verdict.XPASS, Verdict.XFAIL, Verdict.UNDECIDED, Verdict.ALLOWED,
+    Verdict.PASS, Verdict.UNSUPPORTED,
 )  # fmt: skip
 # kind of a family -> group; in the order of the page
 GROUPS = {
@@ -88,7 +88,8 @@ class Implementation:
             return "unfinished"
         if any(report.verdict is Verdict.XFAIL for report in self.reports):
             return "xfail"
-        return "part" if all(r.in_part for r in self.reports if r.verdict is not Verdict.UNSUPPORTED) else "pass"
+        judged = [report for report in self.reports if report.verdict is not Verdict.UNSUPPORTED]
+        return "part" if all(r.in_part or r.verdict is Verdict.UNDECIDED for r in judged) else "pass"
 
     @property
     def summary(self) -> str:

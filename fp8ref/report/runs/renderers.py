@@ -59,6 +59,8 @@ def badge(documents: Sequence[Document]) -> str:
     bad = sum(report.verdict in text.BAD for report in reports)
     judged = sum(report.verdict.value != "unsupported" for report in reports)
     in_part = sum(report.in_part for report in reports)
+    undecided = sum(report.verdict.value == "undecided" for report in reports)
+    asked = text.asked_text(reports)
     if not judged:
         message, color = "nothing ran", "lightgrey"
     elif bad:
@@ -67,11 +69,13 @@ def badge(documents: Sequence[Document]) -> str:
         message, color = "not finished", "lightgrey"
     else:
         known = sum(report.verdict.value == "xfail" for report in reports)
-        whole = judged - in_part
+        whole = judged - in_part - undecided
         parts = [f"conforms: {whole} operations"] if whole else []
         parts += [f"{in_part} pass{'es' if in_part == 1 else ''} in part"] if in_part else []
+        parts += [f"{undecided} undecided"] if undecided else []
+        parts[-1] += asked
         message = ", ".join(parts) + (f", {known} known failures" if known else "")
-        color = "yellow" if known or not whole else "brightgreen"
+        color = "yellow" if known or not whole or undecided else "green" if asked else "brightgreen"
     return json.dumps({"schemaVersion": 1, "label": "fp8ref", "message": message, "color": color}) + "\n"
 
 

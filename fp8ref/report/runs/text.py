@@ -26,6 +26,7 @@ STYLES = {
     Verdict.CRASH: "bold red",
     Verdict.TIMEOUT: "bold red",
     Verdict.UNSUPPORTED: "dim",
+    Verdict.UNDECIDED: "yellow",
     Verdict.XFAIL: "yellow",
     Verdict.XPASS: "bold yellow",
 }
@@ -65,8 +66,9 @@ def remark(report: Report) -> str:
             "; "
         )
     if report.reason:
-        return report.reason
+        return ": ".join(filter(None, [_asked(report), report.reason]))
     notes = [f"in part: {report.declines}" if report.in_part else report.declines] if report.declines else []
+    notes += [_asked(report)] if report.asked else []
     if report.findings:
         d = report.findings[0].diagnosis
         return "; ".join([d.rule if d.rule == UNEXPLAINED else str(d), *notes])
@@ -77,6 +79,14 @@ def remark(report: Report) -> str:
     if report.profiles:
         notes.append("meets " + ", ".join(report.profiles))
     return "; ".join(notes)
+
+
+def _asked(report: Report) -> str:
+    """What was asked, where it was a part."""
+    if not report.asked:
+        return ""
+    captured, cases = report.asked == "captured", f"{report.cases} cases" if report.cases != 1 else "1 case"
+    return f"{cases.replace(' ', ' captured ')}" if captured else f"{cases} ({report.asked})"
 
 
 def _allowed(report: Report) -> list[str]:
@@ -130,15 +140,25 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
         ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
         notes = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
         return f"does not conform: {', '.join([*notes, *ended])}{rest}"
-    in_part = sum(r.in_part for r in reports)
-    whole = [r for r in reports if not r.in_part]
+    undecided = sum(r.verdict is Verdict.UNDECIDED for r in reports)
+    in_part = sum(r.in_part for r in reports) + undecided
+    whole = [r for r in reports if not r.in_part and r.verdict is not Verdict.UNDECIDED]
     cases = sum(r.cases for r in whole)
     allowed = sum(sum(r.allowed.values()) for r in whole)
     with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
     parts = [f"conforms: {cases} cases of {judged - in_part} operations{with_allowed}"] if judged > in_part else []
-    if in_part:
-        parts.append(f"{in_part} pass{'es' if in_part == 1 else ''} in part")
+    if in_part > undecided:
+        parts.append(f"{in_part - undecided} pass{'es' if in_part - undecided == 1 else ''} in part")
+    if undecided:
+        parts.append(f"{undecided} undecided")
+    rest = f"{asked_text(reports)}{rest}"
     return f"{'; '.join(parts)}{rest}"
+
+
+def asked_text(reports: Sequence[Report]) -> str:
+    """`` (--flag exact)`` where only a part of the cases was asked; else nothing."""
+    asked = sorted({"captured cases alone" if r.asked == "captured" else r.asked for r in reports if r.asked})
+    return f" ({'; '.join(asked)})" if asked else ""
 
 
 def render(

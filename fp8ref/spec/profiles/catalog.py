@@ -13,7 +13,7 @@ from ..catalog import CUDA, MX, OFP8, P3109, get_format
 from ..datum import Datum
 from ..formats import Format
 from ..overflow import Overflow, get_overflow, resolve
-from ..projection import NaN, Projection
+from ..projection import NaN, Projection, Subnormal
 from ..rounding import Rounding
 from .hardware import HARDWARE
 from .rules import Profile, Rule
@@ -244,6 +244,8 @@ def profiles_meeting(source: str, result: str, projection: Projection) -> tuple[
 
 
 def _meets(rule: Rule, f: Format, rho: Projection) -> bool:
+    if rho.subnormal is not Subnormal.KEEP:  # no specification of these formats flushes
+        return False
     if f.has_nan and rho.nan in (NaN.MAX, NaN.ZERO, NaN.ERROR):  # nothing says which NaN code it becomes
         return False
     if not f.signed and rho.negative != rule.negative:

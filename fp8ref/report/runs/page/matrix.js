@@ -54,7 +54,7 @@
       return ["~ allowed", [...counts].map(([name, count]) => `${number(count)} ${name}`).join(", ") + (ops.length > 1 ? of : "")];
     }
     if (verdict === "pass") return ["✓ conforms", ops.length > 1 ? `${ops.length} modes` : ops[0].mode.split(";")[0]];
-    const signs = { crash: "! crash", timeout: "! timeout", xfail: "✗ known", xpass: "✓ passes now", unsupported: "– unsupported" };
+    const signs = { crash: "! crash", timeout: "! timeout", xfail: "✗ known", xpass: "✓ passes now", undecided: "? undecided", unsupported: "– unsupported" };
     return [signs[verdict], of.trim()];
   };
 

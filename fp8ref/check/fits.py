@@ -1,0 +1,133 @@
+"""Which behaviours fit answers to a part of the cases, and which case would decide between them.
+
+What had to be found is named only where the cases refute every other behaviour of the catalogue: every mode, and every
+single wrong rule or detour.  Behaviours that agree on all cases of the operation's own plan are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cases.answers import differs, expect, is_nan, modes
+from ..cases.operation import ANY_MODE, Operation
+from ..cases.products.cases import Cases, dot_cases
+from ..cases.scaling.questions import is_scale
+from ..cases.selection import cases
+from .compare import compared
+from .diagnosis.book import rules_for
+from .diagnosis.diagnose import Diagnosis, prediction
+from .finding import hexadecimal, reading_order
+from .harness.observe import Observations
+from .identify.accumulators import agrees, catalogue
+from .identify.accumulators import answers as codes_of_models
+from .verdict import Report, Verdict
+
+Codes = NDArray[Any]
+SHOWN, TOGETHER = 6, 3  # behaviours that are listed, and names of one
+OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """``groups``: names of behaviours that give every answer, those together that are one; ``decides``: a case between
+    the first two, in words."""
+
+    groups: tuple[tuple[str, ...], ...]
+    decides: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One text for each behaviour, the last saying how many more there are."""
+        shown = [" = ".join(group[:TOGETHER]) for group in self.groups[:SHOWN]]
+        more = len(self.groups) - SHOWN
+        return (*shown, f"{more} more") if more > 0 else tuple(shown)
+
+    @property
+    def open(self) -> bool:
+        return len(self.groups) > 1
+
+    def diagnosis(self) -> Diagnosis:
+        """The cause of wrong answers where several explain them."""
+        decides = f"; {self.decides}" if self.decides else ""
+        return Diagnosis(OPEN, f"the cause is open: {'; '.join(self.names)} fit{decides}")
+
+
+def fitting(claim: Operation, seen: Observations, nan: str) -> Fitting:
+    """What fits all answers: modes, and single wrong rules of the first modes or of the claimed one."""
+    operands, got = seen.inputs(), seen.got
+    bases = [claim.with_mode(mode) for mode in modes(claim)] if claim.mode == ANY_MODE else [claim]
+    right: list[tuple[str, Operation]] = []
+    for op in bases:
+        if not compared(op, operands, got, seen.status, expect(op, operands), nan).wrong.any():
+            right.append((op.mode or op.id, op))
+    wanted: list[tuple[Operation, set[tuple[str, str]]]] = []
+    for op in bases[:1] if claim.mode != ANY_MODE else bases[:2]:
+        keys = {key for key, codes in _predictions(op, operands, got.dtype) if not differs(op, codes, got, nan).any()}
+        wanted.append((op, keys))
+    every = cases(bases[0], 1, 0)
+    if seen.status is not None or not every[0].size:
+        every = seen.operands
+    answers: list[tuple[str, Codes]] = [(name, expect(op, every).codes) for name, op in right]
+    named = {name for name, _ in right}
+    for op, keys in wanted:
+        answers += [(key[1], codes) for key, codes in _predictions(op, every, got.dtype) if key in keys]
+    return grouped(bases[0], every, answers, named)
+
+
+def _predictions(op: Operation, operands: Sequence[Codes], dtype: Any) -> Iterator[tuple[tuple[str, str], Codes]]:
+    for rule in rules_for(op, operands):
+        found = prediction(rule, dtype)
+        if found is not None:
+            yield (rule.name, rule.sentence), found.codes
+
+
+def leave_open(report: Report, found: Fitting) -> None:
+    """Nothing is wrong, and several behaviours fit: a free mode is undecided, a claimed one meets no profile yet."""
+    report.fits = found.names
+    if Operation.parse(report.claim).mode == ANY_MODE:
+        report.op, report.verdict = report.claim, Verdict.UNDECIDED
+        decides = f"; {found.decides}" if found.decides else ""
+        report.reason = f"{'; '.join(found.names)} fit{decides}"
+
+
+def fitting_products(op: Operation, asked: Cases, got: Codes) -> Fitting:
+    """The catalogued models that give every answer to a product."""
+    every = dot_cases(op, 1, 0)
+    fit = [h for h in catalogue(op) if agrees(op, got, h, asked)]
+    plain = [(h.name, codes_of_models(op, h, every)) for h in fit]
+    return grouped(replace(op, family="dot"), every.operands, plain, {name for name, _ in plain})
+
+
+def grouped(op: Operation, every: Sequence[Codes], answers: Sequence[tuple[str, Codes]], modes: Set[str]) -> Fitting:
+    """Names that give the same answers to every case are one behaviour, called by its modes where it has some."""
+    groups: dict[bytes, list[str]] = {}
+    codes: dict[bytes, Codes] = {}
+    for name, found in answers:
+        plain = found if is_scale(op) else np.where(is_nan(found, op.result), -1, found.astype(np.int64))
+        key = np.ascontiguousarray(plain).tobytes()
+        names = groups.setdefault(key, [])
+        if name not in names:
+            names.append(name)
+        codes.setdefault(key, found)
+    called = [tuple(name for name in names if name in modes) or tuple(names) for names in groups.values()]
+    first, second = ([*codes.values(), None, None])[:2]
+    return Fitting(tuple(called), _between(op, every, first, second, called))
+
+
+def _between(
+    op: Operation, every: Sequence[Codes], a: Codes | None, b: Codes | None, names: Sequence[Sequence[str]]
+) -> str:
+    """A case that tells two behaviours apart, and what each gives."""
+    if a is None or b is None or is_scale(op) or op.asked.kind == "dot":
+        return ""
+    apart = np.flatnonzero(differs(op, a, b))
+    if not apart.size:
+        return ""
+    i = apart[reading_order(op, [codes[apart] for codes in every])[0]]
+    x = " ".join(hexadecimal(codes[i]) for codes in every)
+    return f"{x} decides: {hexadecimal(a[i])} by {names[0][0]}, {hexadecimal(b[i])} by {names[1][0]}"
