@@ -73,7 +73,8 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     report.op = op.id
     want, wrong = compare(op, seen, options.nan, report)
     part = bool(report.asked or report.declines)
-    found = fitting(claim, seen, options.nan) if part and claim.asked.mode is not None else Fitting(())
+    open_ended = part and claim.asked.mode is not None and not is_recipe(claim)
+    found = fitting(claim, seen, options.nan) if open_ended else Fitting(())
     if report.failed:
         finding = finding_of(session, claim, op, seen, want, wrong, options.nan, report)
         report.findings.append(replace(finding, diagnosis=found.diagnosis()) if found.open else finding)
