@@ -71,14 +71,32 @@ def compared(
     return found
 
 
+MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # of splitmix64
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def digest(operands: Sequence[Codes], got: Codes) -> int:
+    """64 bits of wrong answers with their operands, in any order: sums of parts are the sum of all."""
+    mixed = np.zeros(len(got), np.uint64)
+    for codes in (*operands, got):
+        for column in codes.reshape(len(got), -1).T if len(got) else ():
+            mixed = (mixed ^ column.astype(np.uint64)) + np.uint64(GOLDEN)
+            for shift, multiplier in zip((30, 27), MULTIPLIERS):
+                mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(multiplier)
+            mixed ^= mixed >> np.uint64(31)
+    return int(np.add.reduce(mixed))
+
+
 def compare(op: Operation, seen: Observations, nan: str, report: Report) -> tuple[Expected, Mask]:
     """Compare all observations; counts go into the report, each case once."""
     want = expect(op, seen.operands).taken(seen.case)
     found = compared(op, seen.inputs(), seen.got, seen.status, want, nan)
     report.cases = len(seen.operands[0])
     report.declines = str(seen.declines)
-    bad = np.unique(seen.case[found.wrong])
+    bad, where = np.unique(seen.case[found.wrong], return_index=True)
     report.failed = bad.size
+    first = np.flatnonzero(found.wrong)[where]
+    report.digest = digest([codes[bad] for codes in seen.operands], seen.got[first])
     report.chosen = found.chosen
     counted = bad  # a case wrong elsewhere counts as wrong
     for name, mask in found.allowed.items():

@@ -8,9 +8,11 @@ A file (TOML, or JSON of the same shape) lists entries::
     operation = "convert/f64/*"        # an operation id or a glob
     finding = "via-f32"                # what is wrong: the signature without the operation, or a glob; crash, timeout
     reason = "float64 goes through float32"
-    link = "https://..."               # optional, as are count, case and got
+    link = "https://..."               # optional, as are count, digest, case and got
 
-An entry excuses a finding of that very signature and nothing else.
+An entry excuses a finding of that very signature and nothing else.  ``count`` and ``digest`` are of the wrong answers
+to the cases that the head of the file names (``level``, ``seed``, ``flag``); in a run that asks others, rule and
+circumstance alone are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +33,27 @@ from .verdict import Finding, Report, Verdict
 SCHEMA = "fp8ref/expected/1"
 LARGEST, LONGEST = 1 << 24, 1000  # bytes of a file, characters of a text
 ENDED = (Verdict.CRASH, Verdict.TIMEOUT)
-_HEAD = {"schema", "implementation", "expected"}
+_HEAD = {"schema", "implementation", "expected", "level", "seed", "flag"}
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Which cases a run asks of an operation."""
+
+    level: int = 1
+    seed: int = 0
+    flag: str = ""
+
+    def __str__(self) -> str:
+        return f"level {self.level}, seed {self.seed}" + (f", --flag {self.flag}" if self.flag else "")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One expected failure.
 
-    ``count``: of exactly so many cases, at the level and seed of the run.  ``case`` and ``got``: shown by this smallest
-    case, operand codes joined by a point, and this answer, in hexadecimal; they distinguish one unexplained
+    ``count``: of exactly so many cases; ``digest``: of these wrong answers.  ``case`` and ``got``: shown by this
+    smallest case, operand codes joined by a point, and this answer, in hexadecimal; they distinguish one unexplained
     failure from another.  ``place`` is where in the file it stands.
     """
 
@@ -50,6 +64,7 @@ class Entry:
     count: int | None = None
     case: str = ""
     got: str = ""
+    digest: str = ""
     place: str = ""
 
     @property
@@ -70,12 +85,18 @@ class Entry:
     def shows(self, symptom: str) -> bool:
         return fnmatch.fnmatchcase(symptom, self.finding)
 
-    def excuses(self, finding: Finding) -> bool:
-        """Is it this finding that is expected?"""
+    @property
+    def excuses_everything(self) -> bool:
+        """Does it say nothing of what fails, and nothing of where?"""
+        return not self.finding.strip("*?") and not self.operation.strip("*?/")
+
+    def excuses(self, finding: Finding, same_cases: bool = True) -> bool:
+        """Is it this finding that is expected?  ``same_cases``: were the cases asked that the entry counts?"""
         return (
             self.names(finding.op)
             and self.shows(finding.symptom)
-            and self.count in (None, finding.count)
+            and (not same_cases or self.count in (None, finding.count))
+            and (not same_cases or not finding.digest or self.digest in ("", finding.digest))
             and self.case in ("", case_text(finding))
             and self.got in ("", f"{finding.got:X}")
         )
@@ -89,6 +110,12 @@ class Expectations:
     used: set[Entry] = field(default_factory=set)
     passed: set[Entry] = field(default_factory=set)
     judged: list[Report] = field(default_factory=list)
+    asked: Asking | None = None  # the cases that the entries count; None where the file does not say
+    now: Asking | None = None  # the cases of this run
+
+    @property
+    def same_cases(self) -> bool:
+        return self.asked is None or self.now is None or self.asked == self.now
 
     def judge(self, report: Report) -> Report:
         """Turn a verdict into xfail where everything wrong is expected, into xpass where a failure was and none is.
@@ -99,7 +126,7 @@ class Expectations:
         self.judged.append(report)
         if report.verdict is Verdict.FAIL:
             for i, finding in enumerate(report.findings):
-                excusing = [entry for entry in self.entries if entry.excuses(finding)]
+                excusing = [entry for entry in self.entries if entry.excuses(finding, self.same_cases)]
                 if excusing:
                     self.used.update(excusing)
                     report.findings[i] = replace(finding, expected=excusing[0].because)
@@ -182,7 +209,17 @@ def load(path: Path) -> Expectations:
         raise ValueError(f"{path}: expected is a list of tables, [[expected]], not {type(rows).__name__}")
     lines = [n for n, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*expected\s*\]\]", line)]
     places = [f"{path}:{lines[i]}" if len(lines) == len(rows) else f"{path}: expected[{i}]" for i in range(len(rows))]
-    return Expectations(tuple(_entry(row, place) for row, place in zip(rows, places)))
+    return Expectations(tuple(_entry(row, place) for row, place in zip(rows, places)), asked=_asking(data, path))
+
+
+def _asking(data: dict[str, Any], path: Path) -> Asking | None:
+    """The cases that the counts of a file are of."""
+    given = {name: data[name] for name in ("level", "seed", "flag") if name in data}
+    for name, value in given.items():
+        kind = str if name == "flag" else int
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{path}: {name} is {'a text' if kind is str else 'a number'}, not {value!r:.80}")
+    return Asking(**given) if given else None
 
 
 def _entry(row: Any, place: str) -> Entry:
@@ -215,13 +252,14 @@ def entries_of(reports: Sequence[Report], known: Expectations | None = None) -> 
     found: list[Entry] = []
     for report in reports:
         for finding in report.findings:
-            old = next((e for e in known.entries if e.excuses(finding)), None) if known else None
+            old = next((e for e in known.entries if e.excuses(finding, False)), None) if known else None
             single = finding.diagnosis.rule == UNEXPLAINED and len(finding.inputs) <= 3
             found.append(
                 Entry(
                     finding.op, finding.symptom,
                     old.reason if old else str(finding.diagnosis).partition("; ")[0], old.link if old else "",
-                    case=case_text(finding) if single else "", got=f"{finding.got:X}" if single else "",
+                    count=finding.count, case=case_text(finding) if single else "",
+                    got=f"{finding.got:X}" if single else "", digest=finding.digest,
                 )
             )  # fmt: skip
         if not report.findings and report.reason and report.verdict in (*ENDED, Verdict.XFAIL):
@@ -231,9 +269,10 @@ def entries_of(reports: Sequence[Report], known: Expectations | None = None) -> 
     return found
 
 
-def written(entries: Sequence[Entry], implementation: str) -> str:
+def written(entries: Sequence[Entry], implementation: str, asked: Asking | None = None) -> str:
     """The text of a TOML file of entries."""
     out = [f"schema = {_quoted(SCHEMA)}", f"implementation = {_quoted(implementation)}"]
+    out += [f"{name} = {json.dumps(value)}" for name, value in (asdict(asked) if asked else {}).items()]
     for entry in entries:
         out += ["", "[[expected]]"]
         for f in fields(entry):
@@ -243,13 +282,14 @@ def written(entries: Sequence[Entry], implementation: str) -> str:
     return "\n".join(out) + "\n"
 
 
-def as_json(entries: Sequence[Entry], implementation: str) -> str:
+def as_json(entries: Sequence[Entry], implementation: str, asked: Asking | None = None) -> str:
     """The same as JSON."""
     rows = [
         {f.name: v for f in fields(e) if f.name != "place" and (v := getattr(e, f.name)) not in ("", None)}
         for e in entries
     ]
-    return json.dumps({"schema": SCHEMA, "implementation": implementation, "expected": rows}, indent=1) + "\n"
+    head = {"schema": SCHEMA, "implementation": implementation, **(asdict(asked) if asked else {})}
+    return json.dumps({**head, "expected": rows}, indent=1) + "\n"
 
 
 def _quoted(text: str) -> str:

@@ -135,7 +135,10 @@ def conclude(report: Report) -> Report:
             hung = all(mishap.kind == "timeout" for mishap in report.mishaps)
             report.verdict = Verdict.TIMEOUT if hung else Verdict.CRASH
     if not is_product(op):
-        report.findings = [replace(found, count=report.failed, of=report.cases) for found in report.findings]
+        report.findings = [
+            replace(found, count=report.failed, of=report.cases, digest=f"{report.digest:016X}")
+            for found in report.findings
+        ]
     if report.verdict is not Verdict.PASS:
         return report
     if report.failed:

@@ -35,6 +35,7 @@ from ..fast.matrix.tiles import exponent_table
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Fused
+from .compare import digest
 from .diagnosis.diagnose import UNEXPLAINED, Diagnosis
 from .fits import Fitting, fitting_products, leave_open
 from .harness.transport import Session
@@ -362,6 +363,7 @@ def _finding(
         of=report.cases,
         flags=(cases.names[i],) if cases.names[i] else (),
         diagnosis=diagnosis,
+        digest=f"{digest(cases.taken(np.flatnonzero(off)).operands, got[off]):016X}",
     )
 
 

@@ -114,6 +114,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "report": report.as_json(),
         "findings": [finding.as_json() for finding in report.findings],
         "mishaps": [astuple(mishap) for mishap in report.mishaps],
+        "digest": report.digest,
     }
 
 
@@ -121,6 +122,7 @@ def report_of(data: dict[str, Any]) -> Report:
     """The report of :func:`report_json`."""
     report = Report.from_json(data["report"], [Finding.from_json(found) for found in data["findings"]])
     report.mishaps = [Mishap(*mishap) for mishap in data["mishaps"]]
+    report.digest = data["digest"]
     return report
 
 
@@ -129,6 +131,7 @@ def swept_json(swept: Swept) -> dict[str, Any]:
     return {
         "cases": swept.cases,
         "failed": swept.failed,
+        "digest": swept.digest,
         "allowed": swept.allowed,
         "declines": swept.declines,
         "kept": None if swept.kept is None else kept_json(swept.kept),
@@ -143,6 +146,7 @@ def swept_of(data: dict[str, Any]) -> Swept:
     return Swept(
         data["cases"],
         data["failed"],
+        data["digest"],
         data["allowed"],
         None if kept is None else kept_of(kept),
         data["declines"],

@@ -13,7 +13,7 @@ from ..cases.answers import expect
 from ..cases.operation import Operation
 from ..cases.products.questions import is_product
 from ..cases.selection import BLOCK, sweep_blocks, sweep_size
-from .compare import Options, compared
+from .compare import Options, compared, digest
 from .finding import finding_of, reading_order
 from .harness.capturing import captured
 from .harness.observe import Observations
@@ -55,6 +55,7 @@ class Swept:
 
     cases: int = 0
     failed: int = 0
+    digest: int = 0
     allowed: dict[str, int] = field(default_factory=dict)
     kept: Kept | None = None  # some of the wrong answers, where the plan's cases found none
     declines: str = ""
@@ -96,6 +97,7 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
                     swept.allowed[name] = swept.allowed.get(name, 0) + n
             bad = np.flatnonzero(found.wrong)
             swept.failed += bad.size
+            swept.digest = (swept.digest + digest([codes[bad] for codes in block], got[bad])) % (1 << 64)
             if bad.size and not report.failed:
                 bad = bad[_chosen(op, [codes[bad] for codes in block])]
                 kept.append(Kept(block, got, status).taken(bad))
@@ -121,6 +123,7 @@ def add(report: Report, swept: Swept) -> None:
     """Add a shard's counts to the report: the same sums in any order, and the first shard's misbehaviour."""
     report.cases += swept.cases
     report.failed += swept.failed
+    report.digest = (report.digest + swept.digest) % (1 << 64)
     for name, count in swept.allowed.items():
         report.allowed[name] = report.allowed.get(name, 0) + count
     report.mishaps += swept.mishaps

@@ -47,6 +47,7 @@ class Finding:
     want_status: int | None = None
     got_status: int | None = None
     expected: str = ""  # why it was expected, where it was
+    digest: str = ""  # of all wrong answers; the same for the same ones in any order
 
     @property
     def symptom(self) -> str:
@@ -79,6 +80,7 @@ class Finding:
             "got_status": self.got_status,
             "signature": self.signature,
             **({"expected": self.expected} if self.expected else {}),
+            **({"digest": self.digest} if self.digest else {}),
         }
 
     @classmethod
@@ -93,6 +95,7 @@ class Finding:
             flags=tuple(data["flags"]),
             diagnosis=Diagnosis.from_text(data["rule"], data["where"], data["diagnosis"]),
             expected=data.get("expected", ""),
+            digest=data.get("digest", ""),
         )
 
 
@@ -112,6 +115,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     expected: str = ""  # why a crash, a timeout or a refusal was expected; for xpass, which failure was
     mishaps: list[Mishap] = field(default_factory=list)  # until the report is concluded
+    digest: int = 0  # of the wrong answers, until the report is concluded
     declines: str = ""  # which calls it declined, where it answered others
     asked: str = ""  # where it was not all of the plan: "captured", "--flag exact"
     fits: tuple[str, ...] = ()  # the behaviours that give every answer, where there are several

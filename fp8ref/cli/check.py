@@ -117,6 +117,8 @@ def check(
         if path is not None:
             require_form(name)
     known = _expectations(None if asked["expect"] is None else Path(asked["expect"]), asked["strict"])
+    if known is not None:
+        known.now = _asking(asked)
     request = _request(asked, workers, engine, scheduler)
     with open_run(request) as run:
         if dry_run:
@@ -137,6 +139,8 @@ def check(
     else:
         out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
         notes = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
+        if known is not None and not known.same_cases:
+            notes.append(f"expected failures: counted at {known.asked}; by rule and circumstance alone at {known.now}")
         text.render(out, header, reports, finished, verbose, notes)
     for name, path in files.items():
         if path is not None:
@@ -144,7 +148,7 @@ def check(
     if write_expect is not None:
         make = expected.as_json if write_expect.suffix == ".json" else expected.written
         who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()
-        write(write_expect, make(expected.entries_of(reports, known), who))
+        write(write_expect, make(expected.entries_of(reports, known), who, _asking(asked)))
     sys.exit(_exit_code(reports, finished or fail_fast, strict and bool(stale), strict))
 
 
@@ -154,11 +158,19 @@ def _expectations(path: Path | None, strict: bool) -> expected.Expectations | No
             raise BadInput("--strict judges expected failures: give them with --expect FILE")
         return None
     try:
-        return expected.load(path)
+        found = expected.load(path)
+        for entry in found.entries:
+            if strict and entry.excuses_everything:
+                raise BadInput(f"{entry.place}: an entry that excuses everything is no expectation; leave --strict out")
+        return found
     except ValueError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _asking(asked: dict[str, Any]) -> expected.Asking:
+    return expected.Asking(**{name: asked["options"][name] for name in ("level", "seed", "flag")})
 
 
 Stale = list[tuple[expected.Entry, str]]

@@ -7,9 +7,11 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fp8ref.check.expected as module
+from fp8ref.check.compare import digest
 from fp8ref.check.diagnosis.diagnose import Diagnosis
 from fp8ref.check.expected import Entry, Expectations, as_json, entries_of, load, written
 from fp8ref.check.verdict import Finding, Report, Verdict
@@ -192,7 +194,7 @@ def test_the_command_excuses_what_it_wrote_and_reports_what_is_new(tmp_path: Pat
     other = check(tmp_path, "--impl", "mini:ties-away", "--expect", "known.toml")
     assert other.returncode == 1
     assert f"new    no expected failure is {OP} rounding-rna" in other.stdout
-    assert "stale: known.toml:4: convert/f32/e4m3fn/rne.sat rounding-rtz: found instead: rounding-rna" in other.stdout
+    assert "stale: known.toml:7: convert/f32/e4m3fn/rne.sat rounding-rtz: found instead: rounding-rna" in other.stdout
 
     passing = ["--impl", "mini:correct", OP, "--expect", "known.toml"]
     assert check(tmp_path, *passing).returncode == 0
@@ -230,3 +232,54 @@ def test_usage(tmp_path: Path, arguments: list[str], said: str) -> None:
     assert (done.returncode, done.stdout) == (4, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# -- regressions ------------------------------------------------------------------------------------------------------
+def test_more_or_other_wrong_answers_of_the_same_rule_are_new() -> None:
+    unexplained = finding(diagnosis=Diagnosis("unexplained", "", pattern="7905 of 37565 answers"), count=7905)
+    now = replace(unexplained, digest="00AA")
+    (written_entry,) = entries_of([report(Verdict.FAIL, now)])
+    assert (written_entry.count, written_entry.digest) == (7905, "00AA")
+    for found, verdict in (
+        (now, Verdict.XFAIL),
+        (replace(now, count=18599, digest="00AB"), Verdict.FAIL),
+        (replace(now, digest="00AB"), Verdict.FAIL),
+    ):
+        same = Expectations((written_entry,), asked=module.Asking(1, 0), now=module.Asking(1, 0))
+        assert same.judge(report(Verdict.FAIL, found)).verdict is verdict
+        other = Expectations((written_entry,), asked=module.Asking(1, 0), now=module.Asking(2, 0))
+        assert other.judge(report(Verdict.FAIL, found)).verdict is Verdict.XFAIL
+
+
+def test_the_digest_is_of_all_wrong_answers_in_any_order() -> None:
+    x, got = np.arange(50, dtype=np.uint32), np.arange(50, dtype=np.uint8) ^ 1
+    whole = digest([x], got)
+    order = np.random.default_rng(0).permutation(50)
+    assert digest([x[order]], got[order]) == whole
+    assert (digest([x[:20]], got[:20]) + digest([x[20:]], got[20:])) % (1 << 64) == whole
+    assert digest([x], np.where(x == 7, 9, got)) != whole
+    assert digest([x[1:]], got[1:]) != whole
+    assert digest([x[:0]], got[:0]) == 0
+
+
+def test_known_failures_say_of_which_cases_they_are_and_a_run_with_them_does_not_conform(tmp_path: Path) -> None:
+    assert check(tmp_path, OP, "--impl", "mini:truncates", "--write-expect", "known.toml").returncode == 1
+    data = tomllib.loads((tmp_path / "known.toml").read_text())
+    assert (data["level"], data["seed"], data["flag"]) == (1, 0, "")
+    assert data["expected"][0]["count"] > 1000
+    assert len(data["expected"][0]["digest"]) == 16
+    same = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--strict", "--badge", "b.json")
+    assert same.returncode == 0
+    assert "1 operations fail as expected" in same.stdout
+    assert "conform" not in same.stdout + (tmp_path / "b.json").read_text()
+    other = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--strict", "--seed", "3")
+    assert other.returncode == 0
+    assert "counted at level 1, seed 0; by rule and circumstance alone at level 1, seed 3" in other.stdout
+
+
+def test_an_entry_that_excuses_everything_is_refused_where_it_matters(tmp_path: Path) -> None:
+    (tmp_path / "all.toml").write_text(HEAD + '[[expected]]\noperation = "*"\nfinding = "*"\nreason = "later"\n')
+    refused = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "all.toml", "--strict")
+    assert refused.returncode == 4
+    assert "all.toml:2: an entry that excuses everything" in refused.stderr
+    assert check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "all.toml").returncode == 0

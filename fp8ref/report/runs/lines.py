@@ -103,7 +103,7 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
 OPTIONAL: Mapping[str, Mapping[str, Check]] = {
     "run": {"expected": _whole},
     "operation": {"expected": _text, "declines": _text, "chosen": _table(_text), "asked": _text, "fits": _list(_text)},
-    "finding": {"expected": _text, "clause": _text},
+    "finding": {"expected": _text, "clause": _text, "digest": _text},
     "end": {"stale": _list(_text)},
 }
 

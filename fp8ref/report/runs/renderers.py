@@ -69,12 +69,13 @@ def badge(documents: Sequence[Document]) -> str:
         message, color = "not finished", "lightgrey"
     else:
         known = sum(report.verdict.value == "xfail" for report in reports)
-        whole = judged - in_part - undecided
-        parts = [f"conforms: {whole} operations"] if whole else []
+        whole = judged - in_part - undecided - known
+        conforms = f"conforms: {whole} operations" if not known else f"{whole} operations right"
+        parts = [conforms] if whole else []
         parts += [f"{in_part} pass{'es' if in_part == 1 else ''} in part"] if in_part else []
         parts += [f"{undecided} undecided"] if undecided else []
-        parts[-1] += asked
-        message = ", ".join(parts) + (f", {known} known failures" if known else "")
+        parts += [f"{known} known failures"] if known else []
+        message = ", ".join(parts) + asked
         color = "yellow" if known or not whole or undecided else "green" if asked else "brightgreen"
     return json.dumps({"schemaVersion": 1, "label": "fp8ref", "message": message, "color": color}) + "\n"
 

@@ -130,8 +130,6 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
     if not judged:
         return f"nothing ran{rest}"
     known = sum(r.verdict is Verdict.XFAIL for r in reports)
-    if known:
-        rest = f"; {known} operations fail as expected{rest}"
     passed = sum(r.verdict is Verdict.XPASS for r in reports)
     if passed:
         rest += f"; {passed} operations expected to fail pass"
@@ -142,11 +140,14 @@ def summary(reports: Sequence[Report], finished: bool = True) -> str:
         return f"does not conform: {', '.join([*notes, *ended])}{rest}"
     undecided = sum(r.verdict is Verdict.UNDECIDED for r in reports)
     in_part = sum(r.in_part for r in reports) + undecided
-    whole = [r for r in reports if not r.in_part and r.verdict is not Verdict.UNDECIDED]
+    whole = [r for r in reports if not r.in_part and r.verdict not in (Verdict.UNDECIDED, Verdict.XFAIL)]
     cases = sum(r.cases for r in whole)
     allowed = sum(sum(r.allowed.values()) for r in whole)
     with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
-    parts = [f"conforms: {cases} cases of {judged - in_part} operations{with_allowed}"] if judged > in_part else []
+    right = judged - in_part - known
+    parts = [f"{known} operations fail as expected"] if known else []
+    if right:
+        parts.append(f"{'right' if known else 'conforms'}: {cases} cases of {right} operations{with_allowed}")
     if in_part > undecided:
         parts.append(f"{in_part - undecided} pass{'es' if in_part - undecided == 1 else ''} in part")
     if undecided:
