@@ -25,7 +25,8 @@ Codes = NDArray[Any]
 VERSION = "1.0.1"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
 ERRATA = {  # version: what was wrong before it
     "1.0.1": "convert/*_to_e4m3fn, convert/*_to_e5m2, rto.nonsat: round to odd overflows to the largest finite value, "
-    "not to infinity or NaN (SoftFloat, Arm, RISC-V .rod)",
+    "not to infinity or NaN (SoftFloat, Arm, RISC-V .rod); dot/scaled_mxf4nvf4, dot/scaled_mxf8f6f4: the least "
+    "exponents at which these units align, which decide about tiny sums and C",
 }
 NAMES, RESULT = ("a", "b", "c", "sa", "sb", "sr"), "z"
 WITHOUT_STATUS = ("decode", "dot", "scale")  # kinds of operation that raise no flags
