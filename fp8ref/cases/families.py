@@ -44,6 +44,31 @@ def _codes(name: str, arity: int, asks: str) -> Family:
     return Family(name, arity, None, asks, "codes", example=f"{name}/{'.'.join(['e5m2'] * arity)}/e5m2")
 
 
+def _function(name: str, asks: str, arity: int = 1) -> Family:
+    return _arithmetic(name, arity, name, asks)
+
+
+FUNCTIONS = {  # elementary functions of one operand, each by the name that it has in the specification
+    "exp": "e^x", "exp2": "2^x", "exp10": "10^x", "expm1": "e^x - 1", "exp2m1": "2^x - 1", "exp10m1": "10^x - 1",
+    "log": "the natural logarithm", "log2": "the logarithm to base 2", "log10": "the logarithm to base 10",
+    "log1p": "log(1 + x)", "log2p1": "log2(1 + x)", "log10p1": "log10(1 + x)",
+    "sin": "the sine of x radians", "cos": "the cosine of x radians", "tan": "the tangent of x radians",
+    "asin": "the arc sine", "acos": "the arc cosine", "atan": "the arc tangent",
+    "sinpi": "sin(pi x)", "cospi": "cos(pi x)", "tanpi": "tan(pi x)",
+    "asinpi": "asin(x) / pi", "acospi": "acos(x) / pi", "atanpi": "atan(x) / pi",
+    "deg2rad": "x pi / 180", "rad2deg": "180 x / pi",
+    "sinh": "the hyperbolic sine", "cosh": "the hyperbolic cosine", "tanh": "the hyperbolic tangent",
+    "asinh": "the inverse of sinh", "acosh": "the inverse of cosh", "atanh": "the inverse of tanh",
+    "cbrt": "the cube root", "rsqrt": "1 / sqrt(x)", "reciprocal": "1 / x", "square": "x^2",
+    "erf": "the error function", "erfc": "1 - erf(x)",
+    "sigmoid": "1 / (1 + e^-x)", "softplus": "log(1 + e^x)", "log_sigmoid": "-log(1 + e^-x)",
+    "silu": "x / (1 + e^-x)", "gelu": "x/2 (1 + erf(x / sqrt 2))",
+    "gelu_tanh": "x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))", "mish": "x tanh(log(1 + e^x))",
+}  # fmt: skip
+FUNCTIONS_OF_TWO = {
+    "pow": "a^b", "powr": "exp(b log a)", "hypot": "sqrt(a^2 + b^2)", "atan2": "the angle of (x, y) = (b, a)",
+    "atan2pi": "that angle over pi", "logaddexp": "log(e^a + e^b)", "logaddexp2": "log2(2^a + 2^b)",
+}  # fmt: skip
 RELATIONS = {
     "eq": "a = b", "ne": "not a = b", "lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b",
     "lg": "a < b or a > b", "un": "a or b is a NaN", "ord": "neither is a NaN", "nlt": "not a < b",
@@ -82,6 +107,8 @@ FAMILIES = {
         _arithmetic("maxmag", 2, "maximum_magnitude", "the one of larger magnitude"),
         _arithmetic("minmagnum", 2, "minimum_magnitude_number", "minmag, but a number rather than a NaN"),
         _arithmetic("maxmagnum", 2, "maximum_magnitude_number", "maxmag, but a number rather than a NaN"),
+        *(_function(name, asks) for name, asks in FUNCTIONS.items()),
+        *(_function(name, asks, 2) for name, asks in FUNCTIONS_OF_TWO.items()),
         _codes("neg", 1, "the sign bit inverted; rounds nothing"),
         _codes("abs", 1, "the sign bit cleared"),
         _codes("copysign", 2, "a with the sign of b"),

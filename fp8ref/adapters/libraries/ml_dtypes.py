@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from ...arrays.conversion import FLOAT_DTYPES
+from ...cases.families import FAMILIES, FUNCTIONS, FUNCTIONS_OF_TWO
 from ...cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype
+from ...cases.tuples import total_width
 from ...spec.catalog import get_format
+from ...spec.operations.arithmetic import DEFINITIONS
 from ...spec.profiles.catalog import get_profile
 from ...spec.profiles.constants import CONSTANTS
 from ..base import Codes
@@ -37,6 +41,32 @@ OPERATIONS = {
         "issignminus": np.signbit,
     }.items()},
 }  # fmt: skip
+NUMPY_NAMES = {  # where they are not the specification's
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+    "atan2": "arctan2", "pow": "power",
+}  # fmt: skip
+
+
+def _loops(ufunc: object, name: str, arity: int) -> bool:
+    """Has a NumPy function a loop of its own for a narrow type, into the same type?"""
+    dtype = numpy_dtype(name)
+    try:
+        return isinstance(ufunc, np.ufunc) and ufunc.resolve_dtypes((dtype,) * arity + (None,))[-1] == dtype
+    except TypeError:
+        return False
+
+
+def elementary() -> dict[str, np.ufunc]:
+    """NumPy's elementary functions that the specification has, by family.
+
+    Those of two operands are claimed where all pairs are few: a table of 65,536 true values takes seconds.
+    """
+    found = {family: getattr(np, NUMPY_NAMES.get(family, family), None) for family in (*FUNCTIONS, *FUNCTIONS_OF_TWO)}
+    return {family: ufunc for family, ufunc in found.items() if isinstance(ufunc, np.ufunc)}
+
+
+ELEMENTARY = elementary()
+SIGNALS = (("snan", "quiet"),)  # C, whose functions NumPy calls, leaves signalling NaNs open [C23 F.2.1]
 INTEGRAL = {"rne.nonsat": np.rint, "rtz.nonsat": np.trunc, "rtn.nonsat": np.floor, "rtp.nonsat": np.ceil}
 
 
@@ -49,6 +79,10 @@ def operations() -> Iterator[Operation]:
         yield from claims_of({family: mode for family, (_, mode) in OPERATIONS.items()}, name)
         for mode in INTEGRAL:
             yield from claims_of({"rint": mode}, name)
+        for op in claims_of({f: "*" for f, u in ELEMENTARY.items() if _loops(u, name, FAMILIES[f].arity)}, name):
+            if total_width(op) > 12:
+                continue
+            yield replace(op, keys=SIGNALS) if DEFINITIONS[op.asked.definition].despite_nan else op
 
 
 class MlDtypes:
@@ -98,6 +132,8 @@ class MlDtypes:
 
 def ufunc_of(op: Operation) -> np.ufunc:
     """The function that an operation asks."""
+    if op.family in ELEMENTARY:
+        return ELEMENTARY[op.family]
     return INTEGRAL[op.mode or ""] if op.family == "rint" else OPERATIONS[op.family][0]
 
 

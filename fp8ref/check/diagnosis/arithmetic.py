@@ -15,12 +15,14 @@ from ...cases.answers import Codes, Expected, computed, expect, is_nan, project_
 from ...cases.families import FAMILIES
 from ...cases.flags import exact_parts, operand_parts, task_of
 from ...cases.operation import INTEGERS, Operation
+from ...cases.tuples import total_width
 from ...fast.arithmetic import Task
 from ...fast.decode import decode_codes
 from ...fast.exact import is_zero
 from ...fast.kernel import Fields, code_dtype
 from ...spec.catalog import get_format
 from ...spec.formats import Format
+from ...spec.functions.catalog import FUNCTIONS
 from ...spec.operations.arithmetic import DEFINITIONS
 from ...spec.operations.definition import Semantics
 from ...spec.overflow import get_overflow
@@ -166,6 +168,8 @@ def _other_operations(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
     for other in FAMILIES.values():
         if other.kind != "arithmetic" or other.name == a.op.family or other.arity != len(operands):
             continue
+        if other.definition in FUNCTIONS and (a.op.asked.definition not in FUNCTIONS or total_width(a.op) > 8):
+            continue  # dozens of functions: compared where their tables cost nothing
         if (
             "scaleb" in (other.name, a.op.family)
             or DEFINITIONS[other.definition].selects != DEFINITIONS[a.op.asked.definition].selects

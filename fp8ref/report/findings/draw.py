@@ -20,7 +20,7 @@ from ...spec.operations.arithmetic import DEFINITIONS
 from ...spec.operations.compare import Class
 from ...spec.operations.definition import Context, get_semantics
 from ...spec.overflow import default_overflow
-from ...spec.projection import operand
+from ...spec.projection import is_signalling, operand
 from ..formats.numbers import decimal_text, hex_text, scaled_text
 from .clauses import citation, clause_for
 from .neighbours import code_text, neighbours
@@ -206,9 +206,12 @@ def exact_result(op: Operation, inputs: Sequence[int]) -> Datum | None:
         for code, name in zip(inputs, op.operands)
     ]
     numbers = [x for x in data if not x.is_nan]
-    if len(numbers) < len(data):
-        return numbers[0] if definition.prefers_numbers and numbers else Datum.nan()
     semantics = get_semantics(op.key("semantics", "ieee"))
+    if len(numbers) < len(data):
+        known = definition.despite_nan(data, semantics) if definition.despite_nan else None
+        if known is not None and not any(is_signalling(x) for x in data):
+            return known[0]
+        return numbers[0] if definition.prefers_numbers and numbers else Datum.nan()
     return definition.exact(*data, Context(op.result_format, rho.rounding, semantics))[0]
 
 
