@@ -252,6 +252,15 @@ def _taken(whole: Any, part: slice) -> Any:
     return whole[part] if np.ndim(whole) else whole
 
 
+def nan_elements(r: Recipe, x: F32s, source: str, whole: Any = None) -> NDArray[np.bool_]:
+    """Which scaled elements of groups (groups, elements) are NaNs, under one candidate of scale."""
+    m = Vectors()
+    with np.errstate(all="ignore"):
+        x = transformed(r, np.ascontiguousarray(x, np.float32), source)
+        scaled = scale_of(r, m, amax_of(r, x), source, None if r.tensor == "none" else whole)
+        return np.asarray(np.isnan(scaled_element(r, m, x, _columns(scaled, slice(None)), source)))
+
+
 def quantize_tensor(
     r: Recipe, x: F32s, source: str, whole: float | None, random_bits: Array | None
 ) -> tuple[Array, Array, np.float32 | None]:

@@ -11,6 +11,7 @@ import gallery
 import matrix_page
 import md
 import profile_tables
+import recipe_tables
 import reference_pages
 import result_tables
 import rule_tables
@@ -23,6 +24,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     system_pages.pages,
     checker_tables.pages,
     profile_tables.pages,
+    recipe_tables.pages,
     result_tables.pages,
     matrix_page.pages,
     vector_pages.pages,

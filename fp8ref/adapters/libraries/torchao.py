@@ -22,6 +22,11 @@ MX = {  # scheme: torchao's name of the element format, an attribute of torch wh
     "mxfp4": "float4_e2m1fn_x2",
 }
 MODES = ("floor", "ceil", "even", "rceil")
+RECIPES = {  # what the documentation of torchao 0.18 calls the modes, as recipes: element format, scheme, mode
+    f"torchao-mxfp{bits}-{mode}": (element, scheme, mode)
+    for bits, element, scheme in ((8, "e4m3fn", "mxfp8_e4m3"), (4, "e2m1fn", "mxfp4"))
+    for mode in MODES
+}
 SOURCES = {"f32": "float32", "bf16": "bfloat16"}
 
 
@@ -52,13 +57,20 @@ class TorchAO:
             for scheme in MX:
                 yield from (f"scale/{source}/{scheme}/{mode}" for mode in MODES if mode in modes)
             yield f"scale/{source}.f32/nvfp4/torchao"
+            yield f"scale/{source}.f32/e2m1fn/torchao-nvfp4;k=16"
+            yield f"scale/{source}/e4m3fn/torchao-row;k=128"
+            yield from (f"scale/{source}/{e}/{name};k=32" for name, (e, _, mode) in RECIPES.items() if mode in modes)
             yield from (f"scale/{source}/row_{name}/torchao;k=32" for name in ("e4m3fn", "e5m2"))
 
     def source(self, op: Operation) -> str:
+        if op.mode in RECIPES:
+            return f"torchao mx_formats, to_mx with ScaleCalculationMode.{RECIPES[op.mode][2].upper()}"
         if op.result in MX:
             return f"torchao mx_formats, to_mx with ScaleCalculationMode.{(op.mode or '').upper()}"
         return (
-            "torchao nvfp4_quantize, two levels" if op.result == "nvfp4" else "torchao float8, tensor_to_scale by rows"
+            "torchao nvfp4_quantize, two levels"
+            if op.result in ("nvfp4", "e2m1fn")
+            else "torchao float8, tensor_to_scale by rows"
         )
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
@@ -66,10 +78,15 @@ class TorchAO:
             raise Unsupported(f"it has no {op.id}")
         x = self._tensor(operands[0], SOURCES[op.operands[0]])
         if not len(x):
-            return np.zeros((0, x.shape[1] + (4 if op.result.startswith("row_") else 1)), np.uint8)
+            size = 4 if op.result.startswith("row_") or op.mode == "torchao-row" else 1
+            return np.zeros((0, x.shape[1] + size), np.uint8)
+        if op.mode in RECIPES:
+            return self._mx(x, *RECIPES[op.mode][1:])
+        if op.mode == "torchao-row":
+            return self._rows(x, op.result, multipliers=True)
         if op.result in MX:
             return self._mx(x, op.result, op.mode or "")
-        if op.result == "nvfp4":
+        if op.result in ("nvfp4", "e2m1fn"):
             return self._nvfp4(x, self._tensor(operands[1], "float32"))
         return self._rows(x, op.result.removeprefix("row_"))
 
@@ -86,12 +103,13 @@ class TorchAO:
         scale, codes = self.nvfp4.nvfp4_quantize(x, x.shape[1], tensor)
         return join(self._bytes(scale)[:, 0], unpack(self._bytes(codes), "e2m1fn"))
 
-    def _rows(self, x: Any, name: str) -> Codes:
+    def _rows(self, x: Any, name: str, multipliers: bool = False) -> Codes:
         dtype = getattr(self.torch, f"float8_{name}")
         by_rows = self.float8.ScalingGranularity.AXISWISE
         scale = self.float8.tensor_to_scale(x, dtype, scaling_granularity=by_rows, axiswise_dim=-1)
         codes = self.float8.to_fp8_saturated(x.to(self.torch.float32) * scale, dtype)
-        return join(scale.reciprocal().numpy()[:, 0], self._bytes(codes))
+        stored = scale if multipliers else scale.reciprocal()
+        return join(stored.numpy()[:, 0], self._bytes(codes))
 
     def _tensor(self, x: Codes, dtype: str) -> Any:
         bits = self.torch.from_numpy(np.array(x, order="C").view(f"i{x.itemsize}"))

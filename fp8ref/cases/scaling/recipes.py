@@ -123,7 +123,7 @@ class _Sources(dict[str, str]):
 
     def get(self, rule: str, default: str = "") -> str:  # type: ignore[override]
         entry = named().get(rule.split(",")[0])
-        return f"{entry.stack}: {entry.source}" if entry else default
+        return entry.source if entry else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(named())

@@ -18,6 +18,8 @@ from ...cases.answers import is_nan, project_into
 from ...cases.flags import exact_parts, operand_parts
 from ...cases.operation import Operation
 from ...cases.scaling.questions import is_recipe, is_scale, quantiser, scale_bytes, split, values
+from ...cases.scaling.recipes import with_element
+from ...fast import recipes
 from ...fast.blocks import amax_bits
 from ...fast.exact import is_zero
 from ...fast.kernel import Fields
@@ -185,6 +187,13 @@ def is_scheme(op: Operation) -> bool:
     return is_scale(op) and not is_recipe(op)
 
 
+def open_nan(op: Operation) -> bool:
+    """Does nothing say what a NaN element becomes in E2M1?  A recipe may."""
+    if not is_scale(op) or quantiser(op).element != "e2m1fn":
+        return False
+    return with_element(op.mode or "", op.result).nan == "nan" if is_recipe(op) else quantiser(op).tensor
+
+
 def mx(op: Operation) -> bool:
     return is_scheme(op) and quantiser(op).scale == "e8m0fnu"
 
@@ -235,6 +244,9 @@ def nan_scale(d: Asked) -> Mask:
 def nan_elements(d: Asked) -> Mask:
     """Scaled elements that are NaN, 0 times infinity."""
     x, tensor = d.rows
+    if is_recipe(d.op):
+        r = with_element(d.op.mode or "", d.op.result)
+        return of_elements(d, recipes.nan_elements(r, x, d.op.operands[0], tensor))
     with np.errstate(all="ignore"):
         up = quantiser(d.op).scales(amax_bits(x), d.op.mode or "", tensor)[1]
         return of_elements(d, np.isnan(x * up[:, None]))

@@ -18,7 +18,7 @@ def recipe_page(found: Found) -> str:
     ]
     if found.fits:
         lines += ["", f"recipe   {match.text}", f"         {match.recipe}"]
-        lines += [f"source   {named()[name].stack}: {named()[name].source}" for name in names_of(match.recipe)]
+        lines += [f"source   {named()[name].source}" for name in names_of(match.recipe)]
         return "\n".join(lines)
     lines += ["", f"no recipe gives all bits; the nearest differs in {match.wrong} of {match.of} groups:"]
     lines += [f"         {match.text}", f"         {match.recipe}", ""]

@@ -142,6 +142,8 @@ _LINES: tuple[tuple[str, ...], ...] = (
      "vLLM MXFP4 kernel"),
     ("gguf-mxfp4", "llama.cpp", "e2m1fn 1x32 scale=emax power=log2.floor stored=e8m0fnu limits=wrap nan=zero "
      "rounding=first layout=gguf", GGML, "01243c58"),
+    ("gguf-mxfp4-python", "llama.cpp", "gguf-mxfp4 amax=keep", "gguf quants.py, MXFP4.quantize_blocks", "0.19",
+     "a block with a NaN has the exponent byte 0; the C function passes over it"),
     ("autoround-mxfp4", "auto-round", "e2m1fn 1x32 amax=keep scale=emax power=log2.floor stored=e8m0fnu limits=0-254 "
      "zero=half", "auto-round MXFP4", "0.16"),
     ("quark-mxfp4", "Quark", "torchao-mxfp4-even limits=0-254", "Quark MX, even_round", "0.13"),
