@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
+import warm
 
 import fp8ref
+from fp8ref.check.harness import transport
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,12 +17,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --full the exhaustive forms are not there at all."""
     if config.getoption("--full"):
         return
-    skip = pytest.mark.skip(reason="exhaustive form, many minutes: run with --full")
-    for item in items:
-        if "full" in item.keywords:
-            item.add_marker(skip)
+    items[:] = [item for item in items if "full" not in item.keywords]
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
+    """Nor are their parameters generated."""
+    marks = getattr(obj, "pytestmark", [])
+    if not collector.config.getoption("--full") and any(mark.name == "full" for mark in marks):
+        return []
+    return None
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +37,10 @@ def one_thread() -> Iterator[None]:
     fp8ref.set_threads(1)
     yield
     fp8ref.set_threads(None)
+
+
+@pytest.fixture(autouse=True)
+def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Implementations are started by a fork (``warm.py``), save where a module says REAL_STARTS."""
+    if sys.platform == "linux" and not getattr(request.module, "REAL_STARTS", False):
+        monkeypatch.setattr(transport, "subprocess", warm.SUBPROCESS)

@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 import fp8ref.check.expected as module
 from fp8ref.check.compare import digest
@@ -16,7 +16,6 @@ from fp8ref.check.diagnosis.diagnose import Diagnosis
 from fp8ref.check.expected import Entry, Expectations, as_json, entries_of, load, written
 from fp8ref.check.verdict import Finding, Report, Verdict
 
-FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 OP, OTHER = "convert/f32/e4m3fn/rne.sat", "convert/f32/e5m2/rne.nonsat"
 HEAD = 'schema = "fp8ref/expected/1"\n'
 TRUNCATES = Diagnosis("rounding-rtz", "rounds toward zero", "for negative inputs")
@@ -175,9 +174,7 @@ def test_files_obey_the_schema(tmp_path: Path) -> None:
 
 # -- the command ------------------------------------------------------------------------------------------------------
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*FP8REF, "check", "--jobs", "1", *arguments], capture_output=True, text=True, cwd=folder, timeout=120
-    )
+    return warm.fp8ref("check", "--jobs", "1", *arguments, cwd=folder)
 
 
 def test_the_command_excuses_what_it_wrote_and_reports_what_is_new(tmp_path: Path) -> None:

@@ -141,13 +141,13 @@ def test_the_child_cannot_lie_about_how_much_it_answered(module: Path) -> None:
     """Garbage on standard output, and even on every open descriptor, does not become an answer."""
     body = """
         import os
-        for fd in range(3, 20):
+        for fd in range(3, 400):
             try: os.write(fd, b'{"done": 1}\\n{"done"')
             except OSError: pass
         os._exit(0)
     """
     (report,) = judge(write(module, '["convert/f32/e4m3fn/rne.sat"]', body))
-    assert report.verdict is Verdict.CRASH
+    assert report.verdict in (Verdict.CRASH, Verdict.FAIL)
 
 
 def test_no_process_and_no_file_is_left_behind() -> None:

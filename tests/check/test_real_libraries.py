@@ -4,6 +4,7 @@ The findings were verified by hand against exact arithmetic; ``test_findings_are
 """
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +23,12 @@ def known(name: str) -> Path:
     return EXPECTED / f"{name}-{version(name).split('+')[0]}.toml"
 
 
+@pytest.fixture(scope="module", params=["ml_dtypes", "torch"])
+def library(request: pytest.FixtureRequest) -> tuple[str, list[Report]]:
+    """A library and the reports on it, which the tests below look at in turn."""
+    return request.param, run(request.param)
+
+
 def run(name: str) -> list[Report]:
     try:
         found = version(name).split("+")[0]
@@ -33,10 +40,11 @@ def run(name: str) -> list[Report]:
         return list(opened.reports())
 
 
-@pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
-def test_the_findings_are_the_known_ones(name: str) -> None:
-    reports, expectations = run(name), load(known(name))
-    assert [r.op for r in map(expectations.judge, reports) if r.verdict in (Verdict.FAIL, Verdict.XPASS)] == []
+def test_the_findings_are_the_known_ones(library: tuple[str, list[Report]]) -> None:
+    name, reports = library
+    expectations = load(known(name))
+    copies = (replace(r, findings=list(r.findings)) for r in reports)
+    assert [r.op for r in map(expectations.judge, copies) if r.verdict in (Verdict.FAIL, Verdict.XPASS)] == []
     assert expectations.stale([]) == []
     assert len(expectations.used) == len(expectations.entries) >= 14
 
@@ -80,11 +88,10 @@ def exact(op: Operation, code: int) -> Fraction:
     return Fraction(struct.unpack(">" + letter, code.to_bytes(size, "big"))[0])
 
 
-@pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
-def test_findings_are_true(name: str) -> None:
+def test_findings_are_true(library: tuple[str, list[Report]]) -> None:
     """Every counterexample of a plain format returns a value that is farther from the operand than another one is."""
     checked = 0
-    for report in run(name):
+    for report in library[1]:
         for finding in report.findings:
             op = Operation.parse(finding.op)
             values = {"e4m3fn": E4M3, "e5m2": E5M2, "e8m0fnu": E8M0}.get(op.result)
@@ -98,11 +105,10 @@ def test_findings_are_true(name: str) -> None:
     assert checked >= 6
 
 
-@pytest.mark.parametrize("name", ["ml_dtypes", "torch"])
-def test_findings_of_sign_bits_and_classes_are_true(name: str) -> None:
+def test_findings_of_sign_bits_and_classes_are_true(library: tuple[str, list[Report]]) -> None:
     """The codes themselves show it: a copied sign made a NaN of zero, |-0| kept its sign, a NaN is called finite."""
     checked = 0
-    for report in run(name):
+    for report in library[1]:
         for finding in report.findings:
             family, _, rest = finding.op.partition("/")
             if family == "copysign":  # FNUZ: 00 is zero, 80 the one NaN; any other b is a number of its sign bit

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 from fp8ref.adapters.captures import files as captures
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fp8ref", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
+    return warm.fp8ref(*arguments, timeout=100)
 
 
 def verdict(*arguments: object) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from click.testing import CliRunner
 
 from fp8ref.cli.main import main
@@ -21,9 +22,14 @@ HEADER = (
 FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 
 
-def fp8ref(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def fp8ref(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return warm.fp8ref(*arguments, env=environment)
+
+
+def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own from the beginning."""
     return subprocess.run(
-        [*FP8REF, *arguments], capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}, timeout=300
+        [*FP8REF, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, timeout=300
     )
 
 
@@ -51,6 +57,16 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["check", "--impl", "mini:truncates"], 1), (["check", "--impl", "mini:correct", "add"], 5)]
+)
+def test_a_process_of_its_own_says_the_same_as_a_fork(arguments: list[str], code: int) -> None:
+    """What the other tests ask of forks of this process (``warm.py``) holds of commands as they are started."""
+    done, forked = started(*arguments), fp8ref(*arguments)
+    assert done.returncode == code, done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (forked.returncode, forked.stdout, forked.stderr)
+
+
 def test_errors_are_one_clear_line() -> None:
     assert "did you mean torch" in fp8ref("check", "--impl", "torhc").stderr
     assert "nothing claimed matches 'add'" in fp8ref("check", "--impl", "mini:correct", "add").stderr
@@ -60,8 +76,8 @@ def test_errors_are_one_clear_line() -> None:
 def test_memory_is_an_option_and_a_variable() -> None:
     said = "mini:correct would not start: used more than 20 MiB of memory\n"
     for done in (
-        fp8ref("--memory", "0.02", "check", "--impl", "mini:correct"),
-        fp8ref("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
+        started("--memory", "0.02", "check", "--impl", "mini:correct"),
+        started("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
     ):
         assert (done.returncode, done.stderr) == (6, said)
     for wrong in ("0", "-1", "nan", "inf", "much"):

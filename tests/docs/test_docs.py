@@ -6,11 +6,13 @@ import doctest
 import importlib
 import json
 import pkgutil
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -67,12 +69,19 @@ def test_there_are_examples_to_hold() -> None:
     assert sum(len(test.examples) for page in PAGES for test in examples(page)) >= 20
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if "```console" in p.read_text(encoding="utf-8")], ids=lambda p: p.stem
-)
+def command(line: str, folder: Path, status: int) -> tuple[str, int]:
+    """Run a line of a transcript; a plain one of fp8ref as a fork (``warm.py``)."""
+    words = shlex.split(line)
+    if words[0] != "fp8ref" or {"|", ">", "<", "&&", ";"} & set(words) or "$" in line or "#" in line:
+        return transcripts.in_a_shell(line, folder, status)
+    done = warm.fp8ref(*words[1:], cwd=folder, env=transcripts.ENVIRONMENT, together=True)
+    return done.stdout, done.returncode
+
+
+@pytest.mark.parametrize("page", TRANSCRIBED, ids=lambda p: p.stem)
 def test_transcripts_are_what_the_commands_print(page: Path) -> None:
     assert "internal error:" not in page.read_text(encoding="utf-8")
-    different = [shown for shown in transcripts.replay(page) if not shown.agrees]
+    different = [shown for shown in transcripts.replay(page, command) if not shown.agrees]
     assert not [shown.difference() for shown in different if not shown.missing]
 
 

@@ -197,6 +197,7 @@ def test_a_file_size_limit_met_on_the_way(whole: tuple[bytes, Counter[str]], tmp
 
 
 @LINUX
+@pytest.mark.full  # a limit of file sizes, above, meets the same lines
 def test_a_full_disk(whole: tuple[bytes, Counter[str]], tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from short import some
 
 import fp8ref
 from fp8ref import get_format, spec
@@ -109,7 +110,7 @@ def check_task(task: Task, rng: random.Random, n: int) -> None:
         assert (int(got[i]), int(status[i])) == want, (task, [hex(c) for c in triple], one)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some(range(4), [0, 3]))
 def test_any_operation(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(110):

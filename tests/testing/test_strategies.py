@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from short import some
 
 from fp8ref import strategies as s
 
@@ -24,14 +25,14 @@ SEEDS = range(7)
 
 
 def least(strategy: SearchStrategy[Any], condition: Callable[[Any], Any]) -> Any:
-    """What most searches shrink to: the first that three of them do, else the most frequent."""
+    """What most searches shrink to: the first that two of them do, else the most frequent."""
     votes = Counter[str]()
     found: dict[str, Any] = {}
     for i in SEEDS:
         x = find(strategy, lambda x: bool(condition(x)), settings=QUICK, random=Random(i))
         votes[repr(x)] += 1
         found[repr(x)] = x
-        if votes[repr(x)] == 3:
+        if votes[repr(x)] == 2:
             break
     return found[votes.most_common(1)[0][0]]
 
@@ -125,7 +126,13 @@ BEYOND = [448 * 2**j for j in range(1, 6)] + [
 MARKS = [a + (b - a) * Fraction(i, 4) for a, b in pairwise(E4M3) for i in range(4)] + BEYOND
 
 
-@pytest.mark.parametrize(("source", "dtype"), [("f32", np.float32), ("f16", np.float16), ("bf16", ml_dtypes.bfloat16)])
+@pytest.mark.parametrize(
+    ("source", "dtype"),
+    some(
+        [("f32", np.float32), ("f16", np.float16), ("bf16", ml_dtypes.bfloat16)],
+        [("f32", np.float32), ("bf16", ml_dtypes.bfloat16)],
+    ),
+)
 def test_thresholds_lie_on_a_mark_or_one_ulp_beside(source: str, dtype: Any) -> None:
     """The marks: values of E4M3, midpoints and quarter points between them; all of it in rationals."""
     info = ml_dtypes.finfo(dtype)
@@ -191,7 +198,7 @@ def test_random_bits_come_to_their_ends() -> None:
         assert {0, (1 << width) - 1, 1 << (width - 1)} <= set(found)
 
 
-@pytest.mark.parametrize("k", [1, 8, 16])
+@pytest.mark.parametrize("k", some([1, 8, 16], [1, 8]))
 def test_dot_operands_cancel(k: int) -> None:
     """In a good share of rows the sum is far smaller than its largest term, by values of E4M3 written above."""
     signed = [*E4M3[:127], None, *(-x for x in E4M3[:127]), None]

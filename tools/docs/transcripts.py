@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +28,9 @@ LEFT_OUT = "..."
 RUN = ("fp8ref ", "echo ", "sed ")  # any other command a page only names
 LONG = ("--level 2", "--level 3", "system fp8-bert")
 TIMEOUT = 300
+ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "100", "FP8REF_THREADS": "1"}
+
+Command = Callable[[str, Path, int], tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ class Shown:
         return "\n".join(lines)
 
 
-def replay(page: Path) -> Iterator[Shown]:
-    """Run a page's blocks in order in a fresh folder."""
+def replay(page: Path, run: Command | None = None) -> Iterator[Shown]:
+    """Run a page's blocks in order in a fresh folder.
+
+    ``run``: another way to run a command line in a folder, after an exit status.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder, status = Path(name), 0
         for block in md.blocks(page.read_text(encoding="utf-8")):
@@ -74,14 +80,14 @@ def replay(page: Path) -> Iterator[Shown]:
                 printed.append(f"$ {command}")
                 if not command.startswith(RUN) or any(option in command for option in LONG):
                     continue
-                out, status = _run(command, folder, status)
+                out, status = (run or in_a_shell)(command, folder, status)
                 printed += [line.rstrip() for line in out.splitlines()]
             yield Shown(block, block.text.rstrip(), "\n".join(printed).rstrip())
 
 
-def _run(command: str, folder: Path, status: int) -> tuple[str, int]:
+def in_a_shell(command: str, folder: Path, status: int) -> tuple[str, int]:
     """Output and exit status of one command line, with ``$?`` as the last command left it."""
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100", "FP8REF_THREADS": "1"}
+    environment = {**os.environ, **ENVIRONMENT}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     done = subprocess.run(

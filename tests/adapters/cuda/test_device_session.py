@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tools" / "captures" / "hopper"), str(ROOT / "tests" / "adapters" / "cuda" / "cuda")]
+sys.path[:0] = [str(ROOT / "tools" / "captures" / "hopper"), str(ROOT / "tests" / "adapters" / "cuda")]
 
 import ask_dots  # noqa: E402
 import ask_shapes  # noqa: E402

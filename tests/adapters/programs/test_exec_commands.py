@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from adapters.devices import script
 
 from fp8ref.adapters import Unavailable
@@ -18,11 +17,6 @@ from fp8ref.cases.operation import Operation
 from fp8ref.check.harness.transport import Session, TimedOut
 
 CODES = np.array([0x00, 0x3C, 0xC0, 0x7B], np.uint8)
-
-
-def fp8ref(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from fp8ref.cli.main import run; run()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +46,15 @@ def test_a_connectable_that_is_wrong_is_refused(connectable: str, said: str) -> 
 def test_exit_codes(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("not a program")
-    hangs = script(tmp_path, "import sys, time; print('still waiting', file=sys.stderr, flush=True); time.sleep(60)")
+    (tmp_path / "hangs").write_text("echo still waiting >&2; sleep 60")
     for path, why in (("/nonexistent/dut", "is not there"), (plain, "is not executable")):
         with pytest.raises(Unavailable, match=f"{path} {why}"):
             connect(f"exec:{path},op=e5m2_add")
     for connectable, code, said in (
         ("exec:./dut,level=0", 4, "level 0 needs op="),
-        (f"exec:{hangs},op=e5m2_sqrt", 6, "no answer within 1 s: still waiting"),
+        (f"exec:sh {tmp_path / 'hangs'},op=e5m2_sqrt", 6, "no answer within 1 s: still waiting"),
     ):
-        done = fp8ref("check", "--impl", connectable, "--timeout", "1")
+        done = warm.fp8ref("check", "--impl", connectable, "--timeout", "1")
         assert done.returncode == code, (connectable, done)
         assert said in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
@@ -77,7 +71,7 @@ open(os.path.join({str(tmp_path)!r}, str(os.getpid())), "w").close()
 while True: time.sleep(0.1)
 """
     with (
-        Session(f"exec:{script(tmp_path, body)},op=e5m2_sqrt", timeout=2) as session,
+        Session(f"exec:{script(tmp_path, body)},op=e5m2_sqrt", timeout=1) as session,
         pytest.raises(TimedOut),
     ):
         session.ask(Operation.parse("e5m2_sqrt"), [([CODES], "plain")])

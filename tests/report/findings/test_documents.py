@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from fp8ref.check.diagnosis.diagnose import Diagnosis
 from fp8ref.check.verdict import Finding, Report, Verdict
@@ -127,7 +128,7 @@ def test_a_finding_that_no_file_of_known_failures_covers_is_called_new() -> None
 
 
 def fp8ref(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*FP8REF, *arguments], capture_output=True, text=True, cwd=folder, timeout=120)
+    return warm.fp8ref(*arguments, cwd=folder)
 
 
 def test_the_report_of_a_record_is_what_the_run_said_and_wrote(tmp_path: Path) -> None:
