@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from short import over
 
 import fp8ref
 
@@ -177,7 +178,7 @@ def test_every_module_has_a_floor() -> None:
         assert room(module) in (*FLOORS, *DOORS), f"fp8ref/{module} is on no floor and is no door"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
+@over("module", MODULES)
 def test_a_module_imports_only_its_own_or_lower_floors(module: Path) -> None:
     own = room(module)
     for line, name in imports(module):
@@ -193,7 +194,7 @@ def test_a_module_imports_only_its_own_or_lower_floors(module: Path) -> None:
         assert floor(target) <= floor(own), f"fp8ref/{module}:{line} imports {name}, from a higher floor"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
+@over("module", MODULES)
 def test_third_party_packages_stay_in_their_rooms(module: Path) -> None:
     own = room(module)
     allowed: set[str] | None = set() if own == "spec" else EVERYWHERE
@@ -206,7 +207,7 @@ def test_third_party_packages_stay_in_their_rooms(module: Path) -> None:
             assert top in allowed, f"fp8ref/{module}:{line} imports {name}, which has no place there"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
+@over("module", MODULES)
 def test_files_stay_short(module: Path) -> None:
     lines = len((ROOT / module).read_text(encoding="utf-8").splitlines())
     assert lines < 400, f"fp8ref/{module} has {lines} lines; a file holds one subject"

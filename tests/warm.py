@@ -38,6 +38,7 @@ class Forked:
 
     def __init__(self, args: Sequence[str], pid: int) -> None:
         self.args, self.pid, self.returncode = args, pid, None
+        self.outputs: list[int] = []  # descriptors of the files that it writes to, where they are ours
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -62,6 +63,16 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it said, when it has ended."""
+        self.wait(timeout)
+        out, err = (os.pread(fd, os.fstat(fd).st_size, 0).decode("utf-8", "replace") for fd in self.outputs)
+        return out, err
+
+    def __del__(self) -> None:
+        for fd in self.outputs:
+            os.close(fd)
 
 
 def fork(
@@ -153,7 +164,7 @@ def fp8ref(
 
     ``env``: in addition to this process's.  ``together``: what goes to standard error stands in the output, too.
     """
-    return run(_command, ["fp8ref", *map(str, arguments)], cwd, env, timeout, together)
+    return run(command, ["fp8ref", *map(str, arguments)], cwd, env, timeout, together)
 
 
 def run(
@@ -165,24 +176,32 @@ def run(
     together: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """As :func:`subprocess.run`, of a fork that does ``body``."""
-    outputs = [os.memfd_create("output") for _ in range(2)]
+    child = begin(body, args, cwd, env, together)
     try:
-        out, err = outputs[0], outputs[0 if together else 1]
-        child = fork(body, args, out, err, cwd=cwd, env={**os.environ, **(env or {})})
-        try:
-            code = child.wait(timeout)
-        except BaseException:
-            child.kill()
-            child.wait()
-            raise
-        said = [os.pread(fd, os.fstat(fd).st_size, 0).decode("utf-8", "replace") for fd in outputs]
-    finally:
-        for fd in outputs:
-            os.close(fd)
-    return subprocess.CompletedProcess(args, code, *said)
+        out, err = child.communicate(timeout)
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+    return subprocess.CompletedProcess(args, child.wait(), out, err)
 
 
-def _command() -> None:
+def begin(
+    body: Callable[[], None],
+    args: Sequence[str],
+    cwd: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    together: bool = False,
+) -> Forked:
+    """As :class:`subprocess.Popen`, of a fork that does ``body``; what it says is kept."""
+    outputs = [os.memfd_create("output") for _ in range(2)]
+    child = fork(body, args, outputs[0], outputs[0 if together else 1], cwd=cwd, env={**os.environ, **(env or {})})
+    child.outputs = outputs
+    return child
+
+
+def command() -> None:
+    """What ``fp8ref`` does, for :func:`begin`."""
     importlib.import_module("fp8ref.cli.main").run()
 
 

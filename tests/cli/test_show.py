@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 import pytest
 from click.testing import CliRunner, Result
+from short import over
 
 from fp8ref.cases.operation import FAMILIES, Operation
 from fp8ref.cli.inputs import read_value
@@ -55,7 +56,7 @@ def refused(*args: str) -> str:
 
 
 # -- show -------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [f.name for f in formats()])
+@over("name", [f.name for f in formats()])
 def test_every_format_is_shown(name: str) -> None:
     page = lines("show", name)
     assert page[0].startswith(f"{name}   ")

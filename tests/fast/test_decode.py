@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from second_oracles.exact import TABLES, Table
+from short import over
 
 import fp8ref
 from fp8ref import spec
@@ -31,7 +32,7 @@ def trailing(n: int) -> int:
     return (n & -n).bit_length() - 1
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@over("table", TABLES.values())
 def test_every_code(table: Table) -> None:
     codes = np.arange(2**table.k, dtype=np.uint8)
     meanings = [table.meaning(code) for code in codes.tolist()]

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from short import over
 
 import fp8ref
 from fp8ref.fast import chunks
@@ -60,7 +61,7 @@ def values(dtype: Any, count: int = 1200) -> Array:
     return bits.view(dtype)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@over("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: np.dtype(d).name)
 def test_encode(dtype: Any, layout: str) -> None:
     x = LAYOUTS[layout](values(dtype))
@@ -75,7 +76,7 @@ def test_encode(dtype: Any, layout: str) -> None:
         assert status.ravel().tolist() == want_status.tolist()
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@over("layout", LAYOUTS)
 @pytest.mark.parametrize("name", ["e4m3fn", "f16", "f32"])
 def test_decode(name: str, layout: str) -> None:
     size = {"e4m3fn": 1, "f16": 2, "f32": 4}[name]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from second_oracles.exact import ROUNDINGS
+from short import over
 
 import fp8ref
 from fp8ref import spec
@@ -54,7 +55,7 @@ WITNESSES = [
 ]
 
 
-@pytest.mark.parametrize("rounding", ROUNDINGS)
+@over("rounding", ROUNDINGS)
 @pytest.mark.parametrize("name", [*NAMED, *GENERIC, *WIDE])
 def test_double_rounding_witnesses(name: str, rounding: str) -> None:
     x = np.array(WITNESSES)

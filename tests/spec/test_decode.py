@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from second_oracles.exact import TABLES, Table
+from short import over
 
 from fp8ref import spec
 
@@ -43,7 +44,7 @@ PRINTED = {
 }
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@over("table", TABLES.values())
 def test_every_code(table: Table) -> None:
     for code in range(2**table.k):
         kind, sign, value = table.meaning(code)
@@ -71,7 +72,7 @@ def test_printed_parameters_and_extreme_values(name: str) -> None:
         assert spec.decode(code, name).value == value, hex(code)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@over("table", TABLES.values())
 def test_derived_properties(table: Table) -> None:
     """max, lowest, the smallest values and values() say what the list of values says."""
     f = spec.get_format(table.name)
@@ -85,7 +86,7 @@ def test_derived_properties(table: Table) -> None:
     assert [c for c in range(2**f.k) if f.is_nan_code(c)] == sorted(table.nans)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@over("table", TABLES.values())
 def test_pack_inverts_unpack(table: Table) -> None:
     f = spec.get_format(table.name)
     for code in range(2**f.k):

@@ -9,6 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from short import over
 
 from fp8ref import spec
 from fp8ref.spec import Format, NaNs
@@ -34,7 +35,7 @@ ALIASES = {
 }
 
 
-@pytest.mark.parametrize(("alias", "name"), [(a, n) for n, many in ALIASES.items() for a in many.split()])
+@over("alias, name", [(a, n) for n, many in ALIASES.items() for a in many.split()])
 def test_alias(alias: str, name: str) -> None:
     assert spec.get_format(alias).name == name
 

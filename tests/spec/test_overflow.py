@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from second_oracles.exact import OVERFLOWS, ROUNDINGS, TABLES
+from short import over
 
 import fp8ref
 from fp8ref import spec
@@ -217,8 +218,8 @@ SATURATE: list[tuple[str, float | Fraction, str, tuple[str, str, str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize("kind", P3109_KINDS)
-@pytest.mark.parametrize("row", SATURATE, ids=lambda row: f"{row[0]} {row[1]} {row[2]}")
+@over("kind", P3109_KINDS)
+@over("row", SATURATE)
 def test_p3109_saturate(kind: str, row: tuple[str, float | Fraction, str, tuple[str, str, str, str]]) -> None:
     rule, x, modes, becomes = row
     want = P3109_CODES[kind][becomes[P3109_KINDS.index(kind)]]

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import warm
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tools" / "examples" / "foreign_project"
@@ -21,8 +22,19 @@ E4M3 = [c / 512 if c < 8 else (8 + c % 8) * 2.0 ** (c // 8 - 10) for c in range(
 LOSES_NAN = ("np.where(magnitude > np.uint32(0x7F800000), np.uint32(0x7F), code)", "code")
 
 
+OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments]
+    """pytest in a folder, as a fork of this process (``warm.py``)."""
+    environment = {"COLUMNS": "150", "PYTHONDONTWRITEBYTECODE": "1"}
+    args = [*OPTIONS, *arguments]
+    return warm.run(lambda: sys.exit(pytest.main(args)), ["pytest", *args], folder, environment)
+
+
+def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own."""
+    command = [sys.executable, "-m", "pytest", *OPTIONS, *arguments]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "150", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=environment)
@@ -40,7 +52,7 @@ def plant(project: Path, bug: tuple[str, str]) -> None:
 
 
 def test_the_correct_kernel_passes(project: Path) -> None:
-    done = run(project)
+    done = start(project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\b15 passed", done.stdout)
 
@@ -62,6 +74,7 @@ def test_a_planted_bug_is_found_and_shrunk(project: Path) -> None:
     assert "All traceback" not in done.stderr
 
 
+@pytest.mark.full  # test_assertions.py plants one for each property
 def test_a_planted_bug_of_nan_breaks_the_special_values_alone(project: Path) -> None:
     plant(project, LOSES_NAN)
     done = run(project, "-k", "TestToE4M3 and not equals")
@@ -123,7 +136,7 @@ def test_an_unused_plugin_imports_next_to_nothing(tmp_path: Path) -> None:
         f"    assert {{m for m in sys.modules if m.split('.')[0] == 'fp8ref'}} == {ALL_THAT_STARTS}\n"
         "    assert not [m for m in sys.modules if m.split('.')[0] in ('numpy', 'ml_dtypes')]\n"
     )
-    done = run(tmp_path, *PLUGIN)
+    done = start(tmp_path, *PLUGIN)
     assert done.returncode == 0, done.stdout
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
+from short import over
 
 from fp8ref.cases.operation import Operation
 from fp8ref.report.findings.draw import bit_fields, case_id, class_name, draw_case, draw_code, drawn, repro_command
@@ -98,7 +99,7 @@ def _value(code: int, f: Format) -> Fraction:
     return -value if f.signed and code >> (f.k - 1) else value
 
 
-@pytest.mark.parametrize("f", NARROW, ids=str)
+@over("f", NARROW)
 def test_every_drawn_value_is_the_value_of_the_code(f: Format) -> None:
     for code in range(2**f.k):
         row = drawn(code, f)
@@ -125,7 +126,7 @@ def test_classes_of_e4m3_and_e5m2() -> None:
         assert class_name(code, get_format("e5m2")) == e5m2
 
 
-@pytest.mark.parametrize("f", NARROW, ids=str)
+@over("f", NARROW)
 def test_census_counts_classes(f: Format) -> None:
     found = Counter(class_name(code, f).partition(" ")[0] for code in range(2**f.k))
     assert found == Counter(census(f))
@@ -189,7 +190,7 @@ def test_repro_commands(id_: str, code: int, command: str) -> None:
     assert repro_command(Operation.parse(id_), [code]) == command
 
 
-@pytest.mark.parametrize("f", NARROW, ids=str)
+@over("f", NARROW)
 def test_neighbours_by_brute_force(f: Format) -> None:
     """Against all values of the format, sorted; between neighbours at several places, both signs."""
     special = {code for code in range(2**f.k) if "NaN" in class_name(code, f) or "infinity" in class_name(code, f)}

@@ -8,6 +8,7 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
+from short import over
 
 from fp8ref.report.findings.neighbours import neighbours
 from fp8ref.report.formats.code_page import beside_code, code_page, formula
@@ -19,7 +20,7 @@ F = Fraction
 EVERY = [*formats(), *map(get_format, ["e0m3fn", "e3m4b2fn", "e8m7fnu", "e1m1", "binary16p5ue", "e5m10"])]
 
 
-@pytest.mark.parametrize("f", EVERY, ids=str)
+@over("f", EVERY)
 def test_every_format_fits_its_page(f: Format) -> None:
     for unicode in (True, False):
         page = format_page(f, unicode)
@@ -88,7 +89,7 @@ def test_the_whole_table_of_fp4() -> None:
         assert f"0x{code + 8:X}  1 {code >> 1:02b} {code & 1}   -{value}" in line
 
 
-@pytest.mark.parametrize("f", [f for f in formats() if 7 <= f.k <= 8], ids=str)
+@over("f", [f for f in formats() if 7 <= f.k <= 8])
 def test_the_grid_holds_every_magnitude_in_order(f: Format) -> None:
     cells: list[str] = []
     for line in value_table(f).splitlines()[1:]:
@@ -109,7 +110,7 @@ def test_the_grid_holds_every_magnitude_in_order(f: Format) -> None:
             assert F(cell) == x.value
 
 
-@pytest.mark.parametrize("f", [f for f in formats() if f.k <= 16], ids=str)
+@over("f", [f for f in formats() if f.k <= 16])
 def test_the_logarithmic_axis_counts_every_value(f: Format) -> None:
     scale = LogScale(f, 96)
     assert scale.columns <= 96
@@ -206,7 +207,7 @@ def test_formulas(code: int, format: str, text: str) -> None:
     assert formula(code, get_format(format)) == text
 
 
-@pytest.mark.parametrize("f", [f for f in EVERY if f.k <= 8], ids=str)
+@over("f", [f for f in EVERY if f.k <= 8])
 def test_codes_beside_a_code(f: Format) -> None:
     """Against the order of all data, infinities included."""
     data = {code: unpack(code, f) for code in range(2**f.k)}
@@ -232,7 +233,7 @@ def test_codes_beside_a_code(f: Format) -> None:
                 assert (math.copysign(math.inf, -1 if x.sign else 1) if x.is_infinite else x.value) == wanted
 
 
-@pytest.mark.parametrize("f", EVERY, ids=str)
+@over("f", EVERY)
 def test_every_code_fits_its_page(f: Format) -> None:
     codes = range(2**f.k) if f.k <= 6 else {*f_edges(f)}
     for code in codes:

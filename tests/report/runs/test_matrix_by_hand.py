@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from second_oracles.exact import TABLES, Table, _fields
 from second_oracles.naive_arithmetic import deliver, exact
+from short import over
 
 RECORDS = sorted((Path(__file__).parents[3] / "docs" / "data" / "matrix").glob("*.jsonl.gz"))
 
@@ -196,7 +197,7 @@ def findings() -> Iterator[Any]:
                     yield pytest.param(data, id=f"{path.name.removesuffix('.jsonl.gz')}:{data['op']}")
 
 
-@pytest.mark.parametrize("finding", list(findings()))
+@over("finding", findings())
 def test_the_wanted_answer_is_right_and_the_given_one_is_not(finding: dict[str, Any]) -> None:
     op = finding["op"]
     result = op.partition(";")[0].split("/")[2]

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 from second_oracles import matrix_units as second
+from short import over
 
 from fp8ref.spec import get_format
 from fp8ref.spec.codec import unpack
@@ -133,8 +134,8 @@ PROBES = {
 }
 
 
-@pytest.mark.parametrize("probe", PROBES)
-@pytest.mark.parametrize("column", range(len(MODELS)), ids=MODELS)
+@over("probe", PROBES)
+@over("column", range(len(MODELS)))
 def test_probe(probe: str, column: int) -> None:
     places, c, answers = PROBES[probe]
     want = answers.split()[column]
