@@ -121,15 +121,13 @@ DEFINITE = [id_ for id_ in IDS if not any(word in id_ for word in ("within", "ma
 @settings(max_examples=12, deadline=None, database=None, suppress_health_check=HEALTHY)
 @given(
     st.sampled_from(DEFINITE),
-    st.sampled_from(["jsonl", "testfloat", "memh", "npz", "parquet"]),
+    st.sampled_from(["jsonl", "testfloat", "memh", "npz", *(["parquet"] if find_spec("pyarrow") else [])]),
     st.integers(0, 40),
     st.data(),
 )
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, id_: str, form: str, n: int, data: st.DataObject
 ) -> None:
-    if form == "parquet":
-        pytest.importorskip("pyarrow")
     recipe = Recipe.of(id_, n=n, seed=data.draw(st.integers(0, 2**64)))
     section = recipe.section(False)
     blocks = list(generate(recipe, False))
