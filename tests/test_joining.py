@@ -95,7 +95,7 @@ def test_files_of_the_recipes_are_there(name: str) -> None:
         ("e8m0_codes", "fp8ref/fast/blocks.py"),
         ("projection_rules", "fp8ref/check/diagnosis/conversions.py"),
         ("CONVERSION_MUTANTS", "fp8ref/adapters/mutants/conversions.py"),
-        ("VARIATIONS", "fp8ref/check/variations.py"),
+        ("VARIATIONS", "fp8ref/check/variations/catalog.py"),
         ("FORMS", "fp8ref/vectors/forms/registry.py"),
     ],
 )
