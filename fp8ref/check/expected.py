@@ -8,7 +8,7 @@ A file (TOML, or JSON of the same shape) lists entries::
     operation = "convert/f64/*"        # an operation id or a glob
     finding = "via-f32"                # what is wrong: the signature without the operation, or a glob; crash, timeout
     reason = "float64 goes through float32"
-    link = "https://..."               # optional, as are count, digest, case and got
+    link = "https://..."               # optional, as are severity, count, digest, case and got
 
 An entry excuses a finding of that very signature and nothing else.  ``count`` and ``digest`` are of the wrong answers
 to the cases that the head of the file names (``level``, ``seed``, ``flag``); in a run that asks others, rule and
@@ -28,7 +28,7 @@ from typing import Any
 
 from ..cases.operation import Operation
 from .diagnosis.diagnose import UNEXPLAINED
-from .verdict import Finding, Report, Verdict
+from .verdict import Finding, Report, Severity, Verdict
 
 SCHEMA = "fp8ref/expected/1"
 LARGEST, LONGEST = 1 << 24, 1000  # bytes of a file, characters of a text
@@ -65,6 +65,7 @@ class Entry:
     case: str = ""
     got: str = ""
     digest: str = ""
+    severity: str = ""
     place: str = ""
 
     @property
@@ -84,6 +85,11 @@ class Entry:
 
     def shows(self, symptom: str) -> bool:
         return fnmatch.fnmatchcase(symptom, self.finding)
+
+    def judged(self, finding: Finding) -> Finding:
+        """The finding with why it was expected, and how severe it is by which source."""
+        severity = Severity(self.severity) if self.severity else finding.severity
+        return replace(finding, expected=self.because, severity=severity, decided=self.link if self.severity else "")
 
     @property
     def excuses_everything(self) -> bool:
@@ -129,7 +135,7 @@ class Expectations:
                 excusing = [entry for entry in self.entries if entry.excuses(finding, self.same_cases)]
                 if excusing:
                     self.used.update(excusing)
-                    report.findings[i] = replace(finding, expected=excusing[0].because)
+                    report.findings[i] = excusing[0].judged(finding)
             if report.findings and all(finding.expected for finding in report.findings):
                 report.verdict = Verdict.XFAIL
         elif report.verdict in ENDED:
@@ -237,6 +243,10 @@ def _entry(row: Any, place: str) -> Entry:
         if not row.get(key, "").strip():
             raise ValueError(f"{place}: {key} is missing; an expected failure has operation, finding and reason")
     entry = Entry(**row, place=place)
+    if entry.severity and entry.severity not in [one.value for one in Severity]:
+        raise ValueError(f"{place}: severity is one of {', '.join(Severity)}, not {entry.severity!r:.80}")
+    if entry.severity == Severity.DOCUMENTED and not entry.link:
+        raise ValueError(f"{place}: a documented choice has a link to where it is documented")
     if not entry.is_glob:
         try:
             op = Operation.parse(entry.operation)
@@ -258,6 +268,7 @@ def entries_of(reports: Sequence[Report], known: Expectations | None = None) -> 
                 Entry(
                     finding.op, finding.symptom,
                     old.reason if old else str(finding.diagnosis).partition("; ")[0], old.link if old else "",
+                    severity=old.severity if old else "",
                     count=finding.count, case=case_text(finding) if single else "",
                     got=f"{finding.got:X}" if single else "", digest=finding.digest,
                 )

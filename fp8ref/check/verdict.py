@@ -29,6 +29,14 @@ class Verdict(enum.StrEnum):
     TIMEOUT = "timeout"
 
 
+class Severity(enum.StrEnum):
+    """What a finding means; a file of expected failures may say it, with the source that decides it."""
+
+    FAULT = "fault"  # contradicts the implementation's own documentation, or the specification
+    UNDOCUMENTED = "undocumented-choice"  # nothing of the implementation promises otherwise
+    DOCUMENTED = "documented-choice"  # the implementation says that it does so
+
+
 @dataclass(frozen=True)
 class Finding:
     """Wrong answers of one operation with one diagnosis, shown by the smallest of them."""
@@ -48,6 +56,8 @@ class Finding:
     got_status: int | None = None
     expected: str = ""  # why it was expected, where it was
     digest: str = ""  # of all wrong answers; the same for the same ones in any order
+    severity: Severity = Severity.FAULT
+    decided: str = ""  # the source that decides the severity; the specification where it is empty
 
     @property
     def symptom(self) -> str:
@@ -81,6 +91,8 @@ class Finding:
             "signature": self.signature,
             **({"expected": self.expected} if self.expected else {}),
             **({"digest": self.digest} if self.digest else {}),
+            "severity": self.severity.value,
+            **({"decided": self.decided} if self.decided else {}),
         }
 
     @classmethod
@@ -96,6 +108,8 @@ class Finding:
             diagnosis=Diagnosis.from_text(data["rule"], data["where"], data["diagnosis"]),
             expected=data.get("expected", ""),
             digest=data.get("digest", ""),
+            severity=Severity(data.get("severity", Severity.FAULT)),
+            decided=data.get("decided", ""),
         )
 
 

@@ -1,6 +1,7 @@
 """Known failures: what a file of them excuses, what it does not, and when it is out of date."""
 
 import json
+import platform
 import subprocess
 import tomllib
 from dataclasses import replace
@@ -280,3 +281,27 @@ def test_an_entry_that_excuses_everything_is_refused_where_it_matters(tmp_path: 
     assert refused.returncode == 4
     assert "all.toml:2: an entry that excuses everything" in refused.stderr
     assert check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "all.toml").returncode == 0
+
+
+def test_severity_comes_with_the_source_that_decides_it(tmp_path: Path) -> None:
+    known = entry(severity="documented-choice", link="https://example.org/pull/1")
+    (found,) = Expectations((known,)).judge(report(Verdict.FAIL, finding())).findings
+    assert (found.severity, found.decided) == ("documented-choice", "https://example.org/pull/1")
+    assert found.as_json()["severity"] == "documented-choice"
+    assert Finding.from_json(found.as_json()) == found
+    assert finding().as_json()["severity"] == "fault"
+    rows = {"severity": "severity is one of fault", "documented-choice": "a documented choice has a link"}
+    for value, said in zip(("grave", "documented-choice"), rows.values()):
+        (tmp_path / "a.toml").write_text(
+            HEAD + f'[[expected]]\noperation = "{OP}"\nfinding = "x"\nreason = "y"\nseverity = "{value}"\n'
+        )
+        with pytest.raises(ValueError, match=said):
+            load(tmp_path / "a.toml")
+
+
+def test_a_record_names_the_processor_of_what_is_compiled_and_of_nothing_else(tmp_path: Path) -> None:
+    for impl, named in (("ml_dtypes", True), ("mini:correct", False)):
+        check(tmp_path, "decode/e4m3fn/f32", "--impl", impl, "-o", f"{impl[:4]}.jsonl")
+        head = json.loads((tmp_path / f"{impl[:4]}.jsonl").read_text().splitlines()[0])
+        assert ("cpu" in head) is named
+        assert not named or head["cpu"].split()[0] == platform.machine()

@@ -14,7 +14,7 @@ from typing import IO, Any
 from ...cases.operation import Operation
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
-from ...check.verdict import Verdict
+from ...check.verdict import Severity, Verdict
 
 LONGEST_LINE, MOST_BYTES = 1 << 24, 1 << 28  # of a record, unpacked
 Check = Callable[[Any], bool]
@@ -65,6 +65,10 @@ def _status(x: Any) -> bool:
     return x is None or (_whole(x) and x < 256)
 
 
+def _severity(x: Any) -> bool:
+    return x in [one.value for one in Severity]
+
+
 def _list(of: Check) -> Check:
     return lambda x: isinstance(x, list) and all(map(of, x))
 
@@ -101,9 +105,9 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
     "end": {"finished": lambda x: isinstance(x, bool)},
 }  # fmt: skip
 OPTIONAL: Mapping[str, Mapping[str, Check]] = {
-    "run": {"expected": _whole},
+    "run": {"expected": _whole, "cpu": _text},
     "operation": {"expected": _text, "declines": _text, "chosen": _table(_text), "asked": _text, "fits": _list(_text)},
-    "finding": {"expected": _text, "clause": _text, "digest": _text},
+    "finding": {"expected": _text, "clause": _text, "digest": _text, "severity": _severity, "decided": _text},
     "end": {"stale": _list(_text)},
 }
 

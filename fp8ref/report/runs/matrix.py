@@ -242,6 +242,7 @@ def finding_data(finding: Finding, connectable: str) -> dict[str, Any]:
         shown += [["want", f"0x{finding.want:X}"], ["got", f"0x{finding.got:X}"]]
     return {
         "why": str(finding.diagnosis) + (f": {finding.expected}" if finding.expected else ""),
+        "severity": finding.severity.value,
         "count": finding.count,
         "of": finding.of,
         "flags": list(finding.flags),

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...adapters.connect import Connectable
 from ...cases.operation import Operation
 from ...cases.products.questions import is_product
 from ...check.run import Request, Run
@@ -27,6 +28,22 @@ from ..findings.draw import exact_result
 from .lines import check_line, lines_of
 
 SCHEMA = "fp8ref/run/1"
+PURE = ("mini", "replay")  # nothing there is compiled for this processor, or chooses code by it
+FEATURES = (
+    "avx", "avx2", "f16c", "fma", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "avx10", "asimdhp",
+    "bf16", "sve", "sve2", "fp8cvt",
+)  # fmt: skip
+
+
+def cpu_features() -> str:
+    """The processor's architecture, and which of its features libraries choose their code by."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith(("flags", "Features")):
+                found = set(line.partition(":")[2].split())
+                break
+    return " ".join([platform.machine(), *(name for name in FEATURES if name in found)])
 
 
 def header(run: Run, expected: int | None = None) -> dict[str, Any]:
@@ -42,6 +59,7 @@ def header(run: Run, expected: int | None = None) -> dict[str, Any]:
         "seed": options.seed,
         "nan": options.nan,
         "flag": options.flag,
+        **({"cpu": cpu_features()} if Connectable.parse(run.request.connectable).kind not in PURE else {}),
         "operations": [claim.id for claim in run.claims],
         **({} if expected is None else {"expected": expected}),
     }

@@ -14,7 +14,7 @@ from ...cases.operation import Operation
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
 from ...check.diagnosis.diagnose import UNEXPLAINED
-from ...check.verdict import Finding, Report, Verdict
+from ...check.verdict import Finding, Report, Severity, Verdict
 from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product
 from ..findings.scales import draw_scale, scale_case_id
@@ -62,9 +62,10 @@ def remark(report: Report) -> str:
     if report.verdict is Verdict.XPASS:
         return f"expected to fail: {report.expected}"
     if report.verdict is Verdict.XFAIL:
-        return "expected: " + "; ".join(dict.fromkeys([*(f.expected for f in report.findings), report.expected])).strip(
-            "; "
-        )
+        severities = sorted({f.severity.value for f in report.findings if f.severity is not Severity.FAULT})
+        known = "; ".join(dict.fromkeys([*(f.expected for f in report.findings), report.expected])).strip("; ")
+        said = f" ({', '.join(severities)})" if severities else ""
+        return f"expected{said}: {known}"
     if report.reason:
         return ": ".join(filter(None, [_asked(report), report.reason]))
     notes = [f"in part: {report.declines}" if report.in_part else report.declines] if report.declines else []
