@@ -322,9 +322,36 @@ def _odd_scales(op: Operation, n: int, rng: np.random.Generator) -> Cases:
     return _named(found, "odd scale")
 
 
+def _gated(op: Operation, rng: np.random.Generator) -> Cases:
+    """NaN or infinity times zero in every lane, NaN scales over blocks of zeros: units that gate zeros lose them."""
+    k, fs = length(op), [get_format(name) for name in op.operands]
+    lanes = np.arange(k) if k <= 64 else np.unique(np.linspace(0, k - 1, 64).astype(int))
+    parts = []
+    for which, f in enumerate(fs):
+        codes = _odd_codes(f)
+        if codes:
+            found = random_cases(op, lanes.size, rng, ("normal",))
+            rows = np.arange(lanes.size)
+            found.operands[which][rows, lanes] = np.array(codes * lanes.size, found.a.dtype)[: lanes.size]
+            found.operands[1 - which][rows, lanes] = 0
+            parts.append(_named(found, "special times zero"))
+    scale = get_format(scale_type(op)) if scale_type(op) else None
+    if scale is not None and scale.nan_canonical is not None:
+        for which in (0, 1):
+            found = random_cases(op, 16, rng, ("normal",))
+            scales = found.scales[which]
+            block = -(-k // scales.shape[1])
+            for row in range(found.size):
+                j = row % scales.shape[1]
+                scales[row, j] = scale.nan_canonical
+                found.operands[which][row, j * block : (j + 1) * block] = 0
+            parts.append(_named(found, "NaN scale of zeros"))
+    return Cases.joined(parts) if parts else random_cases(op, 0, rng, ("normal",))
+
+
 @exact_floats
 def dot_cases(op: Operation, level: int, seed: int) -> Cases:
     """The cases of a dot product at a level 1 to 3."""
     rng = np.random.default_rng([seed, length(op), *"/".join(op.operands).encode()])
     n = int(np.clip(PRODUCTS[level] // length(op), FEWEST, MOST[level]))
-    return Cases.joined([probes(op), random_cases(op, n, rng), special_cases(op, n // 2, rng)])
+    return Cases.joined([probes(op), random_cases(op, n, rng), special_cases(op, n // 2, rng), _gated(op, rng)])

@@ -161,6 +161,17 @@ def _floors(d: _Draw) -> F32s:
     return d.below(np.where(d.rng.random(d.n) < 0.6, near.view(np.float32), away))
 
 
+def _one_sign(d: _Draw) -> F32s:
+    """All elements of one sign, now plus, now minus."""
+    return np.asarray(np.abs(d.below(d.amax())) * SIGNS[d.rows % 2, None])
+
+
+def _constant(d: _Draw) -> F32s:
+    """One value in all places of a block, of either sign."""
+    x = d.amax() * d.rng.choice(SIGNS, d.n)
+    return np.repeat(x[:, None], d.b, axis=1).astype(np.float32)
+
+
 KINDS: dict[str, tuple[float, Callable[[_Draw], F32s]]] = {
     "amax": (0.25, _amax),
     "elements": (0.25, _elements),
@@ -171,6 +182,8 @@ KINDS: dict[str, tuple[float, Callable[[_Draw], F32s]]] = {
     "small": (0.08, _small),
     "zeros": (0.04, _zeros),
     "special": (0.06, _special),
+    "one sign": (0.04, _one_sign),
+    "constant": (0.04, _constant),
 }
 
 
