@@ -239,12 +239,16 @@ class one_line:
 @click.option("--profile", default=None, help="Rounding and overflow of a named profile.")
 @click.option("--as", "form", default=None, help="The form of the file; by its suffix, else by how it begins.")
 @click.option("--nan", type=click.Choice(["class", "bits"]), default="class", show_default=True, help="Compare NaNs.")
+@click.option("--count", type=click.IntRange(1), default=None, help="How many cases there must be.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
 def verify(
     path: str, op: str | None, rounding: str | None, overflow: str | None, tininess: str | None, profile: str | None,
-    form: str | None, nan: str, quiet: bool,
+    form: str | None, nan: str, count: int | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Verify vectors against the reference: a file, what comes through a pipe (-), or a directory with MANIFEST.json.
+
+    Cases that come through a pipe are held against the recipe in their header.  Without a header say --count, and in a
+    shell set -o pipefail: what nobody announced, nobody misses.
 
     Exit codes: 0 every answer is the reference's, 1 some are not, 4 unreadable, 5 nothing was verified.
     """
@@ -270,7 +274,7 @@ def verify(
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from None
     progress.done()
-    _report(tally, path, quiet)
+    _report(tally, path, quiet, count)
 
 
 def _counted(source: Source, form: Form | None, progress: Progress) -> Iterator[Any]:
@@ -284,7 +288,7 @@ def _show_wrong(tally: Tally) -> None:
         click.echo(str(mismatch))
 
 
-def _report(tally: Tally, path: str, quiet: bool) -> None:
+def _report(tally: Tally, path: str, quiet: bool, count: int | None) -> None:
     _show_wrong(tally)
     if not tally.cases:
         click.echo(f"nothing was verified: {path} holds no cases", err=True)
@@ -293,10 +297,15 @@ def _report(tally: Tally, path: str, quiet: bool) -> None:
         more = f" ({tally.wrong - len(tally.first)} not shown)" if tally.wrong > len(tally.first) else ""
         click.echo(f"does not conform: {tally.wrong} of {tally.cases} cases differ{more}")
         sys.exit(DOES_NOT_CONFORM)
+    if count is not None and tally.cases != count:
+        click.echo(f"does not conform: {tally.cases} cases came, not {count}: lines were lost or repeated")
+        sys.exit(DOES_NOT_CONFORM)
     if not quiet:
         for name, cases in sorted(tally.operations.items()):
             click.echo(f"  {cases:>10}  {name}")
-        click.echo(f"conforms: {tally.cases} cases of {len(tally.operations)} operation(s)")
+        unknown = tally.unknown and count is None
+        of = ", of an unknown number (without a header of fp8ref say --count)" if unknown else ""
+        click.echo(f"conforms: {tally.cases} cases of {len(tally.operations)} operation(s){of}")
 
 
 def _verify_directory(path: Path, quiet: bool) -> None:

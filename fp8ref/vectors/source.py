@@ -37,7 +37,8 @@ class Found:
     """Cases as a file has them: ``lines`` says where each one stands, ``mask`` which flags are to be compared.
 
     ``details`` reads what takes longer, the texts of exact sums and of bins; ``raw``, where a form has one canonical
-    spelling, is the bytes of the lines: equal bytes need no details.
+    spelling, is the bytes of the lines: equal bytes need no details.  ``complete``: something
+    says how many cases there are to be.
     """
 
     section: Section
@@ -46,6 +47,7 @@ class Found:
     mask: int = 31
     raw: bytes | None = None
     details: Callable[[], Details] = lambda: (None, None)
+    complete: bool = True
 
 
 class Source:

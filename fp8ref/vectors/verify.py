@@ -15,6 +15,7 @@ from .section import NONE, Block, Section
 from .source import Found
 
 SHOWN = 10
+EVERY_FLAG = 31
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class Mismatch:
 
 @dataclass
 class Tally:
-    """What was verified: cases, answers that differ, the first of them, and cases by operation."""
+    """What was verified: cases, answers that differ, the first of them, and cases by operation.
+
+    ``unknown``: nothing says how many cases there were to be.
+    """
 
     cases: int = 0
     wrong: int = 0
     first: list[Mismatch] = field(default_factory=list)
     operations: dict[str, int] = field(default_factory=dict)
+    unknown: bool = False
 
     @property
     def conforms(self) -> bool:
@@ -54,7 +59,8 @@ def verify(found: Iterable[Found], at: Callable[[int], str], tally: Tally, nan: 
     """
     for piece in found:
         section, block = piece.section, piece.block
-        name = section.operation.id
+        name = certified(piece)
+        tally.unknown |= not piece.complete
         tally.operations[name] = tally.operations.get(name, 0) + block.size
         tally.cases += block.size
         if not block.size:
@@ -73,6 +79,16 @@ def verify(found: Iterable[Found], at: Callable[[int], str], tally: Tally, nan: 
             which = next(key for key, mask in wrong.items() if mask[i])
             tally.first.append(_mismatch(piece, want, which, i, at, given))
     return tally
+
+
+def certified(piece: Found) -> str:
+    """The operation, as far as it is compared: flags that did not come are not."""
+    op, status = piece.section.operation, piece.block.status
+    if not op.flags or (status is not None and piece.mask == EVERY_FLAG):
+        return op.id
+    without = replace(op, keys=tuple(pair for pair in op.keys if pair[0] != "flags"))
+    some = status is not None and piece.mask
+    return f"{without.id} ({f'flags of mask {piece.mask:02X} alone' if some else 'flags not compared'})"
 
 
 def _wrong(

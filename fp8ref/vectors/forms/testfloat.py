@@ -20,6 +20,7 @@ from ...cases.operation import Operation
 from ...cases.products.questions import addend_type, length
 from ...spec.catalog import get_format
 from ...spec.overflow import get_overflow
+from ..demanded import Demanded
 from ..section import VERSION, Block, Section
 from ..source import Found, Source, Unreadable
 from .caselines import constant
@@ -82,11 +83,12 @@ def header(section: Section) -> str:
 
 @dataclass(frozen=True)
 class Header:
-    """What a header line says: the section, which flags count, whether an end is to come."""
+    """What a header line says: the section, which flags count, whether an end is to come, which cases are demanded."""
 
     section: Section
     mask: int
     ends: bool
+    demanded: Demanded | None = None
 
 
 def parse_header(line: str, where: str) -> Header:
@@ -113,7 +115,9 @@ def parse_header(line: str, where: str) -> Header:
     if unknown:
         raise Unreadable(f"{where}: unknown flag {unknown[0][:20]!r}; flags is none or a list of {', '.join(FLAGS)}")
     mask = 0 if flags == "none" else sum(FLAGS[f] for f in set(flags.split(",")))
-    return Header(section, mask, "fp8ref" in keys and "forever" not in section.selection)
+    ours = keys.get("fp8ref") == VERSION
+    ends = "fp8ref" in keys and "forever" not in section.selection
+    return Header(section, mask, ends, Demanded.of(section) if ours else None)
 
 
 def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
@@ -254,7 +258,8 @@ def read(source: Source) -> Iterator[Found]:
                 found = _parse(piece[place:stop], line, _known(now, source, line), source)
                 if found is not None:
                     seen, some = seen + found.block.size, True
-                    yield found
+                    _require_demanded(now, found, source)
+                    yield replace(found, complete=now is not None and now.ends)
                 line += piece.count(b"\n", place, stop)
             if match is not None:
                 now, seen = _marked(match[0].decode(), now, seen, source, line)
@@ -267,6 +272,18 @@ def read(source: Source) -> Iterator[Found]:
         raise Unreadable(f"{source.at(1)}: no header and no case")
     if now is not None and now.ends:
         raise Unreadable(f"{source.at(last)}: no '@ end' after {seen} cases: is the file torn?")
+
+
+def _require_demanded(now: Header | None, found: Found, source: Source) -> None:
+    """Raise Unreadable at the first case that is not the one of the header's recipe."""
+    if now is None or now.demanded is None:
+        return
+    i = now.demanded.first_other(found.block.operands)
+    if i is not None:
+        raise Unreadable(
+            f"{source.at(int(found.lines[i]))}: not the case that the header's recipe ({now.section.selection}, seed "
+            f"{now.section.seed}) has here: lines were lost, repeated or made up"
+        )
 
 
 def _known(now: Header | None, source: Source, line: int) -> Header:
@@ -295,4 +312,6 @@ def _marked(line: str, now: Header | None, seen: int, source: Source, number: in
         raise Unreadable(f"{where}: an end is '@ end count=N' and closes a section")
     if int(words[1][6:]) != seen:
         raise Unreadable(f"{where}: {words[1][6:]} cases are announced, {seen} are there: lines were lost or repeated")
-    return replace(now, ends=False), 0
+    if now.demanded is not None and not now.demanded.ended():
+        raise Unreadable(f"{where}: {seen} cases are there, and the header's recipe makes more: lines were lost")
+    return replace(now, ends=False, demanded=None), 0
