@@ -48,16 +48,18 @@ class Cuda:
     """A device's ``cvt``, ``mma.sync`` and ``wgmma``, and the functions of cuda_fp8.h where the headers are found.
 
     ``device``: its number.  ``unit``: one of UNITS alone; by default all, a conversion by ``cvt`` where there is one.
+    ``prepared``: a folder of machine code that ``tools/captures/hopper/prepare.py`` made, for a start without NVRTC.
     The mode of a product is the model that is published for the architecture: what is claimed of the device, not
     what NVIDIA promises.  Raises Unavailable without cuda-bindings, driver or device of compute capability 8.9.
     """
 
-    def __init__(self, device: str = "0", unit: str = "") -> None:
+    def __init__(self, device: str = "0", unit: str = "", prepared: str = "") -> None:
         if unit not in ("", *UNITS):
             raise ValueError(f"unit is one of {', '.join(UNITS)}, not {unit!r}")
         if not device.isdigit():
             raise ValueError(f"device is the number of a CUDA device, not {device!r}")
         self._units = (unit,) if unit else UNITS
+        self._prepared = Path(prepared) if prepared else None
         self._device = self._open(int(device))
         self._kernels = {op: k for op, k in _conversions(self._units) if self._device.has(k)}
         self._products = {
@@ -89,7 +91,7 @@ class Cuda:
                 if self._units == ("header",):
                     raise
                 self._headers = f"none: {error}"
-        return Device(SOURCE, index)
+        return Device(SOURCE, index, prepared=self._prepared)
 
     def identify(self) -> Mapping[str, str]:
         facts = self._device.facts

@@ -23,17 +23,25 @@ RUNNING = Path("/proc/driver/nvidia/version")
 class Device:
     """One device, and the kernels of one source.
 
-    ``facts``: what it is, for the record.  Raises Unavailable where there is no driver, no device, an old one, or the
-    source does not compile; :meth:`run` raises Broken where the device fails.
+    ``facts``: what it is, for the record.  ``prepared``: a folder of machine code that nvcc made before, see
+    :func:`prepared_name`; what is not there, or of another source, is compiled.  Raises Unavailable where there is no
+    driver, no device, an old one, or the source does not compile; :meth:`run` raises Broken where the device fails.
     """
 
-    def __init__(self, source: Path, index: int = 0, includes: Sequence[Path] = (), define: str = "") -> None:
+    def __init__(
+        self,
+        source: Path,
+        index: int = 0,
+        includes: Sequence[Path] = (),
+        define: str = "",
+        prepared: Path | None = None,
+    ) -> None:
         self._driver = require("cuda.bindings.driver", MEND)
         self._lost = ""  # the kernel in which the device failed
         self._nvrtc = require("cuda.bindings.nvrtc", MEND)
         try:
             self._start(index)
-            self._load(source, includes, define)
+            self._load(source, includes, define, prepared)
         except _Failed as error:
             raise Unavailable(str(error)) from None
 
@@ -106,14 +114,19 @@ class Device:
             self.facts["driver"] = found[0] if found else "unknown"
         self._call("cuCtxSetCurrent", self._call("cuDevicePrimaryCtxRetain", device))
 
-    def _load(self, source: Path, includes: Sequence[Path], define: str) -> None:
-        text = source.read_bytes()
+    def _load(self, source: Path, includes: Sequence[Path], define: str, prepared: Path | None) -> None:
         target = f"sm_{self.capability[0]}{self.capability[1]}" + "a" * (self.capability not in WITHOUT_FEATURES)
-        headers: Mapping[str, bytes] = {p.name: p.read_bytes() for p in sorted(source.parent.glob("*.h"))}
         self.facts["target"] = target
-        self.facts["source_sha256"] = hashlib.sha256(text + b"".join(headers.values())).hexdigest()
-        options = [f"--gpu-architecture={target}", "--std=c++17", *(f"--include-path={path}" for path in includes)]
-        cubin, ptx = compile_source(self._nvrtc, source.name, text, headers, [*options, *([define] if define else [])])
+        self.facts["source_sha256"] = source_digest(source)
+        there = prepared / prepared_name(source, target) if prepared is not None and not define else None
+        if there is not None and there.is_file():
+            cubin, ptx, by = there.read_bytes(), b"", "nvcc, before"
+        else:
+            options = [f"--gpu-architecture={target}", "--std=c++17", *(f"--include-path={path}" for path in includes)]
+            options += [define] if define else []
+            cubin, ptx = compile_source(self._nvrtc, source.name, source.read_bytes(), _headers(source), options)
+            by = "NVRTC, for this run"
+        self.facts["compiled"] = by
         self.facts["ptx_sha256"] = hashlib.sha256(ptx).hexdigest() if ptx else "none"
         self.facts["sass_sha256"] = hashlib.sha256(cubin).hexdigest()
         image = np.frombuffer(cubin, np.uint8)
@@ -140,6 +153,21 @@ class Device:
         if int(error):
             raise _Failed(f"{function} says {error.name}")
         return results[0] if results else None
+
+
+def _headers(source: Path) -> Mapping[str, bytes]:
+    """The headers beside a source."""
+    return {p.name: p.read_bytes() for p in sorted(source.parent.glob("*.h"))}
+
+
+def source_digest(source: Path) -> str:
+    """sha256 of a source and the headers beside it."""
+    return hashlib.sha256(source.read_bytes() + b"".join(_headers(source).values())).hexdigest()
+
+
+def prepared_name(source: Path, target: str) -> str:
+    """The file of machine code prepared from a source for ``sm_90a`` or another target: no stale one has its name."""
+    return f"{source.stem}.{target}.{source_digest(source)[:16]}.cubin"
 
 
 class _Failed(Exception):

@@ -66,7 +66,15 @@ class FakeDevice:
 
     capability: tuple[int, ...] = (9, 0)
 
-    def __init__(self, source: Path, index: int = 0, includes: Sequence[Path] = (), define: str = "") -> None:
+    def __init__(
+        self,
+        source: Path,
+        index: int = 0,
+        includes: Sequence[Path] = (),
+        define: str = "",
+        prepared: Path | None = None,
+    ) -> None:
+        self.prepared = prepared
         self.facts = {"model": "fake", "cuda_driver": "13.0"}
         self.launched: list[str] = []
 

@@ -35,7 +35,7 @@ from fp8ref.cases.products.questions import is_product, length, model_of, scale_
 SEED = 20261122
 COUNTS = {name: 1_000_000 if name == "random" else 100_000 for name in draws.CLASSES}  # at least, of one instruction
 CHAINED = 10  # one case in ten where instructions are chained
-ROOM = 1 << 20  # packed bytes of answers kept for each product beyond the first blocks
+ROOM = 1 << 18  # packed bytes of answers kept for each product beyond the first blocks
 KEPT = 16  # mismatches with the model reported of a block whose answers are not kept
 
 

@@ -3,7 +3,8 @@
     python ask_shapes.py -o FILE.blocks [--device cuda] [--largest 4096] [--seconds 300]
 
 A record for each product: the result codes of some rows and columns, the digest of the whole result, whether a second
-call gave the same, or why it was declined.  The same command goes on with a file that was cut off.
+call gave the same, or why it was declined; and what cuBLASLt's log says of the algorithm that it launched, its split
+over K among it.  The same command goes on with a file that was cut off.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -41,11 +45,35 @@ class Multiplies(Protocol):
         """D (M, N), codes, of A (M, K) and B transposed (N, K).  Raises Declined."""
         ...
 
+    def launched(self) -> list[str]:
+        """What is known of the algorithms that were launched since the last time."""
+        ...
+
+
+class Log:
+    """cuBLASLt's log of what it launches, which the library writes where its environment says so when it is loaded."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp()) / "cublaslt.log"
+        os.environ |= {"CUBLASLT_LOG_LEVEL": "2", "CUBLASLT_LOG_FILE": str(self.path)}
+        self._read = 0
+
+    def launched(self) -> list[str]:
+        """The algorithms since the last time, each one once, without addresses."""
+        if not self.path.exists():
+            return []
+        text = self.path.read_bytes()
+        new, self._read = text[self._read :].decode(errors="replace"), len(text)
+        lines = [line for line in new.splitlines() if "algo" in line.lower()]
+        said = (re.search(r"\balgo\w*=\[[^\]]*\]", line) for line in lines)
+        return list(dict.fromkeys(m[0][:400] if m else line[-400:] for m, line in zip(said, lines)))[:4]
+
 
 class Torch:
     """``torch._scaled_mm`` on a device."""
 
     def __init__(self, device: str) -> None:
+        self._log = Log()
         import torch
 
         self.torch, self.device = torch, device
@@ -63,6 +91,9 @@ class Torch:
                 "cublaslt": self._cublas(),
             }
         return found
+
+    def launched(self) -> list[str]:
+        return self._log.launched()
 
     def _cublas(self) -> str:
         """The version of cuBLASLt that is loaded."""
@@ -134,6 +165,8 @@ def record_of(p: Product, who: Multiplies, a: Codes, b: Codes) -> tuple[dict[str
         return {**record, "declined": str(error)}, b""
     rows, columns = p.picked()
     tile = np.ascontiguousarray(d[np.ix_(rows, columns)])
+    if said := who.launched():
+        record["launched"] = said
     record |= {"sha256": hashlib.sha256(d.tobytes()).hexdigest(), "again": bool((d == again).all())}
     return record, tile.astype(tile.dtype.newbyteorder("<")).tobytes()
 

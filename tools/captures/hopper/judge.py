@@ -2,8 +2,9 @@
 
     python tools/captures/hopper/judge.py FOLDER [-o REPORT.md] [--every 1] [--pack vectors/captures]
 
-FOLDER holds what the stages of ``run.sh`` wrote, packed or not.  Files that cannot be read are named, the others are
-judged.  Exit codes: 0 every model agrees, 1 not so, 4 something could not be read, 5 there is nothing to judge.
+FOLDER holds what ``session.py`` wrote, packed or not.  The page "What an H100 computes" goes into REPORT.md, or into
+``what-it-computes.md`` in FOLDER.  Files that cannot be read are named, the others are judged.  Exit codes: 0 every
+model agrees, 1 not so, 4 something could not be read, 5 there is nothing to judge.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import repeat
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import judge_dots
+import judge_functions
 import judge_shapes
+import judge_units
 import pack
 
 from fp8ref.check.run import Request, Run
@@ -33,21 +36,15 @@ PASSING = ("pass", "allowed")
 
 
 def unpacked(folder: Path, into: Path) -> list[str]:
-    """Unpack every archive, parts in the order of their names joined; what is damaged is said."""
+    """Unpack every archive; what is damaged is said."""
     said = []
-    whole: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*.tar.gz*")):
-        whole.setdefault(str(path).partition(".tar.gz")[0], []).append(path)
-    for stem, parts in whole.items():
-        joined = into / "joined.tar.gz"
-        joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for path in sorted(folder.rglob("*.tar")):
         try:
-            with tarfile.open(joined) as archive:
+            with tarfile.open(path) as archive:
                 for member in archive:  # one by one: of a torn archive the beginning is good
-                    archive.extract(member, into / Path(stem).name, filter="data")
+                    archive.extract(member, into / path.parent.relative_to(folder) / path.stem, filter="data")
         except (tarfile.TarError, OSError, EOFError) as error:
-            said.append(f"{parts[0].name}: damaged: {error}")
-        joined.unlink()
+            said.append(f"{path.name}: damaged: {error}")
     return said
 
 
@@ -61,11 +58,12 @@ def replayed(path: Path) -> list[tuple[str, str, int, int, str]]:
         ]
 
 
-def attempt(judge: Callable[[Path], Any], path: Path) -> tuple[Any, str]:
-    """What is found in a file, or why it cannot be read."""
+def attempt(judge: Callable[[Any], Any], one: Any) -> tuple[Any, str]:
+    """What is found in a file or a part of it, or why it cannot be read."""
     try:
-        return judge(path), ""
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        return judge(one), ""
+    except (ValueError, OSError, KeyError, TypeError, IndexError) as error:
+        path = one if isinstance(one, Path) else one[0]
         return None, f"{path.name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
 
 
@@ -75,12 +73,13 @@ class Report:
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
         self.sections: list[str] = []
+        self.models: list[str] = []
         self.unread: list[str] = []
         self.judged = 0
         self.disagree = 0
 
-    def each(self, what: str, paths: list[Path], judge: Callable[[Path], Any]) -> list[Any]:
-        """What is found in files; those that cannot be read are named."""
+    def each(self, what: str, paths: list[Any], judge: Callable[[Any], Any]) -> list[Any]:
+        """What is found in files, or in parts of them; those that cannot be read are named."""
         answers = []
         with ProcessPoolExecutor(self.jobs) as pool, progress(what) as tick:
             for answer in pool.map(attempt, repeat(judge), paths):
@@ -91,12 +90,28 @@ class Report:
         self.judged += len(found)
         return found
 
+    def say_source(self, source: Mapping[str, str]) -> None:
+        """Remember the device for the title."""
+        self.models.append(source.get("model") or source.get("device") or source.get("name", "a device"))
+
     def add(self, title: str, *texts: str) -> None:
         self.sections += [f"## {title}", *texts]
 
+    def parts(
+        self, what: str, paths: list[Path], split: Callable[[Path], Any], judge: Callable[[Any], Any]
+    ) -> list[Any]:
+        """What is found in the parts of files, which are judged side by side."""
+        every: list[Any] = []
+        for path in paths:
+            some, complaint = attempt(split, path)
+            every += some or []
+            self.unread += [complaint] if complaint else []
+        return self.each(what, every, judge)
+
     @property
     def text(self) -> str:
-        parts = list(self.sections)
+        models = " and ".join(dict.fromkeys(self.models)) or "a device"
+        parts = [f"# What {models} computes", *self.sections]
         if self.unread:
             parts += ["## Not read", "\n".join(f"- {line}" for line in self.unread)]
         return "\n\n".join(parts) + "\n"
@@ -111,31 +126,76 @@ class Report:
 def judged(folder: Path, every: int = 1, jobs: int = 1) -> Report:
     """Everything in a folder, in so many processes."""
     report = Report(jobs)
+    captured = sorted(folder.rglob("*.jsonl.gz"))
+    _open_questions(report, captured)
+    _sweeps(report, folder)
+    _dots(report, folder, every)
+    _shapes(report, folder)
+    _functions(report, folder)
+    _replays(report, captured)
+    return report
+
+
+def _open_questions(report: Report, captured: list[Path]) -> None:
+    found = report.each("open questions", captured, judge_units.questions_of)
+    answered = [a for some in found for a in some]
+    if answered:
+        report.add("Open questions", judge_units.questions_table(answered))
+
+
+def _sweeps(report: Report, folder: Path) -> None:
+    paths = sorted(path for path in folder.rglob("*.blocks") if path.parent.name == "sweep")
+    found = report.parts("every input", paths, judge_units.conversions_of, judge_units.swept)
+    if found:
+        report.say_source(found[0].source)
+        report.disagree += sum(bool(s.differ) for s in found)
+        report.unread += [complaint for s in found for complaint in s.complaints]
+        report.add("Every input of a conversion", judge_units.sweep_table(found))
+
+
+def _dots(report: Report, folder: Path, every: int) -> None:
     drawn = sorted(folder.rglob("dot_*.blocks"))
     found = report.each("drawn products", drawn, partial(judge_dots.judge, every=every))
     if found:
         report.disagree += sum(not j.agrees for j in found)
+        report.say_source(found[0].source)
         devices = dict.fromkeys(", ".join(f"{k} {v}" for k, v in j.source.items()) for j in found)
         report.add("Drawn products", *devices, judge_dots.table(found), judge_dots.classes_table(found))
         report.add("What the answers say by themselves", judge_dots.questions_table(found))
         report.sections += [f"```text\n{j.page}\n```" for j in found if j.page]
         report.unread += [f"{j.op.id}: {complaint}" for j in found for complaint in j.complaints]
         report.unread += [f"{j.op.id}: {j.torn} bytes of a torn record" for j in found if j.torn]
+
+
+def _shapes(report: Report, folder: Path) -> None:
     for source, some, torn in report.each("shapes", sorted(folder.rglob("shapes*.blocks")), judge_shapes.judge):
         report.disagree += sum(bool(e.nearest) for e in some)
         report.add(
             "Matrix products by shape", ", ".join(f"{k} {v}" for k, v in source.items()), judge_shapes.table(some)
         )
         report.unread += [f"shapes: {torn} bytes of a torn record"] * bool(torn)
+
+
+def _functions(report: Report, folder: Path) -> None:
+    paths = sorted(path for path in folder.rglob("*.blocks") if path.parent.name == "functions")
+    found = report.parts("functions", paths, judge_functions.functions_of, judge_functions.computed)
+    if found:
+        report.say_source(found[0].source)
+        report.unread += [complaint for c in found for complaint in c.complaints]
+        report.add("Approximate functions and quotients", judge_functions.functions_table(found))
+    for attended in report.each("attention", sorted(folder.rglob("attention.blocks")), judge_functions.attention_of):
+        source = ", ".join(f"{k} {v}" for k, v in attended.source.items())
+        report.add("Attention", source, judge_functions.attention_table(attended))
+
+
+def _replays(report: Report, captured: list[Path]) -> None:
     rows = ["| operation | verdict | cases | failed | |", "| --- | --- | ---: | ---: | --- |"]
-    captures = sorted(folder.rglob("*.jsonl.gz"))
-    for reports in report.each("captures", captures, replayed):
+    for reports in report.each("captures", captured, replayed):
         for op, verdict, cases, failed, reason in reports:
             report.disagree += verdict not in PASSING
             rows.append(f"| `{op}` | {verdict} | {cases:,} | {failed:,} | {reason} |")
     if len(rows) > 2:
         report.add("Captures", "\n".join(rows))
-    return report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -166,10 +226,9 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{len(files)} files of {total:,} bytes in {given.pack}", file=sys.stderr)
             except (pack.Refused, ValueError) as error:
                 report.unread.append(f"nothing is packed: {error}")
-    if given.output:
-        given.output.write_text(report.text, encoding="utf-8")
-    else:
-        print(report.text)
+    output = given.output or given.folder / "what-it-computes.md"
+    output.write_text(report.text, encoding="utf-8")
+    print(f"{output}: {report.judged} parts judged, {report.disagree} disagree, {len(report.unread)} complaints")
     return report.code
 
 
