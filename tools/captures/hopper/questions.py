@@ -7,8 +7,10 @@ claimed model; the answers to a question are those of one reading, of several, o
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,6 +155,13 @@ QUESTIONS = (
 # -- as operands ------------------------------------------------------------------------------------------------------
 def _code(x: float, f: Format) -> int | None:
     """The code of a value, signed zeros, infinities and NaN included; None where the format lacks it."""
+    return _coded(struct.pack("<d", x), f.name)
+
+
+@lru_cache(maxsize=1 << 14)
+def _coded(bits: bytes, name: str) -> int | None:
+    """The same for a float64 by its bits: +0 and -0 are two values."""
+    (x,), f = struct.unpack("<d", bits), get_format(name)
     if math.isnan(x):
         return f.nan_canonical
     sign = f.sign_bit if math.copysign(1, x) < 0 else 0
