@@ -116,7 +116,7 @@ class Cuda:
         return f"{said}; PTX ISA, cvt: .relu makes negative results 0" if RELU in op.keys else said
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
-        native = [np.array(x, x.dtype.newbyteorder("="), order="C") for x in operands]
+        native = [np.ascontiguousarray(x, x.dtype.newbyteorder("=")) for x in operands]
         if op.asked.kind == "dot":
             unit = self._unit(op)
             return dots(unit, lambda *tiles: self._multiply(unit, *tiles), *native)
