@@ -234,6 +234,8 @@ def test_every_recipe_is_explained(tmp_path: Path) -> None:
     assert "hopper.wgmma.fp8.f32, fma(partial, sa sb, sum)" in said["1x128.128x128", False, 384]
     assert all(e.declined for e in found if e.p.recipe in shapes.BLOCKS and e.p.k == 32)
     assert "not offered" in judge_shapes.table(found)
+    (row,) = judge_shapes.algorithms(found).splitlines()[2:]
+    assert row.startswith("| `algo=[algoId=66 splitK=1]` | ")
 
 
 @pytest.mark.usefixtures("few_shapes")

@@ -173,6 +173,7 @@ def _shapes(report: Report, folder: Path) -> None:
         report.add(
             "Matrix products by shape", ", ".join(f"{k} {v}" for k, v in source.items()), judge_shapes.table(some)
         )
+        report.sections += filter(None, [judge_shapes.algorithms(some)])
         report.unread += [f"shapes: {torn} bytes of a torn record"] * bool(torn)
 
 

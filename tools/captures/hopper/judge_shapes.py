@@ -65,6 +65,7 @@ class Explained:
     mismatch: str = ""
     declined: str = ""
     unrepeatable: bool = False
+    launched: tuple[str, ...] = ()  # what cuBLASLt's log says
 
 
 @lru_cache(maxsize=2048)
@@ -198,7 +199,8 @@ def explain(record: dict[str, Any], content: bytes, first: list[str]) -> Explain
         return Explained(p, declined=f"{len(content)} bytes of results: damaged")
     got = np.frombuffer(content, dtype).astype(dtype.newbyteorder("=")).reshape(rows.size, columns.size)
     t = Tile(p, rows, columns, got)
-    found = Explained(p, got.size, unrepeatable=record.get("again") is False)
+    said = tuple(str(line)[:400] for line in record.get("launched", []))
+    found = Explained(p, got.size, unrepeatable=record.get("again") is False, launched=said)
     small = t.part(FEW)
     every = dict(explanations(t))
     known = [name for name in first if name in every]
@@ -264,6 +266,17 @@ def table(found: list[Explained]) -> str:
             count = sum(e.declined == reason for e in declined)
             rows.append(f"{head} not offered: {reason.replace('|', '/')} | {count} | | |")
     return "\n".join(rows)
+
+
+def algorithms(found: list[Explained]) -> str:
+    """Rows of Markdown: what cuBLASLt said that it launched, and for which products; nothing where it was silent."""
+    groups: dict[str, list[str]] = {}
+    for e in found:
+        for line in e.launched:
+            name = f"{e.p.shape} {e.p.recipe} {e.p.result}{' fast' if e.p.fast else ''}{' bias' if e.p.bias else ''}"
+            groups.setdefault(line.replace("|", "/"), []).append(name)
+    rows = [f"| `{line}` | {len(names)} | {', '.join(names[:4])} |" for line, names in groups.items()]
+    return "\n".join(["| launched | products | such as |", "| --- | ---: | --- |", *rows]) if rows else ""
 
 
 def _by_explanation(some: list[Explained]) -> Iterator[tuple[str, list[Explained]]]:
