@@ -39,7 +39,7 @@ class Answered:
     def shown(self) -> str:
         if self.agreeing:
             said = "; ".join(self.agreeing)
-            return said if self.readings > 1 or said == "as claimed" else f"not decided by these cases: {said}"
+            return said if self.readings > 1 or said == "as claimed" else "every reading: these cases do not decide it"
         if not self.readings:
             return "no model to compare with"
         return f"none of the {self.readings}; nearest {self.nearest}, {self.misses} other: {self.mismatch}"
