@@ -117,7 +117,7 @@ def probes(op: Operation, chosen: Iterable[Probe] = PROBES) -> Cases:
             a[place], b[place] = x, y
         codes = [codes_of(values, f) for values, f in ((a, fa), (b, fb), (c, fc))]
         if all(np.array_equal(values_of(z, f), v) for z, f, v in zip(codes, (fa, fb, fc), (a, b, c))):
-            rows.append(Cases(codes[0][None], codes[1][None], codes[2], (probe.name,), _ones(op)))
+            rows.append(Cases(codes[0][None], codes[1][None], codes[2], (probe.name,), ones(op)))
     return Cases.joined(rows) if rows else no_cases(op)
 
 
@@ -127,10 +127,10 @@ def no_cases(op: Operation) -> Cases:
     return Cases(a, b, c, (), tuple(scales))
 
 
-def _ones(op: Operation) -> tuple[Codes, ...]:
+def ones(op: Operation) -> tuple[Codes, ...]:
     """Scales of 1 for one case."""
     name = scale_type(op)
     if name is None:
         return ()
-    ones = codes_of(np.ones((1, blocks(op))), get_format(name))
-    return (ones, ones, *((codes_of(np.ones(1), get_format("f32")),) if has_output_scale(op) else ()))
+    one = codes_of(np.ones((1, blocks(op))), get_format(name))
+    return (one, one, *((codes_of(np.ones(1), get_format("f32")),) if has_output_scale(op) else ()))

@@ -26,6 +26,7 @@ from ...spec.rounding import Rounding
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
+FIRST_ROWS = 8  # on which a hypothesis is tried before any others: most fail there
 MOST_BITS = 44  # fraction bits beyond which float64 no longer adds a step exactly
 CUTS = (Rounding.TOWARD_ZERO, Rounding.TOWARD_NEGATIVE, Rounding.TOWARD_POSITIVE, Rounding.TIES_TO_EVEN)
 ROUNDINGS = (*CUTS, Rounding.TIES_TO_AWAY, Rounding.TO_ODD)
@@ -62,7 +63,7 @@ def wrong(op: Operation, got: Codes, want: Codes) -> Mask:
 def agrees(op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases) -> bool:
     """Does a hypothesis give all of these answers?  Looks at a few first, spread over all."""
     n = got.size
-    for step in (n // 250, n // 2500, 1):
+    for step in (n // FIRST_ROWS, n // 250, n // 2500, 1):
         which = np.arange(0, n, max(1, step))
         if wrong(op, got[which], answers(op, h, cases.taken(which))).any():
             return False
@@ -76,7 +77,7 @@ def catalogue(op: Operation) -> list[Hypothesis]:
     k = length(op)
     found = [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
     for model in models():
-        if not _takes(model, op):
+        if not takes(model, op):
             continue
         here = [model]
         if isinstance(model, Chain):
@@ -86,11 +87,11 @@ def catalogue(op: Operation) -> list[Hypothesis]:
             if scale_type(op) and block_of(op) % model.k == 0:
                 here.append(get_model(f"{model.name}+promote{block_of(op)}.ffma"))
             here += [get_model(f"{model.name}+promote{n}.fadd") for n in sorted(lengths) if n % model.k == 0]
-        found += [Hypothesis(m.name, m, evidence=m.evidence.value) for m in here if _fits(m, op)]
+        found += [Hypothesis(m.name, m, evidence=m.evidence.value) for m in here if fits(m, op)]
     return found
 
 
-def _fits(model: Model, op: Operation) -> bool:
+def fits(model: Model, op: Operation) -> bool:
     """Has a model a place for an operation's scales?"""
     try:
         check_scales(op.with_mode(model.name), op.id, model)
@@ -99,7 +100,7 @@ def _fits(model: Model, op: Operation) -> bool:
     return True
 
 
-def _takes(model: Model, op: Operation) -> bool:
+def takes(model: Model, op: Operation) -> bool:
     """Does a model take an operation's operands and addend?"""
     try:
         check_operands(model, *op.operands)
@@ -177,7 +178,7 @@ def _values(model: Fused, parameter: str) -> Sequence[Any]:
         case "zero_exponent":
             return (None, -126)
         case "min_exponent":
-            return (None, -126, -133)
+            return (None, -126, -133, -132, -131, -21, -20, -19)
         case _:
             return (False, True)
 

@@ -48,5 +48,11 @@ class BlackBox:
         b[:, :n] = cases.b.T
         c = np.zeros((n, COLUMNS), cases.c.dtype)
         c[np.arange(n), np.arange(n)] = cases.c
-        ((got, _),) = self.session.ask(self.claim, [([cases.a, b, c], "plain")])
+        given = [cases.a, b, c]
+        if cases.scales:
+            sa, sb, *outputs = cases.scales
+            turned = np.repeat(sb.T[:, :1], COLUMNS, axis=1)
+            turned[:, :n] = sb.T
+            given += [sa, turned, *(np.repeat(x[:, None], COLUMNS, axis=1) for x in outputs)]
+        ((got, _),) = self.session.ask(self.claim, [(given, "plain")])
         return got[np.arange(n), np.arange(n)].copy()

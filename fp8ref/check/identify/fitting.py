@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -93,8 +95,13 @@ class Fitter:
         orders: Sequence[Order],
         fixed: Order | None = None,
         bits: int | None = None,
+        until: float = math.inf,
     ) -> None:
-        """``fixed``: the order where it is known; ``bits``: the fraction bits where they are."""
+        """``fixed``: the order where it is known; ``bits``: the fraction bits where they are.
+
+        ``until``: the moment of ``time.monotonic`` after which the best so far has to do.
+        """
+        self.until = until
         self.op, self.fixed, self.bits = op, fixed, bits
         self.orders = [fixed] if fixed else orders
         self.cases, self.got = seen.cases, seen.got
@@ -109,7 +116,7 @@ class Fitter:
             off = np.flatnonzero(wrong(self.op, self.got, answers(self.op, model, self.cases)))
             if best is None or off.size < best[0]:
                 best = off.size, model
-            if not off.size:
+            if not off.size or self._late():
                 break
             more = off[:: max(1, off.size // 100)]
             if np.isin(more, self.rows).all():
@@ -134,17 +141,20 @@ class Fitter:
 
     def _best(self, starts: Sequence[Fused]) -> Fused:
         few = self.rows[:: max(1, self.rows.size // 120)]
-        ranked = sorted(starts, key=lambda m: self._score(m, few), reverse=True)
+        ranked = sorted(starts, key=lambda m: (0, 0.0) if self._late() else self._score(m, few), reverse=True)
         best: tuple[tuple[int, float], Fused] | None = None
         for start in ranked[: 4 if self.fixed else 8]:
             model = self._ascend(start)
             score = self._score(model)
             if best is None or score > best[0]:
                 best = score, model
-            if score[0] == self.rows.size:
+            if score[0] == self.rows.size or self._late():
                 break
         assert best is not None
         return best[1]
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.until
 
     def _score(self, model: Fused, rows: NDArray[np.intp] | None = None) -> tuple[int, float]:
         """Answers predicted; then how near the others are."""
@@ -164,11 +174,13 @@ class Fitter:
             improved = False
             for parameter in parameters:
                 for _, other in alternatives(model, parameter, self.orders):
+                    if self._late():
+                        return model
                     here = self._score(other)
                     if here > score:
                         model, score, improved = other, here, True
         for one, two in (("rounding", "precision"), ("cut", "fraction_bits")):  # these show only together
-            if score[0] == self.rows.size or two not in parameters:
+            if score[0] == self.rows.size or two not in parameters or self._late():
                 continue
             pairs = [o for _, m in alternatives(model, one) for _, o in alternatives(m, two)]
             best = max(pairs, key=self._score)

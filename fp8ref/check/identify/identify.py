@@ -7,8 +7,10 @@ named only where it agrees on every answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,12 @@ from numpy.typing import NDArray
 
 from ...cases.operation import Operation
 from ...cases.products.cases import KINDS, Cases, probes, random_cases, special_cases
-from ...cases.products.questions import length
+from ...cases.products.probes import ones
+from ...cases.products.questions import blocks, length, scale_type
+from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Fused
 from .accumulators import CHOICES, PARAMETERS, Hypothesis, Order, agrees, answers, catalogue, order_of, orders, wrong
+from .compositions import finished, splits
 from .fitting import SPECIAL, Ask, Fit, Fitter, Observed, undecided
 from .readings import Reading, product_exponent, readings
 from .sums import LARGEST_K, NoTree, Summation, Tree, order_from
@@ -26,6 +31,9 @@ from .sums import LARGEST_K, NoTree, Summation, Tree, order_from
 Codes = NDArray[Any]
 RANDOM = 20_000  # products asked at the end
 REFITS = 4
+LONG_K = 256  # beyond it catalogue and compositions are searched first, and a unit is fitted only if they fail
+LIMIT = 120.0  # seconds that fitting a unit may take
+PRODUCTS = 1 << 22  # multiplications of the random cases of a long product
 POOL = 1 << 18  # multiplications simulated in the search for a case that distinguishes two hypotheses
 
 
@@ -70,6 +78,8 @@ class Identification:
     open: dict[str, list[Any]] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
     random: int = 0
+    remarks: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def unit(self) -> Fused | None:
@@ -95,18 +105,45 @@ def identify(
     seed: int = 0,
     random: int = RANDOM,
     progress: Callable[[str], None] = lambda text: None,
+    limit: float = LIMIT,
 ) -> Identification:
-    """Find out what answers an operation with the free mode ``*``, asking as needed."""
+    """Find out what answers an operation with the free mode ``*``, asking as needed.
+
+    ``limit``: seconds that fitting a unit may take.  An interrupt ends the search: the result says so, and holds what
+    was found until then.
+    """
     op = op.with_mode("*")
     rng = np.random.default_rng([seed, length(op)])
     seen = Observed(op)
     result = Identification(op, 0, captured=False, random=random)
 
     def record(cases: Cases) -> Codes:
+        cases = with_scales(op, cases)
         got = ask(cases)
         seen.add(cases, got)
         return got
 
+    with _until_interrupted(result):
+        _ask_all(op, seen, result, record, rng, progress, limit)
+        result.asked = seen.got.size
+        if not result.classes:
+            result.nearest = _nearest(op, seen, lambda cases: ask(with_scales(op, cases)))
+    result.asked = sum(got.size for _, got in seen.parts)
+    return result
+
+
+def _ask_all(
+    op: Operation,
+    seen: Observed,
+    result: Identification,
+    record: Ask,
+    rng: np.random.Generator,
+    progress: Callable[[str], None],
+    limit: float,
+) -> None:
+    random = result.random
+    if length(op) > LONG_K:
+        random = result.random = int(np.clip(PRODUCTS // length(op), 256, random))
     progress("probes")
     n = int(np.clip((1 << 16) // length(op), 280, 1800))
     for cases in (probes(op), random_cases(op, n, rng), special_cases(op, n // 2, rng)):
@@ -118,33 +155,89 @@ def identify(
     progress("random products")
     record(random_cases(op, random // 2, rng, ("normal",)))
     record(random_cases(op, random // 2, rng))
-    progress("parameters")
     pool = _pool(op, rng)
-    if result.tree is None or result.order is not None:
-        _fit(op, seen, result, bits, pool, record)
-    progress("catalogued models")
-    _name(op, seen, result, pool, record)
+    if length(op) > LONG_K:
+        _name_all(op, seen, result, pool, record, progress)
+    if (result.tree is None or result.order is not None) and _to_fit(op, result):
+        progress("parameters")
+        _fit(op, seen, result, bits, pool, record, limit)
+    if length(op) <= LONG_K:
+        _name_all(op, seen, result, pool, record, progress)
     result.readings = _readings(op, seen, result, record)
-    result.asked = seen.got.size
-    if not result.classes:
-        result.nearest = _nearest(op, seen, ask)
-    return result
 
 
-def identify_captured(op: Operation, cases: Cases, got: Codes) -> Identification:
-    """Find out what answered the cases of a capture; nothing can be asked."""
+def identify_captured(
+    op: Operation,
+    cases: Cases,
+    got: Codes,
+    progress: Callable[[str], None] = lambda text: None,
+    limit: float = LIMIT,
+) -> Identification:
+    """Find out what answered the cases of a capture; nothing can be asked.  ``limit``: as in :func:`identify`."""
     op = op.with_mode("*")
     seen = Observed(op)
     seen.add(cases, got)
     result = Identification(op, got.size, captured=True)
     result.no_tree = "a capture cannot be asked for it"
-    pool = _pool(op, np.random.default_rng([0, length(op)]))
-    _fit(op, seen, result, None, pool, None)
-    _name(op, seen, result, pool, None)
-    result.readings = readings(op, seen, None)
-    if not result.classes:
-        result.nearest = _nearest(op, seen, None)
+    if got.size and not (got & got.dtype.type(get_format(op.result).magnitude_mask)).any():
+        result.remarks.append("every answer is zero: the capture decides nothing")
+    with _until_interrupted(result):
+        pool = _pool(op, np.random.default_rng([0, length(op)]))
+        _name_all(op, seen, result, pool, None, progress)
+        if _to_fit(op, result):
+            progress("parameters")
+            _fit(op, seen, result, None, pool, None, limit)
+        result.readings = readings(op, seen, None)
+        if not result.classes:
+            progress("the nearest model")
+            result.nearest = _nearest(op, seen, None)
     return result
+
+
+@contextmanager
+def _until_interrupted(result: Identification) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        result.interrupted = True
+        result.remarks.append("interrupted: what was found until then")
+
+
+def with_scales(op: Operation, cases: Cases) -> Cases:
+    """The cases with scales of 1, where the operation has scales and they have none."""
+    if not scale_type(op) or cases.scales:
+        return cases
+    return replace(cases, scales=tuple(np.repeat(x, cases.size, axis=0) for x in ones(op)))
+
+
+def _to_fit(op: Operation, result: Identification) -> bool:
+    """Are a unit's parameters to be fitted?  Not to a long product that has a name, nor where blocks have scales."""
+    if scale_type(op) and blocks(op) > 1:
+        result.remarks.append("the unit's parameters were not fitted: blocks have scales of their own")
+        return False
+    if length(op) > LONG_K and result.classes:
+        result.remarks.append(f"the unit's parameters were not fitted: K is {length(op)}, and the answers have a name")
+        return False
+    return True
+
+
+def _name_all(
+    op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None, progress: Callable[[str], None]
+) -> None:
+    """The catalogue; where it has no name, splits over K; then other epilogues."""
+    progress("catalogued models")
+    known = catalogue(op)
+    _name(op, seen, result, pool, ask, known)
+    searches: list[tuple[str, Callable[[], Iterable[Hypothesis]]]] = [
+        ("splits over K", lambda: splits(op)),
+        ("epilogues", lambda: finished(op, known)),
+        ("epilogues of splits", lambda: finished(op, list(splits(op)))),
+    ]
+    for what, hypotheses in searches:
+        if result.classes:
+            break
+        progress(what)
+        _name(op, seen, result, pool, ask, hypotheses())
 
 
 def _pool(op: Operation, rng: np.random.Generator) -> Cases:
@@ -163,19 +256,30 @@ def _find_tree(op: Operation, summation: Summation, result: Identification) -> N
         result.no_tree = str(error)
 
 
-def _fit(op: Operation, seen: Observed, result: Identification, bits: int | None, pool: Cases, ask: Ask | None) -> None:
+def _fit(
+    op: Operation,
+    seen: Observed,
+    result: Identification,
+    bits: int | None,
+    pool: Cases,
+    ask: Ask | None,
+    limit: float,
+) -> None:
     """Fit a unit to all answers, or failing that to the finite ones; then ask what its parameters leave open."""
     candidates = orders(length(op)) if result.order is None else []
     if bits is not None and bits >= 30:
         bits = None  # perhaps more than can be seen: let the fit decide
     given: list[Fused] = []
+    until = time.monotonic() + limit
     for _ in range(REFITS):
         plain = seen.named(SPECIAL, inside=False)
-        fit = Fitter(op, plain, candidates, result.order, bits).fit(given)
+        fit = Fitter(op, plain, candidates, result.order, bits, until).fit(given)
         everything = seen.wrong(fit.model)
         result.fit = Fit(fit.model, everything.size, seen.got.size)
         result.plain_fit = fit if everything.size else None
-        if fit.misses:
+        if time.monotonic() > until:
+            result.remarks.append(f"the search for a unit's parameters ended at its limit of {limit:g} s")
+        if fit.misses or time.monotonic() > until:
             return
         known = seen if ask is not None and not everything.size else plain
         result.open = {}
@@ -193,9 +297,16 @@ def _fit(op: Operation, seen: Observed, result: Identification, bits: int | None
         result.fit = Fit(result.fit.model, misses, seen.got.size)
 
 
-def _name(op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None) -> None:
-    """The catalogued models that agree with every answer; those that can be distinguished are, by asking."""
-    left = _agreeing(op, seen, catalogue(op))
+def _name(
+    op: Operation,
+    seen: Observed,
+    result: Identification,
+    pool: Cases,
+    ask: Ask | None,
+    hypotheses: Iterable[Hypothesis],
+) -> None:
+    """The hypotheses that agree with every answer; those that can be distinguished are, by asking."""
+    left = _agreeing(op, seen, hypotheses)
     for _ in range(8):
         classes = _classes(op, left, pool)
         if ask is None or len(classes) < 2:
@@ -208,7 +319,7 @@ def _name(op: Operation, seen: Observed, result: Identification, pool: Cases, as
     result.classes = _classes(op, left, pool)
 
 
-def _agreeing(op: Operation, seen: Observed, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+def _agreeing(op: Operation, seen: Observed, hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     return [h for h in hypotheses if agrees(op, seen.got, h, seen.cases)]
 
 
@@ -270,9 +381,9 @@ def _shrunk(op: Operation, h: Hypothesis, case: Cases, ask: Ask) -> Cases:
         for place in np.flatnonzero((case.a[0] != 0) | (case.b[0] != 0)):
             a, b = case.a.copy(), case.b.copy()
             a[0, place] = b[0, place] = 0
-            trials.append(Cases(a, b, case.c, case.names))
+            trials.append(replace(case, a=a, b=b))
         if case.c[0]:
-            trials.append(Cases(case.a, case.b, np.zeros_like(case.c), case.names))
+            trials.append(replace(case, c=np.zeros_like(case.c)))
         if not trials:
             return case
         joined = Cases.joined(trials)

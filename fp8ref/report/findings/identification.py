@@ -43,6 +43,7 @@ def page(r: Identification, identity: dict[str, str]) -> str:
         lines += [*map(_line, rows), ""] if rows else []
     if r.nearest is not None:
         lines += [*disagreement(r, r.nearest.smallest, r.nearest.hypothesis), ""]
+    lines += [*r.remarks, ""] if r.remarks else []
     return "\n".join([*lines, sentence(r)])
 
 
