@@ -12,10 +12,10 @@ from ..adapters.captures.files import read
 from ..adapters.connect import Connectable
 from ..cases.operation import Operation
 from ..cases.products.cases import Cases
-from ..cases.products.questions import is_product, scale_type, with_length
+from ..cases.products.questions import is_product, with_length
 from ..check.harness.transport import Crashed, Declined, Session, TimedOut
 from ..check.identify.blackbox import BlackBox
-from ..check.identify.identify import RANDOM, Identification, identify, identify_captured
+from ..check.identify.identify import LIMIT, RANDOM, Identification, identify, identify_captured
 from ..check.identify.tensors import identify_tensors
 from ..check.run import NothingSelected, select
 from ..fast.chunks import set_threads
@@ -27,7 +27,7 @@ from .inputs import Seconds
 from .starting import open_session
 from .tensor_files import read_tensor
 
-NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
+NONE_FOUND, INTERRUPTED, NOTHING_RAN, FAILED = 1, 2, 5, 6
 
 
 @click.command("identify", cls=OneLine)
@@ -39,6 +39,7 @@ NONE_FOUND, NOTHING_RAN, FAILED = 1, 5, 6
     help="Random products asked beside the probes.",
 )  # fmt: skip
 @click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option("--limit", type=Seconds(), default=LIMIT, show_default=True, help="Seconds that fitting a unit may take.")
 @click.option("--quantized", metavar="FILE[:NAME]", help="Codes: npy, npz or safetensors.")
 @click.option("--scales", metavar="FILE[:NAME]", help="Their scales, float32 or bytes.")
 @click.option("--original", metavar="FILE[:NAME]", help="The tensor that was quantised.")
@@ -52,6 +53,7 @@ def identify_(
     seed: int,
     count: int,
     timeout: float,
+    limit: float,
     quantized: str | None,
     scales: str | None,
     original: str | None,
@@ -74,8 +76,8 @@ def identify_(
     fp8ref identify --impl replay:h100.capture.jsonl --json
     fp8ref identify --quantized w.npz:codes --scales w.npz:scales --original w.npz:x
 
-    Exit codes: 0 each product is one class of the catalogue, or a recipe fits, 1 not so, 5 no product is
-    claimed, 6 the implementation failed.
+    Exit codes: 0 each product is one class of the catalogue, or a recipe fits, 1 not so, 2 interrupted (what was
+    found is shown), 5 no product is claimed, 6 the implementation failed.
     """
     set_threads(1)
     files = {"--quantized": quantized, "--scales": scales, "--original": original}
@@ -89,9 +91,11 @@ def identify_(
     if impl is None:
         raise BadInput("--impl, or --quantized, --scales and --original; see `fp8ref identify --help`")
     with open_session(impl, timeout) as session:
-        found, failures = _each(session, impl, wanted, seed, count, as_json)
+        found, failures, interrupted = _each(session, impl, wanted, seed, count, limit, as_json)
     if as_json:
         print_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})
+    if interrupted:
+        sys.exit(INTERRUPTED)
     sys.exit(FAILED if failures else 0 if all(d["decided"] for d in found) else NONE_FOUND)
 
 
@@ -110,14 +114,14 @@ def _identify_recipe(
 
 
 def _each(
-    session: Session, impl: str, wanted: tuple[str, ...], seed: int, count: int, as_json: bool
-) -> tuple[list[dict[str, object]], list[str]]:
+    session: Session, impl: str, wanted: tuple[str, ...], seed: int, count: int, limit: float, as_json: bool
+) -> tuple[list[dict[str, object]], list[str], bool]:
     identity = dict(session.hello.identity)
     found: list[dict[str, object]] = []
     failures: list[str] = []
     for n, claim in enumerate(_products(session, wanted)):
         try:
-            result = _identified(session, impl, claim, seed, count)
+            result = _identified(session, impl, claim, seed, count, limit)
         except (Declined, Crashed, TimedOut) as error:
             failures.append(f"{claim.id}: {error}")
             click.echo(f"{claim.id}: {error}", err=True)
@@ -125,14 +129,16 @@ def _each(
         found.append(document(result, identity))
         if not as_json:
             click.echo(("\n" if n else "") + page(result, identity))
-    return found, failures
+        if result.interrupted:
+            return found, failures, True
+    return found, failures, False
 
 
 def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     """The selected products, each once whatever mode is claimed for it."""
     try:
         claims = [Operation.parse_claim(claim) for claim in session.hello.claims]
-        claims = [with_length(claim) for claim in claims if is_product(claim) and not scale_type(claim)]
+        claims = [with_length(claim) for claim in claims if is_product(claim)]
         chosen = select(claims, wanted) if claims else []
     except NothingSelected as error:
         click.echo(f"nothing ran: {error}", err=True)
@@ -140,23 +146,23 @@ def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None
     if not chosen:
-        click.echo("nothing ran: it claims no dot or matrix products without scales", err=True)
+        click.echo("nothing ran: it claims no dot or matrix products", err=True)
         sys.exit(NOTHING_RAN)
     return list({(c.family, c.operands, c.result, c.keys): c for c in chosen}.values())
 
 
-def _identified(session: Session, impl: str, claim: Operation, seed: int, count: int) -> Identification:
-    connectable = Connectable.parse(impl)
-    if connectable.kind == "replay":
-        capture = read(connectable.id)
-        a, b, c = capture.operands
-        cases = Cases(a, b, c, ("captured",) * capture.count)
-        return identify_captured(capture.operation, cases, capture.answers)
-
+def _identified(session: Session, impl: str, claim: Operation, seed: int, count: int, limit: float) -> Identification:
     def progress(text: str) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r\x1b[K{text} ..." if text else "\r\x1b[K", nl=False, err=True)
 
-    result = identify(claim, BlackBox(session, claim), seed, count, progress)
+    connectable = Connectable.parse(impl)
+    if connectable.kind == "replay":
+        capture = read(connectable.id)
+        a, b, c, *scales = capture.operands
+        cases = Cases(a, b, c, ("captured",) * capture.count, tuple(scales))
+        result = identify_captured(capture.operation, cases, capture.answers, progress, limit)
+    else:
+        result = identify(claim, BlackBox(session, claim), seed, count, progress, limit)
     progress("")
     return result

@@ -129,7 +129,7 @@ def left_open(g: Group) -> str:
         return ""
     declared = get_model(g.samples[0].accumulator)
     parts = [(operation(r), *rows_of(r, 1500)) for r in g.samples]
-    seen = [(op, Cases(x[0], x[1], x[2], ("row",) * len(d)), d) for op, x, d in parts]
+    seen = [(op, Cases(x[0], x[1], x[2], ("row",) * len(d), x[3:]), d) for op, x, d in parts]
 
     def explains(model: Any) -> bool:
         return all(agrees(op, d, model, cases) for op, cases, d in seen)

@@ -34,6 +34,8 @@ REFITS = 4
 LONG_K = 256  # beyond it catalogue and compositions are searched first, and a unit is fitted only if they fail
 LIMIT = 120.0  # seconds that fitting a unit may take
 PRODUCTS = 1 << 22  # multiplications of the random cases of a long product
+COARSE, FEW = 24, 64  # bits of results, and rows of a capture, below which several compositions may well answer alike
+MANY = 40  # compositions that give every answer: enough to say that nothing is decided
 POOL = 1 << 18  # multiplications simulated in the search for a case that distinguishes two hypotheses
 
 
@@ -233,11 +235,17 @@ def _name_all(
         ("epilogues", lambda: finished(op, known)),
         ("epilogues of splits", lambda: finished(op, list(splits(op)))),
     ]
+    left = [h for members in result.classes for h in members]
+    coarse = ask is None and (get_format(op.result).p < COARSE or seen.got.size < FEW)
     for what, hypotheses in searches:
-        if result.classes:
+        if left and (not coarse or what == "epilogues of splits"):
+            break
+        if len(left) > MANY:
+            result.remarks.append(f"the search ended at {len(left)} compositions that give every answer")
             break
         progress(what)
-        _name(op, seen, result, pool, ask, hypotheses())
+        left += _agreeing(op, seen, hypotheses())
+        _name(op, seen, result, pool, ask, left)
 
 
 def _pool(op: Operation, rng: np.random.Generator) -> Cases:

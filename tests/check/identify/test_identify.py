@@ -14,6 +14,7 @@ import warm
 
 from fp8ref.adapters.captures import files as captures
 from fp8ref.adapters.mutants.dots import DOT_FAULTY, DOT_MUTANTS, right
+from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.cases import Cases, dot_cases, random_cases, special_cases
 from fp8ref.check.harness.transport import Session
@@ -224,3 +225,57 @@ def test_hardware_results_are_identified_and_conform(name: str, converted: Path)
     run = warm.fp8ref("check", "dot/*", "--jobs", "1", "--impl", f"replay:{path}")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "conforms: 1000 cases" in run.stdout
+
+
+def captured(mode: str, k: int, rows: int, result: str = "f32", keys: str = "") -> Identification:
+    op = Operation.parse(f"dot/e4m3fn.e4m3fn/{result}/{mode};k={k}{keys}")
+    cases = random_cases(op, rows, np.random.default_rng(5), ("wide",))
+    return identify_captured(op, cases, expect(op, cases.operands).codes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "k", "keys"),
+    [
+        ("ada.mma.fp8.f32+split3.t64.interleaved", 320, ""),
+        ("hopper.wgmma.fp8.f32+promote128.fadd+split2.t128", 768, ""),
+        ("ada.mma.fp8.f32+out.sa.sb.bias", 272, ";scale=f32"),
+        pytest.param("ada.mma.fp8.f32+split5.t64.interleaved.pairwise", 4096, "", marks=pytest.mark.full),
+    ],
+)
+def test_compositions_are_named_from_a_hundred_rows(mode: str, k: int, keys: str) -> None:
+    found = captured(mode, k, 100, keys=keys)
+    assert mode in [h.name for members in found.classes for h in members]
+    assert any("were not fitted" in remark for remark in found.remarks)
+
+
+@pytest.mark.full
+def test_a_coarse_output_is_not_taken_for_a_decision() -> None:
+    """Eight bits of output fit a chain and splits alike: no single name is given."""
+    found = captured("ada.mma.fp8.f32+split2.t64+out.scale.bias.sat", 128, 70, "e4m3fn", ";scale=f32")
+    assert not found.decided
+
+
+def test_a_capture_of_zeros_says_that_it_decides_nothing() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/f32/ada.mma.fp8.f32;k=32")
+    zeros = np.zeros((70, 32), np.uint8)
+    cases = Cases(zeros, zeros, np.zeros(70, np.uint32), ("captured",) * 70)
+    found = identify_captured(op, cases, np.zeros(70, np.uint32), limit=1.0)
+    assert not found.decided
+    assert "decides nothing" in found.remarks[0]
+
+
+def test_an_interrupt_leaves_what_was_found() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/f32/*;k=8")
+    asked = 0
+
+    def ask(cases: Cases) -> np.ndarray:
+        nonlocal asked
+        asked += 1
+        if asked > 3:
+            raise KeyboardInterrupt
+        return expect(op.with_mode("f32.fma"), cases.operands).codes
+
+    found = identify(op, ask)
+    assert found.interrupted
+    assert found.asked > 0
+    assert "interrupted" in found.remarks[-1]
