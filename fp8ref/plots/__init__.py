@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from .formats import density, number_line, relative_error
-from .products import error_growth, growth
+from .products import disagreement, error_growth, growth
 from .staircase import Step, staircase, steps
 from .style import Figure, MissingMatplotlib, save
 from .systems_fp8_bert import fp8_bert
@@ -38,6 +38,7 @@ PLOTS: dict[str, Plot] = {
     "relative-error": Plot(relative_error, "several"),
     "density": Plot(density, "several"),
     "error-growth": Plot(error_growth, "one"),
+    "disagreement": Plot(disagreement, "one"),
     "sqnr": Plot(sqnr, "none"),
     "fp8-range": Plot(fp8_range, "none"),
     "range-precision": Plot(range_precision, "none"),
@@ -57,6 +58,7 @@ __all__ = [
     "Plot",
     "Step",
     "density",
+    "disagreement",
     "dyadic_codes",
     "error_growth",
     "fixed_point_averages",

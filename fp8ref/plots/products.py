@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -52,4 +53,47 @@ def error_growth(format: Format | str) -> Figure:
     axes.set_title(f"relative error of {f.name} dot products, by accumulator (root mean square)", loc="left")
     axes.grid(True, axis="y", linewidth=0.4, color="#DDDDDD")
     axes.legend(frameon=False, fontsize="small", loc="best")
+    return fig
+
+
+UNITS = (
+    "f32.fma", "ada.mma.fp8.f32", "hopper.wgmma.fp8.f32", "hopper.mma.fp8.f32", "blackwell.tcgen05.fp8.f32",
+    "ada.mma.fp8.f32+split3.t64.interleaved", "hopper.wgmma.fp8.f32+split3.t128",
+    "hopper.wgmma.fp8.f32+promote128.fadd",
+)  # fmt: skip
+
+
+def disagreements(format: Format | str, k: int = 2048, dots: int = 96) -> dict[str, np.ndarray[Any, Any]]:
+    """For each accumulator the errors of the same dot products of N(0,1) operands, over the root mean square sum."""
+    f = get_format(format)
+    rng = np.random.default_rng(1)
+    a, b = (encode(rng.standard_normal((dots, k)), f) for _ in "ab")
+    exact = dot(a, b, f, result="f64").astype(float)
+    size = np.sqrt((exact**2).mean())
+    return {name: (dot(a, b, f, accumulator=name).astype(float) - exact) / size for name in UNITS}
+
+
+@styled
+def disagreement(format: Format | str) -> Figure:
+    """The same operands through eight units: where each answer lies beside the exact sum.
+
+    96 dot products of 2,048 operands drawn from N(0,1), C = 0; errors over the root mean square of the sums, on a
+    logarithmic scale on either side of zero.  Raises ValueError for operands that NVIDIA's FP8 units do not take.
+    """
+    fig = figure()
+    axes = fig.subplots()
+    f = get_format(format)
+    found = disagreements(f)
+    spread = np.random.default_rng(2)
+    for i, errors in enumerate(found.values()):
+        rows = i + spread.uniform(-0.28, 0.28, errors.size)
+        axes.plot(errors, rows, linestyle="none", marker="o", markersize=2.2, color=COLOURS[i % len(COLOURS)])
+    axes.set_xscale("symlog", linthresh=2.0**-24)
+    axes.set_xticks([-1e-2, -1e-4, -1e-6, 0, 1e-6, 1e-4, 1e-2])
+    axes.set_yticks(range(len(found)), list(found))
+    axes.invert_yaxis()
+    axes.axvline(0, linewidth=0.6, color="#888888")
+    axes.set_xlabel("error")
+    axes.set_title(f"the same {f.name} operands, K = 2048", loc="left")
+    axes.grid(True, axis="x", linewidth=0.4, color="#DDDDDD")
     return fig
