@@ -25,6 +25,7 @@ from ...spec.matrix.accumulate import Fused
 from .accumulators import CHOICES, PARAMETERS, Hypothesis, Order, agrees, answers, catalogue, order_of, orders, wrong
 from .compositions import finished, splits
 from .fitting import SPECIAL, Ask, Fit, Fitter, Observed, undecided
+from .nearest import Disagreement, Near, nearest
 from .readings import Reading, product_exponent, readings
 from .sums import LARGEST_K, NoTree, Summation, Tree, order_from
 
@@ -37,25 +38,6 @@ PRODUCTS = 1 << 22  # multiplications of the random cases of a long product
 COARSE, FEW = 24, 64  # bits of results, and rows of a capture, below which several compositions may well answer alike
 MANY = 40  # compositions that give every answer: enough to say that nothing is decided
 POOL = 1 << 18  # multiplications simulated in the search for a case that distinguishes two hypotheses
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """One case that a hypothesis answers otherwise, as small as it was found."""
-
-    case: Cases
-    want: int
-    got: int
-
-
-@dataclass(frozen=True)
-class Near:
-    """The catalogued model that misses least: in ``misses`` of ``of`` answers."""
-
-    hypothesis: Hypothesis
-    misses: int
-    of: int
-    smallest: Disagreement
 
 
 @dataclass
@@ -129,7 +111,7 @@ def identify(
         _ask_all(op, seen, result, record, rng, progress, limit)
         result.asked = seen.got.size
         if not result.classes:
-            result.nearest = _nearest(op, seen, lambda cases: ask(with_scales(op, cases)))
+            result.nearest = nearest(op, seen, lambda cases: ask(with_scales(op, cases)))
     result.asked = sum(got.size for _, got in seen.parts)
     return result
 
@@ -192,7 +174,7 @@ def identify_captured(
         result.readings = readings(op, seen, None)
         if not result.classes:
             progress("the nearest model")
-            result.nearest = _nearest(op, seen, None)
+            result.nearest = nearest(op, seen, None)
     return result
 
 
@@ -352,54 +334,6 @@ def _readings(op: Operation, seen: Observed, result: Identification, ask: Ask) -
         exponent = product_exponent(op, unit, ask)
         found = [exponent, *found] if exponent is not None else found
     return found
-
-
-def _nearest(op: Operation, seen: Observed, ask: Ask | None) -> Near | None:
-    """The catalogued model with the fewest mismatches, and the smallest of them."""
-    cases, got = seen.cases, seen.got
-    if not got.size:
-        return None
-    few = np.arange(0, got.size, max(1, got.size // 2000))
-    some = cases.taken(few)
-    ranked = sorted(catalogue(op), key=lambda h: int(wrong(op, got[few], answers(op, h, some)).sum()))
-    scored = [(int(seen.wrong(h).size), i, h) for i, h in enumerate(ranked[:4])]
-    misses, _, h = min(scored)
-    off = seen.wrong(h)
-    small = _smallest(op, cases.taken(off))
-    case = cases.taken(off[small : small + 1])
-    if ask is not None:
-        case = _shrunk(op, h, case, ask)
-    answered = ask(case)[0] if ask is not None else got[off[small]]
-    return Near(h, misses, int(got.size), Disagreement(case, int(answers(op, h, case)[0]), int(answered)))
-
-
-def _smallest(op: Operation, cases: Cases) -> int:
-    """The case with the fewest products, C zero, and few bits."""
-    sign_free = [codes & codes.dtype.type((1 << (codes.dtype.itemsize * 8 - 1)) - 1) for codes in cases.operands]
-    products = ((sign_free[0] != 0) & (sign_free[1] != 0)).sum(axis=1)
-    bits = sum(np.bitwise_count(x).sum(axis=1) for x in sign_free[:2])
-    order = np.lexsort((bits, np.bitwise_count(sign_free[2]), products + (sign_free[2] != 0)))
-    return int(order[0])
-
-
-def _shrunk(op: Operation, h: Hypothesis, case: Cases, ask: Ask) -> Cases:
-    """Drop products, and C, as long as the answer stays another than the hypothesis's."""
-    for _ in range(length(op) + 1):
-        trials = []
-        for place in np.flatnonzero((case.a[0] != 0) | (case.b[0] != 0)):
-            a, b = case.a.copy(), case.b.copy()
-            a[0, place] = b[0, place] = 0
-            trials.append(replace(case, a=a, b=b))
-        if case.c[0]:
-            trials.append(replace(case, c=np.zeros_like(case.c)))
-        if not trials:
-            return case
-        joined = Cases.joined(trials)
-        still = np.flatnonzero(wrong(op, ask(joined), answers(op, h, joined)))
-        if not still.size:
-            return case
-        case = joined.taken(still[:1])
-    return case
 
 
 __all__ = ["KINDS", "Disagreement", "Identification", "Near", "identify", "identify_captured", "order_of"]
