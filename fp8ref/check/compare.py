@@ -31,10 +31,12 @@ class Options:
 
 @dataclass
 class Compared:
-    """``want``: what is expected once open questions are settled, as ``chosen``; ``allowed``: answers excused so."""
+    """``want``: what is expected once open questions are settled, as ``chosen``; ``reference``: what is by the
+    reference's own answers to them; ``allowed``: answers excused so."""
 
     wrong: Mask
     want: Expected
+    reference: Expected
     allowed: dict[str, Mask]
     chosen: dict[str, str]
 
@@ -50,7 +52,7 @@ def compared(
 ) -> Compared:
     """Which answers are wrong.  ``given``: how open questions were settled by other answers to the same operation."""
     wrong = differs(op, got, want.codes, nan)
-    found = Compared(wrong, want, {}, {})
+    found = Compared(wrong, want, want, {}, {})
     if wrong.any() or given:
         settled = settle(op, operands, got, want.codes, given)
         wrong = found.wrong = differs(op, got, settled.want, nan)
@@ -87,7 +89,7 @@ def digest(operands: Sequence[Codes], got: Codes) -> int:
     return int(np.add.reduce(mixed))
 
 
-def compare(op: Operation, seen: Observations, nan: str, report: Report) -> tuple[Expected, Mask]:
+def compare(op: Operation, seen: Observations, nan: str, report: Report) -> Compared:
     """Compare all observations; counts go into the report, each case once."""
     want = expect(op, seen.operands).taken(seen.case)
     found = compared(op, seen.inputs(), seen.got, seen.status, want, nan)
@@ -104,4 +106,4 @@ def compare(op: Operation, seen: Observations, nan: str, report: Report) -> tupl
         counted = np.union1d(counted, here)
         if here.size:
             report.allowed[name] = int(here.size)
-    return found.want, found.wrong
+    return found

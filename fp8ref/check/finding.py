@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import Expected, expect
+from ..cases.answers import expect
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import Operation
 from ..cases.scaling.questions import is_scale
-from .compare import compared
+from .compare import Compared, compared
 from .diagnosis.diagnose import diagnose
 from .diagnosis.scaling import plainest
 from .harness.observe import LAYOUT_NAMES, Observations
@@ -28,13 +28,13 @@ def finding_of(
     claim: Operation,
     op: Operation,
     seen: Observations,
-    want: Expected,
-    wrong: Mask,
+    judged: Compared,
     nan: str,
     report: Report,
 ) -> Finding:
-    diagnosis = diagnose(op, seen, want, wrong)
-    chosen = _smallest(op, seen, wrong)
+    """Why answers are wrong, and the case that shows it best."""
+    diagnosis = diagnose(op, seen, judged.reference, judged.wrong)
+    chosen = _smallest(op, seen, judged.wrong)
     x = [codes[seen.case[chosen]] for codes in seen.operands]
     alone = _alone(session, claim, op, x, nan, report.chosen)
     one = [np.array([code]) for code in x]
@@ -43,7 +43,7 @@ def finding_of(
     return Finding(
         op=op.id,
         inputs=tuple(_bits(code) for codes in x for code in np.atleast_1d(codes)),
-        want=_bits(want.codes[chosen]),
+        want=_bits(judged.want.codes[chosen]),
         got=_bits(seen.got[chosen]),
         count=report.failed,
         of=report.cases,

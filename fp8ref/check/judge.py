@@ -71,12 +71,12 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     seen = observe(session, claim, asked, options.level, options.seed)
     op = claim if claim.mode != ANY_MODE else _find_mode(claim, seen, options.nan, report)
     report.op = op.id
-    want, wrong = compare(op, seen, options.nan, report)
+    judged = compare(op, seen, options.nan, report)
     part = bool(report.asked or report.declines)
     open_ended = part and claim.asked.mode is not None and not is_recipe(claim)
     found = fitting(claim, seen, options.nan) if open_ended else Fitting(())
     if report.failed:
-        finding = finding_of(session, claim, op, seen, want, wrong, options.nan, report)
+        finding = finding_of(session, claim, op, seen, judged, options.nan, report)
         report.findings.append(replace(finding, diagnosis=found.diagnosis()) if found.open else finding)
     elif found.open:
         leave_open(report, found)

@@ -149,4 +149,4 @@ def diagnose_sweep(session: Session, report: Report, options: Options, parts: Se
     )
     want = expect(op, seen.inputs())
     found = compared(op, seen.inputs(), seen.got, seen.status, want, options.nan, report.chosen)
-    report.findings.append(finding_of(session, claim, op, seen, found.want, found.wrong, options.nan, report))
+    report.findings.append(finding_of(session, claim, op, seen, found, options.nan, report))
