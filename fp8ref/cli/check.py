@@ -195,7 +195,8 @@ def _judge(
     except KeyboardInterrupt:
         pass
     except (EngineError, NotStarted) as error:
-        click.echo(f"not finished: {error}", err=True)
+        alone = "; --jobs 1 asks it in one process" if isinstance(error, NotStarted) and run.request.jobs > 1 else ""
+        click.echo(f"not finished: {error}{alone}", err=True)
     except NoRoom as error:
         assert output is not None
         engines.no_room(output, error)

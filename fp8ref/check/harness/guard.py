@@ -42,6 +42,18 @@ class Guard:
         self._process.wait()
 
 
+def open_standard_streams() -> None:
+    """Where standard input, output or error is closed, open the null device there.
+
+    A pipe would get that number else, and be lost when the child's own streams are put in place.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+
+
 def end_session(leader: int) -> None:
     """Kill a process and everything of its session: also programs that it started in process groups of their own."""
     with contextlib.suppress(OSError):

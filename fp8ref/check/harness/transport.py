@@ -23,7 +23,7 @@ from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import operand_types, shapes
 from ...spec.words import one_line
 from .crashes import survive
-from .guard import Guard, end_session
+from .guard import Guard, end_session, open_standard_streams
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots
 from .limits import Limits, Usage
 from .outcomes import Answer, Call, Codes, Crashed, Declined, Failed, Mishap, TimedOut
@@ -79,6 +79,7 @@ class Session:
         self.closed = False
         self._slowest = 0.0  # seconds of the longest answer
         self._lock = threading.Lock()  # a child is started and ended by one thread at a time
+        open_standard_streams()
         self._arena_fd = _anonymous_file("fp8ref-arena", arena_size(CAPACITY))
         self._log_fd = _anonymous_file("fp8ref-log", 0)
         self._arena = mmap.mmap(self._arena_fd, arena_size(CAPACITY))
