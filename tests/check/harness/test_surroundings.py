@@ -11,13 +11,12 @@ FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 OP = "convert/f32/e4m3fn/rne.sat"
 
 
-@pytest.mark.parametrize("closed", [(0,), (0, 2)])
 @pytest.mark.parametrize("command", [["check", OP, "--jobs", "1"], ["smoke"]])
-def test_closed_standard_streams_are_no_crash(command: list[str], closed: tuple[int, ...], tmp_path: Path) -> None:
-    """The first pipes would get their numbers."""
+def test_a_closed_standard_input_is_no_crash(command: list[str], tmp_path: Path) -> None:
+    """The first pipe would get its number."""
     done = subprocess.run(
         [*FP8REF, *command, "--impl", "mini:prints-garbage"],
-        cwd=tmp_path, timeout=120, check=False, preexec_fn=lambda: [os.close(fd) for fd in closed],
+        cwd=tmp_path, timeout=120, check=False, preexec_fn=lambda: os.close(0),
     )  # fmt: skip
     assert done.returncode == 0
 
