@@ -89,6 +89,9 @@ def test_files_of_the_recipes_are_there(name: str) -> None:
         ("_ROUNDING", "fp8ref/report/findings/clauses.py"),
         ("SECOND", "tests/spec/matrix/test_accumulate.py"),
         ("CATALOGUE", "tests/check/identify/test_identify.py"),
+        ("_LINES", "fp8ref/spec/scaling/named.py"),
+        ("EDGES", "tests/spec/scaling/recipe_facts.py"),
+        ("DIGESTS", "tests/spec/scaling/recipe_facts.py"),
         ("_MX", "fp8ref/spec/scaling/schemes.py"),
         ("E8M0_RULES", "fp8ref/spec/scaling/schemes.py"),
         ("SOURCES", "fp8ref/spec/scaling/schemes.py"),
@@ -96,6 +99,8 @@ def test_files_of_the_recipes_are_there(name: str) -> None:
         ("projection_rules", "fp8ref/check/diagnosis/conversions.py"),
         ("CONVERSION_MUTANTS", "fp8ref/adapters/mutants/conversions.py"),
         ("VARIATIONS", "fp8ref/check/variations/catalog.py"),
+        ("RIGHT", "tests/check/test_variations.py"),
+        ("WRONG", "tests/check/test_variations.py"),
         ("FORMS", "fp8ref/vectors/forms/registry.py"),
     ],
 )

@@ -38,7 +38,11 @@ class Library:
 
     def identify(self) -> Mapping[str, str]:
         package = self.package or self.module
-        return {"name": package, "version": importlib.metadata.version(package), "device": "cpu"}
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # a module that no package manager installed
+            version = str(getattr(self.lib, "__version__", "unknown"))
+        return {"name": package, "version": version, "device": "cpu"}
 
     def capabilities(self) -> Sequence[str]:
         return self._claims.ids
