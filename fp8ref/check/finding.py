@@ -1,4 +1,4 @@
-"""The finding of wrong answers: why, and the one that a person reads most easily."""
+"""The findings of wrong answers: why, and the one that a person reads most easily."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import expect
+from ..cases.answers import Expected, expect
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import Operation
 from ..cases.scaling.questions import is_scale
-from .compare import Compared, compared
-from .diagnosis.diagnose import diagnose
+from .compare import Compared, compared, digest
+from .diagnosis.diagnose import Cause, Diagnosis, diagnose
 from .diagnosis.scaling import plainest
 from .harness.observe import LAYOUT_NAMES, Observations
 from .harness.transport import Crashed, Declined, Session, TimedOut
@@ -23,7 +23,7 @@ Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 
-def finding_of(
+def findings_of(
     session: Session,
     claim: Operation,
     op: Operation,
@@ -31,29 +31,43 @@ def finding_of(
     judged: Compared,
     nan: str,
     report: Report,
-) -> Finding:
-    """Why answers are wrong, and the case that shows it best."""
-    diagnosis = diagnose(op, seen, judged.reference, judged.wrong)
-    chosen = _smallest(op, seen, judged.wrong)
+    known: Diagnosis | None = None,
+) -> list[Finding]:
+    """A finding for each cause of the wrong answers, the severest first, each with its own smallest case.
+
+    ``known``: the one diagnosis that they have.
+    """
+    causes = diagnose(op, seen, judged.reference, judged.wrong, nan) if known is None else [Cause(known, judged.wrong)]
+    return [_finding(session, claim, op, seen, judged.want, cause, nan, report, len(causes) == 1) for cause in causes]
+
+
+def _finding(
+    session: Session, claim: Operation, op: Operation, seen: Observations, want: Expected, cause: Cause, nan: str,
+    report: Report, single: bool,
+) -> Finding:  # fmt: skip
+    chosen = _smallest(op, seen, cause.wrong)
     x = [codes[seen.case[chosen]] for codes in seen.operands]
     alone = _alone(session, claim, op, x, nan, report.chosen)
     one = [np.array([code]) for code in x]
     carried = sorted(name for name, there in flags_of(op, one).items() if there[0])
     expected = expect(op, one)
+    bad, where = np.unique(seen.case[cause.wrong], return_index=True)
+    first = np.flatnonzero(cause.wrong)[where]
     return Finding(
         op=op.id,
         inputs=tuple(_bits(code) for codes in x for code in np.atleast_1d(codes)),
-        want=_bits(judged.want.codes[chosen]),
+        want=_bits(want.codes[chosen]),
         got=_bits(seen.got[chosen]),
-        count=report.failed,
+        count=report.failed if single else bad.size,
         of=report.cases,
         flags=tuple(carried),
-        diagnosis=diagnosis,
+        diagnosis=cause.diagnosis,
         length=1 if alone else int(seen.length[chosen]),
         position=0 if alone else int(seen.position[chosen]),
         layout="plain" if alone else LAYOUT_NAMES[seen.layout[chosen]],
         want_status=None if expected.status is None else int(expected.status[0]),
         got_status=None if seen.status is None else int(seen.status[chosen]),
+        digest="" if single else f"{digest([codes[bad] for codes in seen.operands], seen.got[first]):016X}",
     )
 
 

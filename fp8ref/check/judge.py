@@ -17,7 +17,7 @@ from ..cases.scaling.questions import is_recipe
 from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, compared
-from .finding import finding_of
+from .finding import findings_of
 from .fits import Fitting, fitting, leave_open
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
@@ -76,8 +76,8 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     open_ended = part and claim.asked.mode is not None and not is_recipe(claim)
     found = fitting(claim, seen, options.nan) if open_ended else Fitting(())
     if report.failed:
-        finding = finding_of(session, claim, op, seen, judged, options.nan, report)
-        report.findings.append(replace(finding, diagnosis=found.diagnosis()) if found.open else finding)
+        known = found.diagnosis() if found.open else None
+        report.findings += findings_of(session, claim, op, seen, judged, options.nan, report, known)
     elif found.open:
         leave_open(report, found)
 
@@ -134,7 +134,7 @@ def conclude(report: Report) -> Report:
         if report.verdict in (Verdict.PASS, Verdict.ALLOWED) and not report.failed:
             hung = all(mishap.kind == "timeout" for mishap in report.mishaps)
             report.verdict = Verdict.TIMEOUT if hung else Verdict.CRASH
-    if not is_product(op):
+    if not is_product(op) and len(report.findings) == 1:
         report.findings = [
             replace(found, count=report.failed, of=report.cases, digest=f"{report.digest:016X}")
             for found in report.findings

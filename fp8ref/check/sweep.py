@@ -14,7 +14,7 @@ from ..cases.operation import Operation
 from ..cases.products.questions import is_product
 from ..cases.selection import BLOCK, sweep_blocks, sweep_size
 from .compare import Options, compared, digest
-from .finding import finding_of, reading_order
+from .finding import findings_of, reading_order
 from .harness.capturing import captured
 from .harness.observe import Observations
 from .harness.outcomes import Mishap
@@ -149,4 +149,4 @@ def diagnose_sweep(session: Session, report: Report, options: Options, parts: Se
     )
     want = expect(op, seen.inputs())
     found = compared(op, seen.inputs(), seen.got, seen.status, want, options.nan, report.chosen)
-    report.findings.append(finding_of(session, claim, op, seen, found, options.nan, report))
+    report.findings += findings_of(session, claim, op, seen, found, options.nan, report)

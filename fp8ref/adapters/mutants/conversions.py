@@ -109,11 +109,13 @@ CONVERSION_MUTANTS: dict[str, Mutant] = {
     # two causes, or none that a single rule describes
     "ignores-stride-sign": wrong(when(lambda x: x.strides[0] < 0, lambda op, x: right(op, x)[::-1]), UNEXPLAINED),
     "truncates-and-loses-nan": wrong(
-        both(a.is_nan, constant(0x7B), a.everywhere, rounding("rtz")), UNEXPLAINED, NONSAT_ONLY
+        both(a.is_nan, constant(0x7B), a.everywhere, rounding("rtz")), "rounding-rtz", NONSAT_ONLY
     ),
-    "ties-away-and-flushes": wrong(both(a.subnormal_result, a.sign_of, a.everywhere, rounding("rna")), UNEXPLAINED),
+    "ties-away-and-flushes": wrong(
+        both(a.subnormal_result, a.sign_of, a.everywhere, rounding("rna")), "flush-to-zero", SAT_ONLY
+    ),
     "large-truncate-small-ties-away": wrong(
-        both(a.large, rounding("rtz"), a.everywhere, rounding("rna")), UNEXPLAINED, SAT_ONLY
+        both(a.large, rounding("rtz"), a.everywhere, rounding("rna")), "rounding-rna", SAT_ONLY, "below 16"
     ),
     "one-code-wrong": wrong(instead(a.small_odd_code, constant(0x2C)), UNEXPLAINED),
     "bits-flipped": wrong(a.bits_flipped, UNEXPLAINED),
@@ -121,7 +123,7 @@ CONVERSION_MUTANTS: dict[str, Mutant] = {
     "stuck-bit": wrong(instead(within(1, 2), lambda op, x: right(op, x) | 4), UNEXPLAINED, SAT_ONLY),
     "one-binade-an-ulp-up": wrong(instead(within(4, 8), lambda op, x: right(op, x) + 1), UNEXPLAINED, SAT_ONLY),
     "stale-after-nan": wrong(a.stale_after_nan, UNEXPLAINED),
-    "f64-cut-to-f32": wrong(a.f64_cut_to_f32, UNEXPLAINED, F64),
+    "f64-cut-to-f32": wrong(a.f64_cut_to_f32, "via-f32-rtz", F64),
     "last-element-zero": wrong(a.last_is_zero, UNEXPLAINED),
     "negative-tail-rounds-down": wrong(
         both(a.in_negative_tail, rounding("rtn"), a.is_negative_nan, constant(0)), UNEXPLAINED

@@ -28,20 +28,27 @@ from ...spec.operations.definition import Semantics
 from ...spec.overflow import get_overflow
 from ...spec.projection import NaN, Projection, Subnormal
 from ...spec.rounding import Rounding
-from .conversions import format_rules, projection_rules
+from .conversions import format_rules, neighbour_projections, projection_rules, with_nan
+from .habits import neighbours
+from .nans import nan_choices
 from .rule import Asked, Rule, where
 
 F32, F64 = get_format("f32"), get_format("f64")
 
 
-def arithmetic_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
-    """Mistakes of every arithmetic operation, then those of some."""
+def asked_arithmetic(op: Operation, operands: Sequence[Codes]) -> Asked:
+    """The question that an arithmetic operation is."""
     task = task_of(op)
 
     def project(rho: Projection, to: Format) -> Expected:
         return computed(replace(task, rho=rho, result=to), operands, op.flags)
 
-    asked = Asked(op, exact_parts(op, operands), expect(op, operands).codes, project, float("inf"))
+    return Asked(op, exact_parts(op, operands), expect(op, operands).codes, project, float("inf"))
+
+
+def arithmetic_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
+    """Mistakes of every arithmetic operation, then those of some."""
+    task, asked = task_of(op), asked_arithmetic(op, operands)
     parts = operand_parts(op, operands)
     yield from projection_rules(asked)
     yield from _flushing_rules(asked)
@@ -50,8 +57,10 @@ def arithmetic_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]
             yield from more(asked, operands, parts)
     yield from _special_rules(asked, operands, parts)
     yield from _nan_rules(asked, task, operands, parts)
+    yield from nan_choices(asked)
     yield from _other_operations(asked, operands)
     yield from _order_rules(asked, operands)
+    yield from _all_in_neighbour(asked, operands)
     yield from format_rules(asked)
 
 
@@ -181,6 +190,22 @@ def _other_operations(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
     for n, codes, g in zip("abc", operands, formats):
         if g == a.f:
             yield Rule(f"returns-{n}", f"operand {n} comes back", lambda codes=codes: codes)  # type: ignore[misc]
+
+
+def _all_in_neighbour(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
+    """Operands read as codes of a neighbouring format, and the answer given in it."""
+    task = task_of(a.op)
+    if any(f != a.f for f in task.operands):
+        return
+    for other in neighbours(a.f):
+        for rho, nan in neighbour_projections(a.rho, other):
+
+            def predict(other: Format = other, rho: Projection = rho, nan: int | None = nan) -> Codes:
+                changed = replace(task, operands=(other,) * len(task.operands), result=other, rho=rho)
+                return with_nan(computed(changed, operands).codes, other, nan)
+
+            yield Rule(f"reads-and-answers-{other.name}", f"reads the operands as {other.name} and answers in it",
+                       predict, throughout=True)  # fmt: skip
 
 
 def _order_rules(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from ...cases.answers import Codes
 from ...cases.operation import Operation
 from ...cases.scaling.questions import is_recipe
-from .arithmetic import arithmetic_rules
+from .arithmetic import arithmetic_rules, asked_arithmetic
 from .codes import code_rules, comparison_rules, integer_rules, test_rules
 from .constants import constant_rules
-from .conversions import conversion_rules, decode_rules
+from .conversions import asked_conversion, conversion_rules, decode_rules
+from .detours import detour_rules, rules_after_rounding
 from .recipes import recipe_rules
-from .rule import Rule
+from .rule import Asked, Rule
 from .scaling import scale_rules
 from .status import status_rules
 
@@ -34,3 +35,20 @@ def rules_for(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
     yield from RULES[op.asked.kind](op, operands)
     if op.flags:
         yield from status_rules(op, operands)
+
+
+def composed_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
+    """Wrong rules of several steps, for answers that no rule of one step explains."""
+    if op.asked.kind in ("convert", "arithmetic"):
+        yield from detour_rules(asked(op, operands))
+
+
+def paired_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
+    """Another rounding, and one more mistake after it."""
+    if op.asked.kind in ("convert", "arithmetic"):
+        yield from rules_after_rounding(op, lambda other: asked(other, operands))
+
+
+def asked(op: Operation, operands: Sequence[Codes]) -> Asked:
+    """The question that a conversion or an arithmetic operation is."""
+    return asked_conversion(op, operands[0]) if op.asked.kind == "convert" else asked_arithmetic(op, operands)

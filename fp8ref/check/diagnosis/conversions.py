@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -13,29 +13,38 @@ from ...cases.flags import parts_of, quarter_class
 from ...cases.operation import INTEGERS, Operation
 from ...fast.decode import decode_codes
 from ...fast.kernel import unpack_fields
-from ...spec.catalog import formats, get_format
+from ...spec.catalog import get_format
 from ...spec.codec import pack
 from ...spec.datum import Datum
 from ...spec.formats import Format, NaNs
 from ...spec.overflow import To, get_overflow, resolve
 from ...spec.projection import NaN, Negative, Projection
 from ...spec.rounding import DETERMINISTIC, Rounding
+from .habits import habit_rules, neighbours, reading_habits
+from .nans import nan_bits, nan_choices, nan_rules
 from .rule import ROUNDING_SENTENCES, Asked, Codes, Rule, where
 
 
 # -- conversions ------------------------------------------------------------------------------------------------------
-def conversion_rules(op: Operation, x: Codes) -> Iterator[Rule]:
-    """Mistakes of conversions."""
+def asked_conversion(op: Operation, x: Codes) -> Asked:
+    """The question that a conversion is."""
     source = op.operands[0]
 
     def project(rho: Projection, to: Format) -> Expected:
         return Expected(*project_into_with_status(source, x, rho, to, op.flags))
 
     precision = float("inf") if source in INTEGERS else get_format(source).p
-    asked = Asked(op, parts_of(x, source), expect(op, [x]).codes, project, precision)
+    return Asked(op, parts_of(x, source), expect(op, [x]).codes, project, precision)
+
+
+def conversion_rules(op: Operation, x: Codes) -> Iterator[Rule]:
+    """Mistakes of conversions."""
+    asked, source = asked_conversion(op, x), op.operands[0]
     yield from projection_rules(asked)
     yield from _operand_rules(asked)
-    yield from _nan_rules(asked, x, source)
+    yield from nan_choices(asked)
+    yield from nan_rules(asked, source)
+    yield from habit_rules(asked, x, source)
     yield from format_rules(asked)
 
 
@@ -80,9 +89,9 @@ def format_rules(a: Asked) -> Iterator[Rule]:
     for step in (1, -1):
         shifted = replace(f, name=f"{f.name}, bias {f.bias + step}", bias=f.bias + step)
         yield Rule("wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(_as_if, a, shifted))
-    for other in formats():
-        if other.k == f.k and other != f and other.signed == f.signed and not other.name.startswith("binary"):
-            yield Rule(f"format-{other.name}", f"answers in {other.name}", partial(_as_if, a, other), throughout=True)
+    for other in neighbours(f):
+        for predict in _in_neighbour(a, other):
+            yield Rule(f"format-{other.name}", f"answers in {other.name}", predict, throughout=True)
     if f.signed:
         yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(f.magnitude_mask))
         flip = np.where(is_nan(right, f.name), right, right ^ right.dtype.type(f.sign_bit))
@@ -194,38 +203,6 @@ def _operand_rules(a: Asked) -> Iterator[Rule]:
         yield Rule("rectified", "negative values become +0", a.instead(negative=Negative.ZERO))
 
 
-def _nan_rules(a: Asked, x: Codes, source: str) -> Iterator[Rule]:
-    f, rho, right, fields, sign = a.f, a.rho, a.right, a.parts, a.sign
-    if not fields.nan.any():
-        return
-    # each class of NaN that an implementation may single out, and each thing it may become
-    signalling = fields.nan & ((fields.sig & np.uint64(1 << (get_format(source).t - 1))) == 0)
-    top = np.uint64(get_format(source).t - f.t) if get_format(source).t >= f.t else np.uint64(0)
-    low_payload = fields.nan & ((fields.sig & np.uint64((1 << get_format(source).t) - 1)) >> top == 0)
-    classes = [
-        ("NaN", fields.nan),
-        ("a signalling NaN", signalling),
-        ("a NaN with only low payload bits", low_payload),
-        ("a negative NaN", fields.nan & fields.negative),
-        ("a positive NaN", fields.nan & ~fields.negative),
-    ]
-    becomes: list[tuple[str, str, Codes]] = [
-        ("max", "the largest finite value", np.full_like(right, f.max_code)),
-        ("signed-max", "the largest finite value of its sign", right.dtype.type(f.max_code) | sign),
-        ("zero", "zero", np.zeros_like(right)),
-        ("signed-zero", "a zero of its sign", sign.copy()),
-    ]
-    if f.infinities:
-        becomes.append(("infinity", "an infinity", right.dtype.type(f.infinity_code) | sign))
-    infinite = np.array(
-        [pack(resolve(rho.overflow, f, rho.rounding, s, infinite=True), f) for s in (False, True)], right.dtype
-    )
-    becomes.append(("like-infinity", "what an infinity becomes", infinite[fields.negative.astype(int)]))
-    for text, there in classes:
-        for name, what, codes in becomes:
-            yield Rule(f"nan-{name}", f"{text} becomes {what}", where(there, codes, right))
-
-
 def _higher(f: Format) -> Format | None:
     """The format with codes going on beyond its top: the same codes below."""
     if f.fixed_point or not f.zero or f.k > 16:
@@ -266,6 +243,28 @@ def _as_if(a: Asked, other: Format) -> Codes:
     return a.answer(replace(rho, overflow=rule), other)
 
 
+def neighbour_projections(rho: Projection, other: Format) -> Iterator[tuple[Projection, int | None]]:
+    """Each way in which an encoder of another format may project, and the code of its NaN."""
+    codes: list[int | None] = [None]
+    if other.has_nan and other.nans is not NaNs.NEGATIVE_ZERO:
+        codes += [code for code in (other.magnitude_mask, other.nan_canonical or 0) if other.is_nan_code(code)]
+    for rule in dict.fromkeys(get_overflow(name, other) for name in ("sat", "nonsat", "satprop")):
+        for code in codes:
+            yield replace(rho, overflow=rule, nan=NaN.KEEP_SIGN if code is None else NaN.CANONICAL), code
+
+
+def with_nan(answer: Codes, f: Format, code: int | None) -> Codes:
+    """Answers with this code for every NaN; None leaves them."""
+    return answer if code is None else np.where(is_nan(answer, f.name), answer.dtype.type(code), answer)
+
+
+def _in_neighbour(a: Asked, other: Format) -> Iterator[Callable[[], Codes]]:
+    """Answers in another format under the rule of the same name, under its others, and with each of its NaNs."""
+    yield partial(_as_if, a, other)
+    for rho, code in neighbour_projections(a.rho, other):
+        yield lambda rho=rho, code=code: with_nan(a.answer(rho, other), other, code)  # type: ignore[misc]
+
+
 def _carry_lost(down: Codes, right: Codes, f: Format) -> Codes:
     ones = right.dtype.type((1 << f.t) - 1)
     carried = (down != right) & (down & ones == ones) & ((down & f.magnitude_mask) <= f.max_code)
@@ -285,11 +284,8 @@ def decode_rules(op: Operation, x: Codes) -> Iterator[Rule]:
         yield Rule(
             "wrong-bias", f"the bias is {f.bias + step} instead of {f.bias}", partial(decode_codes, x, shifted, carrier)
         )
-    for other in formats():
-        if other.k == f.k and other != f and other.signed == f.signed and not other.name.startswith("binary"):
-            yield Rule(
-                f"format-{other.name}", f"reads the codes as {other.name}", partial(decode_codes, x, other, carrier)
-            )
+    for other in neighbours(f):
+        yield Rule(f"format-{other.name}", f"reads the codes as {other.name}", partial(decode_codes, x, other, carrier))
     if f.has_subnormals:
         subnormal = ~(fields.nan | fields.infinite) & (magnitude > 0) & (magnitude < (1 << f.t))
         yield Rule("flush-to-zero", "subnormal codes are read as zero", lambda: np.where(subnormal, sign, right))
@@ -300,22 +296,29 @@ def decode_rules(op: Operation, x: Codes) -> Iterator[Rule]:
             "subnormal codes are read with an implicit bit",
             lambda: np.where(subnormal, as_normal, right),
         )
-    every_code = Format(f.name, f.k, f.p, f.bias, f.signed, zero=f.zero) if not f.fixed_point else f
-    as_number = decode_codes(x, every_code, carrier)
-    yield Rule("nan-as-number", "NaN codes are read as numbers", lambda: np.where(fields.nan, as_number, right))
-    yield Rule(
-        "inf-as-number", "infinity codes are read as numbers", lambda: np.where(fields.infinite, as_number, right)
-    )
-    yield Rule(
-        "specials-as-numbers",
-        "infinity and NaN codes are read as numbers",
-        lambda: np.where(fields.infinite | fields.nan, as_number, right),
-    )
     for name, what, datum in (("zero", "zero", Datum.finite(0)), ("infinity", "infinity", Datum.infinity())):
         code = right.dtype.type(pack(datum, carrier))
         yield Rule(f"nan-{name}", f"NaN codes are read as {what}", where(fields.nan, code | sign, right))
+        if f.signed:
+            sentence = f"NaN codes are read as {what}, those of both signs as +"
+            yield Rule(f"nan-{name}", sentence, where(fields.nan, code, right))
+    every_code = Format(f.name, f.k, f.p, f.bias, f.signed, zero=f.zero) if not f.fixed_point else f
+    as_number = decode_codes(x, every_code, carrier)
+    if not (unpack_fields(as_number, carrier).infinite & fields.nan).any():  # as infinity else
+        yield Rule("nan-as-number", "NaN codes are read as numbers", lambda: np.where(fields.nan, as_number, right))
+    yield Rule(
+        "inf-as-number", "infinity codes are read as numbers", lambda: np.where(fields.infinite, as_number, right)
+    )
+    if f.infinities:
+        yield Rule(
+            "specials-as-numbers",
+            "infinity and NaN codes are read as numbers",
+            lambda: np.where(fields.infinite | fields.nan, as_number, right),
+        )
     nan = right.dtype.type(carrier.nan_canonical or 0)
     yield Rule("inf-nan", "infinity codes are read as NaN", lambda: np.where(fields.infinite, nan | sign, right))
     is_zero = (right & right.dtype.type(carrier.magnitude_mask)) == 0
     yield Rule("zero-sign-lost", "-0 is read as +0", lambda: np.where(is_zero, 0, right).astype(right.dtype))
     yield Rule("sign-dropped", "the sign is dropped", lambda: right & right.dtype.type(carrier.magnitude_mask))
+    yield from reading_habits(x, f, carrier, right, fields)
+    yield from nan_bits(right, fields, f, carrier)

@@ -1,44 +1,51 @@
-"""Why answers are wrong: the wrong rule, and the circumstance, that together predict every answer.
+"""Why answers are wrong: the wrong rules, each with its circumstance, that together predict every wrong answer.
 
-A rule is named only if it predicts all answers, right and wrong, wherever its circumstance holds, and every wrong
-answer lies there.  Where none does, the diagnosis says *unexplained* and shows the pattern instead.
+A rule is named only if it predicts every answer that it changes, wherever its circumstance holds.  One that explains
+every wrong answer comes first; else causes are found one after another, the one that explains most first, and what an
+earlier one explains counts no more.  Rules that predict the same for all that was asked are named together.  What
+nothing explains is *unexplained* and shows its pattern instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cases.answers import Expected, differs, expect, is_nan
-from ...cases.flags import flags_of, operand_parts
-from ...cases.operation import INTEGERS, Operation
-from ...cases.scaling.questions import is_scale
-from ...fast.kernel import Fields, floor_log2_u64
-from ...spec.catalog import get_format
-from ..harness.observe import LAYOUT_NAMES, Observations
-from .book import rules_for
+from ...cases.answers import Expected, differs, expect
+from ...cases.operation import Operation
+from ..harness.observe import Observations
+from .book import composed_rules, paired_rules, rules_for
 from .rule import Rule
-from .scaling import scale_pattern, scale_places
+from .traits.pattern import pattern
+from .traits.places import Place, circumstances
+from .traits.severity import SEVERITIES, severity
 
 Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 UNEXPLAINED = "unexplained"
 NO_RULE, ONLY = "unexplained: no single wrong rule predicts every answer; ", ", but only "
-SAMPLE = 512  # wrong answers that sort out the rules
+TOGETHER = 3  # rules that fit equally well named; of the others the number alone
+MOST = 8  # causes found one after another
+SHARE, SAMPLE = 0.1, 512  # of the wrong answers of one kind a rule of several steps explains so many; of a sample
+EVIDENCE = 4  # cases without which a narrow circumstance is no finding beside others
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """``rule`` is a rule's name or ``unexplained``; ``where`` its circumstance, empty for everywhere."""
+    """``rule`` is a rule's name or ``unexplained``; ``where`` its circumstance, empty for everywhere.
+
+    ``fits``: names of the other rules that predict the same for all that was asked.
+    """
 
     rule: str
     sentence: str
     where: str = ""
     pattern: str = ""
+    fits: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.rule == UNEXPLAINED:
@@ -46,52 +53,259 @@ class Diagnosis:
         return self.sentence + (f"{ONLY}{self.where}" if self.where else "")
 
     @classmethod
-    def from_text(cls, rule: str, where: str, text: str) -> Diagnosis:
+    def from_text(cls, rule: str, where: str, text: str, fits: Iterable[str] = ()) -> Diagnosis:
         """The diagnosis that a run record gives as a rule, a circumstance and a text."""
         if rule == UNEXPLAINED:
             return cls(rule, "", where, text.removeprefix(NO_RULE))
-        return cls(rule, text.removesuffix(f"{ONLY}{where}") if where else text, where)
+        return cls(rule, text.removesuffix(f"{ONLY}{where}") if where else text, where, fits=tuple(fits))
 
 
-def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> Diagnosis:
-    """The diagnosis of the wrong answers among the observed ones; at least one must be wrong."""
-    pardoned = _off(op, seen, want, want) & ~wrong  # mismatches that a variation allows need no explanation
-    places = [(text, where) for text, where in _circumstances(op, seen, want) if not (wrong & ~where).any()]
-    kept, closest = _promising(op, seen, want, wrong)
-    partial: list[tuple[int, Rule]] = []
-    best: tuple[int, Diagnosis] | None = None
-    every = expect(op, seen.operands)
-    for rule in rules_for(op, seen.operands) if kept or closest else ():
-        if _key(rule) not in kept and _key(rule) != closest:
-            continue
-        answers = prediction(rule, seen.got.dtype)
-        if answers is None or not _changes(op, answers, every):
-            continue
-        here = answers.taken(seen.case)
-        off = _off(op, seen, want, here) & ~pardoned
-        if (off & wrong).any():
-            if not rule.throughout:
-                partial.append((int((wrong & ~off).sum()), rule))
-            continue
-        for rank, (text, where) in enumerate(places[:1] if rule.throughout else places):
-            if not (off & where).any():
-                # places come widest first; among rules prefer the widest place
-                if best is None or rank < best[0]:
-                    best = rank, Diagnosis(rule.name, rule.sentence, text)
+@dataclass(frozen=True)
+class Cause:
+    """A diagnosis and the wrong answers that it explains."""
+
+    diagnosis: Diagnosis
+    wrong: Mask
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A rule, the answers that it changes, and those that it misses."""
+
+    rule: Rule
+    claims: Mask
+    misses: Mask
+    composed: bool
+
+
+def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask, nan: str = "class") -> list[Cause]:
+    """The causes of the wrong answers among the observed ones, the severest first; at least one must be wrong."""
+    return _Search(op, seen, want, wrong, nan).causes()
+
+
+class _Search:
+    """The search for the causes of one operation's wrong answers."""
+
+    def __init__(self, op: Operation, seen: Observations, want: Expected, wrong: Mask, nan: str) -> None:
+        self.op, self.seen, self.want, self.wrong, self.nan = op, seen, want, wrong, nan
+        # mismatches that a variation allows need no explanation
+        self.pardoned = self._misses(seen.got, seen.status, want, want) & ~wrong
+        self.places = list(circumstances(op, seen, want))
+        self.cases = np.unique(seen.case[wrong])
+        first = np.full(len(seen.operands[0]), -1, np.intp)
+        first[seen.case[wrong][::-1]] = np.flatnonzero(wrong)[::-1]
+        self.shown = first[self.cases]  # a wrong answer of each wrong case
+        there = np.zeros_like(wrong)
+        there[self.shown] = True
+        graded = np.zeros(wrong.size, np.intp)
+        graded[there] = severity(op, seen, want, there)
+        self.grades = graded[self.shown]
+
+    def causes(self) -> list[Cause]:
+        simple = self._candidates(rules_for)
+        if single := self._single(simple):
+            return [single]
+        shuffled = _shuffled(self.op, self.seen, self.want.codes, self.wrong)
+        if shuffled is not None:
+            return [Cause(shuffled, self.wrong)]
+        composed = self._candidates(composed_rules, SHARE)
+        if single := self._single(composed):
+            return [single]
+        found = self._peel([*simple, *composed])
+        if self._left(found).any():
+            paired = self._candidates(paired_rules, SHARE)
+            if single := self._single(paired):
+                return [single]
+            more = self._peel([*simple, *composed, *paired]) if paired else found
+            if self._left(more).sum() < self._left(found).sum():
+                found = more
+        found = self._sound(found)
+        found += self._clusters(self._left(found), simple)
+        grades = [severity(self.op, self.seen, self.want, cause.wrong).min() for cause in found]
+        order = sorted(range(len(found)), key=lambda i: (grades[i], -int(found[i].wrong.sum())))
+        return [found[i] for i in order]
+
+    def _left(self, found: Sequence[Cause]) -> Mask:
+        """The wrong answers that no cause explains."""
+        left = self.wrong.copy()
+        for cause in found:
+            left &= ~cause.wrong
+        return left
+
+    def _sound(self, found: list[Cause]) -> list[Cause]:
+        """The causes without those in whose circumstance other answers stay unexplained: a fault of another kind."""
+        while True:
+            left = self._left(found)
+            there = {place.text: place.there for place in self.places}
+            kept = [c for c in found if not c.diagnosis.where or not (left & there[c.diagnosis.where]).any()]
+            if len(kept) == len(found):
+                return found
+            found = kept
+
+    # -- candidates ----------------------------------------------------------------------------------------------------
+    def _candidates(self, book: Any, share: float = 0.0) -> list[_Candidate]:
+        """The rules of a book that predict a wrong answer; more than a share of those of one degree of severity."""
+        seen, want = self.seen, self.want
+        shown, cases = (self.shown, self.cases) if not share else self._sample()
+        got = seen.got[shown]
+        status = None if seen.status is None else seen.status[shown]
+        grades = np.zeros(len(got), np.intp) if not share else self.grades[np.searchsorted(self.cases, cases)]
+        sizes = np.bincount(grades, minlength=len(SEVERITIES))
+        hopeful = set()
+        for rule in book(self.op, [codes[cases] for codes in seen.operands]):
+            predicted = prediction(rule, got.dtype)
+            if predicted is not None:
+                hit = ~self._misses(got, status, want.taken(shown), predicted)
+                if (np.bincount(grades[hit], minlength=len(SEVERITIES)) > share * sizes).any():
+                    hopeful.add((rule.name, rule.sentence))
+        found = []
+        every = expect(self.op, seen.operands)
+        for rule in book(self.op, seen.operands) if hopeful else ():
+            if (rule.name, rule.sentence) not in hopeful:
+                continue
+            predicted = prediction(rule, got.dtype)
+            if predicted is None:
+                continue
+            claims = differs(self.op, predicted.codes, every.codes, self.nan)
+            if predicted.status is not None and every.status is not None:
+                claims |= predicted.status != every.status
+            if claims.any():
+                misses = self._misses(seen.got, seen.status, want, predicted.taken(seen.case)) & ~self.pardoned
+                found.append(_Candidate(rule, claims[seen.case], misses, share > 0))
+        return found
+
+    def _sample(self) -> tuple[Codes, Codes]:
+        """Some wrong answers of each degree of severity, and their cases."""
+        some = [np.flatnonzero(self.grades == grade) for grade in range(len(SEVERITIES))]
+        chosen = np.sort(np.concatenate([x[:: -(-x.size // SAMPLE)] for x in some if x.size]))
+        return self.shown[chosen], self.cases[chosen]
+
+    def _misses(self, got: Codes, status: Codes | None, want: Expected, predicted: Expected) -> Mask:
+        """Which answers a prediction misses; where it gives no status, that of answers that it changes may be any."""
+        off = differs(self.op, got, predicted.codes, self.nan)
+        if status is not None and predicted.status is not None:
+            off |= status != predicted.status
+        elif status is not None and want.status is not None:
+            off |= (status != want.status) & ~differs(self.op, predicted.codes, want.codes, self.nan)
+        return off
+
+    # -- one cause for everything --------------------------------------------------------------------------------------
+    def _single(self, candidates: Sequence[_Candidate]) -> Cause | None:
+        """The rule, and the widest circumstance, that explain every answer, right and wrong."""
+        holding = [place for place in self.places if not (self.wrong & ~place.there).any()]
+        whole = [c for c in candidates if not (c.misses & self.wrong).any()]
+        for place in holding:
+            fitting = [
+                c for c in whole if not (c.misses & place.there).any() and (not place.text or not c.rule.throughout)
+            ]
+            if fitting:
+                return Cause(_named(fitting, place), self.wrong)
+        return None
+
+    # -- one cause after another ---------------------------------------------------------------------------------------
+    def _peel(self, candidates: Sequence[_Candidate]) -> list[Cause]:
+        """Causes that predict every answer that they change, unless an earlier one explains it.
+
+        Those that hold everywhere come first, then those that hold under a circumstance.
+        """
+        found: list[tuple[Diagnosis, Mask]] = []
+        explained = self.pardoned.copy()
+        left = self.wrong.copy()
+        while left.any() and len(found) < MOST:
+            fitting, rank = self._best(candidates, left, explained)
+            if not fitting:
                 break
-    if best is not None:
-        return best[1]
-    positional = _shuffled(op, seen, want.codes, wrong)
-    if positional is not None:
-        return positional
-    return Diagnosis(UNEXPLAINED, "", pattern=pattern(op, seen, want, wrong, partial))
+            place, first = self.places[rank], fitting[0]
+            fresh = place.there & ~explained
+            alike = [c for c in fitting if not ((c.claims ^ first.claims) & fresh).any()]
+            hits = first.claims & ~first.misses & self.wrong & place.there
+            found.append((_named(alike, place), hits))
+            left &= ~hits
+            explained |= hits
+        return _needed(found)
+
+    def _best(self, candidates: Sequence[_Candidate], left: Mask, explained: Mask) -> tuple[list[_Candidate], int]:
+        """The rules, and the circumstance, that explain most of what is left."""
+        best: tuple[bool, int, int, list[_Candidate]] = (False, 0, 0, [])
+        for c in candidates:
+            hits = c.claims & ~c.misses & left
+            count = int(hits.sum())
+            if not count or (best[0] and count < best[1]):
+                continue
+            reach, rank = self._widest(c, hits, explained, best[1] if not best[0] else len(left))
+            score = (rank == 0, reach, -rank)
+            if reach and score > (best[0], best[1], -best[2]):
+                best = (rank == 0, reach, rank, [c])
+            elif reach and score == (best[0], best[1], -best[2]):
+                best[3].append(c)
+        return best[3], best[2]
+
+    def _widest(self, c: _Candidate, hits: Mask, explained: Mask, least: int) -> tuple[int, int]:
+        """How many wrong answers a rule explains in the circumstance where it explains most, and which one that is.
+
+        Circumstances under which it explains fewer than ``least`` need no look.
+        """
+        bad = c.claims & c.misses & ~explained
+        if not bad.any():
+            return int(hits.sum()), 0
+        if c.rule.throughout or int(hits.sum()) < least:
+            return 0, 0
+        wrong_there = np.flatnonzero(bad)
+        first = wrong_there[:: -(-wrong_there.size // 256)]
+        best = 0, 0
+        for rank, place in enumerate(self.places[1:], 1):
+            if place.there[first].any():
+                continue
+            count = int((hits & place.there).sum())
+            if count <= best[0] or (bad & place.there).any():
+                continue
+            if place.narrow and np.unique(self.seen.case[hits & place.there]).size < EVIDENCE:
+                continue
+            best = count, rank
+        return best
+
+    def _clusters(self, left: Mask, candidates: Sequence[_Candidate]) -> list[Cause]:
+        """What nothing explains: one cause for each degree of severity."""
+        if not left.any():
+            return []
+        grades = severity(self.op, self.seen, self.want, left)
+        found = []
+        for grade in range(len(SEVERITIES)):
+            mine = left.copy()
+            mine[left] = grades == grade
+            if mine.any():
+                near = [(int((c.claims & ~c.misses & mine).sum()), c.rule) for c in candidates if not c.rule.throughout]
+                found.append(Cause(self._unexplained(mine, near), mine))
+        return found
+
+    def _unexplained(self, wrong: Mask, near: list[tuple[int, Rule]]) -> Diagnosis:
+        return Diagnosis(UNEXPLAINED, "", pattern=pattern(self.op, self.seen, self.want, wrong, near))
 
 
-Key = tuple[str, str]
+def _needed(found: Sequence[tuple[Diagnosis, Mask]]) -> list[Cause]:
+    """The causes without those whose every answer others explain; an answer belongs to the first that explains it."""
+    kept = list(found)
+    for one in sorted(found, key=lambda item: int(item[1].sum())):
+        others = [hits for other in kept if other is not one for hits in other[1:]]
+        if others and not (one[1] & ~np.logical_or.reduce(others)).any():
+            kept = [other for other in kept if other is not one]
+    causes, explained = [], np.zeros(0, bool)
+    for diagnosis, hits in kept:
+        mine = hits & ~explained if explained.size else hits
+        causes.append(Cause(diagnosis, mine))
+        explained = hits | explained if explained.size else hits
+    return causes
 
 
-def _key(rule: Rule) -> Key:
-    return rule.name, rule.sentence
+def _named(fitting: Sequence[_Candidate], place: Place) -> Diagnosis:
+    """The diagnosis of rules that predict the same."""
+    fitting = [c for c in fitting if c.composed == fitting[0].composed]  # the simpler ones alone
+    rules = list({c.rule.sentence: c.rule for c in fitting}.values())
+    sentence = ", or ".join(rule.sentence for rule in rules[:TOGETHER])
+    if len(rules) > TOGETHER:
+        sentence += f", or by {len(rules) - TOGETHER} more rules"
+    fits = tuple(dict.fromkeys(rule.name for rule in rules[1:]))
+    return Diagnosis(rules[0].name, sentence, place.text, fits=fits)
 
 
 def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
@@ -101,147 +315,6 @@ def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
     except (NotImplementedError, ValueError, OverflowError):
         return None
     return found if found.codes.dtype == dtype else None
-
-
-def _promising(op: Operation, seen: Observations, want: Expected, wrong: Mask) -> tuple[set[Key], Key | None]:
-    """The rules that predict some of the wrong answers, all of these; and the one that predicts most."""
-    bad = np.flatnonzero(wrong)
-    some = bad[:: -(-bad.size // SAMPLE)]
-    got = seen.got[some]
-    status = None if seen.status is None else seen.status[some]
-    kept: set[Key] = set()
-    most: tuple[int, Key | None] = (0, None)
-    for rule in rules_for(op, [codes[seen.case[some]] for codes in seen.operands]):
-        predicted = prediction(rule, got.dtype)
-        if predicted is None:
-            continue
-        right = int((~_misses(op, got, status, want.taken(some), predicted)).sum())
-        if right == some.size:
-            kept.add(_key(rule))
-        elif right > most[0] and not rule.throughout:
-            most = right, _key(rule)
-    return kept, most[1]
-
-
-def _changes(op: Operation, predicted: Expected, right: Expected) -> bool:
-    """Does a rule change any answer?"""
-    if predicted.status is not None and right.status is not None and (predicted.status != right.status).any():
-        return True
-    return bool(differs(op, predicted.codes, right.codes).any())
-
-
-def _off(op: Operation, seen: Observations, want: Expected, predicted: Expected) -> Mask:
-    return _misses(op, seen.got, seen.status, want, predicted)
-
-
-def _misses(op: Operation, got: Codes, status: Codes | None, want: Expected, predicted: Expected) -> Mask:
-    """Which answers a prediction misses; where it gives no status, that of the answers that it changes may be any."""
-    off = differs(op, got, predicted.codes)
-    if status is not None and predicted.status is not None:
-        off |= status != predicted.status
-    elif status is not None and want.status is not None:
-        off |= (status != want.status) & ~differs(op, predicted.codes, want.codes)
-    return off
-
-
-def _circumstances(op: Operation, seen: Observations, want: Expected) -> Iterator[tuple[str, Mask]]:
-    """Places where a mistake may be confined, widest first; each a text and the answers that lie there."""
-    yield "", np.ones(seen.size, bool)
-    parts = [] if is_scale(op) else operand_parts(op, seen.operands)
-    subnormal = [_subnormals(x, name) for x, name in zip(parts, op.operands)]
-    if is_scale(op):
-        everywhere = scale_places(op, seen.operands)
-    else:
-        everywhere = _of_one(parts[0], subnormal[0]) if len(parts) == 1 else _of_several(parts, subnormal)
-    for text, where in everywhere:
-        yield text, where[seen.case]
-    plain, strided = LAYOUT_NAMES.index("plain"), LAYOUT_NAMES.index("strided")
-    yield "in calls after the first", seen.call > 0
-    for name, text in (
-        ("strided", "strided arrays"),
-        ("reversed", "arrays of negative stride"),
-        ("offset", "unaligned arrays"),
-    ):
-        yield f"for {text}", seen.layout == LAYOUT_NAMES.index(name)
-    yield (
-        "for strided arrays, negative strides included",
-        (seen.layout != plain) & (seen.layout != LAYOUT_NAMES.index("offset")),
-    )
-    yield "for arrays that are not plainly laid out", seen.layout != plain
-    yield "when the same cases are asked again", seen.again
-    for power in range(1, 13):
-        n = 1 << power
-        yield f"in arrays of at least {n} elements", seen.length >= n
-        yield f"in arrays shorter than {n} elements", seen.length < n
-    for n in (4, 8, 16, 32, 64):
-        body = seen.length - seen.length % n
-        yield f"in the tail after blocks of {n} elements", seen.position >= body
-        yield f"in full blocks of {n} elements", seen.position < body
-    yield "in the last element", seen.position == seen.length - 1
-    yield "in the first element", seen.position == 0
-    for n in (2, 4, 8, 16):
-        for r in range(n):
-            yield f"at positions that are {r} modulo {n}", seen.position % n == r
-    for n in (16, 32, 64):  # code with vectors for contiguous arrays alone
-        blocks = seen.position < seen.length - seen.length % n
-        yield f"in full blocks of {n} elements of contiguous arrays", blocks & (seen.layout != strided)
-    if op.asked.kind in ("convert", "decode"):
-        f, x = op.result_format, parts[0]
-        e, finite = floor_log2_u64(x.sig) + x.exp, ~(x.nan | x.infinite)
-        if op.family == "convert" and not f.fixed_point:
-            yield "for results in the subnormal range", (finite & (e < f.emin))[seen.case]
-            yield "for results in the normal range", (finite & (e >= f.emin))[seen.case]
-        yield "for large magnitudes (the top binade and beyond)", (finite & (e >= f.emax))[seen.case]
-    elif op.asked.kind == "arithmetic":
-        f = op.result_format
-        number = ~is_nan(want.codes, op.result)
-        magnitude = want.codes & want.codes.dtype.type(f.magnitude_mask)
-        negative = (want.codes & want.codes.dtype.type(f.sign_bit)) != 0
-        if f.has_subnormals:
-            yield "for subnormal results", number & (magnitude > 0) & (magnitude < 1 << f.t)
-            yield "for results below the normal range", number & (magnitude < 1 << f.t)
-            yield "for normal results", number & (magnitude >= 1 << f.t)
-        yield "for negative results", number & negative
-        yield "for positive results", number & ~negative
-
-
-def _subnormals(x: Fields, type_name: str) -> Mask:
-    """Subnormals and zeros of a format that has them."""
-    finite = ~(x.nan | x.infinite)
-    if type_name in INTEGERS or not get_format(type_name).has_subnormals:
-        return np.zeros(finite.shape, bool)
-    return finite & (x.sig < np.uint64(1 << get_format(type_name).t))
-
-
-def _of_one(x: Fields, subnormal: Mask) -> Iterator[tuple[str, Mask]]:
-    finite = ~(x.nan | x.infinite)
-    yield "for subnormal inputs", subnormal
-    yield "for negative inputs", x.negative
-    yield "for positive inputs", ~x.negative
-    yield "for finite inputs", finite
-    yield "for infinities and NaNs", ~finite
-    yield "for NaNs", x.nan
-    yield "for infinities", x.infinite
-
-
-def _of_several(parts: Sequence[Fields], subnormal: Sequence[Mask]) -> Iterator[tuple[str, Mask]]:
-    finite = np.logical_and.reduce([~(x.nan | x.infinite) for x in parts])
-    nan = np.logical_or.reduce([x.nan for x in parts])
-    yield "for finite operands", finite
-    yield "for operands that are no NaN", ~nan
-    unlike = parts[0].negative != parts[1].negative
-    yield "for operands of unlike sign", unlike
-    yield "for operands of like sign", ~unlike
-    for name, x, small in zip("abc", parts, subnormal):
-        yield f"for negative {name}", x.negative
-        yield f"for positive {name}", ~x.negative
-        yield f"for subnormal {name}", small & (x.sig != 0)
-    yield "where an operand is subnormal", np.logical_or.reduce([s & (x.sig != 0) for s, x in zip(subnormal, parts)])
-    yield "where no operand is subnormal", ~np.logical_or.reduce([s & (x.sig != 0) for s, x in zip(subnormal, parts)])
-    yield "where an operand is zero", np.logical_or.reduce([~x.nan & ~x.infinite & (x.sig == 0) for x in parts])
-    yield "where an operand is infinite", np.logical_or.reduce([x.infinite for x in parts])
-    yield "where an operand is a NaN", nan
-    yield "where an operand is infinite or a NaN", ~finite
 
 
 def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis | None:
@@ -256,54 +329,3 @@ def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Di
         if not differs(op, seen.got, want[base + source]).any():
             return Diagnosis(name, sentence)
     return None
-
-
-def pattern(
-    op: Operation, seen: Observations, want: Expected, wrong: Mask, partial: list[tuple[int, Rule]] | None = None
-) -> str:
-    """What the wrong answers have in common, in one line: count, sign, binades, distance, place."""
-    bad = np.flatnonzero(wrong)
-    if op.asked.kind == "constant":
-        return "it is no other constant, and none of a format of the same fields"
-    parts = [f"{bad.size} of {seen.size} answers"]
-    if is_scale(op):
-        parts += scale_pattern(op, seen.got[bad], want.codes[bad])
-    elif len(op.operands) == 1:
-        (fields,) = operand_parts(op, [seen.operands[0][seen.case[bad]]])
-        finite = ~(fields.nan | fields.infinite) & (fields.sig != 0)
-        if fields.negative.all() or not fields.negative.any():
-            parts.append("all negative" if fields.negative.any() else "all positive")
-        if finite.any():
-            e = (floor_log2_u64(fields.sig) + fields.exp)[finite]
-            parts.append(f"binades 2^{e.min()} to 2^{e.max()}" if e.min() < e.max() else f"binade 2^{e.min()}")
-        for text, count in (("NaN", fields.nan.sum()), ("infinite", fields.infinite.sum())):
-            if count:
-                parts.append(f"{count} {text}")
-    else:
-        for flag, there in flags_of(op, [codes[seen.case[bad]] for codes in seen.operands]).items():
-            if there.all():
-                parts.append(f"all {flag}")
-    distance = seen.got[bad].astype(np.int64) - want.codes[bad].astype(np.int64)
-    if is_scale(op):
-        pass
-    elif not distance.any():
-        parts.append("only the status is wrong")
-    elif np.unique(distance).size <= 2:
-        parts.append("code off by " + " or ".join(f"{d:+d}" for d in np.unique(distance)))
-    for n in (64, 32, 16, 8, 4, 2):
-        residues = np.unique(seen.position[bad] % n)
-        if residues.size == 1 and bad.size >= 4:
-            parts.append(f"positions {residues[0]} modulo {n}")
-            break
-    layouts = np.unique(seen.layout[bad])
-    if layouts.size < len(LAYOUT_NAMES):
-        parts.append("layouts " + ", ".join(LAYOUT_NAMES[i] for i in layouts))
-    # short arrays are right only if they were asked a case that longer ones get wrong
-    shortest = seen.length[bad].min()
-    if (np.isin(seen.case, np.unique(seen.case[bad])) & (seen.length < shortest)).any():
-        parts.append(f"only arrays of {shortest} elements or more")
-    if partial:
-        count, rule = max(partial, key=lambda item: item[0])
-        if count:
-            parts.append(f"{count} of them as if: {rule.sentence}")
-    return "; ".join(parts)

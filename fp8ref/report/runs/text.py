@@ -71,8 +71,10 @@ def remark(report: Report) -> str:
     notes = [f"in part: {report.declines}" if report.in_part else report.declines] if report.declines else []
     notes += [_asked(report)] if report.asked else []
     if report.findings:
-        d = report.findings[0].diagnosis
-        return "; ".join([d.rule if d.rule == UNEXPLAINED else str(d), *notes])
+        causes = dict.fromkeys(
+            d.rule if d.rule == UNEXPLAINED else str(d) for d in (f.diagnosis for f in report.findings)
+        )
+        return "; ".join([*causes, *notes])
     if report.claim != report.op:
         notes.append("mode found")
     if report.allowed:
@@ -222,5 +224,5 @@ def by_cause(reports: Sequence[Report], each: bool = False) -> list[list[Finding
                 continue
             d = finding.diagnosis
             alone = each or d.rule == UNEXPLAINED
-            groups.setdefault(finding.op if alone else (d.rule, d.where), []).append(finding)
+            groups.setdefault((finding.op, len(groups)) if alone else (d.rule, d.where), []).append(finding)
     return list(groups.values())
