@@ -112,6 +112,8 @@ class _Search:
         if single := self._single(composed):
             return [single]
         found = self._peel([*simple, *composed])
+        if composed_rest := self._rest(composed_rules, found, composed):
+            found = self._peel([*simple, *composed, *composed_rest])
         if self._left(found).any():
             paired = self._candidates(paired_rules, SHARE)
             if single := self._single(paired):
@@ -124,6 +126,14 @@ class _Search:
         grades = [severity(self.op, self.seen, self.want, cause.wrong).min() for cause in found]
         order = sorted(range(len(found)), key=lambda i: (grades[i], -int(found[i].wrong.sum())))
         return [found[i] for i in order]
+
+    def _rest(self, book: Any, found: Sequence[Cause], known: Sequence[_Candidate]) -> list[_Candidate]:
+        """More rules of a book, that explain a share of what is left."""
+        left = self._left(found)
+        if not left.any():
+            return []
+        names = {c.rule.name for c in known}
+        return [c for c in self._candidates(book, SHARE, left) if c.rule.name not in names]
 
     def _left(self, found: Sequence[Cause]) -> Mask:
         """The wrong answers that no cause explains."""
@@ -143,10 +153,10 @@ class _Search:
             found = kept
 
     # -- candidates ----------------------------------------------------------------------------------------------------
-    def _candidates(self, book: Any, share: float = 0.0) -> list[_Candidate]:
+    def _candidates(self, book: Any, share: float = 0.0, among: Mask | None = None) -> list[_Candidate]:
         """The rules of a book that predict a wrong answer; more than a share of those of one degree of severity."""
         seen, want = self.seen, self.want
-        shown, cases = (self.shown, self.cases) if not share else self._sample()
+        shown, cases = (self.shown, self.cases) if not share else self._sample(self.wrong if among is None else among)
         got = seen.got[shown]
         status = None if seen.status is None else seen.status[shown]
         grades = np.zeros(len(got), np.intp) if not share else self.grades[np.searchsorted(self.cases, cases)]
@@ -174,9 +184,10 @@ class _Search:
                 found.append(_Candidate(rule, claims[seen.case], misses, share > 0))
         return found
 
-    def _sample(self) -> tuple[Codes, Codes]:
+    def _sample(self, among: Mask) -> tuple[Codes, Codes]:
         """Some wrong answers of each degree of severity, and their cases."""
-        some = [np.flatnonzero(self.grades == grade) for grade in range(len(SEVERITIES))]
+        there = among[self.shown] if among[self.shown].any() else np.ones(self.shown.size, bool)
+        some = [np.flatnonzero((self.grades == grade) & there) for grade in range(len(SEVERITIES))]
         chosen = np.sort(np.concatenate([x[:: -(-x.size // SAMPLE)] for x in some if x.size]))
         return self.shown[chosen], self.cases[chosen]
 
