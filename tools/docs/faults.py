@@ -6,6 +6,7 @@ only the mutants that the file does not have as they are now.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -69,10 +70,17 @@ def correct(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Run every mutant once through the checker, into docs/data/faults.json."
+    )
+    parser.add_argument(
+        "--new", action="store_true", help="only the mutants that the file does not have as they are now"
+    )
+    only_new = parser.parse_args().new
     set_threads(1)
     results: dict[str, Any] = {"fp8ref": __version__, "level": OPTIONS.level, "seed": OPTIONS.seed}
     known: dict[str, dict[str, Any]] = {}
-    if "--new" in sys.argv[1:]:
+    if only_new:
         before = json.loads(DATA.read_text(encoding="utf-8"))
         known = {entry["name"]: entry for kind in ("faulty", "misbehaving", "correct") for entry in before[kind]}
     innocent = [name for name in MUTANTS if name not in (*FAULTY, *MISBEHAVING)]
