@@ -1,8 +1,8 @@
 """The console blocks of a page, run again: what a page shows is what the commands print.
 
 A page is run in an empty folder, from top to bottom: a code block with a caption ``NAME.py`` writes that file, and a
-``console`` block runs each of its ``$ `` lines that calls fp8ref and shows what it prints.  A line of three dots stands
-for any lines.
+``console`` block runs each of its ``$ `` lines that calls fp8ref, or a Python file of the page, and shows what it
+prints.  A line of three dots stands for any lines.
 
     python tools/docs/transcripts.py docs/tutorial.md            shows what differs
     python tools/docs/transcripts.py --write docs/tutorial.md    writes what is printed now (not over three dots)
@@ -78,11 +78,18 @@ def replay(page: Path, run: Command | None = None) -> Iterator[Shown]:
             printed = []
             for command in re.findall(r"^\$ (.*)$", block.text, re.M):
                 printed.append(f"$ {command}")
-                if not command.startswith(RUN) or any(option in command for option in LONG):
+                if not is_run(command, folder):
                     continue
                 out, status = (run or in_a_shell)(command, folder, status)
                 printed += [line.rstrip() for line in out.splitlines()]
             yield Shown(block, block.text.rstrip(), "\n".join(printed).rstrip())
+
+
+def is_run(command: str, folder: Path) -> bool:
+    """Is it a command that is run, or one that the page only names?"""
+    script = re.match(r"python (\w+\.py)\b", command)
+    known = command.startswith(RUN) or (script is not None and (folder / script[1]).exists())
+    return known and not any(option in command for option in LONG)
 
 
 def in_a_shell(command: str, folder: Path, status: int) -> tuple[str, int]:

@@ -54,7 +54,7 @@ class Match:
     @property
     def text(self) -> str:
         """The recipe in words, and what fits as well."""
-        more = f"; so does {', '.join(self.also)}" if self.also else ""
+        more = f"; the same bits from {', '.join(self.also)}" if self.also else ""
         return in_words(self.recipe) + more
 
 
