@@ -23,7 +23,11 @@ def for_typing(package: ModuleType) -> dict[str, tuple[str, str]]:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             for line in node.body:
                 assert isinstance(line, ast.ImportFrom)
-                found |= {alias.asname or alias.name: (f".{line.module or ''}", alias.name) for alias in line.names}
+                home = f".{line.module or ''}"
+                if line.names[0].name == "*":
+                    found |= {name: (home, name) for name in import_module(home, package.__name__).__all__}
+                else:
+                    found |= {alias.asname or alias.name: (home, alias.name) for alias in line.names}
     return found
 
 

@@ -83,6 +83,7 @@ def refuse_beside_resume() -> None:
         parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
         for parameter in context.command.params
         if parameter.name not in free
+        and context.params.get(parameter.name or "") != ()  # click 8.2.0 says of none given that they were
         and context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
         and not (isinstance(parameter.type, click.Path) and parameter.name not in ("output", "expect", "verify"))
     ]

@@ -5,6 +5,7 @@ A script makes the operands from their codes, asks once, and prints the codes of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -338,9 +339,8 @@ def adapter_of(connectable: str) -> tuple[str, dict[str, str]]:
     (('tensorflow', {'mode': 'xla'}), ('gfloat', {}))
     """
     head, *pairs = connectable.split(",")
-    name = (
-        head.removeprefix("py:fp8ref.adapters.").partition(":")[0] if head.startswith("py:fp8ref.adapters.") else head
-    )
+    spelled = re.fullmatch(r"py:fp8ref\.adapters\.(?:libraries\.)?(\w+):\w+", head)  # older records have no libraries.
+    name = spelled[1] if spelled else head
     options = dict(pair.partition("=")[::2] for pair in pairs)
     safe = all(value.replace(":", "").isalnum() for value in options.values())  # they become part of a script
     return (name, options) if name in RECIPES and safe else ("", {})
