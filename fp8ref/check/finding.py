@@ -17,6 +17,7 @@ from .diagnosis.diagnose import Cause, Diagnosis, diagnose
 from .diagnosis.scaling import plainest
 from .harness.observe import LAYOUT_NAMES, Observations
 from .harness.transport import Crashed, Declined, Session, TimedOut
+from .variations.catalog import promised
 from .verdict import Finding, Report
 
 Codes = NDArray[Any]
@@ -37,7 +38,13 @@ def findings_of(
 
     ``known``: the one diagnosis that they have.
     """
-    causes = diagnose(op, seen, judged.reference, judged.wrong, nan) if known is None else [Cause(known, judged.wrong)]
+    if known is not None:
+        causes = [Cause(known, judged.wrong)]
+    else:
+        asked, reference = promised(op, judged.chosen), judged.reference
+        if asked != op:  # wrong rules answer the open question as the implementation does
+            reference = expect(asked, [codes[seen.case] for codes in seen.operands])
+        causes = diagnose(asked, seen, reference, judged.wrong, nan)
     return [_finding(session, claim, op, seen, judged.want, cause, nan, report, len(causes) == 1) for cause in causes]
 
 

@@ -69,11 +69,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """``who`` gives it; ``codes``: what everything expected becomes, read only where the variation lies."""
+    """``who`` gives it; ``codes``: what everything expected becomes, read only where the variation lies.
+
+    ``key``: the key of an operation, and its value, that promise this answer, where there is one.
+    """
 
     name: str
     who: str
     codes: Callable[[Asked], Codes]
+    key: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

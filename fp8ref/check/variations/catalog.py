@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from ...cases.answers import is_nan
@@ -109,7 +112,7 @@ VARIATIONS = (
         (
             Answer("NaN", "ml_dtypes", nan_code),
             _code("smallest or 0", 0, "saturating conversions; IEEE P3109"),
-            Answer("magnitude", "torch, which drops the sign", magnitude),
+            Answer("magnitude", "torch, which drops the sign", magnitude, ("negative", "magnitude")),
             Answer("NaN, or 0 where it rounds to 0", "this reference without saturation", nan_unless_zero),
         ),
     ),
@@ -266,3 +269,9 @@ VARIATIONS = (
 def open_to(op: Operation, status: bool) -> tuple[Variation, ...]:
     """The variations of an operation's codes, or of its status."""
     return tuple(v for v in VARIATIONS if v.status is status and v.open_to(op))
+
+
+def promised(op: Operation, chosen: Mapping[str, str]) -> Operation:
+    """The operation that says by its keys how open questions were answered, as far as keys can."""
+    keys = {a.key[0]: a.key[1] for v in VARIATIONS for a in v.answers if a.key and chosen.get(v.name) == a.name}
+    return replace(op, keys=tuple(sorted({**keys, **dict(op.keys)}.items()))) if keys else op

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...cases.answers import differs, is_nan
 from ...cases.operation import Operation
 from ...cases.scaling.questions import is_scale, quantiser, scale_bytes, split
-from .asked import Asked, through
+from .asked import Answer, Asked, Variation, through
 from .catalog import open_to
 
 Codes = NDArray[Any]
@@ -37,7 +37,7 @@ def settle(
     given: Mapping[str, str] | None = None,
     status: bool = False,
 ) -> Settled:
-    """Choose for each open question the answer that holds for every case; where none does, it stays as expected.
+    """Choose for each open question the answer that holds for every case, or for most; the others are wrong.
 
     ``given``: what was chosen before, for these cases too; then nothing else is.  ``status``: ``got`` and ``want`` are
     status bits.
@@ -60,19 +60,31 @@ def settle(
         off = mask & _unequal(op, got, asked.want, status)
         if given is None and not off.any():
             continue
-        for answer in v.answers:
-            if given is not None and given[v.name] != answer.name:
-                continue
-            codes = answer.codes(asked)
-            if given is None and (_unequal(op, got, codes, status) & mask).any():
-                continue
-            new = v.then(asked, np.where(mask, codes, asked.want).astype(want.dtype))
-            asked = replace(asked, want=new)
-            found.chosen[v.name] = answer.name
-            _count(found, counted, v.name, off)
-            break
+        chosen = _held(op, v, asked, mask, int(off.sum()), status) if given is None else _named(v, given[v.name])
+        if chosen is None:
+            continue
+        codes = chosen.codes(asked)
+        asked = replace(asked, want=v.then(asked, np.where(mask, codes, asked.want).astype(want.dtype)))
+        found.chosen[v.name] = chosen.name
+        _count(found, counted, v.name, off & ~_unequal(op, got, codes, status))
     found.want = asked.want
     return found
+
+
+def _held(op: Operation, v: Variation, asked: Asked, mask: Mask, off: int, status: bool) -> Answer | None:
+    """The first answer that holds throughout; else the one that most cases have, beside which the others are wrong.
+
+    ``off``: how many cases have another answer than the reference's own, which is one of those in use.
+    """
+    misses = [int((_unequal(op, asked.got, a.codes(asked), status) & mask).sum()) for a in v.answers]
+    fewest = min(misses, default=off)
+    if fewest and not (fewest < off and 2 * fewest < mask.sum()):
+        return None
+    return v.answers[misses.index(fewest)] if misses else None
+
+
+def _named(v: Variation, name: str) -> Answer | None:
+    return next((answer for answer in v.answers if answer.name == name), None)
 
 
 def _count(found: Settled, counted: Mask, name: str, off: Mask) -> None:

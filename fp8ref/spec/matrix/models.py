@@ -233,7 +233,11 @@ def get_model(name: str) -> Model:
     model = MODELS.get(ALIASES.get(base, base))
     if model is None:
         near = difflib.get_close_matches(base, ["exact", *MODELS, *ALIASES], n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"`fp8ref list models` lists the {len(MODELS)} models, exact beside them"
+        hint = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else f"`fp8ref list models` lists the {len(MODELS)} models, exact beside them"
+        )
         raise ValueError(f"unknown accumulator {name!r}: {hint}")
     for option in options:
         model = with_option(model, option, name)

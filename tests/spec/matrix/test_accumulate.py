@@ -330,7 +330,7 @@ def test_names_and_options() -> None:
     ):
         with pytest.raises(ValueError, match=hint):
             get_model(bad)
-    for length, said in ((200, "choose from"), (201, "at most 200 characters")):
+    for length, said in ((200, "fp8ref list models"), (201, "at most 200 characters")):
         with pytest.raises(ValueError, match=said):
             get_model("#" * length)
     with pytest.raises(ValueError, match="e4m3fnuz"):
