@@ -244,8 +244,10 @@ def main() -> int:
     chosen = parser.parse_args()
     config = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
     settings = {k: config[k] for k in ("seed", "operators")}
-    unlisted = {f"{floor}/{path.name}" for floor in ("spec", "fast") for path in (ROOT / "fp8ref" / floor).glob("*.py")}
-    unlisted -= {*config["tests"], "spec/__init__.py", "fast/__init__.py"}
+    package = ROOT / "fp8ref"
+    files = [path for floor in ("spec", "fast") for path in (package / floor).rglob("*.py")]
+    unlisted = {path.relative_to(package).as_posix() for path in files if path.name != "__init__.py"}
+    unlisted -= set(config["tests"])
     if unlisted:
         parser.error(f"mutation.toml names no tests for {', '.join(sorted(unlisted))}")
     tree = chosen.work.resolve() / "tree"
