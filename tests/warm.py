@@ -42,7 +42,10 @@ class Forked:
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
+            try:
+                done, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # asked by a process that did not start it: subprocess says 0 then, too
+                done, status = self.pid, 0
             if done:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode

@@ -6,6 +6,7 @@ Everything that goes in and comes out is JSON.  An implementation stays open in 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,7 @@ from .sweep import Kept, Swept, diagnose_sweep, sweep
 from .verdict import Finding, Report, Verdict
 
 _idle: defaultdict[tuple[str, float], list[Session]] = defaultdict(list)  # of this process
+os.register_at_fork(after_in_child=_idle.clear)  # their implementations are children of another
 
 
 @contextmanager

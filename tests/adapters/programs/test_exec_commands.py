@@ -52,7 +52,7 @@ def test_exit_codes(tmp_path: Path) -> None:
             connect(f"exec:{path},op=e5m2_add")
     for connectable, code, said in (
         ("exec:./dut,level=0", 4, "level 0 needs op="),
-        (f"exec:sh {tmp_path / 'hangs'},op=e5m2_sqrt", 6, "no answer within 1 s: still waiting"),
+        (f"exec:sh {tmp_path / 'hangs'},op=e5m2_sqrt", 6, "no answer within 1 s"),
     ):
         done = warm.fp8ref("check", "--impl", connectable, "--timeout", "1")
         assert done.returncode == code, (connectable, done)
