@@ -18,7 +18,7 @@ import fp8ref
 ROOT = Path(fp8ref.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
-GROUND = ("errors", "extras", "lazy", "version")
+GROUND = ("errors", "escapes", "extras", "lazy", "outputs", "version")
 FLOORS = (*GROUND, "engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
 DOORS = ("cli", "learn", "starters", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from ..outputs import together
 from ..vectors.c_model.generate import c_model as model_of
-from ..vectors.files import atomically
 from .errors import BadInput, OneLine
+from .files import require_free
 
 
 @click.command("c-model", cls=OneLine)
@@ -22,15 +23,15 @@ def c_model(formats: tuple[str, ...], output: Path, force: bool) -> None:
     """
     try:
         files = model_of(formats)
-        for name in files:
-            if (output / name).exists() and not force:
-                raise BadInput(f"{output / name} exists; --force replaces it")
+        require_free(*(output / name for name in files), force=force)
         output.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            with atomically(output / name, force) as file:
-                file.write(text.encode())
+        with together(force) as written:
+            for name, text in files.items():
+                with written.file(output / name) as file:
+                    file.write(text.encode())
+        for name in files:
             click.echo(str(output / name))
-    except ValueError as error:
+    except (ValueError, FileExistsError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"{output} cannot be written: {error.strerror or error}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -62,7 +61,7 @@ def capture(
     set_threads(1)
     one = output.name.endswith(ENDINGS)
     if one:
-        require_free(output, force)
+        require_free(output, force=force)
     with open_session(impl, timeout) as session:
         claims = _selected(session, wanted, skip)
         if one and len(claims) > 1:
@@ -114,11 +113,11 @@ def _captured(session: Session, claim: Operation, path: Path, level: int, seed: 
     except (Crashed, TimedOut) as error:
         click.echo(f"{'timeout' if isinstance(error, TimedOut) else 'crash'}      {claim.id}: {error}", err=True)
         return FAILED
-    part = path.with_name(f"part-{path.name}")  # the ending says whether it is packed
     try:
-        captures.write(part, found)
-        os.replace(part, path)
+        captures.write(path, found, force)
         unfinished.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror or error}") from None
     click.echo(f"captured   {claim.id}  {found.count} cases  {path}")

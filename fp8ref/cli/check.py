@@ -106,13 +106,16 @@ def check(
         "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or ""},
         "expect": None if expect is None else str(expect), "strict": strict,
     }  # fmt: skip
-    journal = None
+    journal, own = None, False
     if resume is not None:
         engines.refuse_beside_resume()
         journal = engines.resume(resume, "check")
-        asked, output, force = journal.head["asked"], resume, True
-    for path in (output, write_expect, *files.values()):
-        require_free(path, force)
+        asked, output = journal.head["asked"], resume
+        own = record.begins(resume, journal.head["header"])
+    meta = None if output is None else record.meta_path(output)
+    others = (write_expect, *files.values())
+    require_free(output, meta, *others, force=force or own)
+    require_free(*others, force=force)
     for name, path in files.items():
         if path is not None:
             require_form(name)
@@ -130,7 +133,7 @@ def check(
             _require_the_same(header, journal.head["header"])
         elif output is not None:
             journal = engines.begin(output, {"kind": "check", "asked": asked, "header": header}, force)
-        reports, finished, stale = _judge(run, header, output, journal, known)
+        reports, finished, stale = _judge(run, header, output, journal, known, force or own)
     fail_fast, strict = request.fail_fast, asked["strict"]
     end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
     document = record.document(header, reports, end)
@@ -142,13 +145,11 @@ def check(
         if known is not None and not known.same_cases:
             notes.append(f"expected failures: counted at {known.asked}; by rule and circumstance alone at {known.now}")
         text.render(out, header, reports, finished, verbose, notes)
-    for name, path in files.items():
-        if path is not None:
-            write(path, RENDERERS[name].render([document]))
+    write({path: RENDERERS[name].render([document]) for name, path in files.items() if path is not None}, force)
     if write_expect is not None:
         make = expected.as_json if write_expect.suffix == ".json" else expected.written
         who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()
-        write(write_expect, make(expected.entries_of(reports, known), who, _asking(asked)))
+        write({write_expect: make(expected.entries_of(reports, known), who, _asking(asked))}, force)
     sys.exit(_exit_code(reports, finished or fail_fast, strict and bool(stale), strict))
 
 
@@ -177,7 +178,12 @@ Stale = list[tuple[expected.Entry, str]]
 
 
 def _judge(
-    run: Run, header: dict[str, Any], output: Path | None, journal: Journal | None, known: expected.Expectations | None
+    run: Run,
+    header: dict[str, Any],
+    output: Path | None,
+    journal: Journal | None,
+    known: expected.Expectations | None,
+    force: bool,
 ) -> tuple[list[Report], bool, Stale]:
     """Judge every claim and write the record; an interruption ends it in good order and keeps the journal."""
     started = time.time()
@@ -202,9 +208,8 @@ def _judge(
         engines.no_room(output, error)
     if output is not None:
         end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
-        write(output, record.text(header, reports, end))
-        meta = record.meta(started, run.request)
-        write(record.meta_path(output), json.dumps(meta, indent=1, sort_keys=True) + "\n")
+        meta = json.dumps(record.meta(started, run.request), indent=1, sort_keys=True) + "\n"
+        write({output: record.text(header, reports, end), record.meta_path(output): meta}, force)
     if journal is not None:
         journal.remove() if over else journal.close()
         if not over:

@@ -52,10 +52,12 @@ def journal_of(path: Path) -> Path:
 def begin(path: Path, head: dict[str, Any], force: bool) -> Journal:
     """The journal of a new run.  BadInput where an unfinished one stands there."""
     place = journal_of(path)
-    if place.exists() and not force:
-        raise BadInput(f"{place} is of an unfinished run; --resume {path} goes on with it, --force starts again")
     try:
-        return Journal(place, head)
+        return Journal(place, head, force)
+    except FileExistsError:
+        raise BadInput(
+            f"{place} is of an unfinished run; --resume {path} goes on with it, --force starts again"
+        ) from None
     except (OSError, JournalError) as error:
         raise BadInput(_why(error, f"cannot write {place}")) from None
 

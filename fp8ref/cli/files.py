@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from .. import outputs
 from ..extras import install
 from ..report.runs.renderers import RENDERERS
 from .errors import BadInput
@@ -27,10 +26,12 @@ def report_files(command: Command) -> Command:
     return command
 
 
-def require_free(path: Path | None, force: bool) -> None:
-    """Refuse to replace a file that was not said to be replaced; BadInput."""
-    if path is not None and path.exists() and not force:
-        raise BadInput(f"{path} exists; --force replaces it")
+def require_free(*paths: Path | None, force: bool) -> None:
+    """Refuse to replace what was not said to be replaced, and to write a file twice; BadInput."""
+    try:
+        outputs.require_free([path for path in paths if path is not None], force)
+    except OSError as error:
+        raise BadInput(_why(error, "cannot write")) from None
 
 
 def require_form(name: str) -> None:
@@ -40,13 +41,16 @@ def require_form(name: str) -> None:
         raise BadInput(f"{name} needs {needs}: {install('report')}")
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file as a whole.  BadInput where that is not possible."""
-    part = path.with_name(path.name + ".part")
+def write(texts: Mapping[Path, str], force: bool) -> None:
+    """Write files that belong together: all of them, or none.  BadInput where that is not possible."""
     try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(part, path)
+        with outputs.together(force) as files:
+            for path, text in texts.items():
+                with files.file(path) as file:
+                    file.write(text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise BadInput(f"cannot write {path}: {error.strerror or error}") from None
+        raise BadInput(_why(error, f"cannot write {' and '.join(map(str, texts))}")) from None
+
+
+def _why(error: OSError, what: str) -> str:
+    return str(error) if isinstance(error, FileExistsError) else f"{what}: {error.strerror or error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ..outputs import together
 from .errors import BadInput, OneLine
 
 # kind -> files of the package that come along; those of starters/<kind> are found there
@@ -32,14 +34,18 @@ def new(kind: str, folder: Path) -> None:
     for $readmemh, cocotb and DPI-C. README.md there says what to run.
     """
     texts = {folder / source.name: source.read_bytes() for source in sources(kind)}
-    there = [path.name for path in texts if path.exists() or path.is_symlink()]
+    there = [path.name for path in texts if os.path.lexists(path)]
     if there:
         raise BadInput(f"{folder} has {', '.join(there)} already; nothing is replaced, and nothing was written")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            with path.open("xb") as file:
-                file.write(text)
+        with together() as written:
+            for path, text in texts.items():
+                with written.file(path) as file:
+                    file.write(text)
+        for path in texts:
             click.echo(str(path))
+    except FileExistsError as error:
+        raise BadInput(f"{error}; nothing was written") from None
     except OSError as error:
         raise BadInput(f"cannot write {error.filename or folder}: {error.strerror}") from None

@@ -10,6 +10,7 @@ import click
 
 from ..plots import PLOTS, save, staircase
 from .errors import BadInput, OneLine
+from .files import require_free
 from .inputs import read_format
 
 DEFAULTS = {"relative-error": ("e4m3fn", "e5m2"), "density": ("e4m3fn", "e5m2", "e3m2fn", "e2m1fn")}
@@ -47,13 +48,12 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
     found = [read_format(text) for text in formats or DEFAULTS.get(name, ("e4m3fn",))]
     if takes == "one" and len(found) != 1:
         raise BadInput(f"{name} draws one format, not {len(found)}")
-    if Path(output).exists() and not force:
-        raise BadInput(f"{output} exists; --force replaces it")
+    require_free(Path(output), force=force)
     try:
         operands: list[Any] = [] if takes == "none" else found if takes == "one" else [found]
         fig = draw(*operands, **({} if rounding is None else {"rounding": rounding}))
-        save(fig, output)
-    except (ImportError, ValueError) as error:
+        save(fig, output, force)
+    except (ImportError, ValueError, FileExistsError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {output}: {error.strerror or error}") from None

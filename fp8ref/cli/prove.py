@@ -95,8 +95,7 @@ def _prove(
         engines.refuse_beside_resume()
         journal = engines.resume(resume, "prove")
         names, impl, output = tuple(journal.head["claims"]), journal.head["impl"], resume
-    else:
-        require_free(output, force)
+    require_free(output, force=force)
     claims = _claims(names, impl)
     started = time.monotonic()
     identity = _identity(impl, engine)
@@ -110,7 +109,7 @@ def _prove(
     _require_proved(found)
     certified = certificate.certify(claims, identity, found)
     if output is not None:
-        write(output, certified.text())
+        write({output: certified.text()}, force)
     if journal is not None:
         journal.remove()
     took = time.monotonic() - started

@@ -29,7 +29,7 @@ def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) 
     fp8ref report torch.jsonl ml_dtypes.jsonl --as junit -o report.xml
     fp8ref report *.jsonl --as html -o matrix.html
     """
-    require_free(output, force)
+    require_free(output, force=force)
     require_form(form)
     documents = []
     for path in runs:
@@ -46,4 +46,4 @@ def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) 
     if output is None:
         click.echo(rendered, nl=False)
     else:
-        write(output, rendered)
+        write({output: rendered}, force)

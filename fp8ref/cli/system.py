@@ -15,6 +15,7 @@ from ..systems import SYSTEMS, get_system
 from ..systems.watch import watching
 from .console import console, print_json
 from .errors import BadInput, OneLine
+from .files import require_free
 from .listing import table
 
 
@@ -42,8 +43,7 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
                 ((s.name, s.title, s.paper) for s in SYSTEMS.values()),
             )
         return
-    if picture and Path(picture).exists() and not force:
-        raise BadInput(f"{picture} exists; --force replaces it")
+    require_free(None if picture is None else Path(picture), force=force)
     try:
         found = get_system(name)
         with _progress(name):
@@ -61,7 +61,7 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
             console().print(f"{'' if i else chr(10)}{note}", markup=False, highlight=False)
     if picture:
         with _progress(name):
-            _draw(name, found.plot, picture)
+            _draw(name, found.plot, picture, force)
 
 
 @contextmanager
@@ -81,14 +81,14 @@ def _is_number(text: str) -> bool:
     return text in ("", "-") or text.lstrip("+-<>≤±")[:1].isdigit()
 
 
-def _draw(name: str, plot: str, file: str) -> None:
+def _draw(name: str, plot: str, file: str, force: bool) -> None:
     from ..plots import PLOTS, save
 
     if plot not in PLOTS:
         raise BadInput(f"{name} has no picture")
     try:
-        save(PLOTS[plot].draw(), file)
-    except (ImportError, ValueError) as error:
+        save(PLOTS[plot].draw(), file, force)
+    except (ImportError, ValueError, FileExistsError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {file}: {error.strerror or error}") from None

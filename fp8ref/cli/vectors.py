@@ -25,6 +25,7 @@ from ..vectors.verify import Tally
 from ..vectors.verify import verify as compare
 from .c_model import c_model
 from .errors import BadInput, OneLine
+from .files import require_free
 
 DOES_NOT_CONFORM, INTERRUPTED, NOTHING_RAN = 1, 2, 5
 TININESS = click.Choice(["after", "before", "delivered"])
@@ -168,8 +169,7 @@ def _pipe(form: Form, made: Sections) -> None:
 
 
 def _write(output: Path, form: Form, made: Sections, force: bool) -> None:
-    if output.exists() and not force:
-        raise BadInput(f"{output} exists; --force replaces it")
+    require_free(output, force=force)
     try:
         if form.stream:
             write_file(output, form, made, force)

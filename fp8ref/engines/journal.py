@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from ..outputs import create_own, open_own
 from .task import Result, Task, compact
 
 SCHEMA = "fp8ref/journal/1"
@@ -32,20 +33,24 @@ class Journal:
     again.
     """
 
-    def __init__(self, path: Path, head: dict[str, Any] | None = None) -> None:
+    def __init__(self, path: Path, head: dict[str, Any] | None = None, force: bool = False) -> None:
         """Begin a journal with ``head``, or open the one that is there and go on with it.
 
-        Raises JournalError, or OSError where the file cannot be read or written.
+        ``force``: a journal that is there, and that no run is writing, goes.  Raises JournalError; FileExistsError
+        where a new one's name is taken; OSError where the file cannot be read or written.
         """
         self.path = path
         self.done: dict[str, Result] = {}
         self.dropped = 0  # lines that did not hold
         self._synced = time.monotonic()
-        self._file = path.open("r+b" if head is None or path.exists() else "x+b")
+        if head is not None and force and os.path.lexists(path):
+            with open_own(path) as old:
+                _lock(old.fileno(), path)
+                path.unlink()
+        self._file = open_own(path) if head is None else create_own(path)
         try:
             _lock(self._file.fileno(), path)
             if head is not None:
-                self._file.truncate()
                 self.head = head
                 self._write({"schema": SCHEMA, **head})
             else:

@@ -6,9 +6,11 @@ import importlib
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from ..extras import install
+from ..outputs import atomically
 from ..spec.datum import floor_log2
 
 # Okabe and Ito's palette, which colour-blind readers can distinguish
@@ -43,18 +45,20 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-def save(fig: Figure, file: str) -> None:
+def save(fig: Figure, file: str, force: bool = True) -> None:
     """Write a figure; the kind is that of the file name's ending.  The same figure gives the same bytes.
 
-    Raises ValueError for an ending that matplotlib does not know, OSError where the file cannot be written.
+    Raises ValueError for an ending that matplotlib does not know, OSError where the file cannot be written,
+    FileExistsError where there is one and ``force`` does not say that it may be replaced.
     """
     kind = file.rpartition(".")[2].lower()
     known = fig.canvas.get_supported_filetypes()
     if "." not in file or kind not in known:
         raise ValueError(f"{file}: the file name should end in {', '.join('.' + k for k in ('png', 'svg', 'pdf'))}")
     no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with matplotlib().rc_context({"svg.hashsalt": "fp8ref", "svg.fonttype": "none"}):
-        fig.savefig(file, dpi=160, metadata=no_date.get(kind))
+    context = matplotlib().rc_context({"svg.hashsalt": "fp8ref", "svg.fonttype": "none"})
+    with context, atomically(Path(file), force) as out:
+        fig.savefig(out, format=kind, dpi=160, metadata=no_date.get(kind))
 
 
 def matplotlib() -> Any:

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
-from typing import IO
 
+from ..outputs import atomically
 from .forms.registry import FORMS, Form, Sections, form_of
 from .generate import answered
 from .section import Block
 from .source import Found, Source, Unreadable
-
-
-@contextmanager
-def atomically(path: Path, force: bool = False) -> Iterator[IO[bytes]]:
-    """A file that appears under its name when all of it is written, and not at all otherwise.
-
-    Raises FileExistsError where there is one and ``force`` does not say that it may be replaced.
-    """
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists; --force replaces it")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def write_file(path: Path, form: Form, sections: Sections, force: bool = False) -> None:
@@ -85,4 +59,4 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-__all__ = ["Unreadable", "atomically", "found_in", "sections_of", "sha256_of", "write_file"]
+__all__ = ["Unreadable", "found_in", "sections_of", "sha256_of", "write_file"]

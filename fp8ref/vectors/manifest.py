@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ..outputs import atomically
 from ..version import __version__
-from .files import atomically, sha256_of, write_file
+from .files import sha256_of, write_file
 from .forms.registry import Form, Sections, get_form
 from .generate import Recipe, generate
 from .section import ERRATA, VERSION, Section

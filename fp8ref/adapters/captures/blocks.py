@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...outputs import create_own, open_own
+
 LARGEST = 1 << 26  # bytes of a record, unpacked: files come from elsewhere
 LONGEST = 1 << 16  # of a line
 
@@ -91,11 +93,14 @@ class Appending:
                 raise ValueError(f"{path} has another {', '.join(differ)}: name another folder, or remove it")
             self.known = [record for record, _ in found.records]
             self.contents = [content for _, content in found.records]
-            os.truncate(path, path.stat().st_size - found.torn)
-            self._file = path.open("ab")
+            self._file = open_own(path, "ab")
+            self._file.truncate(path.stat().st_size - found.torn)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb")
+            if os.path.lexists(path):
+                open_own(path, "ab").close()  # cut off in its first line; a link or a pipe is not ours
+                path.unlink()
+            self._file = create_own(path)
             self._write(line)
 
     def append(self, record: Mapping[str, Any], content: bytes = b"") -> None:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from ...cases.operation import Operation
 from ...cases.products.questions import is_product, operand_types, with_length
+from ...outputs import atomically
 from ...vectors.forms.caselines import codes_of, constant, hex_text, json_object, prefix
 from ...vectors.forms.digits import squeezed
 from ...vectors.section import columns_of
@@ -91,8 +92,11 @@ def sha256(columns: Sequence[Codes]) -> str:
     return digest.hexdigest()
 
 
-def write(path: Path | str, capture: Capture) -> None:
-    """Write a capture, packed where the name ends with ``.gz``; the same capture gives the same bytes."""
+def write(path: Path | str, capture: Capture, force: bool = True) -> None:
+    """Write a capture, packed where the name ends with ``.gz``; the same capture gives the same bytes.
+
+    Raises FileExistsError where there is one and ``force`` does not say that it may be replaced.
+    """
     header = {
         "fp8ref": "capture",
         "schema": SCHEMA,
@@ -105,7 +109,8 @@ def write(path: Path | str, capture: Capture) -> None:
     lines = prefix(columns, (*capture.operands, capture.answers))
     text = json.dumps(header, sort_keys=True).encode() + b"\n"
     text += squeezed(np.concatenate([*lines, constant("}\n", capture.count)], axis=1))
-    Path(path).write_bytes(gzip.compress(text, 6, mtime=0) if Path(path).suffix == ".gz" else text)
+    with atomically(Path(path), force) as file:
+        file.write(gzip.compress(text, 6, mtime=0) if Path(path).suffix == ".gz" else text)
 
 
 def header_of(path: Path | str) -> tuple[Operation, int, dict[str, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import spec
+from ...outputs import atomically
 
 Arrays = Sequence[NDArray[np.generic]]
 
@@ -71,8 +71,7 @@ def _keep(path: Path, name: str, body: bytes) -> None:
     """Written beside and moved into place; a folder that cannot be written only costs time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with atomically(path, force=True) as file:
             file.write(_digest(name, body) + body)
-        os.replace(file.name, path)
     except OSError:
         return

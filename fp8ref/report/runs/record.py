@@ -22,6 +22,7 @@ from ...cases.products.questions import is_product
 from ...check.run import Request, Run
 from ...check.verdict import Finding, Report
 from ...engines.task import compact
+from ...outputs import open_own
 from ...version import __version__
 from ..findings.clauses import citation, clause_for
 from ..findings.draw import exact_result
@@ -135,6 +136,16 @@ def meta(started: float, request: Request) -> dict[str, Any]:
         "jobs": request.jobs,
         "engine": request.engine,
     }
+
+
+def begins(path: Path, header: dict[str, Any]) -> bool:
+    """Is a file the record that begins with a header, whole or not?"""
+    line = f"{compact(header)}\n".encode()
+    try:
+        with open_own(path) as file:
+            return file.read(len(line)) == line
+    except OSError:
+        return False
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..files import atomically
+from ...outputs import together
 from ..section import Column, Section
 from .jsonl import case_columns
 from .registry import Sections
@@ -24,11 +24,12 @@ def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
     Raises FileExistsError unless ``force``.
     """
     written = []
-    for file, section, blocks in numbered(path, sections):
-        section, table = gathered(section, blocks)
-        with atomically(file, force) as out:
-            out.write("\n".join(_lines(section, table, identifier(file.stem))).encode())
-        written.append(file)
+    with together(force) as files:
+        for file, section, blocks in numbered(path, sections):
+            section, table = gathered(section, blocks)
+            with files.file(file) as out:
+                out.write("\n".join(_lines(section, table, identifier(file.stem))).encode())
+            written.append(file)
     return written
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import atomically
+from ...outputs import require_free, together
 from ..section import Block, Column, Section
 from ..source import Found, Source, Unreadable
 from .digits import from_digits, to_digits
@@ -87,22 +87,22 @@ def words(section: Section, block: Block) -> bytes:
 def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
     """Three files for each section; returns them.  Raises FileExistsError unless ``force``."""
     written: list[Path] = []
-    for file, section, blocks in numbered(path, sections):
-        digest, count = hashlib.sha256(), 0
-        with atomically(file, force) as out:
-            for block in blocks:
-                text = words(section, block)
-                digest.update(text)
-                out.write(text)
-                count += block.size
-        section = replace(section, count=count)
-        for other, content in (
-            (sidecar_of(file), sidecar(section, file, digest.hexdigest())),
-            (package_of(file), package(section, file)),
-        ):
-            with atomically(other, force) as out:
-                out.write(content.encode())
-        written += [file, sidecar_of(file), package_of(file)]
+    with together(force) as files:
+        for file, section, blocks in numbered(path, sections):
+            require_free(names := [file, sidecar_of(file), package_of(file)], force)
+            digest, count = hashlib.sha256(), 0
+            with files.file(file) as out:
+                for block in blocks:
+                    text = words(section, block)
+                    digest.update(text)
+                    out.write(text)
+                    count += block.size
+            section = replace(section, count=count)
+            beside = (sidecar(section, file, digest.hexdigest()), package(section, file))
+            for other, content in zip(names[1:], beside):
+                with files.file(other) as out:
+                    out.write(content.encode())
+            written += names
     return written
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..files import atomically
+from ...outputs import together
 from ..source import Found, Source, Unreadable
 from .jsonl import case_columns
 from .registry import Sections
@@ -27,12 +27,13 @@ from .tables import LONGEST_HEADER, MOST_BYTES, announced, expected_shape, found
 def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
     """One archive for each section; returns them.  Raises FileExistsError unless ``force``."""
     written = []
-    for file, section, blocks in numbered(path, sections):
-        section, table = gathered(section, blocks)
-        with atomically(file, force) as out:
-            members: dict[str, Any] = {"header": np.array(header_text(section, table)), **table}
-            np.savez_compressed(out, **members)
-        written.append(file)
+    with together(force) as files:
+        for file, section, blocks in numbered(path, sections):
+            section, table = gathered(section, blocks)
+            with files.file(file) as out:
+                members: dict[str, Any] = {"header": np.array(header_text(section, table)), **table}
+                np.savez_compressed(out, **members)
+            written.append(file)
     return written
 
 

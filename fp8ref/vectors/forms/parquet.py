@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...extras import install
-from ..files import atomically
+from ...outputs import together
 from ..section import Column
 from ..source import Found, Source, Unreadable
 from .jsonl import case_columns
@@ -42,18 +42,19 @@ def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
     """One file for each section; returns them.  Raises FileExistsError unless ``force``, ValueError without pyarrow."""
     pa, pq = _pyarrow()
     written = []
-    for file, section, blocks in numbered(path, sections):
-        section, table = gathered(section, blocks)
-        columns = case_columns(section)
-        stored = []
-        for c in columns:
-            flat = pa.array(table[c.name].reshape(-1))
-            stored.append(flat if c.shape == () else pa.FixedSizeListArray.from_arrays(flat, c.elements))
-        fields = [pa.field(c.name, _type(pa, c), nullable=False) for c in columns]
-        schema = pa.schema(fields, metadata={KEY: header_text(section, table)})
-        with atomically(file, force) as out:
-            pq.write_table(pa.Table.from_arrays(stored, schema=schema), out, compression="zstd")
-        written.append(file)
+    with together(force) as files:
+        for file, section, blocks in numbered(path, sections):
+            section, table = gathered(section, blocks)
+            columns = case_columns(section)
+            stored = []
+            for c in columns:
+                flat = pa.array(table[c.name].reshape(-1))
+                stored.append(flat if c.shape == () else pa.FixedSizeListArray.from_arrays(flat, c.elements))
+            fields = [pa.field(c.name, _type(pa, c), nullable=False) for c in columns]
+            schema = pa.schema(fields, metadata={KEY: header_text(section, table)})
+            with files.file(file) as out:
+                pq.write_table(pa.Table.from_arrays(stored, schema=schema), out, compression="zstd")
+            written.append(file)
     return written
 
 
