@@ -260,6 +260,7 @@ def test_refusals(torn: Path, tmp_path: Path) -> None:
     said = finish(*CHECK, "-o", str(tmp_path / "run.jsonl"), code=4)
     assert "exists; --force replaces it" in said
     torn.unlink()
+    torn.with_name("run.meta.json").unlink()
     assert f"--resume {torn} goes on" in finish(*CHECK, "-o", str(torn), code=4)
     assert "leave out --level" in finish("check", "--resume", str(torn), "--level", "2", code=4)
     assert "resume it there" in finish("prove", "--resume", str(torn), code=4)
