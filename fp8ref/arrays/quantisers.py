@@ -45,6 +45,16 @@ class Quantiser:
     sources: Mapping[str, str] = field(hash=False)
     tensor: bool = False
 
+    @property
+    def grid(self) -> str:
+        """The type of an element's code, also where values are answered."""
+        return self.element
+
+    @property
+    def kept(self) -> str:
+        """The type in which a scale is kept, also where none is answered."""
+        return self.scale
+
     def rows(self, x: F32s, rule: str, tensor_amax: F32s | None = None) -> NDArray[np.uint8]:
         """Scale and element codes of x (groups, elements), a row of bytes a group: see :func:`join`."""
         stored, up = self.scales(blocks.amax_bits(x), rule, tensor_amax)

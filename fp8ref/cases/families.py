@@ -132,6 +132,8 @@ FAMILIES = {
                example="matmul/e4m3fn.e4m3fn/f32/exact;k=32"),
         Family("scale", 1, RULE, "blocks to scales and codes; x (n,B) [amax (n)] -> (n,S+B) bytes, the scale's S first",
                "scale", example="scale/f32/mxfp8_e4m3/floor"),
+        Family("fake", 1, RULE, "blocks to what their codes and scales stand for; x (n,B) [amax (n)] -> (n,W B) bytes: "
+               "values of x's type, W bytes each", "scale", example="fake/f32/e4m3fn/vllm-group;k=128"),
         Family("classify", 1, None, "0 to 9: -Inf, -normal, -subnormal, -0, +0, ..., +Inf, sNaN, qNaN", "codes",
                result="class", example="classify/e5m2/class"),
         Family("finfo", 1, CONSTANT, "a constant of the format of x, whatever x (n) -> z (n): values f64, counts i64",

@@ -123,7 +123,7 @@ class Vectors:
         return encoded(x, get_format(how)).astype(np.float32)
 
     def decoded(self, code: Any, how: str) -> Any:
-        return _values(how)[np.asarray(code).astype(np.intp)]
+        return values_of(how)[np.asarray(code).astype(np.intp)]
 
 
 def _bits(x: Any) -> NDArray[np.uint32]:
@@ -132,7 +132,7 @@ def _bits(x: Any) -> NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=32)
-def _values(how: str) -> F32s:
+def values_of(how: str) -> F32s:
     """The value of every code of a narrow format."""
     m = Exact()
     size = 1 << get_format(how.partition(".")[0]).k
@@ -224,7 +224,9 @@ def quantize(
             whole = np.asarray(largest(a) if whole is None else whole, np.float32)
         for i in range(0, groups, max(step, SCALES)):
             outer = slice(i, min(i + max(step, SCALES), groups))
-            _quantize(r, m, x[outer], a[outer], _taken(whole, outer), source, stored[outer], codes[outer], random_bits)
+            _quantize(
+                r, m, x[outer], a[outer], taken_of(whole, outer), source, stored[outer], codes[outer], random_bits
+            )
             random_bits = None if random_bits is None else random_bits[max(step, SCALES) :]
     return stored, codes
 
@@ -242,13 +244,13 @@ def _quantize(
     for i in range(0, groups, step):
         part = slice(i, min(i + step, groups))
         if scaled is None:
-            codes[part], stored[part] = _of_two(r, m, a[part], x[part], _taken(whole, part), source)
+            codes[part], stored[part] = _of_two(r, m, a[part], x[part], taken_of(whole, part), source)
         else:
             bits = None if random is None else random[part]
-            _elements(r, m, x[part], _columns(scaled, part), source, codes[part], bits)
+            _elements(r, m, x[part], columns_of(scaled, part), source, codes[part], bits)
 
 
-def _taken(whole: Any, part: slice) -> Any:
+def taken_of(whole: Any, part: slice) -> Any:
     return whole[part] if np.ndim(whole) else whole
 
 
@@ -258,7 +260,7 @@ def nan_elements(r: Recipe, x: F32s, source: str, whole: Any = None) -> NDArray[
     with np.errstate(all="ignore"):
         x = transformed(r, np.ascontiguousarray(x, np.float32), source)
         scaled = scale_of(r, m, amax_of(r, x), source, None if r.tensor == "none" else whole)
-        return np.asarray(np.isnan(scaled_element(r, m, x, _columns(scaled, slice(None)), source)))
+        return np.asarray(np.isnan(scaled_element(r, m, x, columns_of(scaled, slice(None)), source)))
 
 
 def quantize_tensor(
@@ -298,7 +300,7 @@ def _storable(r: Recipe, stored: Any) -> Array:
     return np.where(np.isnan(found), NAN, found) if r.stored == "f32" else found.astype(np.uint8)
 
 
-def _columns(s: Scaled, part: slice) -> Scaled:
+def columns_of(s: Scaled, part: slice) -> Scaled:
     """The scale of some groups, each as a column beside its elements."""
 
     def taken(x: Any) -> Any:
@@ -314,7 +316,7 @@ def _of_two(r: Recipe, m: Vectors, a: F32s, x: F32s, whole: Any, source: str) ->
     six, four, better = four_or_six(r, m, a, list(np.ascontiguousarray(x.T)), whole, source)
     out = [np.empty(x.shape, np.uint8), np.empty(x.shape, np.uint8)]
     for s, codes in zip((six, four), out):
-        _elements(r, m, x, _columns(s, slice(None)), source, codes, None)
+        _elements(r, m, x, columns_of(s, slice(None)), source, codes, None)
     scales = [_storable(r, s.stored) for s in (six, four)]
     return np.where(better[:, None], out[1], out[0]), np.where(better, scales[1], scales[0])
 
@@ -369,7 +371,7 @@ def _nearest_down(y: F32s, f: Format) -> Array:
 
 
 def _first_nearest(x: F32s, step: F32s, f: Format) -> Array:
-    values = _values(f.name)
+    values = values_of(f.name)
     codes = np.zeros(x.shape, np.uint8)
     least = np.abs(values[0] * step - x)
     for code in (*range(1, f.max_code + 1), *range(f.sign_bit + 1, f.sign_bit + f.max_code + 1)):

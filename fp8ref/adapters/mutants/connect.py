@@ -27,7 +27,7 @@ def connect(name: str = "", **options: str) -> Adapter:
     """The mutant of a name, fresh.  Raises ValueError for any other, with the nearest."""
     if name.startswith("dot-"):
         return dots.connect(name, **options)
-    if name.startswith("recipe-"):
+    if name.startswith(("recipe-", "fake-")):
         return recipes.connect(name, **options)
     if name in unruly.UNRULY:
         return unruly.connect(name, MUTANTS[unruly.UNRULY[name].twin], **options)

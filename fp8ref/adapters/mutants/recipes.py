@@ -6,12 +6,17 @@ by any recipe and claims any (``claim=*``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from ml_dtypes import bfloat16
 
 from ...cases.operation import Operation
-from ...cases.scaling.questions import values
-from ...cases.scaling.recipes import rows_of, with_element
+from ...cases.scaling.questions import quantiser, values
+from ...cases.scaling.recipes import FakeQuantiser, rows_of, with_element
+from ...fast.values import fake_quantize
 from ...spec.scaling.named import get_recipe
 from ...spec.scaling.recipe import Recipe
 from ..base import Codes
@@ -99,8 +104,54 @@ DOUBLE = (
 )  # fmt: skip
 
 
+FAKE = "fake/f32/e4m3fn/{};k=128"
+Change = Callable[[Any, Any], Any]
+
+
+@dataclass
+class FakeMutant(RecipeMutant):
+    """A fake quantiser, whose values are changed: ``change(values, x)``."""
+
+    change: Change | None = None
+
+    def run(self, op: Operation, *operands: Codes) -> Codes:
+        x, whole = values(op, operands)
+        q = quantiser(op)
+        assert isinstance(q, FakeQuantiser)
+        r = with_element(str(self.recipe), op.result)
+        found = fake_quantize(r, x, op.operands[0], None if r.tensor == "none" else whole)
+        with np.errstate(all="ignore"):
+            return q.bytes_of(np.asarray(found if self.change is None else self.change(found, x), np.float32))
+
+
+def _off_grid(v: Any, x: Any) -> Any:
+    """Values next to the right ones, for a few."""
+    return np.where(np.arange(v.shape[1]) == 3, np.nextafter(v, np.float32(np.inf)), v)
+
+
+FAKES = {
+    "fake-correct": FakeMutant("vllm-group", {}, FAKE),
+    "fake-not-rounded": FakeMutant(
+        "vllm-group", {}, FAKE,
+        change=lambda v, x: np.where(np.isnan(v) | np.isnan(x), v, np.clip(x, -(top := _top(v)), top)),
+    ),
+    "fake-via-bf16": FakeMutant("vllm-group", {}, FAKE, change=lambda v, x: v.astype(bfloat16).astype(np.float32)),
+    "fake-zero-sign-lost": FakeMutant("vllm-group", {}, FAKE, change=lambda v, x: v + np.float32(0)),
+    "fake-nan-zero": FakeMutant("vllm-group", {}, FAKE, change=lambda v, x: np.where(np.isnan(x), 0, v)),
+    "fake-nan-kept": FakeMutant("vllm-group", {}, FAKE, change=lambda v, x: np.where(np.isnan(x), x, v)),
+    "fake-off-grid": FakeMutant("vllm-group", {}, FAKE, change=_off_grid),
+    "fake-other-floor": FakeMutant("vllm-group", {"floor": "a:1e-6"}, FAKE),
+    "fake-undone-by-multiplier": FakeMutant("sglang-group", {"values": "undo"}, FAKE),
+    "fake-nvfp4-joint": FakeMutant("te-nvfp4", {"values": "joint"}, "fake/f32.f32/e2m1fn/{};k=16"),
+}  # fmt: skip
+
+
+def _top(v: Any) -> Any:
+    return np.nanmax(np.abs(v), axis=1, initial=0, keepdims=True)
+
+
 def _names() -> dict[str, RecipeMutant]:
-    found: dict[str, RecipeMutant] = {}
+    found: dict[str, RecipeMutant] = {name: replace(mutant, name=name) for name, mutant in FAKES.items()}
     for mutant in (*SINGLE, *DOUBLE):
         words = "-".join(f"{factor}-{choice}" for factor, choice in mutant.factors.items())
         name = f"recipe-{mutant.base}-{words}".replace(":", "-").replace("+", "-").replace("^", "")

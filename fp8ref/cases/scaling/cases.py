@@ -38,15 +38,15 @@ class _Draw:
 
     def _marks(self) -> NDArray[np.float64]:
         """Magnitudes of scaled elements at which their codes change."""
-        if self.q.element in INTEGERS:
-            return np.arange(0, 128.5, 0.5) / (1 if self.q.element == "i8" else 128)
-        return thresholds(get_format(self.q.element))
+        if self.q.grid in INTEGERS:
+            return np.arange(0, 128.5, 0.5) / (1 if self.q.grid == "i8" else 128)
+        return thresholds(get_format(self.q.grid))
 
     def significands(self) -> NDArray[np.uint32]:
         """Trailing significands of binary32 at which a rule may choose another scale, and their neighbours."""
         found = [1.0, 1.25, 1.5, 1.75, 1.9375, 2 - 2.0**-23]
-        if self.q.element not in INTEGERS:
-            f = get_format(self.q.element)
+        if self.q.grid not in INTEGERS:
+            f = get_format(self.q.grid)
             top = float(f.max) / 2.0 ** floor_log2(f.max)
             found += [top, *(2 - 2.0**-j for j in range(f.t, f.t + 4)), *(top + top * s * 2.0**-23 for s in (-1, 1))]
         bits = np.array([x for x in found if 1 <= x < 2], np.float32).view(np.uint32) & np.uint32(0x7FFFFF)
@@ -153,7 +153,7 @@ FLOORS = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 2.0**-126, 2.0**-63, 2.0**-24, 2.0**-9
 
 def _floors(d: _Draw) -> F32s:
     """Largest magnitudes beside the floors in use, of the magnitude itself and of the scale."""
-    top = 1.0 if d.q.element in INTEGERS else float(get_format(d.q.element).max)
+    top = 1.0 if d.q.grid in INTEGERS else float(get_format(d.q.grid).max)
     with np.errstate(all="ignore"):
         at = np.float32(d.rng.choice(FLOORS, d.n) * d.rng.choice([1.0, top, 1 / top], d.n))
         away = at * np.float32(2.0) ** d.rng.integers(-3, 4, d.n).astype(np.float32)
@@ -193,7 +193,7 @@ def tensor_amax(d: _Draw, amax: F32s) -> F32s:
     Often the row's largest magnitude is at a tie of the block scale's format.
     """
     rng, n = d.rng, amax.size
-    marks = thresholds(get_format(d.q.scale))
+    marks = thresholds(get_format(d.q.kept))
     with np.errstate(all="ignore"):
         wide = amax.astype(np.float64)
         larger = wide * np.ldexp(1.0 + rng.random(n), rng.integers(0, 14, n))

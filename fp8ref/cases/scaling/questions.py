@@ -5,6 +5,8 @@ byte first, then one byte for the code of each element.  B is the block; ``;k=``
 schemes without a block of their own (32 by default).  ``scale/f32.f32/nvfp4/te`` takes x and the largest magnitude of
 the tensor (n).
 
+``fake/f32/e4m3fn/vllm-group;k=128`` takes the same and gives values in x's type, (n, 4 B) bytes, and no scale.
+
 ``scale/f32/e4m3fn/vllm-group;k=128``: the result is the format of the elements and the rule a recipe (``recipes.py``).
 
 A scheme of a system outside the formats' standards is one more entry of ``systems.SYSTEM_QUANTISERS``.
@@ -24,7 +26,7 @@ from ...arrays.quantisers import Quantiser
 from ..families import CHECKS
 from ..operation import Operation, carrier_dtype
 from .quantisers import get_quantiser
-from .recipes import is_element, of_recipe
+from .recipes import FakeQuantiser, is_element, of_fake, of_recipe
 
 Codes = NDArray[Any]
 SOURCES = ("f32", "f16", "bf16")
@@ -41,9 +43,16 @@ def is_recipe(op: Operation) -> bool:
     return is_scale(op) and is_element(op.result)
 
 
+def is_fake(op: Operation) -> bool:
+    """Are values answered, not codes and scales?"""
+    return op.family == "fake"
+
+
 def quantiser(op: Operation) -> Quantiser:
     if is_recipe(op):
-        return of_recipe(op.result, op.mode or "*", op.operands[0], len(op.operands) > 1, op.key("scale"))
+        return (of_fake if is_fake(op) else of_recipe)(
+            op.result, op.mode or "*", op.operands[0], len(op.operands) > 1, op.key("scale")
+        )
     return get_quantiser(op.result)
 
 
@@ -54,14 +63,19 @@ def elements(op: Operation) -> int:
 
 @lru_cache(maxsize=64)
 def scale_bytes(q: Quantiser) -> int:
-    """S, the bytes of a stored scale."""
-    return carrier_dtype(q.scale).itemsize
+    """S, the bytes of a stored scale; 0 where values are answered."""
+    return 0 if isinstance(q, FakeQuantiser) else carrier_dtype(q.scale).itemsize
+
+
+def element_bytes(q: Quantiser) -> int:
+    """The bytes of an answered element: 1 of a code, more of a value."""
+    return carrier_dtype(q.element).itemsize if isinstance(q, FakeQuantiser) else 1
 
 
 def scale_shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
     """The shapes of the operands, and last that of the answer."""
-    b = elements(op)
-    return ((n, b), *(((n,),) if quantiser(op).tensor else ()), (n, scale_bytes(quantiser(op)) + b))
+    b, q = elements(op), quantiser(op)
+    return ((n, b), *(((n,),) if q.tensor else ()), (n, scale_bytes(q) + b * element_bytes(q)))
 
 
 def check_scale(op: Operation, text: str) -> None:
@@ -70,6 +84,8 @@ def check_scale(op: Operation, text: str) -> None:
         q = quantiser(op)
     except ValueError as error:
         raise ValueError(f"operation {text!r}: {error}") from None
+    if is_fake(op) and not is_recipe(op):
+        raise ValueError(f"operation {text!r}: fake quantisers have a format of elements as the result and a recipe")
     wanted = "x and amax: two operands" if q.tensor else "x: one operand"
     if len(op.operands) != 1 + q.tensor:
         raise ValueError(f"operation {text!r}: {q.name} takes {wanted}, not {len(op.operands)}")
@@ -99,9 +115,12 @@ def scaled_rows(op: Operation, operands: Sequence[Codes], rule: str | None = Non
 
 
 def split(op: Operation, rows: Codes) -> tuple[Codes, Codes]:
-    """The codes of the scales (n) and of the elements (n, B)."""
-    size = scale_bytes(quantiser(op))
-    scale = np.ascontiguousarray(rows[:, :size]).view(carrier_dtype(quantiser(op).scale))[:, 0]
+    """The codes of the scales (n; zeros where none is answered) and of the elements (n, B)."""
+    q = quantiser(op)
+    size = scale_bytes(q)
+    if not size:
+        return np.zeros(len(rows), np.uint8), np.ascontiguousarray(rows).view(carrier_dtype(q.element))
+    scale = np.ascontiguousarray(rows[:, :size]).view(carrier_dtype(q.scale))[:, 0]
     return scale, rows[:, size:]
 
 

@@ -4,21 +4,25 @@ ELEMENT is a format of at most 8 bits, RECIPE a recipe's name or text with comma
 group.  Recipes with two levels take x and the largest magnitude of the tensor.  Under ``*`` every recipe with the
 stored scale that ``;scale=`` names is possible: f32 by default for elements of 8 bits, e8m0fnu for narrower ones, and
 e4m3fn under two levels.
+
+``fake/SOURCE/ELEMENT/RECIPE;k=...``: the values that codes and scales stand for, in the source's type, nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays.conversion import FLOAT_DTYPES
 from ...arrays.quantisers import Quantiser, join
 from ...fast import recipes as fast
 from ...fast.blocks import F32s, U32s
 from ...fast.chunks import Array
+from ...fast.values import fake_quantize, grid
 from ...spec.catalog import get_format
 from ...spec.rounding import Rounding
 from ...spec.scaling.named import get_recipe, named, short_text
@@ -47,7 +51,42 @@ class RecipeQuantiser(Quantiser):
     source: str = "f32"
 
     def rows(self, x: F32s, rule: str, tensor_amax: F32s | None = None) -> NDArray[np.uint8]:
-        return rows_of(with_element(rule, self.element), x, self.source, tensor_amax)
+        return self.answer(with_element(rule, self.grid), x, tensor_amax)
+
+    def answer(self, r: Recipe, x: F32s, whole: F32s | None) -> NDArray[np.uint8]:
+        """Rows of bytes that a recipe answers."""
+        return rows_of(r, x, self.source, whole)
+
+
+@dataclass(frozen=True)
+class FakeQuantiser(RecipeQuantiser):
+    """A quantiser that answers values of the source's type, and no scale."""
+
+    codes: str = ""
+    stored: str = ""
+
+    @property
+    def grid(self) -> str:
+        return self.codes
+
+    @property
+    def kept(self) -> str:
+        return self.stored
+
+    def answer(self, r: Recipe, x: F32s, whole: F32s | None) -> NDArray[np.uint8]:
+        found = fake_quantize(r, x, self.source, None if r.tensor == "none" else whole)
+        return self.bytes_of(found)
+
+    def bytes_of(self, found: F32s) -> NDArray[np.uint8]:
+        """Values as rows of bytes."""
+        with np.errstate(all="ignore"):
+            found = found.astype(FLOAT_DTYPES[self.source], copy=False)
+        return np.ascontiguousarray(found).view(np.uint8)
+
+    def values(self, rule: str, x: F32s, whole: F32s | None) -> Array:
+        """The codes (groups, elements of the format) of all values that elements of each group can become."""
+        found = self.bytes_of(grid(with_element(rule, self.codes), x, self.source, whole))
+        return found.view(f"u{np.dtype(FLOAT_DTYPES[self.source]).itemsize}")
 
 
 def rows_of(r: Recipe, x: F32s, source: str, tensor_amax: F32s | None) -> NDArray[np.uint8]:
@@ -116,6 +155,22 @@ def of_recipe(element: str, mode: str, source: str = "f32", tensor: bool = False
         tensor,
         source,
     )
+
+
+@lru_cache(maxsize=1024)
+def of_fake(element: str, mode: str, source: str = "f32", tensor: bool = False, stored: str = "") -> FakeQuantiser:
+    """The fake quantiser of a recipe, or under ``*`` of any that fits; as :func:`of_recipe`.
+
+    A scale that is not answered may be kept in any type: under ``*`` those that ``stored`` does not exclude.
+    """
+    q = of_recipe(element, mode, source, tensor, stored)
+    rules = q.rules
+    if mode in ("*", "") and not stored and not tensor:
+        kinds = dict.fromkeys((q.scale, "f32", "e8m0fnu", "e4m3fn"))
+        rules = tuple(rule for kind in kinds for rule in candidates(q.element, kind, False))
+    plain = {f.name: getattr(q, f.name) for f in fields(q)}
+    more = {"rules": rules, "scale": "u8", "element": source}
+    return FakeQuantiser(**{**plain, **more}, codes=q.element, stored=q.scale)
 
 
 class _Sources(dict[str, str]):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...arrays.quantisers import Quantiser, join
 from ...cases.answers import is_nan
 from ...cases.operation import INTEGERS, Operation
-from ...cases.scaling.questions import quantiser, scaled_rows, split, values
+from ...cases.scaling.questions import is_fake, quantiser, scaled_rows, split, values
+from ...cases.scaling.recipes import FakeQuantiser
 from ...fast.blocks import amax_bits
 from ...fast.decode import decode_codes
 from ...fast.encode import convert_codes
@@ -250,9 +251,37 @@ def plainest(op: Operation, operands: Sequence[Codes]) -> int:
     return int(np.lexsort((far, digits, (x != 0).sum(axis=1), special))[0])
 
 
-def scale_pattern(op: Operation, got: Codes, want: Codes) -> list[str]:
+def _values_pattern(op: Operation, operands: Sequence[Codes], got: Codes, want: Codes) -> list[str]:
+    """What wrong values of a fake quantiser have in common: off the grid, a NaN lost, a sign of zero."""
+    kind = op.operands[0]
+    nan, should = is_nan(got, kind), is_nan(want, kind)
+    off = off_grid(op, operands, got)
+    zero = ((got ^ want) == get_format(kind).sign_bit) & ((got & ~want.dtype.type(get_format(kind).sign_bit)) == 0)
+    counted = (
+        ("no element times the scale", off), ("a NaN that became a number", should & ~nan),
+        ("a number that became a NaN", nan & ~should), ("a zero of the other sign", zero),
+    )  # fmt: skip
+    wrong = (got != want) & ~(nan & should)
+    parts = [f"{int((there & wrong).sum())} values: {text}" for text, there in counted if (there & wrong).any()]
+    return [*parts, *([] if off[wrong].any() else ["every value is an element times the scale"])]
+
+
+def off_grid(op: Operation, operands: Sequence[Codes], got: Codes) -> Mask:
+    """Which values (n, B) are no element times the block's scale; NaNs are not counted."""
+    q = quantiser(op)
+    assert isinstance(q, FakeQuantiser)
+    x, whole = values(op, operands)
+    found = np.zeros(got.shape, bool)
+    for i, row in enumerate(q.values(op.mode or "", x, whole)):
+        found[i] = ~np.isin(got[i], row)
+    return found & ~is_nan(got, op.operands[0])
+
+
+def scale_pattern(op: Operation, operands: Sequence[Codes], got: Codes, want: Codes) -> list[str]:
     """What wrong rows have in common."""
     (gs, ge), (ws, we) = split(op, got), split(op, want)
+    if is_fake(op):
+        return _values_pattern(op, operands, ge, we)
     parts = []
     scale, codes = gs != ws, (ge != we).any(axis=1)
     if not scale.any():

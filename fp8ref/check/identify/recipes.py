@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from ...cases.answers import differs
 from ...cases.operation import Operation
-from ...cases.scaling.questions import quantiser, values
-from ...cases.scaling.recipes import candidates, mode_text, rows_of, with_element
+from ...cases.scaling.questions import is_fake, quantiser, scale_bytes, values
+from ...cases.scaling.recipes import RecipeQuantiser, mode_text, with_element
 from ...spec.scaling.named import get_recipe, in_words, nearest
 from ...spec.scaling.recipe import CHOICES, Recipe
 
 Codes = NDArray[Any]
 FIRST, SAMPLE = 40, 384  # groups that refuse most recipes; groups that sort out the others
 NEAREST, PAIRS = 6, 16  # recipes that are varied twice, by which first changes
-UNSEEN = ("element", "group", "layout", "keeps", "transform")  # not searched: the data say them, or cannot
+UNSEEN = ("element", "group", "layout", "keeps", "transform", "values")  # not searched: the data say them, or cannot
+UNSEEN_IN_VALUES = UNSEEN[:-1]
 FLOORS = ("none", "a:1e-4", "a:1e-6", "a:1e-8", "a:1e-10", "a:1e-12", "a:1e-6T", "a:1e-10T", "a:1e-12T", "a:2^-126",
           "s:step", "s:1e-4", "s:1e-6", "s:1e-8", "s:1e-10", "s:1e-12", "s:2^-6", "s:2^-9", "s:2^-126",
           "a:1e-10+s:1e-10", "a:1e-4+s:1e-10")  # fmt: skip
@@ -58,9 +59,14 @@ class Match:
         return in_words(self.recipe) + more
 
 
-def plainly(r: Recipe, shapes: tuple[tuple[int, int], ...]) -> Recipe:
+def unseen(op: Operation) -> tuple[str, ...]:
+    """The factors that answers to an operation do not show."""
+    return UNSEEN_IN_VALUES if is_fake(op) else UNSEEN
+
+
+def plainly(r: Recipe, shapes: tuple[tuple[int, int], ...], hidden: tuple[str, ...] = UNSEEN) -> Recipe:
     """A recipe as a recipe in use with the fewest factors changed; what cannot be seen is that recipe's."""
-    entry, factors = nearest(r, UNSEEN, shapes)
+    entry, factors = nearest(r, hidden, shapes)
     return get_recipe(entry.recipe.but(element=r.element, **factors))
 
 
@@ -70,14 +76,14 @@ def choices(factor: str) -> Sequence[str]:
 
 
 @lru_cache(maxsize=4096)
-def variants(r: Recipe) -> tuple[Recipe, ...]:
-    """A recipe with one factor changed, for every factor and choice that fits."""
-    return tuple(_variants(r))
+def variants(r: Recipe, hidden: tuple[str, ...] = UNSEEN) -> tuple[Recipe, ...]:
+    """A recipe with one factor changed, for every factor that is not hidden and every choice that fits."""
+    return tuple(_variants(r, hidden))
 
 
-def _variants(r: Recipe) -> Iterator[Recipe]:
+def _variants(r: Recipe, hidden: tuple[str, ...]) -> Iterator[Recipe]:
     for factor in ("floor", "aim", *CHOICES):
-        if factor in UNSEEN or (factor == "rounding" and r.rounding == "sr-ptx"):
+        if factor in hidden or (factor == "rounding" and r.rounding == "sr-ptx"):
             continue
         for choice in choices(factor):
             if choice == getattr(r, factor) or choice == "sr-ptx" or (choice == "first" and r.format.k > 4):
@@ -101,7 +107,8 @@ class Search:
         self.op, self.got, self.nan = op, got, nan
         self.x, self.whole = values(op, operands)
         q = quantiser(op)
-        self.element, self.stored, self.tensor = op.result, q.scale, q.tensor
+        assert isinstance(q, RecipeQuantiser)
+        self.q, self.hidden = q, unseen(op)
         self.some = np.unique(np.linspace(0, len(got) - 1, min(SAMPLE, len(got))).astype(np.intp))
         self.shapes: tuple[tuple[int, int], ...] = ((1, self.x.shape[1]),)
         self.first = self.some[:: max(1, len(self.some) // FIRST)]
@@ -109,7 +116,7 @@ class Search:
 
     def _wrong(self, r: Recipe, some: Any) -> NDArray[np.bool_]:
         whole = None if self.whole is None else self.whole[some]
-        rows = rows_of(r, self.x[some], self.op.operands[0], whole)
+        rows = self.q.answer(r, self.x[some], whole)
         found: NDArray[np.bool_] = differs(self.op, self.got[some], rows, self.nan)
         return found
 
@@ -117,7 +124,7 @@ class Search:
         """Groups of the sample that differ, and bytes that do."""
         if r not in self.scores:
             whole = None if self.whole is None else self.whole[self.some]
-            rows = rows_of(r, self.x[self.some], self.op.operands[0], whole)
+            rows = self.q.answer(r, self.x[self.some], whole)
             wrong = differs(self.op, self.got[self.some], rows, self.nan)
             self.scores[r] = int(wrong.sum()), int((rows[wrong] != self.got[self.some][wrong]).sum())
         return self.scores[r]
@@ -130,39 +137,38 @@ class Search:
 
     def against(self, r: Recipe) -> tuple[NDArray[np.bool_], Codes]:
         """The groups in which a recipe differs, and the rows that it gives."""
-        rows = rows_of(r, self.x, self.op.operands[0], self.whole)
+        rows = self.q.answer(r, self.x, self.whole)
         return differs(self.op, self.got, rows, self.nan), rows
 
     def run(self) -> Match:
         """The recipe that fits with the fewest factors changed, else the nearest."""
-        modes = candidates(self.element, self.stored, self.tensor)
-        known = [with_element(mode, self.element) for mode in modes]
+        known = [with_element(mode, self.q.grid) for mode in self.q.rules]
         if fitting := [r for r in known if self.fits(r)]:
             others = tuple(name for r in fitting[1:] for name in [mode_text(r)])
-            return Match(plainly(fitting[0], self.shapes), 0, len(self.got), others)
+            return Match(plainly(fitting[0], self.shapes, self.hidden), 0, len(self.got), others)
         ranked = sorted(known, key=self.score)
         for r in ranked:
-            for changed in variants(r):
+            for changed in variants(r, self.hidden):
                 if self.fits(changed):
-                    return Match(plainly(changed, self.shapes), 0, len(self.got))
-        once = sorted({changed: 0 for r in ranked[:NEAREST] for changed in variants(r)}, key=self.score)
+                    return Match(plainly(changed, self.shapes, self.hidden), 0, len(self.got))
+        once = sorted({changed: 0 for r in ranked[:NEAREST] for changed in variants(r, self.hidden)}, key=self.score)
         for r in self._spread(once):
-            for changed in variants(r):
+            for changed in variants(r, self.hidden):
                 if self.fits(changed):
-                    return Match(plainly(changed, self.shapes), 0, len(self.got))
+                    return Match(plainly(changed, self.shapes, self.hidden), 0, len(self.got))
         best = min([*ranked, *once], key=self.score)
-        return Match(plainly(best, self.shapes), int(self._wrong(best, slice(None)).sum()), len(self.got))
+        return Match(plainly(best, self.shapes, self.hidden), int(self._wrong(best, slice(None)).sum()), len(self.got))
 
     def _spread(self, once: list[Recipe]) -> list[Recipe]:
         """The nearest after one change; and those that make the scales, or the elements, right by themselves."""
-        size = self.got.shape[1] - self.x.shape[1]
+        size = scale_bytes(self.q)
         whole = None if self.whole is None else self.whole[self.some]
         kept: list[Recipe] = once[:PAIRS]
         seen: dict[tuple[str, ...], int] = {}
         for r in once:
             if len(kept) >= 3 * PAIRS:
                 break
-            rows = rows_of(r, self.x[self.some], self.op.operands[0], whole)
+            rows = self.q.answer(r, self.x[self.some], whole)
             right = tuple(
                 name
                 for name, part in (("scale", np.s_[:, :size]), ("codes", np.s_[:, size:]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...cases.answers import is_nan
 from ...cases.operation import Operation
-from ...cases.scaling.questions import is_scale, quantiser
+from ...cases.scaling.questions import is_fake, is_scale, quantiser
 from ...fast.exact import is_zero
 from ...spec.catalog import get_format
 from ...spec.formats import NaNs
@@ -179,7 +179,7 @@ VARIATIONS = (
         "elements-under-nan-scale",
         "the elements of a block whose scale is NaN",
         "OCP MX 1.0 5.1: every value of a block with a NaN scale is NaN, whatever its elements",
-        is_scale,
+        lambda op: is_scale(op) and not is_fake(op),
         nan_scale,
         (Answer("any", "they have no value of their own", lambda d: d.got),),
     ),

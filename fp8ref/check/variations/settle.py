@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...cases.answers import differs, is_nan
 from ...cases.operation import Operation
-from ...cases.scaling.questions import is_scale, quantiser, scale_bytes, split
+from ...cases.scaling.questions import element_bytes, is_scale, quantiser, scale_bytes, split
 from .asked import Answer, Asked, Variation, through
 from .catalog import open_to
 
@@ -106,5 +106,6 @@ def _unequal(op: Operation, got: Codes, want: Codes, status: bool = False) -> Ma
         for name, here in ((q.scale, slice(0, size)), (q.element, slice(size, None))):
             i = 0 if name == q.scale and here.start == 0 else 1
             both = is_nan(split(op, got)[i], name) & is_nan(split(op, want)[i], name)
-            found[:, here] &= ~(both if both.ndim == 2 else both[:, None])
+            both = both if both.ndim == 2 else both[:, None]
+            found[:, here] &= ~np.repeat(both, element_bytes(q) if i else 1, axis=1)
     return found

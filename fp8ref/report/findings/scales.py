@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
-from ...cases.scaling.questions import quantiser, scale_bytes, scaled_rows, split, values
+from ...cases.scaling.questions import element_bytes, is_fake, quantiser, scale_bytes, scaled_rows, split, values
 from ...check.diagnosis.diagnose import Diagnosis
 from ...spec.catalog import get_format
 from ...spec.codec import unpack
@@ -52,7 +52,7 @@ def block_of(op: Operation, inputs: Sequence[int]) -> tuple[Operation, list[np.n
 def draw_scale(op: Operation, inputs: Sequence[int], want: int, got: int, why: str | Diagnosis = "") -> str:
     """A finding about a block: what should be answered, and what is."""
     _, operands = block_of(op, inputs)
-    size = scale_bytes(quantiser(op)) + operands[0].shape[1]
+    size = scale_bytes(quantiser(op)) + operands[0].shape[1] * element_bytes(quantiser(op))
     rows = [np.frombuffer(x.to_bytes(size, "big"), np.uint8)[None] for x in (want, got)]
     lines = _block(op, inputs, operands, rows)
     lines += [f"  why      {why}"] if str(why) else []
@@ -68,9 +68,11 @@ def explain_scale(op: Operation, inputs: Sequence[int]) -> str:
     names = quantiser(op).rules
     for name in names:
         scale, codes = split(op, scaled_rows(op, operands, name))
-        listed = " ".join(f"{code:02X}" for code in codes[0, :SHOWN])
-        more = " ..." if codes.shape[1] > SHOWN else ""
-        lines.append(f"  {name:<{max(map(len, names))}}  {_scale_text(op, int(scale[0]))}   {listed}{more}")
+        shown = SHOWN if not is_fake(op) else SHOWN // 2
+        listed = " ".join(_hex(int(code), quantiser(op).element) for code in codes[0, :shown])
+        more = " ..." if codes.shape[1] > shown else ""
+        kept = f"{_scale_text(op, int(scale[0]))}   " if not is_fake(op) else ""
+        lines.append(f"  {name:<{max(map(len, names))}}  {kept}{listed}{more}")
     return "\n".join([f"{scale_case_id(op, inputs)}", "", *lines])
 
 
@@ -84,7 +86,7 @@ def _block(op: Operation, inputs: Sequence[int], operands: list[np.ndarray], row
         lines.append(f"  tensor   {_number(amax[0])}, its largest magnitude")
     parts = [split(op, row) for row in rows]
     names = ("want", "got")[: len(parts)] if len(parts) > 1 else ("answer",)
-    for name, (scale, _) in zip(names, parts):
+    for name, (scale, _) in zip(names, parts) if scale_bytes(q) else ():
         lines.append(f"  {name:<8} scale {_scale_text(op, int(scale[0]))}")
     different = parts[0][1][0] != parts[-1][1][0]
     shown = np.flatnonzero(different | (x[0] != 0)) if not different.any() else np.flatnonzero(different)
@@ -115,11 +117,12 @@ def _scale_text(op: Operation, code: int) -> str:
     name = quantiser(op).scale
     f = get_format(name)
     x = unpack(code, f)
-    return f"0x{_hex(code, name)} = {short(x) if f.zero or x.is_nan else f'2^{floor_log2(x.magnitude)}'}"
+    return f"0x{code:0{max(2, -(-f.k // 4))}X} = {short(x) if f.zero or x.is_nan else f'2^{floor_log2(x.magnitude)}'}"
 
 
 def _element_text(code: int, name: str) -> str:
     if name in INTEGERS:
         return f"0x{code:02X}"
     f = get_format(name)
-    return f"0x{code:02X} {value_text(unpack(code, f)) if code <= f.code_mask else 'no code of ' + f.name}"
+    value = value_text(unpack(code, f)) if code <= f.code_mask else f"no code of {f.name}"
+    return f"0x{code:0{max(2, -(-f.k // 4))}X} {value}"

@@ -14,7 +14,7 @@ from ..matrix.accumulate import F32, exact_sum, product, rounded, rounded_sum
 from ..projection import encode
 from .recipe import Recipe
 from .schemes import over
-from .steps import Scaled, four_or_six, scale_of, scaled_element
+from .steps import Scaled, four_or_six, scale_of, scaled_element, tensor_stored, value_of
 
 NAN, ONE = Datum.nan(), Datum.finite(1)
 BINARY64 = get_format("f64")
@@ -292,3 +292,19 @@ def quantize_group(
     if r.rounding == "first":
         return stored, [_first_nearest(x, s.step, r.format) for x in xs]
     return stored, [element_code(scaled_element(r, m, x, s, source), r, s.step) for x in xs]
+
+
+def fake_group(r: Recipe, xs: Sequence[Datum], source: str = "f32", whole: Datum | None = None) -> list[Datum]:
+    """The values of one group after it is quantised and decoded, in the source's type: see :func:`quantize_group`."""
+    m = Exact()
+    stored, codes = quantize_group(r, xs, source, whole)
+    used = None
+    if r.values == "undo":
+        used = scale_of(r, m, amax_of(r, transformed(r, xs, source)), source, whole)
+    if r.stored == "f32":
+        d = unpack(stored, F32)
+        d = over(ONE, d) if r.keeps == "multiplier" else d
+    else:
+        d = m.decoded(Datum.finite(stored), r.stored)
+    tensor = None if whole is None else tensor_stored(r, m, whole)
+    return [value_of(r, m, unpack(code, r.format), d, tensor, used, source) for code in codes]

@@ -170,6 +170,11 @@ CHOICES: dict[str, dict[str, str]] = {
         "mae": "four over six: blocks are scaled to 4 where the sum of absolute errors is smaller",
         "mse": "four over six: blocks are scaled to 4 where the sum of squared errors is smaller",
     },
+    "values": {
+        "left": "values are (element * scale) * the tensor's scale",
+        "joint": "values are element * (scale * the tensor's scale)",
+        "undo": "values are elements divided by what they were multiplied with",
+    },
     "transform": {
         "none": "elements are not transformed",
         "rht16": "rows of 16 are multiplied by TransformerEngine's Hadamard matrix with signs",
@@ -221,6 +226,7 @@ class Recipe:
     overflow: str = "sat"
     rounding: str = "rne"
     zeros: str = "keep"
+    values: str = "left"
     layout: str = "rows"
 
     def __post_init__(self) -> None:
@@ -274,6 +280,8 @@ class Recipe:
             raise ValueError(
                 f"scale=wide with floor={self.floor}: binary64 takes a decimal floor of the largest magnitude"
             )
+        if self.values == "undo" and (self.choose != "none" or self.elements == "pre"):
+            raise ValueError("values=undo with several candidates, or elements=pre: there is no one multiplier to undo")
         if self.choose != "none" and self.scale != "g.div":
             raise ValueError(f"choose={self.choose} with scale={self.scale}: four over six uses g.div")
 

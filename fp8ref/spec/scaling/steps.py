@@ -355,3 +355,24 @@ def _sum(m: Arithmetic, xs: Sequence[Value]) -> Value:
     for x in xs:
         total = m.plus(total, x)
     return total
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+def value_of(r: Recipe, m: Arithmetic, e: Value, d: Value, whole: Value, used: Scaled | None, source: str) -> Value:
+    """The value that an element and its scales stand for, in the source's type: what a fake quantiser returns.
+
+    ``e``: the element; ``d``: the decoded scale, ``whole``: the tensor's, None where there is one level; ``used``: what
+    the element met, for ``values=undo``.
+    """
+    if r.values == "undo":
+        assert used is not None
+        y = m.times(e, used.factor) if used.divide else m.over(e, used.factor)
+    elif whole is None:
+        y = m.times(e, d)
+    elif r.values == "joint":
+        y = m.times(e, m.times(d, whole))
+    else:
+        y = m.times(m.times(e, d), whole)
+    return _typed(m, y, "T", source)

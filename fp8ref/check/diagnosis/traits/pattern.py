@@ -27,7 +27,7 @@ def pattern(
         return "it is no other constant, and none of a format of the same fields"
     parts = [f"{bad.size} of {seen.size} answers"]
     if is_scale(op):
-        parts += scale_pattern(op, seen.got[bad], want.codes[bad])
+        parts += scale_pattern(op, [x[seen.case[bad]] for x in seen.operands], seen.got[bad], want.codes[bad])
     elif len(op.operands) == 1:
         (fields,) = operand_parts(op, [seen.operands[0][seen.case[bad]]])
         finite = ~(fields.nan | fields.infinite) & (fields.sig != 0)
