@@ -25,6 +25,7 @@ from .finding import hexadecimal, reading_order
 from .harness.observe import Observations
 from .identify.accumulators import agrees, catalogue
 from .identify.accumulators import answers as codes_of_models
+from .variations.settle import as_exact_sums
 from .verdict import Report, Verdict
 
 Codes = NDArray[Any]
@@ -98,7 +99,8 @@ def leave_open(report: Report, found: Fitting) -> None:
 def fitting_products(op: Operation, asked: Cases, got: Codes) -> Fitting:
     """The catalogued models that give every answer to a product."""
     every = dot_cases(op, 1, 0)
-    fit = [h for h in catalogue(op) if agrees(op, got, h, asked)]
+    as_exact = as_exact_sums(op, asked, got)
+    fit = [h for h in catalogue(op) if agrees(op, got if h.model else as_exact, h, asked)]
     plain = [(h.name, codes_of_models(op, h, every)) for h in fit]
     return grouped(replace(op, family="dot"), every.operands, plain, {name for name, _ in plain})
 

@@ -52,6 +52,7 @@ from .identify.accumulators import (
 )
 from .identify.fitting import SPECIAL
 from .product_calls import FIRST, ask
+from .variations.settle import as_exact_sums, settle
 from .verdict import Finding, Report, Verdict
 
 Codes = NDArray[Any]
@@ -86,7 +87,9 @@ def judge_products(
     if bound_of(op) is not None or op.mode == ANY_MODE:
         _judge_bound(op, claim, asked, got, calls, report)
         return
-    want = expected(op, asked)
+    settled = settle(op, asked.operands, got, expected(op, asked))
+    want, report.chosen = settled.want, settled.chosen
+    report.allowed.update((name, _cases_failed(off, calls)) for name, off in settled.allowed.items())
     off = differing(op, got, want, nan)
     report.failed = _cases_failed(off, calls)
     if off.any():
@@ -113,8 +116,9 @@ def _cases_failed(off: Mask, calls: NDArray[np.str_]) -> int:
 # -- free modes -------------------------------------------------------------------------------------------------------
 def _find(op: Operation, cases: Cases, got: Codes) -> Operation:
     """The first catalogued behaviour that gives every answer; else the tightest bound that holds; else still free."""
+    as_exact = as_exact_sums(op, cases, got)
     for h in catalogue(op):
-        if agrees(op, got, h, cases):
+        if agrees(op, got if h.model else as_exact, h, cases):
             return op.with_mode(h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
     for bound in _own_bounds(op):
         if not outside(op, bound, cases, got).any():

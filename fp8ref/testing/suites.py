@@ -28,6 +28,7 @@ from ..cases.products.cases import Cases
 from ..cases.products.questions import bound_of, shapes
 from ..cases.selection import cases
 from ..check.products import differing, outside
+from ..check.variations.settle import settle
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes
 from ..fast.tables import exactly_holds
@@ -302,7 +303,10 @@ class DotSuite(Suite):
             cases, got = Cases(*row, ("drawn",)), self.ask(*row)
             exact = self.op if bound is None else self.op.with_mode("exact")
             want = expect(exact, row).codes
-            off = differing(self.op, got, want, self.nan) if bound is None else outside(self.op, bound, cases, got)
+            if bound is None:
+                off = differing(self.op, got, settle(self.op, row, got, want).want, self.nan)
+            else:
+                off = outside(self.op, bound, cases, got)
             if off.any():
                 why = f"not the answer of {self.op.mode}" if bound is None else f"outside the bound: {bound.text}"
                 inputs = [int(code) for x in row for code in x.ravel()]

@@ -182,3 +182,50 @@ class Unit:
         (tmp_path / f"unit_{name}.py").write_text(body.format(code))
         (report,) = reports(f"py:unit_{name}:Unit")
         assert (report.verdict, Operation.parse(report.op).mode) == (verdict, mode), report
+
+
+EXACT, FREE, DOWN = (
+    f"dot/{m};k=4" for m in ("e4m3fn.e4m3fn/f32/exact", "e5m2.e5m2/f16/*", "e5m2.e5m2/f32/exact.rtn.nonsat")
+)
+HALF = "d[minus & (np.cumsum(minus) % 2 == 0)] = MINUS_ZERO"
+
+
+@pytest.mark.parametrize(
+    ("claim", "answer", "verdict"),
+    [
+        (EXACT, "d[minus] = MINUS_ZERO", Verdict.ALLOWED),
+        (FREE, "d[minus] = MINUS_ZERO", Verdict.ALLOWED),
+        (EXACT, "", Verdict.PASS),
+        (EXACT, HALF, Verdict.FAIL),
+        (EXACT, "d[minus] = 1", Verdict.FAIL),
+        (EXACT, "d[d == 0] = MINUS_ZERO", Verdict.FAIL),
+        (DOWN, "d[minus | (negative & (d == 0))] = MINUS_ZERO", Verdict.ALLOWED),
+    ],
+    ids=["minus", "minus-free", "plus", "mixed", "subnormal", "every-zero-minus", "downward"],
+)
+def test_the_sign_of_a_sum_of_minus_zeros_is_open_and_one(
+    claim: str, answer: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = f"zeros{abs(hash((claim, answer)))}"
+    (tmp_path / f"{name}.py").write_text(f"""
+import numpy as np
+from fp8ref.cases.answers import expect
+class Unit:
+    def identify(self): return {{"name": "u", "version": "1"}}
+    def capabilities(self): return ["{claim}"]
+    def run(self, op, a, b, c):
+        d = expect(op if op.mode != "*" else op.with_mode("exact"), (a, b, c)).codes
+        MINUS_ZERO = d.dtype.type(1 << 8 * d.itemsize - 1)
+        zero = (((a & 0x7F) == 0) | ((b & 0x7F) == 0)).all(axis=1) & ((c & ~MINUS_ZERO) == 0)
+        minus = zero & (d == 0) & (((a ^ b) >> 7) == 1).all(axis=1) & (c == MINUS_ZERO)
+        negative = (((a ^ b) >> 7) == 1).any(axis=1) | (c >= MINUS_ZERO)
+        {answer or "pass"}
+        return d
+""")
+    (report,) = reports(f"py:{name}:Unit")
+    assert report.verdict is verdict, report
+    if verdict is Verdict.ALLOWED:
+        assert report.chosen["sum-of-minus-zeros"] == "-0"
+        assert report.failed == 0 < report.allowed["sum-of-minus-zeros"]
+        assert Operation.parse(report.op).mode.startswith("exact")

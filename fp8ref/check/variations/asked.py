@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from ...cases.answers import is_nan, project_into
 from ...cases.flags import exact_parts, operand_parts
 from ...cases.operation import Operation
+from ...cases.products.questions import block_of, exact_projection, is_exact, operand_types
 from ...cases.scaling.questions import is_recipe, is_scale, quantiser, scale_bytes, split, values
 from ...cases.scaling.recipes import with_element
 from ...fast import recipes
 from ...fast.blocks import amax_bits
 from ...fast.exact import is_zero
-from ...fast.kernel import Fields
+from ...fast.kernel import Fields, unpack_fields
 from ...spec.catalog import get_format
 from ...spec.rounding import Rounding
 
@@ -311,3 +312,41 @@ def undefined_plus_nan(d: Asked) -> Mask:
 
 def minimum(op: Operation) -> bool:
     return op.family in ("min", "max", "minnum", "maxnum")
+
+
+# -- products ---------------------------------------------------------------------------------------------------------
+def exact_sum(op: Operation) -> bool:
+    """Does a product claim the exact sum?  A model that it names adds step by step, and says itself what -0 becomes."""
+    return op.asked.kind == "dot" and is_exact(op.mode or "exact") and op.result_format.has_negative_zero
+
+
+def downward_sum(op: Operation) -> bool:
+    return exact_sum(op) and exact_projection(op).rounding is Rounding.TOWARD_NEGATIVE
+
+
+def addend_signs(d: Asked) -> Codes:
+    """Of sums of products: whether each product, and last C, is negative, (n, K + 1)."""
+    a, b, c, *scales = (unpack_fields(codes, get_format(name)) for codes, name in zip(d.operands, operand_types(d.op)))
+    negative = a.negative ^ b.negative
+    for scale in scales[:2]:
+        negative = negative ^ np.repeat(scale.negative, block_of(d.op), axis=1)[:, : negative.shape[1]]
+    return np.concatenate([negative, c.negative[:, None]], axis=1)
+
+
+def all_addends_zero(d: Asked) -> Mask:
+    a, b, c, *scales = (unpack_fields(codes, get_format(name)) for codes, name in zip(d.operands, operand_types(d.op)))
+    zero = is_zero(a) | is_zero(b)
+    for scale in scales[:2]:
+        zero = zero | np.repeat(is_zero(scale), block_of(d.op), axis=1)[:, : zero.shape[1]]
+    return np.asarray(zero.all(axis=1) & is_zero(c))
+
+
+def minus_zeros_alone(d: Asked) -> Mask:
+    """Where the sum is zero because every product, and C, is -0."""
+    return np.asarray((d.want == 0) & all_addends_zero(d) & addend_signs(d).all(axis=1))
+
+
+def zeros_of_both_signs(d: Asked) -> Mask:
+    """Where the sum is exactly zero and its addends have both signs."""
+    signs = addend_signs(d)
+    return np.asarray((d.want == 0) & signs.any(axis=1) & ~signs.all(axis=1))

@@ -22,7 +22,9 @@ from .asked import (
     Mask,
     Variation,
     beyond,
+    downward_sum,
     element_signs,
+    exact_sum,
     from_zero,
     has_minus_zero,
     infinite,
@@ -31,6 +33,7 @@ from .asked import (
     minimum,
     minus_two,
     minus_zero,
+    minus_zeros_alone,
     mx,
     nan_code,
     nan_elements,
@@ -46,6 +49,7 @@ from .asked import (
     undefined_plus_nan,
     under_new_scale,
     unsigned,
+    zeros_of_both_signs,
 )  # fmt: skip
 
 
@@ -252,6 +256,28 @@ VARIATIONS = (
         _of_nan_sign,
         (
             Answer("the other sign", "numpy.signbit of the widened value", _other_sign),
+        ),
+    ),
+    Variation(
+        "sum-of-minus-zeros",
+        "the sign of a sum of products that are all -0, with C -0",
+        "IEEE 754-2019 6.3 gives -0 for a sum of two of them; 9.4 leaves open from what a sum of products starts",
+        exact_sum,
+        minus_zeros_alone,
+        (
+            _code("+0", 0, "this reference; accumulators that start from +0"),
+            Answer("-0", "sums that start from C", lambda d: d.filled(d.op.result_format.sign_bit)),
+        ),
+    ),
+    Variation(
+        "cancelled-sum",
+        "the sign of an exact zero that products of both signs sum to, rounded toward negative",
+        "IEEE 754-2019 6.3 gives -0 for a sum of two; 9.4 leaves open from what a sum of products starts",
+        downward_sum,
+        zeros_of_both_signs,
+        (
+            _code("+0", 0, "this reference"),
+            Answer("-0", "IEEE 754 additions", lambda d: d.filled(d.op.result_format.sign_bit)),
         ),
     ),
     Variation(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ...cases.answers import differs, is_nan
 from ...cases.operation import Operation
+from ...cases.products.cases import Cases
 from ...cases.scaling.questions import element_bytes, is_scale, quantiser, scale_bytes, split
-from .asked import Answer, Asked, Variation, through
+from .asked import Answer, Asked, Variation, exact_sum, minus_zeros_alone, through
 from .catalog import open_to
 
 Codes = NDArray[Any]
@@ -69,6 +70,17 @@ def settle(
         _count(found, counted, v.name, off & ~_unequal(op, got, codes, status))
     found.want = asked.want
     return found
+
+
+def as_exact_sums(op: Operation, cases: Cases, got: Codes) -> Codes:
+    """The answers, with the exact sum's +0 wherever all sums of minus zeros have the other answer in use."""
+    exact = op.with_mode("exact")
+    if not exact_sum(exact):
+        return got
+    mask = minus_zeros_alone(Asked(exact, cases.operands, got, np.zeros_like(got)))
+    want = np.where(mask, 0, got).astype(got.dtype)
+    settled = settle(exact, cases.operands, got, want)
+    return got if _unequal(op, got, settled.want).any() else want
 
 
 def _held(op: Operation, v: Variation, asked: Asked, mask: Mask, off: int, status: bool) -> Answer | None:
