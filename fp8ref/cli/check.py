@@ -16,8 +16,9 @@ from ..cases.flags import FLAGS
 from ..check import expected
 from ..check.compare import Options
 from ..check.harness.transport import NotStarted
+from ..check.outcome import SEVERITIES, Outcome, outcome
 from ..check.run import Request, Run
-from ..check.verdict import Report, Verdict
+from ..check.verdict import Report, Severity
 from ..engines import EngineError, Journal, NoRoom
 from ..fast.chunks import set_threads
 from ..report.runs import record, text
@@ -27,8 +28,6 @@ from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write
 from .inputs import Seconds
 from .starting import open_run
-
-DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
 
 
 @click.command(cls=OneLine)
@@ -59,6 +58,10 @@ DOES_NOT_CONFORM, INTERRUPTED, USAGE, NOTHING_RAN, NOT_STARTED = 1, 2, 4, 5, 6
 @click.option("--expect", type=click.Path(dir_okay=False, path_type=Path), help="Known failures: a TOML or JSON file.")
 @click.option("--strict", is_flag=True, help="Exit 1 where an expected failure passed or is stale.")
 @click.option(
+    "--fail-on", type=click.Choice([one.value for one in SEVERITIES]),
+    help="Exit 1 for expected failures of this severity, too, and for severer ones.",
+)  # fmt: skip
+@click.option(
     "--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the failures found as known ones."
 )
 @report_files
@@ -83,6 +86,7 @@ def check(
     as_json: bool,
     expect: Path | None,
     strict: bool,
+    fail_on: str | None,
     write_expect: Path | None,
     verbose: bool,
     **files: Path | None,
@@ -104,7 +108,7 @@ def check(
     asked: dict[str, Any] = {
         "connectable": impl, "select": select, "skip": skip, "timeout": timeout, "fail_fast": fail_fast,
         "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or ""},
-        "expect": None if expect is None else str(expect), "strict": strict,
+        "expect": None if expect is None else str(expect), "strict": strict, "fail_on": fail_on or "",
     }  # fmt: skip
     journal, own = None, False
     if resume is not None:
@@ -135,6 +139,7 @@ def check(
             journal = engines.begin(output, {"kind": "check", "asked": asked, "header": header}, force)
         reports, finished, stale = _judge(run, header, output, journal, known, force or own)
     fail_fast, strict = request.fail_fast, asked["strict"]
+    fail_on = Severity(asked["fail_on"]) if asked.get("fail_on") else None
     end = record.footer(reports, finished, [f"{entry.text}: {why}" for entry, why in stale])
     document = record.document(header, reports, end)
     if as_json:
@@ -144,13 +149,14 @@ def check(
         notes = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
         if known is not None and not known.same_cases:
             notes.append(f"expected failures: counted at {known.asked}; by rule and circumstance alone at {known.now}")
-        text.render(out, header, reports, finished, verbose, notes)
+        ends = _outcome(reports, finished or fail_fast, strict, stale, fail_on)
+        text.render(out, header, reports, finished, verbose, notes, ends)
     write({path: RENDERERS[name].render([document]) for name, path in files.items() if path is not None}, force)
     if write_expect is not None:
         make = expected.as_json if write_expect.suffix == ".json" else expected.written
         who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()
         write({write_expect: make(expected.entries_of(reports, known), who, _asking(asked))}, force)
-    sys.exit(_exit_code(reports, finished or fail_fast, strict and bool(stale), strict))
+    sys.exit(_outcome(reports, finished or fail_fast, strict, stale, fail_on))
 
 
 def _expectations(path: Path | None, strict: bool) -> expected.Expectations | None:
@@ -217,6 +223,10 @@ def _judge(
     return reports, finished, stale
 
 
+def _outcome(reports: list[Report], finished: bool, strict: bool, stale: Stale, fail_on: Severity | None) -> Outcome:
+    return outcome(reports, finished, stale=bool(stale), strict=strict, fail_on=fail_on)
+
+
 def _request(asked: dict[str, Any], workers: int, engine: str, scheduler: str) -> Request:
     own = ("connectable", "timeout", "fail_fast")
     return Request(
@@ -236,17 +246,3 @@ def _require_the_same(header: dict[str, Any], begun: dict[str, Any]) -> None:
         if header[key] != begun.get(key):
             now, then = (json.dumps(one)[:200] for one in (header[key], begun.get(key)))
             raise BadInput(f"the run began with another {key}: {then}, now {now}; start it again with -o and --force")
-
-
-def _exit_code(reports: list[Report], finished: bool, stale: bool, strict: bool) -> int:
-    verdicts = {report.verdict for report in reports}
-    if not finished:
-        return INTERRUPTED
-    if verdicts & {Verdict.CRASH, Verdict.TIMEOUT}:
-        return NOT_STARTED
-    if Verdict.FAIL in verdicts or stale or (strict and Verdict.XPASS in verdicts):
-        return DOES_NOT_CONFORM
-    if Verdict.UNDECIDED in verdicts:
-        return NOTHING_RAN
-    whole = any(report.verdict is not Verdict.UNSUPPORTED and not report.in_part for report in reports)
-    return 0 if whole else NOTHING_RAN

@@ -13,6 +13,7 @@ import sys
 
 import click
 
+from ..check.harness.guard import open_standard_streams
 from ..version import __version__
 
 MEMORY = "FP8REF_MEMORY"
@@ -78,6 +79,7 @@ USAGE, INTERRUPTED, INTERNAL = 4, 2, 3
 
 def run() -> None:
     """The console script: click's exit codes mapped to ours."""
+    open_standard_streams()
     try:
         code = main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -7,8 +7,8 @@ import sys
 import click
 
 from ..check.harness.smoke import smoke as try_out
+from ..check.outcome import Outcome
 from ..fast.chunks import set_threads
-from .check import DOES_NOT_CONFORM, NOT_STARTED, NOTHING_RAN
 from .errors import OneLine
 from .inputs import Seconds
 from .starting import open_session, selected
@@ -39,7 +39,7 @@ def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
         for claim, said in {**tried.broken, **tried.wrong}.items():
             click.echo(f"{'':<12} {claim}: {said}")
     if any(tried.broken for tried in found.values()):
-        sys.exit(NOT_STARTED)
+        sys.exit(Outcome.ENDED)
     if any(tried.wrong for tried in found.values()):
-        sys.exit(DOES_NOT_CONFORM)
-    sys.exit(0 if any(tried.claims > tried.declined for tried in found.values()) else NOTHING_RAN)
+        sys.exit(Outcome.FAILS)
+    sys.exit(0 if any(tried.claims > tried.declined for tried in found.values()) else Outcome.OPEN)

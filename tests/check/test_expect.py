@@ -15,7 +15,9 @@ import fp8ref.check.expected as module
 from fp8ref.check.compare import digest
 from fp8ref.check.diagnosis.diagnose import Diagnosis
 from fp8ref.check.expected import Entry, Expectations, as_json, entries_of, load, written
+from fp8ref.check.outcome import outcome
 from fp8ref.check.verdict import Finding, Report, Verdict
+from fp8ref.report.runs.text import summary
 
 OP, OTHER = "convert/f32/e4m3fn/rne.sat", "convert/f32/e5m2/rne.nonsat"
 HEAD = 'schema = "fp8ref/expected/1"\n'
@@ -297,6 +299,54 @@ def test_severity_comes_with_the_source_that_decides_it(tmp_path: Path) -> None:
         )
         with pytest.raises(ValueError, match=said):
             load(tmp_path / "a.toml")
+
+
+def test_severity_decides_which_expected_failures_an_exit_code_forgives(tmp_path: Path) -> None:
+    """The same known failures as a choice and as a fault; what nobody expects fails whatever is forgiven."""
+    link = 'link = "https://example.org/pull/1"\n'
+    order = ["fault", "undocumented-choice", "documented-choice"]
+    for severity in order:
+        (tmp_path / "known.toml").write_text(
+            HEAD + f'[[expected]]\noperation = "{OP}"\nfinding = "*"\nreason = "y"\nseverity = "{severity}"\n{link}'
+        )
+        for fail_on in ("", "fault", "undocumented-choice", "documented-choice"):
+            more = ["--fail-on", fail_on] if fail_on else []
+            done = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--junit", "x.xml", "--force",
+                         *more)  # fmt: skip
+            refused = bool(fail_on) and order.index(severity) <= order.index(fail_on)
+            assert done.returncode == refused, (severity, fail_on, done.stdout)
+            last = done.stdout.splitlines()[-1]
+            assert last.startswith("does not conform: ") is refused
+            assert "1 operations fail as expected" in last
+            assert "conforms" not in last
+        said = f"{severity}: rounding-rtz (https://example.org/pull/1)"
+        assert f'<property name="severity" value="{said}" />' in (tmp_path / "x.xml").read_text()
+        assert check(tmp_path, OTHER, "--impl", "mini:truncates", "--expect", "known.toml").returncode == 1
+
+
+OUTCOMES = {
+    (Verdict.PASS,): (0, "conforms: "),
+    (Verdict.PASS, Verdict.UNSUPPORTED): (0, "conforms: "),
+    (Verdict.PASS, Verdict.FAIL): (1, "does not conform: "),
+    (Verdict.PASS, Verdict.FAIL, Verdict.CRASH): (6, "does not conform: "),
+    (Verdict.XPASS,): (0, "conforms: "),
+    (Verdict.XFAIL, Verdict.PASS): (0, "1 operations fail as expected; right: "),
+    (Verdict.PASS, Verdict.UNDECIDED): (5, "1 undecided; right: "),
+    (Verdict.UNDECIDED, Verdict.FAIL): (1, "does not conform: "),
+    (Verdict.UNSUPPORTED,): (5, "nothing ran"),
+}
+
+
+@pytest.mark.parametrize("verdicts", OUTCOMES)
+def test_the_last_line_agrees_with_the_exit_code(verdicts: tuple[Verdict, ...]) -> None:
+    wrong = {Verdict.FAIL: [finding()], Verdict.XFAIL: [replace(finding(), expected="we know")]}
+    reports = [report(verdict, *wrong.get(verdict, [])) for verdict in verdicts]
+    assert (outcome(reports), summary(reports)[: len(OUTCOMES[verdicts][1])]) == OUTCOMES[verdicts]
+    assert outcome(reports, finished=False) == 2
+    assert "the run did not finish" in summary(reports, finished=False)
+    if Verdict.XPASS in verdicts:
+        strict = outcome(reports, strict=True)
+        assert (strict, summary(reports, ends=strict)[:17]) == (1, "does not conform:")
 
 
 def test_a_record_names_the_processor_of_what_is_compiled_and_of_nothing_else(tmp_path: Path) -> None:

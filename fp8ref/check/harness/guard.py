@@ -45,13 +45,17 @@ class Guard:
 def open_standard_streams() -> None:
     """Where standard input, output or error is closed, open the null device there.
 
-    A pipe would get that number else, and be lost when the child's own streams are put in place.
+    A file or pipe would get that number else, and be lost when the child's own streams are put in place; and Python has
+    no ``sys.stdout`` where it was closed at the start.
     """
     for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, "w" if fd else "r", encoding="utf-8", closefd=False))
 
 
 def end_session(leader: int) -> None:

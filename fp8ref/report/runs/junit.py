@@ -49,6 +49,11 @@ def _case(suite: ElementTree.Element, report: Report, header: dict[str, Any]) ->
     family = report.op.partition("/")[0]
     case = ElementTree.SubElement(suite, "testcase", classname=f"fp8ref.{family}", name=_clean(report.op))
     remark = _clean(text.remark(report))
+    if report.findings:
+        properties = ElementTree.SubElement(case, "properties")
+        for finding in report.findings:
+            said = f"{finding.severity.value}: {finding.symptom}" + (f" ({finding.decided})" if finding.decided else "")
+            ElementTree.SubElement(properties, "property", name="severity", value=_clean(said))
     if report.verdict in ELEMENTS:
         tag, _ = ELEMENTS[report.verdict]
         found = ElementTree.SubElement(case, tag, message=remark)

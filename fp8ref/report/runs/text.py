@@ -14,6 +14,7 @@ from ...cases.operation import Operation
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
 from ...check.diagnosis.diagnose import UNEXPLAINED
+from ...check.outcome import Outcome, outcome, severities
 from ...check.verdict import Finding, Report, Severity, Verdict
 from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product
@@ -120,43 +121,58 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     return f"{title}\n{block}{where}{status}{fresh}{again}"
 
 
-def summary(reports: Sequence[Report], finished: bool = True) -> str:
-    """The totals, last."""
-    bad = [r for r in reports if r.verdict in BAD]
+def summary(reports: Sequence[Report], finished: bool = True, ends: Outcome | None = None) -> str:
+    """The totals, last; they begin as the exit code says.
+
+    ``ends``: what the run comes to, where more than the verdicts decides it.
+    """
+    ends = outcome(reports, finished) if ends is None else ends
     unsupported = sum(r.verdict is Verdict.UNSUPPORTED for r in reports)
-    cases = sum(r.cases for r in reports)
-    failed = sum(r.failed for r in bad)
     judged = len(reports) - unsupported
     rest = f" ({unsupported} unsupported)" if unsupported else ""
     if not finished:
         rest += "; the run did not finish"
     if not judged:
         return f"nothing ran{rest}"
-    known = sum(r.verdict is Verdict.XFAIL for r in reports)
     passed = sum(r.verdict is Verdict.XPASS for r in reports)
     if passed:
         rest += f"; {passed} operations expected to fail pass"
+    bad = [r for r in reports if r.verdict in BAD]
     if bad:
-        wrong = sum(r.failed > 0 for r in bad)
+        cases, failed, wrong = (
+            sum(r.cases for r in reports),
+            sum(r.failed for r in bad),
+            sum(r.failed > 0 for r in bad),
+        )
         ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
         notes = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
         return f"does not conform: {', '.join([*notes, *ended])}{rest}"
+    said = "; ".join(_totals(reports, judged)) + asked_text(reports) + rest
+    return f"does not conform: {said}" if ends is Outcome.FAILS else said
+
+
+def _totals(reports: Sequence[Report], judged: int) -> list[str]:
+    """What nothing fails unexpectedly in; what keeps a run from conforming comes first."""
+    known = severities(reports)
     undecided = sum(r.verdict is Verdict.UNDECIDED for r in reports)
-    in_part = sum(r.in_part for r in reports) + undecided
+    in_part = sum(r.in_part for r in reports)
     whole = [r for r in reports if not r.in_part and r.verdict not in (Verdict.UNDECIDED, Verdict.XFAIL)]
     cases = sum(r.cases for r in whole)
     allowed = sum(sum(r.allowed.values()) for r in whole)
     with_allowed = f", {allowed} of them by an allowed variation" if allowed else ""
-    right = judged - in_part - known
-    parts = [f"{known} operations fail as expected"] if known else []
+    right = judged - in_part - undecided - sum(known.values())
+    parts = [f"{undecided} undecided"] if undecided else []
+    if known:
+        kinds = [
+            f"{count} {one.value}" + "s" * (count > 1) for one, count in known.items() if one is not Severity.FAULT
+        ]
+        parts.append(f"{sum(known.values())} operations fail as expected" + (f" ({', '.join(kinds)})" if kinds else ""))
     if right:
-        parts.append(f"{'right' if known else 'conforms'}: {cases} cases of {right} operations{with_allowed}")
-    if in_part > undecided:
-        parts.append(f"{in_part - undecided} pass{'es' if in_part - undecided == 1 else ''} in part")
-    if undecided:
-        parts.append(f"{undecided} undecided")
-    rest = f"{asked_text(reports)}{rest}"
-    return f"{'; '.join(parts)}{rest}"
+        word = "right" if parts else "conforms"
+        parts.append(f"{word}: {cases} cases of {right} operations{with_allowed}")
+    if in_part:
+        parts.append(f"{in_part} pass{'es' if in_part == 1 else ''} in part")
+    return parts
 
 
 def asked_text(reports: Sequence[Report]) -> str:
@@ -172,10 +188,11 @@ def render(
     finished: bool,
     verbose: bool,
     stale: Sequence[str] = (),
+    ends: Outcome | None = None,
 ) -> None:
     """Print the whole report: mismatches first, one drawing for each cause, the totals last.
 
-    ``header``: of the record; ``stale``: lines about expected failures that are none.
+    ``header``: of the record; ``stale``: lines about expected failures that are none; ``ends``: see :func:`summary`.
     """
     console.print(heading(header), highlight=False, markup=False)
     console.print()
@@ -197,8 +214,9 @@ def render(
     console.print()
     for line in stale:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    style = "bold red" if any(r.verdict in BAD for r in reports) else "bold green"
-    console.print(summary(reports, finished), style=style, highlight=False, markup=False)
+    ends = outcome(reports, finished) if ends is None else ends
+    style = {Outcome.CONFORMS: "bold green", Outcome.OPEN: "bold yellow"}.get(ends, "bold red")
+    console.print(summary(reports, finished, ends), style=style, highlight=False, markup=False)
 
 
 def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)") -> list[str]:

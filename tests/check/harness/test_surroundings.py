@@ -11,14 +11,30 @@ FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 OP = "convert/f32/e4m3fn/rne.sat"
 
 
-@pytest.mark.parametrize("command", [["check", OP, "--jobs", "1"], ["smoke"]])
-def test_a_closed_standard_input_is_no_crash(command: list[str], tmp_path: Path) -> None:
-    """The first pipe would get its number."""
-    done = subprocess.run(
-        [*FP8REF, *command, "--impl", "mini:prints-garbage"],
-        cwd=tmp_path, timeout=120, check=False, preexec_fn=lambda: os.close(0),
-    )  # fmt: skip
-    assert done.returncode == 0
+COMMANDS = (["check", OP, "--jobs", "1"], ["check", OP, "--jobs", "2"], ["smoke"])
+
+
+def closed_at_the_start(descriptors: tuple[int, ...], *command: str, folder: Path) -> int:
+    def close() -> None:
+        for fd in descriptors:
+            os.close(fd)
+
+    return subprocess.run([*FP8REF, *command], cwd=folder, timeout=120, check=False, preexec_fn=close).returncode
+
+
+@pytest.mark.parametrize("descriptors", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+def test_closed_standard_streams_change_no_verdict(descriptors: tuple[int, ...], tmp_path: Path) -> None:
+    """The first pipe, or file, would get their numbers, and Python has no stream there."""
+    for command in COMMANDS if len(descriptors) > 1 else COMMANDS[:1]:
+        assert closed_at_the_start(descriptors, *command, "--impl", "mini:prints-garbage", folder=tmp_path) == 0, (
+            command
+        )
+    record = tmp_path / "run.jsonl"
+    wrong = ["check", OP, "--impl", "mini:truncates", "--jobs", "1", "-o", str(record)]
+    assert closed_at_the_start(descriptors, *wrong, folder=tmp_path) == 1
+    assert '"verdict":"fail"' in record.read_text().replace(" ", "")
+    assert closed_at_the_start(descriptors, "show", "e4m3fn", "38", folder=tmp_path) == 0
+    assert closed_at_the_start(descriptors, "list", "nonesuch", folder=tmp_path) == 4
 
 
 EXCLUSIVE = """

@@ -64,7 +64,7 @@ def test_junit_is_read_by_another_parser() -> None:
     assert list(cases) == [r.op for r in reports]
     kinds = {name: [child.tagName for child in case.childNodes if child.nodeType == 1] for name, case in cases.items()}
     assert [kinds[r.op] for r in reports] == [
-        ["failure"], [], ["system-out"], ["skipped"], ["error"], ["error"], ["skipped"], ["system-out"],
+        ["properties", "failure"], [], ["system-out"], ["skipped"], ["error"], ["error"], ["skipped"], ["system-out"],
     ]  # fmt: skip
     (failure,) = first.getElementsByTagName("failure")
     assert failure.getAttribute("type") == "rounding-rna"
