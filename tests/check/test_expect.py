@@ -311,8 +311,8 @@ def test_severity_decides_which_expected_failures_an_exit_code_forgives(tmp_path
         )
         for fail_on in ("", "fault", "undocumented-choice", "documented-choice"):
             more = ["--fail-on", fail_on] if fail_on else []
-            done = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--junit", "x.xml", "--force",
-                         *more)  # fmt: skip
+            done = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--junit", "x.xml",
+                         "--force", *more)  # fmt: skip
             refused = bool(fail_on) and order.index(severity) <= order.index(fail_on)
             assert done.returncode == refused, (severity, fail_on, done.stdout)
             last = done.stdout.splitlines()[-1]
