@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from fp8ref.report.runs import record
+
 FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 OP = "convert/f32/e4m3fn/rne.sat"
 
 
-COMMANDS = (["check", OP, "--jobs", "1"], ["check", OP, "--jobs", "2"], ["smoke"])
+RIGHT, WRONG = ("check", OP, "--impl", "mini:prints-garbage"), ("check", OP, "--impl", "mini:truncates")
+ENDS = {
+    ((0,), (*RIGHT, "--jobs", "1")): 0,
+    ((0,), ("smoke", "--impl", "mini:prints-garbage")): 0,
+    ((1,), ("show", "e4m3fn", "38")): 0,
+    ((2,), ("list", "nonesuch")): 4,
+    ((2,), (*WRONG, "--jobs", "1", "-o", "run.jsonl")): 1,
+    ((0, 1, 2), (*RIGHT, "--jobs", "2", "-o", "run.jsonl")): 0,
+}
 
 
 def closed_at_the_start(descriptors: tuple[int, ...], *command: str, folder: Path) -> int:
@@ -22,19 +32,15 @@ def closed_at_the_start(descriptors: tuple[int, ...], *command: str, folder: Pat
     return subprocess.run([*FP8REF, *command], cwd=folder, timeout=120, check=False, preexec_fn=close).returncode
 
 
-@pytest.mark.parametrize("descriptors", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
-def test_closed_standard_streams_change_no_verdict(descriptors: tuple[int, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("descriptors", "command"), ENDS)
+def test_closed_standard_streams_change_no_verdict(
+    descriptors: tuple[int, ...], command: tuple[str, ...], tmp_path: Path
+) -> None:
     """The first pipe, or file, would get their numbers, and Python has no stream there."""
-    for command in COMMANDS if len(descriptors) > 1 else COMMANDS[:1]:
-        assert closed_at_the_start(descriptors, *command, "--impl", "mini:prints-garbage", folder=tmp_path) == 0, (
-            command
-        )
-    record = tmp_path / "run.jsonl"
-    wrong = ["check", OP, "--impl", "mini:truncates", "--jobs", "1", "-o", str(record)]
-    assert closed_at_the_start(descriptors, *wrong, folder=tmp_path) == 1
-    assert '"verdict":"fail"' in record.read_text().replace(" ", "")
-    assert closed_at_the_start(descriptors, "show", "e4m3fn", "38", folder=tmp_path) == 0
-    assert closed_at_the_start(descriptors, "list", "nonesuch", folder=tmp_path) == 4
+    assert closed_at_the_start(descriptors, *command, folder=tmp_path) == ENDS[descriptors, command]
+    if "-o" in command:
+        found = record.read(tmp_path / "run.jsonl")
+        assert [o["verdict"] for o in found["operations"]] == ["fail" if command[:4] == WRONG else "pass"]
 
 
 EXCLUSIVE = """
