@@ -26,6 +26,7 @@ from ..spec.profiles.constants import constant, get_constant
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding
 from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, CONSTANT, FAMILIES, INTEGER_MODE, PROJECTION, Family
+from .keys import KEYS, check_keys
 from .scaling.quantisers import get_quantiser
 from .scaling.recipes import is_element, of_recipe
 
@@ -36,10 +37,6 @@ INTEGER_ALIASES |= {f"ui{name[1:]}": name for name in INTEGERS if name[0] == "u"
 _NUMPY_INTEGERS = {name: f"{name[0]}{int(name[1:]) // 8}" for name in INTEGERS}
 WIDE = ("f16", "bf16", "f32", "f64")
 UNITS = ("bool", "class")  # results that are no numbers: 0 or 1, and the classes 0 to 9; both travel as uint8
-KEYS = (
-    "flags", "tininess", "snan", "subnormal", "nan", "negative", "semantics", "signalling", "exact", "via", "k",
-    "scale", "block", "bias", "scale_result",
-)  # fmt: skip
 PROJECTION_KEYS = ("nan", "negative", "tininess", "snan", "subnormal")
 ANY_MODE = "*"
 LONGEST = 300  # characters of an id
@@ -113,6 +110,7 @@ class Operation:
     def _check(self, text: str) -> None:
         """Raises ValueError where the types do not fit the family, or the mode is none."""
         kind = self.asked.kind
+        check_keys(kind, self.family, self.keys, text)
         wanted = self.asked.result
         if wanted and self.result != wanted:
             raise ValueError(f"operation {text!r}: the result of {self.family} is {wanted}, not {self.result}")

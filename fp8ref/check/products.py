@@ -56,6 +56,7 @@ from .variations.settle import as_exact_sums, settle
 from .verdict import Finding, Report, Verdict
 
 Codes = NDArray[Any]
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
@@ -208,25 +209,46 @@ def _farthest(op: Operation, cases: Cases, got: Codes) -> Farthest:
 
 
 @exact_floats
+def room(op: Operation, bound: Bound, cases: Cases) -> NDArray[np.float64]:
+    """How far an answer in the bound's own precision may lie from the exact sum, one number a case."""
+    return _room(op, bound, cases, *_sizes(op, cases))
+
+
+def _sizes(op: Operation, cases: Cases) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The addends of every case, C last; and the power of two of the largest product's operands, or |C|."""
+    fa, fb, fc = map(get_format, (*op.operands, addend_type(op)))
+    a, b, c = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c), (fa, fb, fc)))
+    with np.errstate(all="ignore"):
+        scale = _scale_products(op, cases)
+        addends = np.concatenate([a * b * scale, c[:, np.newaxis]], axis=1)
+        e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
+        e = e + np.frexp(np.abs(scale))[1]
+        top = np.maximum(np.ldexp(1.0, np.clip(e.max(axis=1), -1000, 1000)), np.abs(c))
+    return addends, np.asarray(top)
+
+
+def _room(op: Operation, bound: Bound, cases: Cases, addends: Floats, top: Floats) -> NDArray[np.float64]:
+    with np.errstate(all="ignore"):
+        size = np.abs(addends).sum(axis=1)
+        return np.asarray(bound(size, top, length(op) + (3 if cases.scales else 0)))
+
+
+@exact_floats
 def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
     """Which answers lie outside a bound: too far from the exact sum, or another special value than it has.
 
     Where products or partial sums of the class may overflow, in the result format or in the bound's own, an infinity or
     NaN is not held against the answer; nor is NaN in place of an infinity, where they may overflow to the other one.
     """
-    fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
-    a, b, c, d = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c, got), (fa, fb, fc, fd)))
+    fd = get_format(op.result)
+    d = values_of(got, fd)
     exact = values_of(answers(op, Hypothesis("exact", None), cases), fd)
     with np.errstate(all="ignore"):
-        scale = _scale_products(op, cases)
-        addends = np.concatenate([a * b * scale, c[:, np.newaxis]], axis=1)
+        addends, top = _sizes(op, cases)
         size = np.abs(addends).sum(axis=1)
         finite = np.isfinite(size)
-        e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
-        e = e + np.frexp(np.abs(scale))[1]
-        top = np.maximum(np.ldexp(1.0, np.clip(e.max(axis=1), -1000, 1000)), np.abs(c))
         wide = _exact_in_f64(op, cases)
-        room = bound(size, top, length(op) + (3 if cases.scales else 0)) + np.abs(wide) * 2.0**-52
+        room = _room(op, bound, cases, addends, top) + np.abs(wide) * 2.0**-52
         ulp = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, fd.emin) - fd.t)
         room = room + (0 if fd.name == "f32" else ulp)  # the answer's own rounding into a narrower result
         far = ~(np.abs(d - wide) <= room)

@@ -135,18 +135,7 @@ def add(report: Report, swept: Swept) -> None:
 def diagnose_sweep(session: Session, report: Report, options: Options, parts: Sequence[Kept]) -> None:
     """The finding of a fault that only the sweep met."""
     claim, op, kept = Operation.parse(report.claim), Operation.parse(report.op), Kept.joined(parts)
-    zeros = np.zeros(kept.got.shape[0], np.int32)
-    seen = Observations(
-        operands=kept.inputs,
-        case=np.arange(zeros.size),
-        got=kept.got,
-        status=kept.status,
-        call=zeros,
-        length=zeros + zeros.size,
-        position=zeros,
-        layout=zeros.astype(np.int8),
-        again=np.zeros(zeros.size, bool),
-    )
+    seen = Observations.of_one_call(kept.inputs, kept.got, kept.status)
     want = expect(op, seen.inputs())
     found = compared(op, seen.inputs(), seen.got, seen.status, want, options.nan, report.chosen)
     report.findings += findings_of(session, claim, op, seen, found, options.nan, report)

@@ -1,23 +1,23 @@
-"""``fp8ref show`` and ``fp8ref explain``: a format, a code, a conversion, a case."""
+"""``fp8ref show``: a format, a code, a conversion."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import click
 
-from ..cases.families import PROJECTION
+from ..cases.keys import check_keys
 from ..cases.operation import Operation
-from ..cases.products.questions import is_product
-from ..cases.scaling.questions import is_scale
 from ..report.findings.documents import code_document, conversion_document, format_document
-from ..report.findings.draw import case_id
-from ..report.findings.explain import Conversion, answer_block, conversion_block, explanation
-from ..report.findings.scales import explain_scale
+from ..report.findings.explain import Conversion, conversion_block
 from ..report.formats.code_page import code_page
 from ..report.formats.format_page import format_page
 from ..spec.overflow import default_overflow
+from ..spec.rounding import RandomBits
 from .console import draws_unicode, print_json, print_page
 from .errors import BadInput, OneLine
-from .inputs import read_case, read_code, read_format, read_typed_code, read_value
+from .inputs import read_code, read_format, read_typed_code, read_value
 from .listing import list_
 from .plot import plot
 
@@ -32,10 +32,16 @@ from .plot import plot
     metavar="RULE",
     help="sat satprop nonsat, or finite-infinite like max-inf.  [default: sat to 8 bits, else nonsat]",
 )
+@click.option("--nan", metavar="RULE", help="What a NaN becomes: canonical keep-sign quiet payload max zero.")
+@click.option("--negative", metavar="RULE", help="What a negative value becomes: lowest magnitude zero.")
+@click.option("--subnormal", metavar="RULE", help="keep, daz (of inputs), ftz (of results) or both.")
+@click.option("--via", metavar="FORMAT", help="Round to this format first, to nearest.")
+@click.option("--random-bits", metavar="BITS", help="Of stochastic rounding (sr-a ...): 0b0110, or 0x6A for eight.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def show(
-    format: str, code: str | None, value: str | None, rounding: str | None, overflow: str | None, as_json: bool
-) -> None:
+    format: str, code: str | None, value: str | None, rounding: str | None, overflow: str | None, nan: str | None,
+    negative: str | None, subnormal: str | None, via: str | None, random_bits: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """A format, one of its codes, or what a value becomes in it.
 
     FORMAT is a name or alias of `fp8ref list formats`, or spells its widths: e3m4b2fn, binary8p3se.
@@ -51,8 +57,8 @@ def show(
     """
     f = read_format(format)
     if value is None:
-        if rounding or overflow:
-            raise BadInput("--rounding and --overflow say how a value is converted: give it with --from")
+        if any((rounding, overflow, nan, negative, subnormal, via, random_bits)):
+            raise BadInput("--rounding, --overflow and the like say how a value is converted: give it with --from")
         if code is None:
             print_json(format_document(f)) if as_json else print_page(format_page(f, draws_unicode()))
         else:
@@ -61,63 +67,45 @@ def show(
         return
     if code is not None:
         raise BadInput(f"give a CODE ({code}) or a value (--from {value}), not both")
-    conversion = _conversion(value, f.name, f"{rounding or 'rne'}.{overflow or default_overflow(f)}")
+    keys = tuple((key, said) for key, said in (("nan", nan), ("negative", negative), ("subnormal", subnormal)) if said)
+    mode = f"{rounding or 'rne'}.{overflow or default_overflow(f)}"
+    conversion = _conversion(value, f.name, mode, keys, via, random_bits)
     print_json(conversion_document(conversion)) if as_json else print_page(
         conversion_block(conversion, draws_unicode())
     )
 
 
-def _conversion(value: str, result: str, mode: str) -> Conversion:
+def _conversion(
+    value: str, result: str, mode: str, keys: tuple[tuple[str, str], ...], via: str | None, bits: str | None
+) -> Conversion:
+    random = None if bits is None else _random_bits(bits)
     try:
         if ":" in value:
             type_, code = read_typed_code(value, "--from")
-            found = Conversion.of_case(Operation.convert(type_, result, mode), code)
+            op = Operation.convert(type_, result, mode, **dict(keys))
+            check_keys("convert", "convert", keys, op.id)
+            found = Conversion.of_case(op, code)
         else:
-            found = Conversion(Operation("convert", ("value",), result, mode), read_value(value, "--from"), value)
+            op = Operation("convert", ("value",), result, mode, keys)
+            check_keys("convert", "convert", keys, op.id)
+            found = Conversion(op, read_value(value, "--from"), value)
+            if found.rho.subnormal.of_operands:
+                raise ValueError("subnormal=daz is of inputs of a type: give a code, like f32:00000001")
+        if random is not None and not found.rho.rounding.is_stochastic:
+            raise ValueError(f"--random-bits are of stochastic rounding, like sr-a, not {found.rho.rounding.value}")
+        found = replace(found.through(read_format(via).name) if via else found, random=random)
         found.answer()
     except ValueError as error:
-        raise BadInput(str(error).removeprefix(f"operation 'convert/value/{result}/{mode}': ")) from None
+        raise BadInput(re.sub(r"operation '[^']*': ", "", str(error), count=1)) from None
     return found
 
 
-@click.command(cls=OneLine)
-@click.argument("case")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def explain(case: str, as_json: bool) -> None:
-    """Why a case has its answer: neighbours, clause, flags, and what every other mode would answer.
-
-    CASE is an operation id and the operands' codes in hexadecimal, as findings print it; `*` leaves the mode open.
-
-    \b
-    fp8ref explain convert/f32/e4m3fn/rne.sat#43E80001
-    fp8ref explain 'convert/f16/e5m2/*#7BFF'
-    fp8ref explain add/e4m3fn.e4m3fn/e4m3fn/rne.sat#38.01
-    fp8ref explain scale/f32/mxfp4/floor#40400000.C0D00000
-    """
-    op, codes = read_case(case)
-    if is_product(op):
-        raise BadInput(f"CASE {case!r:.80}: {op.family} is drawn by `fp8ref check`; explained are single operations")
-    if is_scale(op):
-        if as_json:
-            raise BadInput(f"CASE {case!r}: the scaling of a block is explained as text only")
-        print_page(explain_scale(op, codes))
-        return
-    name = case_id(op, codes)
-    if op.asked.mode != PROJECTION and op.family != "decode":
-        if as_json:
-            raise BadInput(f"CASE {case!r}: {op.family} rounds nothing and is explained as text only")
-        print_page(f"{name}\n\n{answer_block(op, codes)}")
-        return
-    try:
-        conversion = Conversion.of_case(op, *codes)
-        if not conversion.is_open:
-            conversion.answer()
-    except ValueError as error:
-        raise BadInput(f"CASE: {error}") from None
-    if as_json:
-        print_json(conversion_document(conversion, name))
-    else:
-        print_page(f"{name}\n\n{explanation(conversion, draws_unicode())}")
+def _random_bits(text: str) -> RandomBits:
+    """``0b0110``: four bits; ``0x6A``: eight."""
+    match = re.fullmatch(r"0b([01]{1,64})|0x([0-9a-f]{1,16})", text, re.I | re.ASCII)
+    if match is None:
+        raise BadInput(f"--random-bits {text!r:.80}: 0b and 1 to 64 binary digits, or 0x and 1 to 16 hexadecimal ones")
+    return RandomBits(int(match[1], 2), len(match[1])) if match[1] else RandomBits(int(match[2], 16), 4 * len(match[2]))
 
 
-COMMANDS = [show, explain, list_, plot]
+COMMANDS = [show, list_, plot]

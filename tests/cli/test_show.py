@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from short import over
 
 from fp8ref.cases.operation import FAMILIES, Operation
+from fp8ref.cli.explain import explain
 from fp8ref.cli.inputs import read_value
 from fp8ref.cli.listing import EXAMPLES
 from fp8ref.cli.show import COMMANDS
@@ -27,7 +28,7 @@ def group() -> None:
     """The commands alone."""
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, explain):
     group.add_command(_command)
 
 
@@ -203,7 +204,7 @@ def test_values(text: str, value: str) -> None:
         (["show", "e4m3fn", "7E", "7F"], "Got unexpected extra argument (7F)"),
         (["show", "e4m3fn", "--form", "1"], "No such option"),
         (["show", "e4m3fn", "--from"], "Option '--from' requires an argument"),
-        (["show", "e4m3fn", "--rounding", "rtz"], "--rounding and --overflow say how a value is converted"),
+        (["show", "e4m3fn", "--rounding", "rtz"], "--rounding, --overflow and the like say how a value is converted"),
         (["show", "e4m3fn", "--from", "1", "--rounding", "up"], "unknown rounding 'up'; choose from rne, rna, rtz"),
         (["show", "e4m3fn", "--from", "1", "--rounding", "sr-a"], "sr-a answers by random bits"),
         (["show", "e4m3fn", "--from", "1", "--overflow", "wrap"], "unknown overflow rule 'wrap'; choose sat, satprop"),
@@ -387,3 +388,45 @@ def test_ascii_where_the_encoding_has_no_blocks() -> None:
     assert _piped(SHOW, PYTHONIOENCODING="ascii").isascii()
     assert b"|-----" in _piped(SHOW, PYTHONIOENCODING="latin-1")
     assert "├─".encode() in _piped(SHOW, PYTHONIOENCODING="utf-8")
+
+
+# -- what the array functions take ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("args", "answer"),
+    [
+        (("e4m3fn", "--from", "1.31640625", "--via", "bf16"), "0x3A"),  # a tie in bfloat16; nearest is 3B
+        (("e4m3fn", "--from", "f32:FFC00000", "--nan", "keep-sign"), "0xFF"),
+        (("e4m3fn", "--from", "nan", "--nan", "zero"), "0x00"),
+        (("e4m3fn", "--from", "-2", "--negative", "zero"), "0x00"),
+        (("e8m0fnu", "--from", "-2", "--negative", "magnitude"), "0x80"),
+        (("e4m3fn", "--from", "0.001953125", "--subnormal", "ftz"), "0x00"),
+        (("e4m3fn", "--from", "bf16:0001", "--rounding", "rtp", "--subnormal", "daz"), "0x00"),
+        # 1.0625 lies half-way: away where R / 2^N + 1/2 >= 1
+        (("e4m3fn", "--from", "1.0625", "--rounding", "sr-a", "--random-bits", "0b10"), "0x39"),
+        (("e4m3fn", "--from", "1.0625", "--rounding", "sr-a", "--random-bits", "0b01"), "0x38"),
+    ],
+)
+def test_show_takes_what_the_array_functions_take(args: Sequence[str], answer: str) -> None:
+    (line,) = (line for line in lines("show", *args) if line.startswith("  answer"))
+    assert answer in line.split()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--nan", "odd"), "nan is one of canonical"),
+        (("--negative", "odd"), "negative is one of lowest"),
+        (("--subnormal", "odd"), "subnormal is one of keep"),
+        (("--subnormal", "daz"), "subnormal=daz is of inputs of a type"),
+        (("--via", "odd"), "unknown format 'odd'"),
+        (("--random-bits", "0b01"), "are of stochastic rounding"),
+        (("--rounding", "sr-a"), "answers by random bits"),
+        (("--rounding", "sr-a", "--random-bits", "12"), "0b and 1 to 64 binary digits"),
+    ],
+)
+def test_show_refuses(args: Sequence[str], message: str) -> None:
+    assert message in refused("show", "e4m3fn", "--from", "1.5", *args)
+
+
+def test_options_of_a_conversion_need_one() -> None:
+    assert "give it with --from" in refused("show", "e4m3fn", "--via", "bf16")

@@ -9,7 +9,8 @@ import numpy as np
 
 from fp8ref.cases.families import FAMILIES
 from fp8ref.cases.flags import FLAGS
-from fp8ref.cases.operation import KEYS, Operation
+from fp8ref.cases.keys import KEYS
+from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases
 from fp8ref.check.diagnosis.book import rules_for
 from fp8ref.check.harness.layout import LAYOUTS

@@ -48,6 +48,22 @@ class Observations:
             return slice(0, len(self.operands[0]))  # the first calls ask every case once
         return np.unique(self.case, return_index=True)[1]
 
+    @classmethod
+    def of_one_call(cls, operands: Sequence[Codes], got: Codes, status: Codes | None = None) -> Observations:
+        """Answers that were not asked here, as if they stood in one plain call."""
+        zeros = np.zeros(len(got), np.int32)
+        return cls(
+            operands=list(operands),
+            case=np.arange(zeros.size),
+            got=got,
+            status=status,
+            call=zeros,
+            length=zeros + zeros.size,
+            position=zeros,
+            layout=zeros.astype(np.int8),
+            again=np.zeros(zeros.size, bool),
+        )
+
     def inputs(self) -> list[Codes]:
         """Operand codes, one for each answer."""
         return [codes[self.case] for codes in self.operands]

@@ -18,7 +18,7 @@ from ...spec.operations.arithmetic import compute_codes
 from ...spec.overflow import NAMED, get_overflow
 from ...spec.profiles.catalog import profiles_meeting
 from ...spec.projection import NaN, Negative, Projection, get_projection, operand, project, round_to_precision
-from ...spec.rounding import DETERMINISTIC, DIRECTIONS, Rounding
+from ...spec.rounding import DETERMINISTIC, DIRECTIONS, RandomBits, Rounding
 from ...spec.status import LETTERS, Status
 from ..formats.numbers import ulps_text
 from ..formats.scale import value_line
@@ -41,6 +41,8 @@ class Conversion:
     x: Datum
     input: Drawn | str
     codes: tuple[int, ...] = ()  # the operands of arithmetic, of which x is the exact result
+    via: Drawn | None = None  # what it became on a detour through another format
+    random: RandomBits | None = None
 
     @classmethod
     def of_case(cls, op: Operation, code: int, *codes: int) -> Conversion:
@@ -54,7 +56,14 @@ class Conversion:
             return cls(op, exact, drawn(code, op.operands[0]), (code, *codes))
         found = cls(op, datum_of(code, op.operands[0]), drawn(code, op.operands[0]))
         source = op.source_format
-        return found if source is None else replace(found, x=operand(code, source, found.rho))
+        found = found if source is None else replace(found, x=operand(code, source, found.rho))
+        return found.through(op.key("via")) if op.key("via") else found
+
+    def through(self, name: str) -> Conversion:
+        """The same after a detour: rounded to nearest in another format first, overflow going to infinity or NaN."""
+        f = get_format(name)
+        x = project(self.x, f, get_projection(f, "rne", "nonsat", "keep-sign"))[0]
+        return replace(self, x=x, via=drawn(pack(x, f), f))
 
     @property
     def others(self) -> list[Drawn]:
@@ -82,16 +91,16 @@ class Conversion:
         Raises ValueError for stochastic rounding, whose answer depends on random bits.
         """
         rho = replace(self.rho, **changes)
-        if rho.rounding.is_stochastic:
+        if rho.rounding.is_stochastic and self.random is None:
             raise ValueError(
-                f"{rho.rounding.value} answers by random bits; the modes that one value explains are "
-                f"{', '.join(DETERMINISTIC)}"
+                f"{rho.rounding.value} answers by random bits: show takes them with --random-bits; the modes that one "
+                f"value explains are {', '.join(DETERMINISTIC)}"
             )
         if self.codes:
             formats = [self.f if name in INTEGERS else get_format(name) for name in self.op.operands]
             semantics = self.op.key("semantics", "ieee")
             return compute_codes(self.op.asked.definition, self.codes, formats, self.f, rho, semantics)
-        datum, status = project(self.x, self.f, rho)
+        datum, status = project(self.x, self.f, rho, self.random)
         return pack(datum, self.f), status
 
     @property
@@ -108,6 +117,8 @@ class Conversion:
 def conversion_block(c: Conversion, unicode: bool = True) -> str:
     """Input, place among the neighbours, answer, flags, reason and clause; and the value on a line."""
     rows: list[tuple[str, Drawn | str]] = [("input", c.input), *(("input", other) for other in c.others)]
+    if c.via is not None:
+        rows.append(("via", c.via))
     if c.op.family != "decode":
         rows.append(("exact", exact_line(c.x, c.f)))
     if not c.is_open:
@@ -172,7 +183,7 @@ def reason(c: Conversion) -> str:
     if x.is_zero:
         return f"zero: {becomes}"
     negative = bool(x.sign and f.signed)
-    rounded, exact = round_to_precision(x.magnitude, negative, f, rho.rounding)
+    rounded, exact = round_to_precision(x.magnitude, negative, f, rho.rounding, c.random)
     text = "no rounding: " if exact else f"{_direction(c)}: "
     if rounded > (-f.lowest if negative else f.max):
         beyond = short_value(f.lowest if negative else f.max)
@@ -186,6 +197,9 @@ def _direction(c: Conversion) -> str:
     n = neighbours(c.x if c.f.signed else c.x.with_sign(0), c.f)
     assert n is not None
     mode = c.rho.rounding
+    if mode.is_stochastic:
+        assert c.random is not None
+        return f"stochastic, by the random bits {c.random.value:0{c.random.width}b}"
     if mode in (Rounding.TIES_TO_EVEN, Rounding.TIES_TO_AWAY):
         if n.eta != HALF:
             return "nearest"

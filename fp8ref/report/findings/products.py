@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...cases.operation import Operation
-from ...cases.products.questions import addend_type, block_of, blocks, length, scale_type
+from ...cases.products.questions import (
+    addend_type,
+    block_of,
+    blocks,
+    has_output_scale,
+    length,
+    operand_types,
+    scale_type,
+)
 from ...check.diagnosis.diagnose import Diagnosis
 from ...spec.catalog import get_format
 from ...spec.codec import unpack
@@ -18,6 +27,39 @@ SHOWN = 10
 
 def hex_code(code: int, k: int) -> str:
     return f"0x{code:0{-(-k // 4)}X}"
+
+
+def row_text(codes: Sequence[int], k: int) -> str:
+    """Codes of k bits as a row of a case: joined, or equal ones counted where that is shorter.
+
+    >>> row_text([0x38, 0xC0], 8), row_text([0x38, 0, 0, 0, 0, 0], 8)
+    ('38C0', '38,00*5')
+    """
+    digits = -(-k // 4)
+    runs: list[list[int]] = []
+    for code in codes:
+        if runs and runs[-1][0] == code:
+            runs[-1][1] += 1
+        else:
+            runs.append([code, 1])
+    counted = ",".join(f"{code:0{digits}X}" + (f"*{n}" if n > 1 else "") for code, n in runs)
+    plain = "".join(f"{code:0{digits}X}" for code in codes)
+    return counted if len(counted) < len(plain) else plain
+
+
+def product_rows(op: Operation, inputs: Sequence[int]) -> str:
+    """The rows of a product's case joined by points, from its codes one after the other."""
+    sizes = [length(op), length(op), 1, *([blocks(op)] * 2 if scale_type(op) else []), *([1] * has_output_scale(op))]
+    at, rows = 0, []
+    for size, type_ in zip(sizes, operand_types(op)):
+        rows.append(row_text(inputs[at : at + size], get_format(type_).k))
+        at += size
+    return ".".join(rows)
+
+
+def product_case_id(op: Operation, inputs: Sequence[int]) -> str:
+    """``dot/e4m3fn.e4m3fn/f32/exact;k=2#3838.3840.00000000``: one dot product, whatever the shape it was asked in."""
+    return f"{replace(op, family='dot').id}#{product_rows(op, inputs)}"
 
 
 def operands_of(op: Operation, inputs: Sequence[int]) -> tuple[list[int], list[int], int]:

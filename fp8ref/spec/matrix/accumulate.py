@@ -16,7 +16,7 @@ A model is data (``units.py``, ``models.py``); this file says what the data mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -47,7 +47,8 @@ from .units import (
 __all__ = [
     "F32", "NOTHING", "TO_INFINITY", "Addend", "Chain", "Composed", "Evidence", "ExactStep", "Fused",
     "FusedLate", "GroupDot", "Join", "Model", "Promote", "Scales", "Split", "Tree", "Vectors", "accumulate",
-    "addend", "cut", "exact_sum", "factor", "product", "rounded", "rounded_sum", "special_sum", "unpack_all",
+    "addend", "cut", "exact_sum", "factor", "fused_lsb", "fused_terms", "product", "rounded", "rounded_sum",
+    "special_sum", "unpack_all",
 ]  # fmt: skip
 
 F32 = get_format("f32")
@@ -264,24 +265,36 @@ def _fused_step(model: Fused, v: Vectors, c: Datum) -> Datum:
         special = special_sum([product(product(x, scale_a), product(y, scale_b)) for x, y in zip(v.a, v.b)] + [c])
         if special is not None:
             return special
-    shift = floor_log2(scale_a.magnitude) + floor_log2(scale_b.magnitude)
-    terms = []
-    for x, y in zip(v.a, v.b):
-        if model.zero_exponent is None and (x.is_zero or y.is_zero):
-            continue
-        p, q = addend(x, v.format_a, model.zero_exponent), addend(y, v.format_b, model.zero_exponent)
-        terms.append(Addend(p.units * q.units, p.lsb + q.lsb + shift, p.exponent + q.exponent + shift))
-    if not c.is_zero:
-        terms.append(addend(c, model.format))
-    exponents = [t.exponent for t in terms] + ([] if model.min_exponent is None else [model.min_exponent])
-    if not exponents:
+    terms = fused_terms(model, v, c)
+    lsb = fused_lsb(model, terms)
+    if lsb is None:
         return NOTHING
-    lsb = max(exponents) - model.fraction_bits
-    total = sum(cut(t, lsb, model.cut) for t in terms)
+    total = sum(cut(t, lsb, model.cut) for t in terms.values())
     if total == 0:
         return NOTHING
     d = rounded(Datum.finite(total * power_of_two(lsb)), model.register, model.rounding)
     return NOTHING if d.is_zero and not model.underflow_sign else d
+
+
+def fused_terms(model: Fused, v: Vectors, c: Datum) -> dict[int, Addend]:
+    """What a step adds, by place in the step; C, where it is not zero, stands at -1.  All are finite."""
+    scale_a, scale_b = v.scale(0)
+    shift = floor_log2(scale_a.magnitude) + floor_log2(scale_b.magnitude)
+    terms = {}
+    for i, (x, y) in enumerate(zip(v.a, v.b)):
+        if model.zero_exponent is None and (x.is_zero or y.is_zero):
+            continue
+        p, q = addend(x, v.format_a, model.zero_exponent), addend(y, v.format_b, model.zero_exponent)
+        terms[i] = Addend(p.units * q.units, p.lsb + q.lsb + shift, p.exponent + q.exponent + shift)
+    if not c.is_zero:
+        terms[-1] = addend(c, model.format)
+    return terms
+
+
+def fused_lsb(model: Fused, terms: Mapping[int, Addend]) -> int | None:
+    """The exponent of the last bit that a step keeps of its addends; None where there is nothing to add."""
+    exponents = [t.exponent for t in terms.values()] + ([] if model.min_exponent is None else [model.min_exponent])
+    return max(exponents) - model.fraction_bits if exponents else None
 
 
 def _fused_late(model: FusedLate, v: Vectors, c: Datum) -> Datum:

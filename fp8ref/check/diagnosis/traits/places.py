@@ -25,19 +25,21 @@ FAR = 20  # binades beyond those of the result format that bound a circumstance
 class Place:
     """A circumstance in words, and the answers that lie there.
 
-    ``narrow``: one of so many that chance finds one for a few answers.
+    ``narrow``: one of so many that chance finds one for a few answers; ``of_call``: it depends on the call, not on the
+    case.
     """
 
     text: str
     there: Mask
     narrow: bool = False
+    of_call: bool = False
 
 
 def circumstances(op: Operation, seen: Observations, want: Expected) -> Iterator[Place]:
     """Places where a mistake may be confined, widest first."""
     yield Place("", np.ones(seen.size, bool))
     yield from (Place(text, there) for text, there in _of_operands(op, seen))
-    yield from (Place(text, there, narrow=True) for text, there in _of_calls(seen))
+    yield from (Place(text, there, narrow=True, of_call=True) for text, there in _of_calls(seen))
     yield from (Place(text, there) for text, there in _of_results(op, seen, want))
     if op.asked.kind in ("convert", "arithmetic") and not op.result_format.fixed_point:
         yield from (Place(text, there, narrow=True) for text, there in _of_binades(op, seen, want))
