@@ -8,22 +8,19 @@ not: no standard says in which order a sum is formed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.conversion import FLOAT_DTYPES
-from ..arrays.products import dot
-from ..cases.answers import expect, is_nan, scaling
+from ..cases.answers import expect, is_nan
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.products.bounds import BOUNDS, Bound
 from ..cases.products.cases import Cases, codes_of, dot_cases, values_of
 from ..cases.products.questions import (
     WITHIN,
     addend_type,
-    block_of,
     bound_of,
     length,
     model_of,
@@ -31,7 +28,6 @@ from ..cases.products.questions import (
     with_length,
 )
 from ..fast.environment import exact_floats
-from ..fast.matrix.tiles import exponent_table
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Fused
@@ -51,6 +47,7 @@ from .identify.accumulators import (
     wrong,
 )
 from .identify.fitting import SPECIAL
+from .matrix.bounds import farthest, outside
 from .product_calls import FIRST, ask
 from .variations.settle import as_exact_sums, settle
 from .verdict import Finding, Report, Verdict
@@ -171,7 +168,7 @@ def _outside_diagnosis(op: Operation, bound: Bound, cases: Cases, got: Codes, of
     near = nearest_text(op, cases, got)
     if bound_of(op) is not None:
         return Diagnosis("outside-bound", f"outside the bound {bound.name} ({bound.text}); {near}")
-    p, far = get_format(op.result).p, _farthest(op, cases.taken(np.flatnonzero(off)), got[off])
+    p, far = get_format(op.result).p, farthest(op, cases.taken(np.flatnonzero(off)), got[off])
     if not np.isfinite(far.ulps):
         return Diagnosis("outside-bound", f"outside every bound of {op.result} sums; {near}")
     weaker = sorted((b for b in BOUNDS.values() if b.u > _own_bounds(op)[-1].u), key=_by_strength)
@@ -181,109 +178,6 @@ def _outside_diagnosis(op: Operation, bound: Bound, cases: Cases, got: Codes, of
         return Diagnosis("outside-bound", f"{said}; outside every bound known here; {near}")
     kept = f"inside {WITHIN}{held.name}, which it does not claim"
     return Diagnosis("weaker-than-result", f"{said}; {kept}; fp8ref identify names the unit")
-
-
-@dataclass(frozen=True)
-class Farthest:
-    """The largest errors of finite answers: in ulps of the exact result, and as good bits of sum |a b| + |c|."""
-
-    ulps: float
-    bits: int
-
-
-@exact_floats
-def _farthest(op: Operation, cases: Cases, got: Codes) -> Farthest:
-    fa, fb, fc, fd = map(get_format, (*op.operands, addend_type(op), op.result))
-    a, b, c, d = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c, got), (fa, fb, fc, fd)))
-    with np.errstate(all="ignore"):
-        size = np.abs(a * b * _scale_products(op, cases)).sum(axis=1) + np.abs(c)
-        wide = _exact_in_f64(op, cases)
-        error = np.abs(d - wide)
-        ulp = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, fd.emin) - fd.t)
-        known = np.isfinite(error) & np.isfinite(size) & (size > 0) & _tame(op, cases)
-        if not known.any():
-            return Farthest(np.inf, 0)
-        relative = float((error / size)[known].max())
-        bits = fd.p if relative == 0 else int(np.clip(np.floor(-np.log2(relative)), 0, fd.p))
-        return Farthest(float((error / ulp)[known].max()), bits)
-
-
-@exact_floats
-def room(op: Operation, bound: Bound, cases: Cases) -> NDArray[np.float64]:
-    """How far an answer in the bound's own precision may lie from the exact sum, one number a case."""
-    return _room(op, bound, cases, *_sizes(op, cases))
-
-
-def _sizes(op: Operation, cases: Cases) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The addends of every case, C last; and the power of two of the largest product's operands, or |C|."""
-    fa, fb, fc = map(get_format, (*op.operands, addend_type(op)))
-    a, b, c = (values_of(x, f) for x, f in zip((cases.a, cases.b, cases.c), (fa, fb, fc)))
-    with np.errstate(all="ignore"):
-        scale = _scale_products(op, cases)
-        addends = np.concatenate([a * b * scale, c[:, np.newaxis]], axis=1)
-        e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
-        e = e + np.frexp(np.abs(scale))[1]
-        top = np.maximum(np.ldexp(1.0, np.clip(e.max(axis=1), -1000, 1000)), np.abs(c))
-    return addends, np.asarray(top)
-
-
-def _room(op: Operation, bound: Bound, cases: Cases, addends: Floats, top: Floats) -> NDArray[np.float64]:
-    with np.errstate(all="ignore"):
-        size = np.abs(addends).sum(axis=1)
-        return np.asarray(bound(size, top, length(op) + (3 if cases.scales else 0)))
-
-
-@exact_floats
-def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
-    """Which answers lie outside a bound: too far from the exact sum, or another special value than it has.
-
-    Where products or partial sums of the class may overflow, in the result format or in the bound's own, an infinity or
-    NaN is not held against the answer; nor is NaN in place of an infinity, where they may overflow to the other one.
-    """
-    fd = get_format(op.result)
-    d = values_of(got, fd)
-    exact = values_of(answers(op, Hypothesis("exact", None), cases), fd)
-    with np.errstate(all="ignore"):
-        addends, top = _sizes(op, cases)
-        size = np.abs(addends).sum(axis=1)
-        finite = np.isfinite(size)
-        wide = _exact_in_f64(op, cases)
-        room = _room(op, bound, cases, addends, top) + np.abs(wide) * 2.0**-52
-        ulp = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, fd.emin) - fd.t)
-        room = room + (0 if fd.name == "f32" else ulp)  # the answer's own rounding into a narrower result
-        far = ~(np.abs(d - wide) <= room)
-        limit = min(float(fd.max), bound.largest)
-        may_overflow = size + room >= limit
-        against = np.where(np.sign(addends) == -np.sign(exact)[:, np.newaxis], np.abs(addends), 0).sum(axis=1)
-        against = against + bound(against, np.minimum(top, against), length(op) + (3 if cases.scales else 0))
-    off = np.where(finite, far & ~(may_overflow & ~np.isfinite(d)), False)
-    special = ~finite
-    alike = (np.isnan(exact) & np.isnan(d)) | (exact == d) | (np.isinf(exact) & np.isnan(d) & (against >= limit))
-    return np.asarray((off | (special & ~alike)) & _tame(op, cases))
-
-
-def _exact_in_f64(op: Operation, cases: Cases) -> NDArray[np.float64]:
-    c = cases.c.view(FLOAT_DTYPES[addend_type(op)])
-    given = scaling(op, cases.scales)
-    return np.asarray(dot(cases.a, cases.b, *op.operands, c=c, result="f64", overflow="nonsat", **given))
-
-
-def _tame(op: Operation, cases: Cases) -> Mask:
-    """Where scales are NaN or so moderate that no order of multiplying them in over- or underflows on the way."""
-    name = scale_type(op)
-    if name is None:
-        return np.ones(cases.size, bool)
-    size = np.abs(np.concatenate([values_of(s, get_format(name)) for s in cases.scales[:2]], axis=1))
-    return np.asarray(np.isnan(size).any(axis=1) | ((size >= 2.0**-40) & (size <= 2.0**40)).all(axis=1))
-
-
-def _scale_products(op: Operation, cases: Cases) -> NDArray[np.float64]:
-    """The product of both scales for every element; 1 where there are none."""
-    name = scale_type(op)
-    if name is None:
-        return np.ones((1, 1))
-    sa, sb = (values_of(s, get_format(name)) for s in cases.scales[:2])
-    return np.asarray(np.repeat(sa * sb, block_of(op), axis=1)[:, : length(op)])
 
 
 def nearest_text(op: Operation, cases: Cases, got: Codes) -> str:
@@ -405,4 +299,4 @@ def simplest(op: Operation, cases: Cases, which: NDArray[np.intp]) -> int:
     return int(which[np.lexsort((bits, products, odd > 0))[0]])
 
 
-__all__ = ["differing", "expected", "judge_products", "outside"]
+__all__ = ["differing", "expected", "judge_products"]

@@ -27,7 +27,8 @@ from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
 from ..cases.products.cases import Cases
 from ..cases.products.questions import bound_of, shapes
 from ..cases.selection import cases
-from ..check.products import differing, outside
+from ..check.matrix.bounds import outside
+from ..check.products import differing
 from ..check.variations.settle import settle
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes

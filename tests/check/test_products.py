@@ -11,7 +11,7 @@ from fp8ref.adapters.mutants.dots import DOT_FAULTY, right
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.bounds import BOUNDS
 from fp8ref.cases.products.cases import PROBES, Cases, dot_cases, probes
-from fp8ref.check.products import outside
+from fp8ref.check.matrix.bounds import outside
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 from fp8ref.report.runs.text import drawing

@@ -15,7 +15,7 @@ from ...cases.products.bounds import BOUNDS
 from ...cases.products.cases import Cases
 from ...cases.products.questions import addend_type, block_of, blocks, model_of, operand_types, scale_type
 from ...check.identify.accumulators import answers, catalogue
-from ...check.products import outside, room
+from ...check.matrix.bounds import outside, room
 from ...spec.catalog import get_format
 from ...spec.codec import unpack
 from ...spec.datum import Datum, power_of_two
