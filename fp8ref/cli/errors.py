@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from ..spec.words import one_line
+from ..escapes import one_line
 
 
 class BadInput(click.ClickException):

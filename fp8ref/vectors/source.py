@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec.words import one_line
+from ..escapes import one_line
 from .section import Block, Section
 
 LONGEST_LINE = 1 << 20

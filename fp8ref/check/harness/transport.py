@@ -21,7 +21,7 @@ import numpy as np
 from ...adapters.programs.program import signal_name
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import operand_types, shapes
-from ...spec.words import one_line
+from ...escapes import one_line
 from .crashes import survive
 from .guard import Guard, end_session, open_standard_streams
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots

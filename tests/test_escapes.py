@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fp8ref.spec.words import one_line
+from fp8ref.escapes import one_line
 
 
 @pytest.mark.parametrize(
