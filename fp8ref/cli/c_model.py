@@ -9,7 +9,8 @@ import click
 from ..outputs import together
 from ..vectors.c_model.generate import c_model as model_of
 from .errors import BadInput, OneLine
-from .files import require_free
+from .files import require_free, why
+from .say import say
 
 
 @click.command("c-model", cls=OneLine)
@@ -30,8 +31,8 @@ def c_model(formats: tuple[str, ...], output: Path, force: bool) -> None:
                 with written.file(output / name) as file:
                     file.write(text.encode())
         for name in files:
-            click.echo(str(output / name))
-    except (ValueError, FileExistsError) as error:
+            say(str(output / name))
+    except ValueError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
-        raise BadInput(f"{output} cannot be written: {error.strerror or error}") from None
+        raise BadInput(why(error, f"{output} cannot be written")) from None

@@ -14,10 +14,12 @@ from ..check.harness.capturing import capture as record
 from ..check.harness.capturing import provenance
 from ..check.harness.transport import Crashed, Declined, Session, TimedOut
 from ..check.run import NothingSelected, select
+from ..escapes import plain
 from ..fast.chunks import set_threads
 from .errors import BadInput, OneLine
 from .files import require_free
 from .inputs import Seconds
+from .say import say
 from .starting import open_session
 
 NOTHING_RAN, FAILED = 5, 6
@@ -79,7 +81,7 @@ def _selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...]) 
     try:
         return select([Operation.parse_claim(claim) for claim in session.hello.claims], wanted, skip)
     except NothingSelected as error:
-        click.echo(f"nothing ran: {error}", err=True)
+        say(f"nothing ran: {plain(str(error))}", err=True)
         sys.exit(NOTHING_RAN)
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None
@@ -94,7 +96,7 @@ def _file(folder: Path, op: Operation) -> Path:
 def _captured(session: Session, claim: Operation, path: Path, level: int, seed: int, force: bool) -> int:
     """Capture one operation; says so in one line, and returns its exit code."""
     if not force and path.exists() and _is_of(session, claim, path, level, seed):
-        click.echo(f"kept       {claim.id}  {path}")
+        say(f"kept       {claim.id}  {path}")
         return 0
     unfinished = path.with_name(f"part-{path.name.partition('.jsonl')[0]}.blocks")
     try:
@@ -108,10 +110,10 @@ def _captured(session: Session, claim: Operation, path: Path, level: int, seed: 
         raise BadInput(f"cannot write {unfinished}: {error.strerror or error}") from None
     except Declined as error:
         unfinished.unlink(missing_ok=True)
-        click.echo(f"unsupported {claim.id}: {error}")
+        say(f"unsupported {claim.id}: {plain(str(error))}")
         return NOTHING_RAN
     except (Crashed, TimedOut) as error:
-        click.echo(f"{'timeout' if isinstance(error, TimedOut) else 'crash'}      {claim.id}: {error}", err=True)
+        say(f"{'timeout' if isinstance(error, TimedOut) else 'crash'}      {claim.id}: {error}", err=True)
         return FAILED
     try:
         captures.write(path, found, force)
@@ -120,7 +122,7 @@ def _captured(session: Session, claim: Operation, path: Path, level: int, seed: 
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror or error}") from None
-    click.echo(f"captured   {claim.id}  {found.count} cases  {path}")
+    say(f"captured   {claim.id}  {found.count} cases  {path}")
     return 0
 
 

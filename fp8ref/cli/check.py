@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from ..cases.flags import FLAGS
 from ..check import expected
@@ -20,13 +19,16 @@ from ..check.outcome import SEVERITIES, Outcome, outcome
 from ..check.run import Request, Run
 from ..check.verdict import Report, Severity
 from ..engines import EngineError, Journal, NoRoom
+from ..escapes import plain, plain_data, shell
 from ..fast.chunks import set_threads
 from ..report.runs import record, text
 from ..report.runs.renderers import RENDERERS
+from ..report.terminal import terminal
 from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write
 from .inputs import Seconds
+from .say import say
 from .starting import open_run
 
 
@@ -130,7 +132,7 @@ def check(
     with open_run(request) as run:
         if dry_run:
             for claim in run.claims:
-                click.echo(claim.id)
+                say(claim.id)
             return
         header = record.header(run, None if known is None else len(known.entries))
         if journal is not None:
@@ -145,12 +147,13 @@ def check(
     if as_json:
         click.echo(RENDERERS["json"].render([document]), nl=False)
     else:
-        out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+        out = terminal(width=None if sys.stdout.isatty() else 140)
+        shown = plain_data(document)
         notes = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
         if known is not None and not known.same_cases:
             notes.append(f"expected failures: counted at {known.asked}; by rule and circumstance alone at {known.now}")
         ends = _outcome(reports, finished or fail_fast, strict, stale, fail_on)
-        text.render(out, header, reports, finished, verbose, notes, ends)
+        text.render(out, shown["header"], record.reports_of(shown), finished, verbose, plain_data(notes), ends)
     write({path: RENDERERS[name].render([document]) for name, path in files.items() if path is not None}, force)
     if write_expect is not None:
         make = expected.as_json if write_expect.suffix == ".json" else expected.written
@@ -208,7 +211,7 @@ def _judge(
         pass
     except (EngineError, NotStarted) as error:
         alone = "; --jobs 1 asks it in one process" if isinstance(error, NotStarted) and run.request.jobs > 1 else ""
-        click.echo(f"not finished: {error}{alone}", err=True)
+        say(f"not finished: {plain(str(error))}{alone}", err=True)
     except NoRoom as error:
         assert output is not None
         engines.no_room(output, error)
@@ -219,7 +222,7 @@ def _judge(
     if journal is not None:
         journal.remove() if over else journal.close()
         if not over:
-            click.echo(f"fp8ref check --resume {output} goes on", err=True)
+            say(f"fp8ref check --resume {shell(str(output))} goes on", err=True)
     return reports, finished, stale
 
 

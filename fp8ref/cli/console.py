@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from typing import Any
@@ -11,12 +10,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from .. import escapes
+from ..report.terminal import terminal
+
 WIDTH = 100
 
 
 def console() -> Console:
     """The console of standard output."""
-    found = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    found = terminal(file=sys.stdout, soft_wrap=False)
     if not found.is_terminal or found.width > WIDTH:
         found.width = WIDTH
     return found
@@ -34,7 +36,7 @@ def draws_unicode() -> bool:
 
 def print_page(page: str) -> None:
     """Print a page: its first words and the answer stand out."""
-    text = Text(page)
+    text = Text(escapes.page(page))
     text.highlight_regex(re.compile(r"\A\S+( 0x[0-9A-F]+)?"), "bold")
     text.highlight_regex(re.compile(r"^  answer .*$", re.M), "bold")
     text.highlight_regex(re.compile(r"●"), "bold")
@@ -43,4 +45,4 @@ def print_page(page: str) -> None:
 
 def print_json(document: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    click.echo(escapes.json_text(document))

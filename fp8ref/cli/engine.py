@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..engines import ENGINES, Journal
 from ..engines.journal import JournalError
+from ..escapes import plain, shell
+from ..report.terminal import terminal
 from .errors import BadInput
+from .say import say
 
 INTERRUPTED = 2
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -96,7 +98,8 @@ def refuse_beside_resume() -> None:
 def no_room(path: Path, error: OSError) -> NoReturn:
     """End the command where the journal could not be written any more; what stands in it stays."""
     why = error.strerror or str(error)
-    click.echo(f"cannot write {journal_of(path)}: {why}; with room there, --resume {path} goes on", err=True)
+    place = plain(str(journal_of(path)))
+    say(f"cannot write {place}: {why}; with room there, --resume {shell(str(path))} goes on", err=True)
     sys.exit(INTERRUPTED)
 
 
@@ -111,6 +114,6 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: None
         return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)

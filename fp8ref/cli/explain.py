@@ -22,6 +22,7 @@ from .console import draws_unicode, print_json, print_page
 from .errors import BadInput, OneLine
 from .inputs import read_case
 from .pasted import Table, product_operands, read_product, read_table, table_of_case
+from .say import say
 
 WRONG, UNDECIDED = 1, 5
 STDIN = "-"
@@ -166,7 +167,7 @@ def _judge(op: Operation, table: Table, as_json: bool) -> None:
     operands = [codes[known] for codes in table.operands]
     numbers, texts = [table.lines[i] for i in known], [table.texts[i] for i in known]
     for note in table.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     judged = judge_answers(op, operands, table.got[known])
     if as_json:
         print_json(answers_report.document(judged, operands, numbers, texts))

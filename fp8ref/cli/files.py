@@ -31,7 +31,7 @@ def require_free(*paths: Path | None, force: bool) -> None:
     try:
         outputs.require_free([path for path in paths if path is not None], force)
     except OSError as error:
-        raise BadInput(_why(error, "cannot write")) from None
+        raise BadInput(why(error, "cannot write")) from None
 
 
 def require_form(name: str) -> None:
@@ -49,8 +49,9 @@ def write(texts: Mapping[Path, str], force: bool) -> None:
                 with files.file(path) as file:
                     file.write(text.encode())
     except OSError as error:
-        raise BadInput(_why(error, f"cannot write {' and '.join(map(str, texts))}")) from None
+        raise BadInput(why(error, f"cannot write {' and '.join(map(str, texts))}")) from None
 
 
-def _why(error: OSError, what: str) -> str:
-    return str(error) if isinstance(error, FileExistsError) else f"{what}: {error.strerror or error}"
+def why(error: OSError, what: str) -> str:
+    """What a refusal says itself, else ``what`` could not be done and the system's reason."""
+    return str(error) if error.errno is None else f"{what}: {error.strerror or error}"

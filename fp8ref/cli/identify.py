@@ -18,12 +18,14 @@ from ..check.identify.blackbox import BlackBox
 from ..check.identify.identify import LIMIT, RANDOM, Identification, identify, identify_captured
 from ..check.identify.tensors import identify_tensors
 from ..check.run import NothingSelected, select
+from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from ..report.findings.identification import document, page
 from ..report.findings.recipes import recipe_document, recipe_page
 from .console import print_json
 from .errors import BadInput, OneLine
 from .inputs import Seconds
+from .say import say, status
 from .starting import open_session
 from .tensor_files import read_tensor
 
@@ -109,7 +111,7 @@ def _identify_recipe(
     if as_json:
         print_json(recipe_document(found))
     else:
-        click.echo(recipe_page(found))
+        say(recipe_page(found))
     sys.exit(0 if found.fits else NONE_FOUND)
 
 
@@ -117,6 +119,7 @@ def _each(
     session: Session, impl: str, wanted: tuple[str, ...], seed: int, count: int, limit: float, as_json: bool
 ) -> tuple[list[dict[str, object]], list[str], bool]:
     identity = dict(session.hello.identity)
+    shown = plain_data(identity)
     found: list[dict[str, object]] = []
     failures: list[str] = []
     for n, claim in enumerate(_products(session, wanted)):
@@ -124,11 +127,11 @@ def _each(
             result = _identified(session, impl, claim, seed, count, limit)
         except (Declined, Crashed, TimedOut) as error:
             failures.append(f"{claim.id}: {error}")
-            click.echo(f"{claim.id}: {error}", err=True)
+            say(f"{claim.id}: {error}", err=True)
             continue
         found.append(document(result, identity))
         if not as_json:
-            click.echo(("\n" if n else "") + page(result, identity))
+            say(("\n" if n else "") + page(result, shown))
         if result.interrupted:
             return found, failures, True
     return found, failures, False
@@ -141,20 +144,19 @@ def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
         claims = [with_length(claim) for claim in claims if is_product(claim)]
         chosen = select(claims, wanted) if claims else []
     except NothingSelected as error:
-        click.echo(f"nothing ran: {error}", err=True)
+        say(f"nothing ran: {plain(str(error))}", err=True)
         sys.exit(NOTHING_RAN)
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None
     if not chosen:
-        click.echo("nothing ran: it claims no dot or matrix products", err=True)
+        say("nothing ran: it claims no dot or matrix products", err=True)
         sys.exit(NOTHING_RAN)
     return list({(c.family, c.operands, c.result, c.keys): c for c in chosen}.values())
 
 
 def _identified(session: Session, impl: str, claim: Operation, seed: int, count: int, limit: float) -> Identification:
     def progress(text: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{text} ..." if text else "\r\x1b[K", nl=False, err=True)
+        status(f"{text} ..." if text else "")
 
     connectable = Connectable.parse(impl)
     if connectable.kind == "replay":

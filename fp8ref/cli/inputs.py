@@ -16,6 +16,7 @@ from ..spec.catalog import get_format, note_on
 from ..spec.datum import Datum
 from ..spec.formats import Format
 from .errors import BadInput
+from .say import say
 
 CODES = "a code is 0x7E or 7E (hexadecimal), 0b01111110, or d:126 (decimal)"
 VALUES = "a value is 0.3, -2e-5, 5/16, 0x1.8p-3, inf or nan"
@@ -57,7 +58,7 @@ def note(*texts: str) -> None:
     """Say on stderr how names in ids or TestFloat names are read that others read otherwise."""
     words = dict.fromkeys(word for text in texts for part in text.split("_to_") for word in re.split(r"[^\w]", part))
     for found in filter(None, map(note_on, words)):
-        click.echo(f"note: {found}", err=True)
+        say(f"note: {found}", err=True)
 
 
 def read_code(text: str, k: int, owner: str, what: str = "CODE") -> int:

@@ -8,7 +8,6 @@ from fractions import Fraction
 from textwrap import shorten
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from ..adapters.base import Unavailable
@@ -24,6 +23,7 @@ from ..spec.profiles.catalog import PROFILES
 from ..spec.scaling.named import named
 from .console import console, print_json
 from .errors import BadInput, OneLine
+from .say import say
 
 DOCUMENTS = {
     catalog.OFP8: "OCP OFP8 1.0",
@@ -44,10 +44,10 @@ def _formats(everything: bool) -> None:
     numbers = [(name, "right") for name in ("k", "p", "w", "bias", "emin", "emax", "max", "smallest")]
     heads = [("format", "left"), *numbers, ("inf", "left"), ("NaN", "left"), ("document", "left")]
     table(heads, (_format_row(f) for f in every if everything or f.name not in family))
-    click.echo()
+    say()
     if not everything:
-        click.echo(f"and {len(family)} formats binary<k>p<p><s|u><e|f> of IEEE P3109, k from 3 to 8 (--all)")
-    click.echo("Any eXmY[bB] with fn, fnuz, fnu or no suffix and any binary<k>p<p><s|u><e|f> up to 16 bits works.")
+        say(f"and {len(family)} formats binary<k>p<p><s|u><e|f> of IEEE P3109, k from 3 to 8 (--all)")
+    say("Any eXmY[bB] with fn, fnuz, fnu or no suffix and any binary<k>p<p><s|u><e|f> up to 16 bits works.")
 
 
 def _format_row(f: Format) -> list[str]:
@@ -108,7 +108,7 @@ def _impls(everything: bool) -> None:
         [("impl", "left"), ("runs here", "left"), ("which, or why not", "left")],
         ((d["impl"], "yes" if d["here"] else "no", shorten(d["about"], 150, placeholder=" ...")) for d in found),
     )
-    click.echo("\nand py:module:Class, your own; packages add theirs in the entry-point group fp8ref.adapters")
+    say("\nand py:module:Class, your own; packages add theirs in the entry-point group fp8ref.adapters")
 
 
 def _models(everything: bool) -> None:
@@ -116,7 +116,7 @@ def _models(everything: bool) -> None:
         [("model", "left"), ("result", "left"), ("k", "right"), ("evidence", "left"), ("operands", "left")],
         ((m.name, m.result, str(m.k), m.evidence.value, " ".join(m.operands) or "any") for m in models()),
     )
-    click.echo("\nk: products of one instruction.  --json shows each model's source.")
+    say("\nk: products of one instruction.  --json shows each model's source.")
 
 
 def _models_document() -> list[Document]:
@@ -139,7 +139,7 @@ def _profiles(everything: bool) -> None:
         [("profile", "left"), ("", "left"), ("what", "left")],
         ((p.name, "specification" if p.specification else "observed", p.title) for p in PROFILES.values()),
     )
-    click.echo("\nOnly specifications can be met; the others describe what somebody does.  --json shows the rules.")
+    say("\nOnly specifications can be met; the others describe what somebody does.  --json shows the rules.")
 
 
 def _profiles_document() -> list[Document]:
@@ -151,10 +151,8 @@ def _recipes(everything: bool) -> None:
         [("recipe", "left"), ("stack", "left"), ("factors", "left")],
         ((entry.name, entry.stack, str(entry.recipe)) for entry in named().values()),
     )
-    click.echo(
-        "\nA recipe is its name, or these words; a name may be followed by other factors: vllm-group floor=s:1e-12."
-    )
-    click.echo("--json adds each recipe's source, versions and note.")
+    say("\nA recipe is its name, or these words; a name may be followed by other factors: vllm-group floor=s:1e-12.")
+    say("--json adds each recipe's source, versions and note.")
 
 
 def _recipes_document() -> list[Document]:
@@ -193,8 +191,8 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> 
         last = i == len(columns) - 1
         table.add_column(heading, justify=justify, no_wrap=not last, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     out = console()
     with out.capture() as captured:
         out.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()))

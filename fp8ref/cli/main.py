@@ -14,6 +14,7 @@ import sys
 import click
 
 from ..check.harness.guard import open_standard_streams
+from ..escapes import one_line
 from ..version import __version__
 
 MEMORY = "FP8REF_MEMORY"
@@ -101,7 +102,7 @@ def run() -> None:
         if os.environ.get("FP8REF_DEBUG"):
             raise
         click.echo(
-            f"internal error: {type(error).__name__}: {error}\n"
+            f"internal error: {type(error).__name__}: {one_line(str(error))}\n"
             "This is a fault of fp8ref, not of what was judged; FP8REF_DEBUG=1 shows where.",
             err=True,
         )

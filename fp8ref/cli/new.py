@@ -12,6 +12,8 @@ import click
 
 from ..outputs import together
 from .errors import BadInput, OneLine
+from .files import why
+from .say import say
 
 # kind -> files of the package that come along; those of starters/<kind> are found there
 STARTERS: dict[str, tuple[str, ...]] = {"adapter": ("adapters/programs/fp8ref.h",), "rtl": ()}
@@ -44,8 +46,6 @@ def new(kind: str, folder: Path) -> None:
                 with written.file(path) as file:
                     file.write(text)
         for path in texts:
-            click.echo(str(path))
-    except FileExistsError as error:
-        raise BadInput(f"{error}; nothing was written") from None
+            say(str(path))
     except OSError as error:
-        raise BadInput(f"cannot write {error.filename or folder}: {error.strerror}") from None
+        raise BadInput(why(error, f"cannot write {error.filename or folder}")) from None

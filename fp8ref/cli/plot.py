@@ -12,6 +12,7 @@ from ..plots import PLOTS, save, staircase
 from .errors import BadInput, OneLine
 from .files import require_free
 from .inputs import read_format
+from .say import say
 
 DEFAULTS = {"relative-error": ("e4m3fn", "e5m2"), "density": ("e4m3fn", "e5m2", "e3m2fn", "e2m1fn")}
 
@@ -57,4 +58,4 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {output}: {error.strerror or error}") from None
-    click.echo(output)
+    say(output)

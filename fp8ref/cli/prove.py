@@ -18,12 +18,14 @@ from ..check.harness.transport import Crashed, Declined, NotStarted, TimedOut
 from ..check.proof.proof import TIMEOUT, Claim, Shard, prove
 from ..engines import Engine, EngineError, Journal, NoRoom, open_engine
 from ..engines import run as done
+from ..escapes import plain, shell
 from ..fast.chunks import set_threads
 from ..report.runs import certificate
 from ..version import __version__
 from . import engine as engines
 from .errors import BadInput, OneLine
 from .files import require_free, write
+from .say import say
 
 REFUTED, NOT_STARTED = 1, 6
 Asked = list[tuple[Claim, int, int]]
@@ -114,7 +116,7 @@ def _prove(
         journal.remove()
     took = time.monotonic() - started
     what = claims[0].op.id if len(claims) == 1 else f"{len(claims)} operations"
-    click.echo(
+    say(
         f"proved: {_who(claims[0])} answers {what} as the reference does for all {certified.cases} inputs "
         f"({took:.1f} s)"
     )
@@ -135,10 +137,10 @@ def _verify(path: Path, part: float, seed: int, engine: Engine) -> None:
     for claim, shard in sorted(again, key=lambda one: (one[0].op.id, one[1].first)):
         if shard.digest != certified[claim, shard.first]:
             what = f"{path}: {claim.op.id}, shard {shard.first}"
-            click.echo(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one")
+            say(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one")
             sys.exit(REFUTED)
     cases = sum(shard.count for _, shard in again)
-    click.echo(f"{path}: {len(again)} of {len(found.shards)} shards repeated, {cases} cases, the same answers")
+    say(f"{path}: {len(again)} of {len(found.shards)} shards repeated, {cases} cases, the same answers")
 
 
 def _claims(names: Sequence[str], impl: str) -> list[Claim]:
@@ -179,14 +181,14 @@ def _asked(
         engines.no_room(output, error)
     except KeyboardInterrupt:
         if output is not None:
-            click.echo(f"fp8ref prove --resume {output} goes on", err=True)
+            say(f"fp8ref prove --resume {shell(str(output))} goes on", err=True)
         sys.exit(engines.INTERRUPTED)
     return found
 
 
 def _failed(why: str, journal: Journal | None) -> NoReturn:
     _drop(journal)
-    click.echo(why, err=True)
+    say(plain(why), err=True)
     sys.exit(NOT_STARTED)
 
 
@@ -220,16 +222,16 @@ def _require_proved(found: Found) -> None:
     inputs, got, want = first.counterexample
     case = ".".join(f"{code:X}" for code in inputs)
     count = sum(shard.wrong for one, shard in wrong if one == claim)
-    click.echo(f"refuted: {_who(claim)} answers {count} inputs of {claim.op.id} otherwise, the first {case}:")
-    click.echo(f"  got {got:X}, the reference says {want:X}; fp8ref explain '{claim.op.id}#{case}'")
+    say(f"refuted: {_who(claim)} answers {count} inputs of {claim.op.id} otherwise, the first {case}:")
+    say(f"  got {got:X}, the reference says {want:X}; fp8ref explain {shell(f'{claim.op.id}#{case}', True)}")
     others = len({one for one, _ in wrong}) - 1
     if others:
-        click.echo(f"  and {others} more of the claims are refuted")
+        say(f"  and {others} more of the claims are refuted")
     sys.exit(REFUTED)
 
 
 def _who(claim: Claim) -> str:
-    return claim.impl or "fp8ref"
+    return plain(claim.impl) or "fp8ref"
 
 
 def _part(text: str) -> float:

@@ -8,9 +8,11 @@ import click
 
 from ..check.harness.smoke import smoke as try_out
 from ..check.outcome import Outcome
+from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from .errors import OneLine
 from .inputs import Seconds
+from .say import say
 from .starting import open_session, selected
 
 
@@ -27,17 +29,17 @@ def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
     set_threads(1)
     with open_session(impl, timeout) as session:
         found = try_out(session, selected(session, select))
-    identity = session.hello.identity
-    click.echo(" ".join(identity[key] for key in ("name", "version") if key in identity) + " starts and answers")
+    identity = plain_data(dict(session.hello.identity))
+    say(" ".join(identity[key] for key in ("name", "version") if key in identity) + " starts and answers")
     for family, tried in found.items():
         working = tried.claims - tried.declined - len(tried.broken) - len(tried.wrong)
         parts = [f"{working} answer"] if working else []
         parts += [f"{tried.declined} decline"] if tried.declined else []
         parts += [f"{len(tried.wrong)} answer wrongly"] if tried.wrong else []
         parts += [f"{len(tried.broken)} break"] if tried.broken else []
-        click.echo(f"{family:<12} {tried.claims:>5} claimed: {', '.join(parts)}")
+        say(f"{family:<12} {tried.claims:>5} claimed: {', '.join(parts)}")
         for claim, said in {**tried.broken, **tried.wrong}.items():
-            click.echo(f"{'':<12} {claim}: {said}")
+            say(f"{'':<12} {claim}: {plain(said)}")
     if any(tried.broken for tried in found.values()):
         sys.exit(Outcome.ENDED)
     if any(tried.wrong for tried in found.values()):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-import click
-
 from ..cases.operation import Operation
 from ..check.harness.transport import NotStarted, Session
 from ..check.run import NothingSelected, Request, Run, select
 from ..engines import EngineError
+from ..escapes import plain
 from .errors import BadInput
 from .inputs import note
+from .say import say
 
 NOTHING_RAN, NOT_STARTED = 5, 6
 
@@ -51,12 +51,12 @@ def selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...] = 
 
 def nothing_ran(error: NothingSelected) -> NoReturn:
     """End the command: exit 5."""
-    click.echo(f"nothing ran: {error}", err=True)
+    say(f"nothing ran: {plain(str(error))}", err=True)
     sys.exit(NOTHING_RAN)
 
 
 def _not_started(impl: str, error: NotStarted) -> NoReturn:
     if error.usage:
         raise BadInput(str(error)) from None
-    click.echo(f"{impl} would not start: {error}", err=True)
+    say(f"{plain(impl)} would not start: {plain(str(error))}", err=True)
     sys.exit(NOT_STARTED)

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..report.terminal import terminal
 from ..systems import SYSTEMS, get_system
 from ..systems.watch import watching
 from .console import console, print_json
 from .errors import BadInput, OneLine
 from .files import require_free
 from .listing import table
+from .say import say
 
 
 @click.command(cls=OneLine)
@@ -54,11 +55,11 @@ def system(name: str | None, picture: str | None, force: bool, as_json: bool) ->
         rows = [dict(zip(shown.columns, row)) for row in shown.rows]
         print_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
     else:
-        console().print(f"{shown.title}\n", markup=False, highlight=False, soft_wrap=True)
+        console().print(f"{shown.title}\n", soft_wrap=True)
         numbers = [all(_is_number(row[i]) for row in shown.rows) for i in range(len(shown.columns))]
         table([(c, "right" if n else "left") for c, n in zip(shown.columns, numbers)], shown.rows)
         for i, note in enumerate(shown.notes):
-            console().print(f"{'' if i else chr(10)}{note}", markup=False, highlight=False)
+            console().print(f"{'' if i else chr(10)}{note}")
     if picture:
         with _progress(name):
             _draw(name, found.plot, picture, force)
@@ -71,7 +72,7 @@ def _progress(name: str) -> Iterator[None]:
         yield
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=terminal(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=None)
         with watching(lambda done, of: bar.update(task, completed=done, total=of)):
             yield
@@ -92,4 +93,4 @@ def _draw(name: str, plot: str, file: str, force: bool) -> None:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot write {file}: {error.strerror or error}") from None
-    click.echo(file, err=True)
+    say(file, err=True)

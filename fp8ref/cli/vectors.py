@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..cases.operation import Operation
+from ..escapes import plain
 from ..spec.profiles.catalog import profile_mode
 from ..vectors import manifest
 from ..vectors.coverage.bins import Coverage, points_of
@@ -26,6 +27,7 @@ from ..vectors.verify import verify as compare
 from .c_model import c_model
 from .errors import BadInput, OneLine
 from .files import require_free
+from .say import say, status
 
 DOES_NOT_CONFORM, INTERRUPTED, NOTHING_RAN = 1, 2, 5
 TININESS = click.Choice(["after", "before", "delivered"])
@@ -42,14 +44,14 @@ class Progress:
     def __call__(self, n: int) -> None:
         self.cases += n
         now = time.monotonic()
-        if sys.stderr.isatty() and now - self.start > PATIENCE and now - self.last > 0.5:
+        if now - self.start > PATIENCE and now - self.last > 0.5:
             self.last, self.shown = now, True
             rate = self.cases / (now - self.start)
-            click.echo(f"\r{self.what} {self.cases:,} cases, {rate:,.0f} a second \033[K", err=True, nl=False)
+            status(f"{self.what} {self.cases:,} cases, {rate:,.0f} a second ")
 
     def done(self) -> None:
         if self.shown:
-            click.echo("\r\033[K", err=True, nl=False)
+            status()
 
 
 @click.group()
@@ -175,7 +177,7 @@ def _write(output: Path, form: Form, made: Sections, force: bool) -> None:
             write_file(output, form, made, force)
         else:
             for path in form.exporter(made, output, force):
-                click.echo(str(path))
+                say(str(path))
     except FileExistsError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
@@ -191,10 +193,10 @@ def _show_bins(recipes: list[Recipe]) -> None:
         rows = list(coverage.rows())
         width = max(len(row.bin) for row in rows)
         hit = sum(row.hits > 0 for row in rows)
-        click.echo(f"{recipe.operation.id}  {recipe.selection}  seed {recipe.seed}")
+        say(f"{recipe.operation.id}  {recipe.selection}  seed {recipe.seed}")
         for row in rows:
-            click.echo(f"  {row.bin:<{width}}  {row.hits:>8}" + (f"  {row.why}" if row.why else ""))
-        click.echo(f"{hit} of {len(rows)} bins hit by {cases} cases; {len(rows) - hit} have none, each with its reason")
+            say(f"  {row.bin:<{width}}  {row.hits:>8}" + (f"  {row.why}" if row.why else ""))
+        say(f"{hit} of {len(rows)} bins hit by {cases} cases; {len(rows) - hit} have none, each with its reason")
 
 
 @vectors.command("export", cls=OneLine)
@@ -285,27 +287,27 @@ def _counted(source: Source, form: Form | None, progress: Progress) -> Iterator[
 
 def _show_wrong(tally: Tally) -> None:
     for mismatch in tally.first:
-        click.echo(str(mismatch))
+        say(str(mismatch))
 
 
 def _report(tally: Tally, path: str, quiet: bool, count: int | None) -> None:
     _show_wrong(tally)
     if not tally.cases:
-        click.echo(f"nothing was verified: {path} holds no cases", err=True)
+        say(f"nothing was verified: {path} holds no cases", err=True)
         sys.exit(NOTHING_RAN)
     if tally.wrong:
         more = f" ({tally.wrong - len(tally.first)} not shown)" if tally.wrong > len(tally.first) else ""
-        click.echo(f"does not conform: {tally.wrong} of {tally.cases} cases differ{more}")
+        say(f"does not conform: {tally.wrong} of {tally.cases} cases differ{more}")
         sys.exit(DOES_NOT_CONFORM)
     if count is not None and tally.cases != count:
-        click.echo(f"does not conform: {tally.cases} cases came, not {count}: lines were lost or repeated")
+        say(f"does not conform: {tally.cases} cases came, not {count}: lines were lost or repeated")
         sys.exit(DOES_NOT_CONFORM)
     if not quiet:
         for name, cases in sorted(tally.operations.items()):
-            click.echo(f"  {cases:>10}  {name}")
+            say(f"  {cases:>10}  {name}")
         unknown = tally.unknown and count is None
         of = ", of an unknown number (without a header of fp8ref say --count)" if unknown else ""
-        click.echo(f"conforms: {tally.cases} cases of {len(tally.operations)} operation(s){of}")
+        say(f"conforms: {tally.cases} cases of {len(tally.operations)} operation(s){of}")
 
 
 def _verify_directory(path: Path, quiet: bool) -> None:
@@ -318,12 +320,12 @@ def _verify_directory(path: Path, quiet: bool) -> None:
         raise BadInput(f"{error.filename or path} cannot be read: {error.strerror or error}") from None
     progress.done()
     if not sum(cases.values()):
-        click.echo(f"nothing was verified: {path} lists no vectors", err=True)
+        say(f"nothing was verified: {path} lists no vectors", err=True)
         sys.exit(NOTHING_RAN)
     if not quiet:
         for name, count in sorted(cases.items()):
-            click.echo(f"  {count:>10}  {name}")
-    click.echo(f"conforms: {sum(cases.values())} cases of {len(cases)} operations, made again bit for bit")
+            say(f"  {count:>10}  {name}")
+    say(f"conforms: {sum(cases.values())} cases of {len(cases)} operations, made again bit for bit")
 
 
 @vectors.command("list", cls=OneLine)
@@ -332,20 +334,20 @@ def list_(path: str) -> None:
     """List the forms, or what a file or a directory with MANIFEST.json holds."""
     if not path:
         for form in FORMS.values():
-            click.echo(f"{form.name:<10} {form.suffix:<9} {form.asks}{'' if form.reads else '; written only'}")
+            say(f"{form.name:<10} {form.suffix:<9} {form.asks}{'' if form.reads else '; written only'}")
         return
     try:
         if Path(path).is_dir():
             found = manifest.read(Path(path))
             for entry in found["files"]:
-                click.echo(f"{entry['size']:>9}  {entry['name']}")
+                say(f"{entry['size']:>9}  {plain(entry['name'])}")
                 for said in entry.get("sections", []):
-                    click.echo(f"{'':>9}    {said['operation']}  {said['selection']}")
+                    say(f"{'':>9}    {plain(said['operation'])}  {plain(said['selection'])}")
             for recipe in found["recipes"]:
-                click.echo(f"{'recipe':>9}  {recipe['command']}")
+                say(f"{'recipe':>9}  {plain(recipe['command'])}")
             return
         for section, blocks in sections_of(found_in(open_source(path))):
-            click.echo(f"{sum(block.size for block in blocks):>9}  {section.operation.id}  {section.selection}")
+            say(f"{sum(block.size for block in blocks):>9}  {section.operation.id}  {plain(section.selection)}")
     except ValueError as error:
         raise BadInput(str(error)) from None
     except OSError as error:

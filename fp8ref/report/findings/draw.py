@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...cases.operation import INTEGERS, UNITS, Operation
+from ...escapes import shell
 from ...spec.catalog import get_format
 from ...spec.codec import unpack
 from ...spec.datum import HALF, Datum
@@ -232,7 +232,7 @@ def repro_command(op: Operation, inputs: Sequence[int]) -> str:
         command = f"fp8ref show {op.result} --from {op.operands[0]}:{case_id(op, inputs).rpartition('#')[2]}"
         command += f" --rounding {rounding}" if rounding != "rne" else ""
         return command + (f" --overflow {overflow}" if overflow != default_overflow(op.result_format) else "")
-    return f"fp8ref explain {shlex.quote(case_id(op, inputs))}"
+    return f"fp8ref explain {shell(case_id(op, inputs))}"
 
 
 def drawn_inputs(op: Operation, inputs: Sequence[int]) -> list[Drawn]:

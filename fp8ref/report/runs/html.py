@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from ...check.verdict import Report, Verdict
+from ...escapes import script
 from .matrix import (
     FINDINGS,
     GROUPS,
@@ -193,7 +193,4 @@ def _data(found: Matrix) -> Any:
         "implementations": implementations,
         "strings": list(strings),
     }
-    escaped = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        escaped = escaped.replace(character, f"\\u{ord(character):04x}")
-    return Markup(escaped)
+    return Markup(script(document))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 from ...check.verdict import Report, Verdict
+from ...escapes import xml
 from . import text
 from .record import reports_of
 
-# characters that XML 1.0 cannot hold
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # verdict -> element of the test case, and the attribute of the suite that counts it
 ELEMENTS = {
     Verdict.FAIL: ("failure", "failures"),
@@ -32,7 +30,7 @@ def junit(documents: Sequence[dict[str, Any]]) -> str:
     root = ElementTree.Element("testsuites", name="fp8ref")
     for document in documents:
         header, end = document["header"], document["end"] or {"finished": False}
-        suite = ElementTree.SubElement(root, "testsuite", name=_clean(text.heading(header)))
+        suite = ElementTree.SubElement(root, "testsuite", name=xml(text.heading(header)))
         for report in reports_of(document):
             _case(suite, report, header)
         for line in end.get("stale", ()):
@@ -47,30 +45,26 @@ def junit(documents: Sequence[dict[str, Any]]) -> str:
 
 def _case(suite: ElementTree.Element, report: Report, header: dict[str, Any]) -> None:
     family = report.op.partition("/")[0]
-    case = ElementTree.SubElement(suite, "testcase", classname=f"fp8ref.{family}", name=_clean(report.op))
-    remark = _clean(text.remark(report))
+    case = ElementTree.SubElement(suite, "testcase", classname=f"fp8ref.{family}", name=xml(report.op))
+    remark = xml(text.remark(report))
     if report.findings:
         properties = ElementTree.SubElement(case, "properties")
         for finding in report.findings:
             said = f"{finding.severity.value}: {finding.symptom}" + (f" ({finding.decided})" if finding.decided else "")
-            ElementTree.SubElement(properties, "property", name="severity", value=_clean(said))
+            ElementTree.SubElement(properties, "property", name="severity", value=xml(said))
     if report.verdict in ELEMENTS:
         tag, _ = ELEMENTS[report.verdict]
         found = ElementTree.SubElement(case, tag, message=remark)
         if tag == "failure":
-            found.set("type", report.findings[0].diagnosis.rule if report.findings else report.verdict.value)
+            found.set("type", xml(report.findings[0].diagnosis.rule) if report.findings else report.verdict.value)
         if report.findings:
             new = "expected" in header
             blocks = (text.drawing(f, header["impl"], new and not f.expected) for f in report.findings)
-            found.text = _clean("\n" + "\n\n".join(blocks) + "\n")
+            found.text = xml("\n" + "\n\n".join(blocks) + "\n")
     elif remark:
         ElementTree.SubElement(case, "system-out").text = f"{report.verdict.value}: {remark}"
 
 
 def _extra(suite: ElementTree.Element, name: str, message: str) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname="fp8ref", name=name)
-    ElementTree.SubElement(case, "error", message=_clean(message))
-
-
-def _clean(said: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", said)
+    ElementTree.SubElement(case, "error", message=xml(message))

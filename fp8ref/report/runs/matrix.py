@@ -1,7 +1,7 @@
 """Several runs as one matrix, implementations by operations: plain data for a page to show.
 
 A row is a question without its mode (``convert/f32/e4m3fn``); a cell holds what an implementation was asked there, in
-every mode.  Nothing is judged here and no text of a record is trusted: a page must escape all of it.
+every mode.  Nothing is judged here.  Texts of a record are made plain; a page must escape all of them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from ...cases.families import FAMILIES
 from ...cases.operation import INTEGERS, WIDE, Operation
 from ...check.verdict import Finding, Report, Verdict
+from ...escapes import plain_data
 from ...spec import catalog
 from .record import reports_of
 from .reproductions import script
@@ -166,7 +167,7 @@ def build(documents: Sequence[Mapping[str, Any]]) -> Matrix:
     """The matrix of run records, as :func:`fp8ref.report.runs.record.read` gives them, in the order of their names."""
     implementations: list[Implementation] = []
     for document in documents:
-        one = _implementation(document)
+        one = _implementation(plain_data(document))
         same = sum(other.id.partition("~")[0] == one.id for other in implementations)
         implementations.append(replace(one, id=f"{one.id}~{same + 1}") if same else one)
     implementations.sort(key=lambda one: (not one.judged, one.name.lower(), one.version))

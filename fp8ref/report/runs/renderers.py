@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
+from ...escapes import plain_data
+from ..terminal import terminal
 from . import text
 from .html import html
 from .junit import junit
@@ -27,18 +27,23 @@ WIDTH = 140
 class Renderer:
     """``help`` names the option of ``check`` that writes such a file; empty where it has another way to print it.
 
-    ``needs``: a package of the extra ``report``.
+    ``needs``: a package of the extra ``report``.  ``exact``: a program reads it, and texts stay as they are.
     """
 
-    render: Callable[[Sequence[Document]], str]
+    make: Callable[[Sequence[Document]], str]
     help: str = ""
     needs: str = ""
+    exact: bool = False
+
+    def render(self, documents: Sequence[Document]) -> str:
+        """Records rendered, with whatever strangers wrote in them made plain first."""
+        return self.make(documents if self.exact else [plain_data(document) for document in documents])
 
 
 def as_text(documents: Sequence[Document]) -> str:
     """What ``fp8ref check`` prints."""
     out = io.StringIO()
-    console = Console(file=out, width=WIDTH, highlight=False, color_system=None)
+    console = terminal(file=out, width=WIDTH, color_system=None)
     for i, document in enumerate(documents):
         if i:
             console.print()
@@ -85,6 +90,6 @@ RENDERERS: dict[str, Renderer] = {
     "md": Renderer(markdown, "Write the report as Markdown."),
     "junit": Renderer(junit, "Write the verdicts as JUnit XML."),
     "html": Renderer(html, "Write the matrix as one HTML page.", "jinja2"),
-    "json": Renderer(as_json),
+    "json": Renderer(as_json, exact=True),
     "badge": Renderer(badge, "Write a shields.io endpoint."),
 }

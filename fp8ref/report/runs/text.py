@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from ...cases.scaling.questions import is_scale
 from ...check.diagnosis.diagnose import UNEXPLAINED
 from ...check.outcome import Outcome, outcome, severities
 from ...check.verdict import Finding, Report, Severity, Verdict
+from ...escapes import shell
 from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product
 from ..findings.scales import draw_scale, scale_case_id
@@ -54,7 +54,7 @@ def table(reports: Sequence[Report]) -> Table:
         verdict = Text(report.verdict.value, STYLES[report.verdict])
         allowed = sum(report.allowed.values())
         counts = (f"{report.cases}", f"{allowed}" if allowed else "", f"{report.failed}" if report.failed else "")
-        rows.add_row(report.op, *counts, verdict, escape(remark(report)))
+        rows.add_row(Text(report.op), *counts, verdict, Text(remark(report)))
     return rows
 
 
@@ -113,7 +113,7 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     status = ""
     if finding.want_status != finding.got_status:
         status = f"\n  status want {finding.want_status}, got {finding.got_status}"
-    again = f"\n  again  fp8ref check '{finding.op}' --impl {connectable}" if connectable else ""
+    again = f"\n  again  fp8ref check {shell(finding.op, True)} --impl {shell(connectable)}" if connectable else ""
     fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""
     flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
     case = op.id if is_product(op) else (scale_case_id if is_scale(op) else case_id)(op, finding.inputs)
@@ -194,7 +194,7 @@ def render(
 
     ``header``: of the record; ``stale``: lines about expected failures that are none; ``ends``: see :func:`summary`.
     """
-    console.print(heading(header), highlight=False, markup=False)
+    console.print(heading(header))
     console.print()
     everything = verbose or len(reports) <= 24
     quiet = (Verdict.PASS, Verdict.ALLOWED)
@@ -203,20 +203,20 @@ def render(
         console.print(table(shown))
     if not everything:
         for line in gathered(reports):
-            console.print(line, highlight=False, markup=False)
+            console.print(line)
     for findings in by_cause(reports, each=verbose):
         console.print()
         block = drawing(findings[0], header["impl"], new="expected" in header)
-        console.print(block, highlight=False, markup=False, soft_wrap=True)
+        console.print(block, soft_wrap=True)
         if len(findings) > 1:
             others = ", ".join(f.op.split(";")[0] for f in findings[1:])
-            console.print(f"  also   {others}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"  also   {others}", soft_wrap=True)
     console.print()
     for line in stale:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     ends = outcome(reports, finished) if ends is None else ends
     style = {Outcome.CONFORMS: "bold green", Outcome.OPEN: "bold yellow"}.get(ends, "bold red")
-    console.print(summary(reports, finished, ends), style=style, highlight=False, markup=False)
+    console.print(summary(reports, finished, ends), style=style)
 
 
 def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)") -> list[str]:
