@@ -25,6 +25,7 @@ from ..cases.products.questions import (
     length,
     model_of,
     scale_type,
+    under,
     with_length,
 )
 from ..fast.environment import exact_floats
@@ -78,7 +79,7 @@ def judge_products(
     if op.mode == ANY_MODE:
         op = _find(op, asked, got)
         report.op = op.id
-    fit = fitting_products(op.with_mode("exact"), asked, got) if report.asked or report.declines else Fitting(())
+    fit = fitting_products(under(op, "exact"), asked, got) if report.asked or report.declines else Fitting(())
     if fit.open and claim.mode == ANY_MODE:
         leave_open(report, fit)
         return
@@ -117,10 +118,10 @@ def _find(op: Operation, cases: Cases, got: Codes) -> Operation:
     as_exact = as_exact_sums(op, cases, got)
     for h in catalogue(op):
         if agrees(op, got if h.model else as_exact, h, cases):
-            return op.with_mode(h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
+            return under(op, h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
     for bound in _own_bounds(op):
         if not outside(op, bound, cases, got).any():
-            return op.with_mode(WITHIN + bound.name)
+            return under(op, WITHIN + bound.name)
     return op
 
 

@@ -55,10 +55,10 @@ def test_the_whole_recording(tmp_path: Path) -> None:
     if not root:
         pytest.skip("FP8REF_MMAEMU is not set")
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "captures"))
-    from hardware import put
+    from hardware import Captures, put
     from recorded import Mmaemu
 
-    groups = put(Mmaemu(Path(root)), 3000, tmp_path)
+    groups = put(Mmaemu(Path(root)), 3000, Captures(tmp_path, Mmaemu(Path(root))))
     assert sum(g.rows for g in groups.values()) == 616_077 + 2_359_056
     assert sum(g.differ for g in groups.values()) == 0
     narrow = next(path for path in sorted(tmp_path.iterdir()) if "e4m3fn/" in captures.read(path).operation.id[20:40])

@@ -29,7 +29,12 @@ from fp8ref.spec.matrix.accumulate import Scales
 from fp8ref.spec.matrix.models import get_model, models
 
 Array = np.ndarray[Any, Any]
-TARGETS = {"hopper.wgmma.fp8.f32": 300.0, "blackwell.tcgen05.fp8.f32": 150.0, "ada.mma.fp8.f32": 150.0}
+TARGETS = {
+    "hopper.wgmma.fp8.f32": 300.0,
+    "blackwell.tcgen05.fp8.f32": 150.0,
+    "ada.mma.fp8.f32": 150.0,
+    "ampere.mma.f64.f64": 20.0,
+}
 LIMIT = 256  # MiB of memory beyond operands and result
 COMPOSED = ("hopper.wgmma.fp8.f32+promote128.fadd", "hopper.wgmma.fp8.f32+splitk4")
 

@@ -3,7 +3,8 @@
     pip download --no-deps --no-binary :all: mmaemu==0.1.0 && tar xf mmaemu-0.1.0.tar.gz
     git clone https://github.com/north-numerical-computing/MATLAB-tensor-core
     python tools/captures/hardware.py --mmaemu mmaemu-0.1.0 --matlab MATLAB-tensor-core --table docs/hardware.md
-    python tools/captures/hardware.py --mmaemu mmaemu-0.1.0 --captures captures     # for fp8ref check --impl replay:...
+    python tools/captures/hardware.py --mmaemu mmaemu-0.1.0 --matlab MATLAB-tensor-core --captures captures
+    python tools/captures/replays.py captures                   # fp8ref check and identify on every file
 
 Every answer is compared bit for bit, NaN codes included.  ``--table`` rewrites the table between the marks of a page.
 The 122 products of an H100 that mmaemu holds as SHA-256 digests only need its input generator, which is not published:
@@ -16,6 +17,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +39,7 @@ from fp8ref.spec.matrix.accumulate import Fused
 from fp8ref.spec.matrix.models import get_model
 
 Codes = np.ndarray[Any, Any]
-ROWS = 4096  # of a recording that a capture takes, and on which alternatives are tried
+ROWS, PRODUCTS = 4096, 1 << 20  # of an operation that a capture takes at most
 BEGIN, END = "<!-- hardware:begin -->", "<!-- hardware:end -->"
 
 
@@ -65,7 +67,7 @@ class Group:
     samples: list[Recording] = field(default_factory=list)
 
 
-def put(recordings: Iterable[Recording], total: int, output: Path | None) -> dict[tuple[str, str, str], Group]:
+def put(recordings: Iterable[Recording], total: int, output: Captures | None) -> dict[tuple[str, str, str], Group]:
     """Every recording compared, gathered by device, instruction and group; progress on stderr."""
     found: dict[tuple[str, str, str], Group] = {}
     for i, r in enumerate(recordings):
@@ -77,8 +79,8 @@ def put(recordings: Iterable[Recording], total: int, output: Path | None) -> dic
         g.accumulators[r.accumulator] = g.accumulators.get(r.accumulator, 0) + 1
         if not r.outer and r.d.size and len(g.samples) < 4:
             g.samples.append(r)
-        if output is not None and r.d.size and r.k:
-            captured(r, output)
+        if output is not None:
+            output.add(r)
         if sys.stderr.isatty() and i % 10 == 0:
             done = min(1.0, i / max(total, 1))
             bar = "#" * int(40 * done)
@@ -108,18 +110,46 @@ def rows_of(r: Recording, most: int = ROWS) -> tuple[tuple[Codes, ...], Codes]:
         given += [np.full((len(which), 1), 0x3F800000 if s is None else s, np.uint32) for s in r.scales[:2]]
     if r.scales[2] is not None:
         given.append(np.full(len(which), r.scales[2], np.uint32))
-    keys = np.concatenate([np.ascontiguousarray(x).reshape(len(which), -1).view(np.uint8) for x in given[:3]], axis=1)
-    _, first = np.unique(keys, axis=0, return_index=True)
+    return distinct(tuple(given), d)
+
+
+def distinct(operands: tuple[Codes, ...], d: Codes) -> tuple[tuple[Codes, ...], Codes]:
+    """Each case once."""
+    keys = [np.ascontiguousarray(x).reshape(len(d), -1).view(np.uint8) for x in operands]
+    _, first = np.unique(np.concatenate(keys, axis=1), axis=0, return_index=True)
     first.sort()
-    return tuple(x[first] for x in given), d[first]
+    return tuple(x[first] for x in operands), d[first]
 
 
-def captured(r: Recording, output: Path) -> None:
-    operands, d = rows_of(r)
-    source = {"device": r.device, "instruction": r.instruction, "origin": r.name[:200]}
-    name = "".join(x if x.isalnum() or x in "._-" else "_" for x in r.name)[:150]
-    output.mkdir(parents=True, exist_ok=True)
-    captures.write(output / f"{name}.jsonl.gz", captures.Capture(operation(r), operands, d, source))
+class Captures:
+    """Writes one capture for each device, instruction and operation: rows of all recordings of it."""
+
+    def __init__(self, output: Path, recordings: Iterable[Recording]) -> None:
+        self.output = output
+        self.left = Counter(map(self._key, recordings))
+        self.most = {key: max(1, min(ROWS, PRODUCTS // key[3]) // n) for key, n in self.left.items()}
+        self.parts: dict[Any, list[tuple[tuple[Codes, ...], Codes]]] = defaultdict(list)
+        output.mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def _key(r: Recording) -> tuple[str, str, str, int]:
+        return r.device, r.instruction, operation(r).id if r.k else "", max(r.k, 1)
+
+    def add(self, r: Recording) -> None:
+        """Rows of a recording; the file is written with the last of its operation."""
+        key = self._key(r)
+        self.left[key] -= 1
+        if r.d.size and r.k:
+            self.parts[key].append(rows_of(r, self.most[key]))
+        if self.left[key] or not self.parts[key]:
+            return
+        parts = self.parts.pop(key)
+        joined = [np.concatenate(x) for x in zip(*(operands for operands, _ in parts))]
+        operands, d = distinct(tuple(joined), np.concatenate([d for _, d in parts]))
+        source = {"device": r.device, "instruction": r.instruction, "origin": r.origin}
+        name = "".join(x if x.isalnum() or x in "._-" else "_" for x in f"{r.device}.{operation(r).id}")
+        path = self.output / f"{name[:180]}.jsonl.gz"
+        captures.write(path, captures.Capture(operation(r), operands, d, source))
 
 
 # -- what the rows do not decide --------------------------------------------------------------------------------------
@@ -198,7 +228,7 @@ def main() -> None:
     for name, text in (
         ("--mmaemu", "an unpacked sdist of mmaemu 0.1.0"),
         ("--matlab", "a checkout of MATLAB-tensor-core"),
-        ("--captures", "write captures of at most 4,096 rows of each recording to this folder"),
+        ("--captures", "write captures to this folder, one for each operation: up to 4,096 rows, 2**20 products"),
         ("--table", "rewrite the table of this page"),
         ("--h100", "operands of the H100's products, an npz file of JOB.a and JOB.b; compares digests only"),
     ):
@@ -214,10 +244,10 @@ def main() -> None:
     apart: dict[str, int] = {}
     if args.mmaemu is not None:
         source = Mmaemu(args.mmaemu)
-        found |= put(source, 3000, args.captures)
+        found |= put(source, 3000, args.captures and Captures(args.captures, Mmaemu(args.mmaemu)))
         apart = source.apart.counts
     if args.matlab is not None:
-        found |= put(matlab_sets(args.matlab), 48, args.captures)
+        found |= put(matlab_sets(args.matlab), 48, args.captures and Captures(args.captures, matlab_sets(args.matlab)))
     text = table(found, apart)
     if args.table is None:
         print(text)

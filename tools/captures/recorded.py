@@ -18,6 +18,8 @@ import numpy as np
 import fp8ref
 
 Codes = np.ndarray[Any, Any]
+MMAEMU = "mmaemu 0.1.0, Apache-2.0, (c) 2026 X. Ding and the mmaemu contributors"
+MATLAB = "F. A. Khattak and M. Mikaitis, MATLAB-tensor-core (arXiv 2512.07004), BSD-2-Clause, (c) 2025 the authors"
 FP8 = {"e4m3": "e4m3fn", "e5m2": "e5m2"}
 RESULTS = {
     "float32": "f32",
@@ -49,6 +51,10 @@ class Recording:
     outer: bool = False
     scales: tuple[int | None, int | None, int | None] = (None, None, None)
     group: str = ""
+
+    @property
+    def origin(self) -> str:
+        return MMAEMU if self.device == "GeForce RTX 4060" else MATLAB
 
     @property
     def k(self) -> int:

@@ -192,6 +192,14 @@ def check_scales(op: Operation, text: str, model: Model | None) -> None:
         raise ValueError(f"operation {text!r}: {error}") from None
 
 
+def under(op: Operation, mode: str) -> Operation:
+    """The operation under another mode, C of the type that it has: said as ``bias`` where the mode has another."""
+    own, changed = addend_type(op), op.with_mode(mode)
+    if addend_type(changed) == own:
+        return changed
+    return replace(changed, keys=tuple(sorted({**dict(op.keys), "bias": own}.items())))
+
+
 def with_length(op: Operation) -> Operation:
     """The operation with its k and, where it has scales, its block said."""
     said = {"k": str(length(op))}

@@ -21,6 +21,7 @@ from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Chain, Evidence, Fused, Model, Scales
 from ...spec.matrix.models import QUIET_NAN, check_operands, get_model, models
+from ...spec.matrix.units import Finished
 from ...spec.overflow import Overflow
 from ...spec.rounding import Rounding
 
@@ -60,9 +61,31 @@ def wrong(op: Operation, got: Codes, want: Codes) -> Mask:
     return off
 
 
-def agrees(op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases) -> bool:
-    """Does a hypothesis give all of these answers?  Looks at a few first, spread over all."""
+def unfinished(op: Operation, h: Hypothesis, cases: Cases) -> Codes:
+    """What a hypothesis answers before an output's conversion: it shows what a short result hides."""
+    if h.model is None:
+        return answers(replace(op, result="f32"), replace(h, overflow=None), cases)
+    model = replace(h.model, rounding=None, overflow=None) if isinstance(h.model, Finished) else h.model
+    return answers(replace(op, result=model.result), model, cases)
+
+
+def telling(op: Operation, got: Codes, cases: Cases) -> NDArray[np.intp]:
+    """A few cases on which wrong hypotheses fail most: answers other than 0 of many products, spread over all."""
+    products = ((cases.a != 0) & (cases.b != 0)).sum(axis=1)
+    f = get_format(op.result)
+    usual = (got & got.dtype.type(f.magnitude_mask) != 0) & ~is_nan(got, op.result)
+    order = np.argsort(-np.where(usual, products, -1), kind="stable")
+    best = np.sort(order[: max(FIRST_ROWS, int((products[order] * 2 > products[order[:1]]).sum()))])
+    return best[:: max(1, best.size // FIRST_ROWS)][:FIRST_ROWS]
+
+
+def agrees(
+    op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases, first: NDArray[np.intp] | None = None
+) -> bool:
+    """Does a hypothesis give all of these answers?  Looks at a few first: at ``first``, then spread over all."""
     n = got.size
+    if first is not None and wrong(op, got[first], answers(op, h, cases.taken(first))).any():
+        return False
     for step in (n // FIRST_ROWS, n // 250, n // 2500, 1):
         which = np.arange(0, n, max(1, step))
         if wrong(op, got[which], answers(op, h, cases.taken(which))).any():

@@ -6,7 +6,7 @@ Hopper (runs of tiles of 128), then runs of instructions, then every tile and or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ...cases.operation import Operation
 from ...cases.products.questions import length, scale_type
@@ -21,33 +21,40 @@ SHIPPED = (("ada.mma.fp8.f32", ".t64.interleaved", ("", ".pairwise")), ("hopper.
 EPILOGUES = ("sab.bias", "sa.sb.bias", "sa.fsb.bias", "sb.sa.bias", "sb.fsa.bias")
 
 
-def splits(op: Operation) -> Iterator[Hypothesis]:
-    """A unit's chain or promoted chain over K, split; every form once that fits the operation."""
-    k, seen = length(op), set()
-    for suffix in _split_suffixes(op, k):
-        if suffix not in seen:
-            seen.add(suffix)
-            yield from _named(op, suffix)
-
-
-def _split_suffixes(op: Operation, k: int) -> Iterator[str]:
+def splits(op: Operation, names: Names) -> Iterator[Hypothesis]:
+    """A unit's chain or promoted chain over K, split; every one once that fits the operation."""
+    seen = set()
     bases = [m for m in models() if isinstance(m, Fused) and takes(m, op) and m.scales is Scales.EPILOGUE]
-    names = [m.name for m in bases]
+    for name in names(bases, length(op)):
+        if name not in seen:
+            seen.add(name)
+            yield from _named(op, name)
+
+
+def _shipped(bases: Sequence[Model], k: int) -> Iterator[str]:
+    here = {m.name: m for m in bases}
     for name, dealt, combined in SHIPPED:
         split = get_model(f"{name}+split2{dealt}")
         assert isinstance(split, Split)
-        tile = split.tile
-        for parts in range(2, min(MOST_PARTS, -(-k // tile)) + 1) if name in names else ():
-            for chain in chains(get_model(name), k):
-                yield from (f"{chain}+split{parts}{dealt}{how}" for how in combined)
+        for parts in range(2, min(MOST_PARTS, -(-k // split.tile)) + 1) if name in here else ():
+            yield from (f"{chain}+split{parts}{dealt}{how}" for chain in chains(here[name], k) for how in combined)
+
+
+def _instructions(bases: Sequence[Model], k: int) -> Iterator[str]:
     for base in bases:
         for parts in range(2, min(MOST_OTHERWISE * 2, -(-k // base.k)) + 1):
             yield from (f"{chain}+splitk{parts}" for chain in chains(base, k))
+
+
+def _tiles(bases: Sequence[Model], k: int) -> Iterator[str]:
     for base in bases:
         for tile in (64, 128):
             for parts in range(2, min(MOST_OTHERWISE, -(-k // tile)) + 1):
-                for how in SCHEMES:
-                    yield from (f"{chain}+split{parts}.t{tile}{how}" for chain in chains(base, k))
+                yield from (f"{chain}+split{parts}.t{tile}{how}" for chain in chains(base, k) for how in SCHEMES)
+
+
+Names = Callable[[Sequence[Model], int], Iterator[str]]
+FORMS: dict[str, Names] = {"as cuBLASLt ships": _shipped, "runs of instructions": _instructions, "tiles": _tiles}
 
 
 def chains(base: Model, k: int) -> list[str]:

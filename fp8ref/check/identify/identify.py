@@ -19,11 +19,25 @@ from numpy.typing import NDArray
 from ...cases.operation import Operation
 from ...cases.products.cases import KINDS, Cases, probes, random_cases, special_cases
 from ...cases.products.probes import ones
-from ...cases.products.questions import blocks, length, scale_type
+from ...cases.products.questions import blocks, length, scale_type, under
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Fused
-from .accumulators import CHOICES, PARAMETERS, Hypothesis, Order, agrees, answers, catalogue, order_of, orders, wrong
-from .compositions import finished, splits
+from ...spec.matrix.units import Finished
+from .accumulators import (
+    CHOICES,
+    PARAMETERS,
+    Hypothesis,
+    Order,
+    agrees,
+    answers,
+    catalogue,
+    order_of,
+    orders,
+    telling,
+    unfinished,
+    wrong,
+)
+from .compositions import FORMS, finished, splits
 from .fitting import SPECIAL, Ask, Fit, Fitter, Observed, undecided
 from .nearest import Disagreement, Near, nearest
 from .readings import Reading, product_exponent, readings
@@ -37,7 +51,7 @@ LIMIT = 120.0  # seconds that fitting a unit may take
 PRODUCTS = 1 << 22  # multiplications of the random cases of a long product
 COARSE, FEW = 24, 64  # bits of results, and rows of a capture, below which several compositions may well answer alike
 MANY = 40  # compositions that give every answer: enough to say that nothing is decided
-POOL = 1 << 18  # multiplications simulated in the search for a case that distinguishes two hypotheses
+POOL, LEAST_POOL = 1 << 18, 128  # multiplications, and cases, that are simulated to distinguish two hypotheses
 
 
 @dataclass
@@ -64,6 +78,7 @@ class Identification:
     random: int = 0
     remarks: list[str] = field(default_factory=list)
     interrupted: bool = False
+    empty: bool = False  # every answer is zero
 
     @property
     def unit(self) -> Fused | None:
@@ -96,7 +111,7 @@ def identify(
     ``limit``: seconds that fitting a unit may take.  An interrupt ends the search: the result says so, and holds what
     was found until then.
     """
-    op = op.with_mode("*")
+    op = under(op, "*")
     rng = np.random.default_rng([seed, length(op)])
     seen = Observed(op)
     result = Identification(op, 0, captured=False, random=random)
@@ -158,15 +173,17 @@ def identify_captured(
     limit: float = LIMIT,
 ) -> Identification:
     """Find out what answered the cases of a capture; nothing can be asked.  ``limit``: as in :func:`identify`."""
-    op = op.with_mode("*")
+    op = under(op, "*")
     seen = Observed(op)
     seen.add(cases, got)
     result = Identification(op, got.size, captured=True)
     result.no_tree = "a capture cannot be asked for it"
     if got.size and not (got & got.dtype.type(get_format(op.result).magnitude_mask)).any():
         result.remarks.append("every answer is zero: the capture decides nothing")
+        result.empty = True
+        return result
     with _until_interrupted(result):
-        pool = _pool(op, np.random.default_rng([0, length(op)]))
+        pool = _pool(op, np.random.default_rng([0, length(op)]), POOL // 8)  # nothing is asked of it
         _name_all(op, seen, result, pool, None, progress)
         if _to_fit(op, result):
             progress("parameters")
@@ -213,9 +230,9 @@ def _name_all(
     known = catalogue(op)
     _name(op, seen, result, pool, ask, known)
     searches: list[tuple[str, Callable[[], Iterable[Hypothesis]]]] = [
-        ("splits over K", lambda: splits(op)),
+        *((f"splits over K, {what}", lambda names=names: splits(op, names)) for what, names in FORMS.items()),
         ("epilogues", lambda: finished(op, known)),
-        ("epilogues of splits", lambda: finished(op, list(splits(op)))),
+        ("epilogues of splits", lambda: finished(op, [h for names in FORMS.values() for h in splits(op, names)])),
     ]
     left = [h for members in result.classes for h in members]
     coarse = ask is None and (get_format(op.result).p < COARSE or seen.got.size < FEW)
@@ -230,8 +247,8 @@ def _name_all(
         _name(op, seen, result, pool, ask, left)
 
 
-def _pool(op: Operation, rng: np.random.Generator) -> Cases:
-    n = max(400, POOL // length(op))
+def _pool(op: Operation, rng: np.random.Generator, size: int = POOL) -> Cases:
+    n = max(LEAST_POOL, size // length(op))
     return Cases.joined([random_cases(op, n, rng), special_cases(op, n // 8, rng)])
 
 
@@ -310,21 +327,30 @@ def _name(
 
 
 def _agreeing(op: Operation, seen: Observed, hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
-    return [h for h in hypotheses if agrees(op, seen.got, h, seen.cases)]
+    cases, got = seen.cases, seen.got
+    first = telling(op, got, cases) if got.size > FEW else None
+    return [h for h in hypotheses if agrees(op, got, h, cases, first)]
 
 
 def _classes(op: Operation, hypotheses: Sequence[Hypothesis], pool: Cases) -> list[list[Hypothesis]]:
-    """Hypotheses gathered by their answers to the pool."""
+    """Hypotheses gathered by their answers to the pool, before and after the output's conversion."""
     found: list[tuple[Codes, list[Hypothesis]]] = []
     for h in hypotheses:
-        here = answers(op, h, pool)
+        wide, own = unfinished(op, h, pool), replace(op, result="f32" if h.model is None else h.model.result)
         for known, members in found:
-            if not wrong(op, known, here).any():
+            if wide.dtype == known.dtype and not wrong(own, known, wide).any() and _ends_alike(op, h, members[0], pool):
                 members.append(h)
                 break
         else:
-            found.append((here, [h]))
+            found.append((wide, [h]))
     return [members for _, members in found]
+
+
+def _ends_alike(op: Operation, h: Hypothesis, other: Hypothesis, pool: Cases) -> bool:
+    """Do two hypotheses of the same sums convert them alike?"""
+    if all(x.model is not None and not isinstance(x.model, Finished) for x in (h, other)):
+        return True
+    return not wrong(op, answers(op, h, pool), answers(op, other, pool)).any()
 
 
 def _readings(op: Operation, seen: Observed, result: Identification, ask: Ask) -> list[Reading]:

@@ -14,6 +14,7 @@ from ...spec.matrix.products import dot as spec_dot
 from ..chunks import Array
 from ..kernel import code_dtype
 from ..tables import exactly_holds
+from .doubles import fma_chain
 from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, format_range
 from .expansion import F64, Floats
 from .model_dot import by_model
@@ -27,6 +28,9 @@ LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 mu
 @exact_floats
 def solve(p: Problem) -> Array:
     """Codes of the outputs."""
+    doubles = fma_chain(p)
+    if doubles is not None:
+        return doubles
     if not _float64_serves(p):
         return _by_specification(p)
     return _exact(p) if p.model is None else by_model(p, p.model)

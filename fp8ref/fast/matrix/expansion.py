@@ -33,15 +33,23 @@ def two_sum(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return s, (x - (s - z)) + (y - z)
 
 
+def halves(x: Floats) -> tuple[Floats, Floats]:
+    """x as a sum of numbers of 26 bits."""
+    t = _SPLIT * x
+    high = t - (t - x)
+    return high, x - high
+
+
 def two_product(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """x * y to nearest, and what was lost, exactly."""
-    p = x * y
-    t = _SPLIT * x
-    xh = t - (t - x)
-    xl = x - xh
-    t = _SPLIT * y
-    yh = t - (t - y)
-    yl = y - yh
+    return two_product_of(x, halves(x), y, halves(y))
+
+
+def two_product_of(
+    x: Floats, of_x: tuple[Floats, Floats], y: Floats, of_y: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """The same with the halves of both."""
+    p, (xh, xl), (yh, yl) = x * y, of_x, of_y
     return p, ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
 
 

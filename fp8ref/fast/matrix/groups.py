@@ -8,9 +8,8 @@ import numpy as np
 
 from ...spec.matrix.accumulate import GroupDot
 from ..chunks import Array
-from .expansion import Floats
 from .narrow import F32s
-from .tiles import Tile, power
+from .tiles import Tile, contract, power
 
 
 def group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
@@ -34,7 +33,7 @@ def group_dot(model: GroupDot, tile: Tile, c: F32s) -> F32s:
         total = np.trunc(c * up)
         for g in places:
             k = slice(g * model.group, (g + 1) * model.group)
-            term = _contract(tile.a.values[k], tile.b.values[k], tile.outer)
+            term = contract(tile.a.values[k], tile.b.values[k], tile.outer)
             term *= whole_a[g] * whole_b[g]
             term *= up
             total += np.trunc(term, out=term)
@@ -63,9 +62,3 @@ def _absent_groups(model: GroupDot, tile: Tile) -> Callable[[int], Array | None]
         return found if found.any() else None
 
     return absent
-
-
-def _contract(a: Array, b: Array, outer: bool) -> Floats:
-    if outer:
-        return np.asarray(np.matmul(a[:, :, 0].T, b[:, 0, :]))
-    return np.asarray(np.einsum("ki,ki->i", a, b))

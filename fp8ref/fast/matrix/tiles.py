@@ -79,6 +79,12 @@ class Side:
             self.unit,
         )
 
+    def stacked(self, places: NDArray[np.intp]) -> Side:
+        """The elements at places (products, pieces) of every output, pieces before outputs."""
+        values, exponents = (x[places].reshape(len(places), -1) for x in (self.values, self.exponents))
+        special = None if self.special is None else self.special[places].reshape(len(places), -1)
+        return Side(values, exponents, special, self.zero)
+
 
 def _padded(x: Array, pad: int, fill: int) -> Array:
     return x if pad == 0 else np.concatenate([x, np.full((pad, *x.shape[1:]), fill, x.dtype)])
@@ -115,6 +121,17 @@ class Tile:
         a, b = (side.gather(runs) for side in (self.a, self.b))
         return Tile(a, b, sum(stop - start for start, stop in runs), self.outer, self.present, self.lowest)
 
+    def stacked(self, pieces: Sequence[Sequence[tuple[int, int]]]) -> Tile | None:
+        """Pieces of equally many products side by side, as if they were outputs of their own, piece after piece.
+
+        None where outputs share operands, or scales come along.
+        """
+        if self.outer or any(s.scales is not None or s.scale_exponents is not None for s in (self.a, self.b)):
+            return None
+        places = np.stack([np.concatenate([np.arange(*run) for run in piece]) for piece in pieces], axis=1)
+        a, b = (side.stacked(places) for side in (self.a, self.b))
+        return Tile(a, b, len(places), self.outer, self.present, self.lowest)
+
     def pair(self, i: int) -> tuple[Floats, Floats] | None:
         """The i-th pair of scales; None where there are none."""
         if self.a.scales is None or self.b.scales is None:
@@ -129,12 +146,25 @@ class Tile:
         sides = [(s.values if s.special is None else s.special)[places] for s in (self.a, self.b)]
         if all(np.isfinite(s).all() for s in sides):
             return None
+        if not self.outer:
+            return self._special_rows(*sides)
         va, vb = (np.moveaxis(s, 0, -1).astype(np.float64) for s in sides)
-        if self.outer:
-            found = special_products(va[:, 0], vb[0], lambda x, y: np.asarray(np.matmul(x, y.T)))
-        else:
-            found = special_products(va, vb, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y)))
-        return judge(*found)
+        return judge(*special_products(va[:, 0], vb[0], lambda x, y: np.asarray(np.matmul(x, y.T))))
+
+    def _special_rows(self, a: Array, b: Array) -> Floats:
+        """The same of outputs with operands of their own: most have nothing special."""
+        found = np.zeros(self.shape)
+        which = np.flatnonzero(~(np.isfinite(a).all(axis=0) & np.isfinite(b).all(axis=0)))
+        va, vb = (x[:, which].T.astype(np.float64) for x in (a, b))
+        found[which] = judge(*special_products(va, vb, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y))))
+        return found
+
+
+def contract(a: Array, b: Array, outer: bool) -> Floats:
+    """The sums of the products of some places, (places, outputs), where float64 adds them without error."""
+    if outer:
+        return np.asarray(np.matmul(a[:, :, 0].T, b[:, 0, :]))
+    return np.asarray(np.einsum("ki,ki->i", a, b))
 
 
 def power(e: NDArray[Any]) -> Floats:

@@ -6,7 +6,8 @@ step is exact arithmetic in float32 or float64: aligned addends are integers sma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ from ...spec.matrix.accumulate import (
 from ...spec.projection import Projection
 from ...spec.rounding import Rounding
 from ..decode import decode_codes
-from .expansion import F64, Floats, condense, grow, round_values, to_odd
+from .exact_steps import exact_steps
+from .expansion import F64, Floats, round_values
 from .groups import group_dot
 from .narrow import F32s, add, fma, fma32, to_format
 from .tiles import Tile, power, product32, to_binary32
@@ -39,6 +41,7 @@ CUTS: dict[Rounding, Callable[..., Any]] = {
     Rounding.TOWARD_POSITIVE: np.ceil,
     Rounding.TIES_TO_EVEN: np.rint,
 }
+SIDE_BY_SIDE = 1 << 13  # outputs of pieces of K that are summed together
 LOWEST = -400  # an exponent below every other that float64 still scales by
 NEAREST = Projection(Rounding.TIES_TO_EVEN, TO_INFINITY)
 
@@ -50,8 +53,8 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
     """D of a model for every output of a tile, beginning at C."""
     match model:
         case Promote():
-            for i, start in enumerate(range(0, tile.k, model.every)):
-                partial = accumulate(model.inner, tile.part(start, min(start + model.every, tile.k)), np.zeros_like(c))
+            runs = [((start, min(start + model.every, tile.k)),) for start in range(0, tile.k, model.every)]
+            for i, partial in enumerate(_from_zero(model.inner, tile, runs, c)):
                 c = _joined(model, partial, None if model.join is Join.FADD else tile.pair(i), c)
             return c
         case Split():
@@ -70,7 +73,7 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
         case GroupDot():
             return group_dot(model, tile, c)
         case ExactStep():
-            return _exact_steps(model, tile, c)
+            return exact_steps(model, tile, c)
         case Tree():
             return _small_trees(model, tile, c)
     raise AssertionError(type(model))
@@ -94,12 +97,32 @@ def _joined(model: Promote, partial: F32s, scales: tuple[Floats, Floats] | None,
     return add(to_format(once.astype(np.float64) * to_binary32(sb), f), c, f)
 
 
+Pieces = Sequence[Sequence[tuple[int, int]]]
+
+
+def _from_zero(model: Model, tile: Tile, pieces: Pieces, like: F32s) -> Iterator[F32s]:
+    """The sums of some pieces of K, each begun at +0: of few outputs many pieces at a time."""
+    zero = np.zeros_like(like)
+    together = max(1, SIDE_BY_SIDE // max(zero.size, 1))
+    for n, group in groupby(pieces, key=lambda piece: sum(stop - start for start, stop in piece)):
+        for some in _batches(list(group), together):
+            stack = tile.stacked(some) if n and len(some) > 1 else None
+            if stack is not None:
+                sums = accumulate(model, stack, np.zeros(len(some) * zero.size, np.float32))
+                yield from sums.reshape(len(some), *zero.shape)
+                continue
+            for piece in some:
+                yield accumulate(model, tile.gather(piece), zero) if n else zero
+
+
+def _batches(items: Pieces, n: int) -> Iterator[Pieces]:
+    return (items[i : i + n] for i in range(0, len(items), n))
+
+
 def _split(model: Split, tile: Tile, c: F32s) -> F32s:
     f = model.sum_format
     zero = np.zeros_like(c)
-    parts = []
-    for piece in model.pieces(tile.k):
-        parts.append(to_format(accumulate(model.inner, tile.gather(piece), zero), f) if piece else zero)
+    parts = [to_format(part, f) for part in _from_zero(model.inner, tile, model.pieces(tile.k), c)]
     total: F32s | None = None
     for group in model.order(len(parts)):
         here = parts[group[0]]
@@ -313,24 +336,6 @@ def _flushed(model: Tree, x: F32s) -> F32s:
     if model.flush:
         x = np.where(np.abs(x) < np.float32(2.0**-126), x * np.float32(0), x)
     return x
-
-
-def _exact_steps(model: ExactStep, tile: Tile, c: F32s) -> F32s:
-    """Products and C as expansions, the sum rounded to odd and then to binary32."""
-    a, b = tile.a.values, tile.b.values
-    for start in range(0, tile.k, model.k):
-        terms = [a[k] * b[k] for k in range(start, start + model.k)]
-        finite = np.where(np.isfinite(c), c, 0).astype(np.float64)
-        *more, head = grow([*terms, finite])
-        d = head
-        if more:
-            head, rest, _ = condense([*more, head])
-            d = to_odd(head, rest)
-        special = tile.special_sum(slice(start, start + model.k))
-        unusual = ~np.isfinite(c) if special is None else ~np.isfinite(c) | (special != 0)
-        total = (0.0 if special is None else special) + c
-        c = to_format(np.where(unusual, total, d) + 0.0, model.format)
-    return c
 
 
 def _small_trees(model: Tree, tile: Tile, c: F32s) -> F32s:

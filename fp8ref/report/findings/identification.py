@@ -55,6 +55,10 @@ def _line(row: tuple[str, str]) -> str:
 
 def sentence(r: Identification) -> str:
     """The last line: what it is."""
+    if r.empty:
+        return "nothing: every answer is zero"
+    if r.interrupted and not r.classes:
+        return "interrupted before a name was found"
     unit = "" if r.unit is None else "; a fused unit with the parameters above predicts every "
     unit += "" if r.unit is None else ("answer" if r.fit is not None and not r.fit.misses else "finite answer")
     if r.decided:
@@ -306,6 +310,8 @@ def document(r: Identification, identity: dict[str, str]) -> dict[str, Any]:
         "tree": r.tree,
         "no_tree": r.no_tree,
         "readings": {reading.name: reading.text for reading in r.readings},
+        "remarks": list(r.remarks),
+        "interrupted": r.interrupted,
         "sentence": sentence(r),
     }  # fmt: skip
 

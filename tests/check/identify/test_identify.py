@@ -21,7 +21,7 @@ from fp8ref.check.harness.transport import Session
 from fp8ref.check.identify.accumulators import CUTS, Hypothesis, Order, answers, unit, wrong
 from fp8ref.check.identify.blackbox import BlackBox
 from fp8ref.check.identify.fitting import parameters
-from fp8ref.check.identify.identify import Identification, identify, identify_captured
+from fp8ref.check.identify.identify import Identification, _classes, identify, identify_captured
 from fp8ref.report.findings.identification import document, page
 from fp8ref.spec.matrix.models import MODELS, get_model
 from fp8ref.spec.rounding import Rounding
@@ -261,7 +261,28 @@ def test_a_capture_of_zeros_says_that_it_decides_nothing() -> None:
     cases = Cases(zeros, zeros, np.zeros(70, np.uint32), ("captured",) * 70)
     found = identify_captured(op, cases, np.zeros(70, np.uint32), limit=1.0)
     assert not found.decided
+    assert found.classes == []
     assert "decides nothing" in found.remarks[0]
+    shown = document(found, {"name": "x"})
+    assert shown["sentence"] == "nothing: every answer is zero"
+    assert shown["remarks"] == found.remarks
+
+
+@pytest.mark.parametrize("result", ["bf16", "f16"])
+def test_c_keeps_its_type_where_the_output_is_shorter(result: str) -> None:
+    """C is binary32 under binary16 and bfloat16 outputs of a binary32 unit; the mode that is found says so, too."""
+    found = captured("ada.mma.fp8.f32+out.scale.bias", 32, 200, result, ";scale=f32")
+    assert found.op.key("bias") == "f32"
+    assert "ada.mma.fp8.f32" in [h.name for members in found.classes for h in members]
+
+
+def test_splits_that_only_a_long_result_shows_are_two_functions() -> None:
+    """Eight bits of output hide what binary32 shows: the sums before the conversion decide what is one function."""
+    op = Operation.parse("dot/e4m3fn.e4m3fn/e4m3fn/*;bias=f32;k=256")
+    pool = random_cases(op, 60, np.random.default_rng(3), ("normal",))
+    chain, split = (get_model(f"ada.mma.fp8.f32{x}") for x in ("", "+split2.t128"))
+    both = [Hypothesis(m.name, m) for m in (chain, split)]
+    assert len(_classes(op, both, pool)) == 2
 
 
 def test_an_interrupt_leaves_what_was_found() -> None:

@@ -145,7 +145,7 @@ def bf16(c: Array) -> Array:
     return c.view(ml_dtypes.bfloat16)
 
 
-NAMES = [m.name for m in models() if m.result != "f64"] + list(COMPOSED)  # binary64 goes by the specification
+NAMES = [m.name for m in models() if m.result != "f64"] + list(COMPOSED)  # binary64: test_doubles.py
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -197,7 +197,10 @@ def test_results_at_the_bottom_of_binary32(name: str) -> None:
         assert int(got[i]) == want
 
 
-@pytest.mark.parametrize("name", ["hopper.wgmma.fp8.f32", "cdna3.mfma.fp8.f32", "blackwell.mxf4nvf4", "f32.fma"])
+MATMULS = ("hopper.wgmma.fp8.f32", "cdna3.mfma.fp8.f32", "blackwell.mxf4nvf4", "f32.fma", "cdna1.mfma.f16.f32")
+
+
+@pytest.mark.parametrize("name", MATMULS)
 def test_matmul_equals_dots(name: str) -> None:
     model = get_model(name)
     rng = np.random.default_rng(11)
