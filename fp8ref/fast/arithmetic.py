@@ -132,7 +132,7 @@ def _through_float64(
 ) -> None:
     exact = linear.value(chunks, scratch)
     nan = np.isnan(exact, out=scratch.get("nan", np.bool_, exact.size)) if len(outs) > 1 else None
-    converter(F64, task.result, task.rho)(exact.view(np.uint64), outs, scratch)
+    converter(F64, task.result, task.rho, exact.size)(exact.view(np.uint64), outs, scratch)
     if nan is not None:
         np.copyto(outs[1], UNSETTLED, where=nan)
 

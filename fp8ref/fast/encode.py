@@ -16,7 +16,7 @@ from ..spec.rounding import OF_CONVERSIONS, random_field
 from .chunks import Array, Body, Scratch, for_each_chunk, for_each_chunk_of
 from .environment import exact_floats
 from .kernel import Fields, Random, code_dtype, longest, project_codes, unpack_fields
-from .tables import Table, conversion_table, convert_by_kernel
+from .tables import Table, conversion_table, convert_by_kernel, worth_a_table
 
 Answer = tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.uint8] | None]
 KERNEL_CHUNK = 1 << 13  # the kernel keeps a dozen 64-bit temporaries
@@ -39,7 +39,7 @@ def convert_codes(
             return convert_by_kernel(part, source, result, rho, _field(bits, low, width))
 
         return _run_randomly([codes, random[0]], result, answer, flags)
-    return _run(codes, result, converter(source, result, rho), flags)
+    return _run(codes, result, converter(source, result, rho, codes.size), flags)
 
 
 @exact_floats
@@ -60,12 +60,12 @@ def convert_integers(
         return _run_randomly([values, random[0]], result, answer, flags)
     if longest(result) > 40:  # float64 results: no float carries 64-bit integers with bits to spare
         return _run(values, result, partial(_integers_by_kernel, result, rho), flags)
-    return _run(values, result, partial(_through_f64, converter(get_format("f64"), result, rho)), flags)
+    return _run(values, result, partial(_through_f64, converter(get_format("f64"), result, rho, values.size)), flags)
 
 
-def converter(source: Format, result: Format, rho: Projection) -> Body:
-    """The chunk body of a conversion: the cheapest that the formats allow."""
-    table = conversion_table(source, result, rho)
+def converter(source: Format, result: Format, rho: Projection, size: int) -> Body:
+    """The chunk body of a conversion of ``size`` elements: the cheapest that the formats allow."""
+    table = conversion_table(source, result, rho) if worth_a_table(source, result, rho, size) else None
     if table is None:
         return partial(_by_kernel, source, result, rho)
     return partial(_by_table if table.shift == 0 else _by_sticky_table, table)

@@ -20,6 +20,8 @@ from ..spec.projection import NaN, Projection, get_projection, project
 from .kernel import Codes, Random, code_dtype, longest, operand_fields, project_codes
 
 MAX_INDEX_BITS = 20
+WORTH = 1 << 13  # elements that the kernel converts in about the time that it needs for a table
+CALL = 1 << 8  # elements that it converts in the time that a call takes
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,18 @@ class Table:
     shift: int
     codes: Codes
     status: NDArray[np.uint8]
+
+
+def worth_a_table(source: Format, result: Format, rho: Projection, size: int) -> bool:
+    """Whether so much has been asked of a conversion, ``size`` elements more included, that its table pays."""
+    asked = _asked(source, result, rho)
+    asked[0] += size + CALL
+    return asked[0] > WORTH
+
+
+@lru_cache(maxsize=4096)
+def _asked(source: Format, result: Format, rho: Projection) -> list[int]:
+    return [0]
 
 
 @lru_cache(maxsize=256)

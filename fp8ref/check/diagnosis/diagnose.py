@@ -91,6 +91,7 @@ class _Search:
         # mismatches that a variation allows need no explanation
         self.pardoned = self._misses(seen.got, seen.status, want, want) & ~wrong
         self.places = list(circumstances(op, seen, want))
+        self.bits = np.stack([_bits(place.there) for place in self.places])
         self.cases = np.unique(seen.case[wrong])
         first = np.full(len(seen.operands[0]), -1, np.intp)
         first[seen.case[wrong][::-1]] = np.flatnonzero(wrong)[::-1]
@@ -261,14 +262,13 @@ class _Search:
             return int(hits.sum()), 0
         if c.rule.throughout or int(hits.sum()) < least:
             return 0, 0
-        wrong_there = np.flatnonzero(bad)
-        first = wrong_there[:: -(-wrong_there.size // 256)]
+        # the first circumstance, everywhere, is never free: something is bad
+        free = ~(self.bits & _bits(bad)).any(axis=1)
+        counts = np.bitwise_count(self.bits & _bits(hits)).sum(axis=1, dtype=np.intp)
         best = 0, 0
-        for rank, place in enumerate(self.places[1:], 1):
-            if place.there[first].any():
-                continue
-            count = int((hits & place.there).sum())
-            if count <= best[0] or (bad & place.there).any():
+        for rank in np.flatnonzero(free & (counts > 0)).tolist():
+            count, place = int(counts[rank]), self.places[rank]
+            if count <= best[0]:
                 continue
             if place.narrow and np.unique(self.seen.case[hits & place.there]).size < EVIDENCE:
                 continue
@@ -291,6 +291,11 @@ class _Search:
 
     def _unexplained(self, wrong: Mask, near: list[tuple[int, Rule]]) -> Diagnosis:
         return Diagnosis(UNEXPLAINED, "", pattern=pattern(self.op, self.seen, self.want, wrong, near))
+
+
+def _bits(mask: Mask) -> NDArray[np.uint64]:
+    """A mask, 64 places a word: what circumstances and rules have in common is counted some fifty times as fast."""
+    return np.packbits(np.pad(mask, (0, -mask.size % 64))).view(np.uint64)
 
 
 def _needed(found: Sequence[tuple[Diagnosis, Mask]]) -> list[Cause]:
