@@ -54,7 +54,7 @@ def _valued(r: Recipe, x: F32s, source: str, whole: Any, stored: Array, codes: A
     """What codes stand for under the scales of groups."""
     m = Vectors()
     used = None
-    if r.values == "undo":
+    if r.values in ("undo", "back"):
         used = columns_of(scale_of(r, m, amax_of(r, transformed(r, x, source)), source, whole), slice(None))
     tensor: Any = None if whole is None else tensor_stored(r, m, whole)
     tensor = tensor[:, None] if tensor is not None and np.ndim(tensor) else tensor

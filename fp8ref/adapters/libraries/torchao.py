@@ -57,6 +57,7 @@ class TorchAO:
             for scheme in MX:
                 yield from (f"scale/{source}/{scheme}/{mode}" for mode in MODES if mode in modes)
             yield f"scale/{source}.f32/nvfp4/torchao"
+            yield f"scale/{source}.f32/e2m1fn/torchao-nvfp4;k=16"
             yield f"scale/{source}/e4m3fn/torchao-row;k=128"
             yield from (f"scale/{source}/{e}/{name};k=32" for name, (e, _, mode) in RECIPES.items() if mode in modes)
             yield from (f"scale/{source}/row_{name}/torchao;k=32" for name in ("e4m3fn", "e5m2"))

@@ -299,7 +299,7 @@ def fake_group(r: Recipe, xs: Sequence[Datum], source: str = "f32", whole: Datum
     m = Exact()
     stored, codes = quantize_group(r, xs, source, whole)
     used = None
-    if r.values == "undo":
+    if r.values in ("undo", "back"):
         used = scale_of(r, m, amax_of(r, transformed(r, xs, source)), source, whole)
     if r.stored == "f32":
         d = unpack(stored, F32)

@@ -94,8 +94,9 @@ _LINES: tuple[tuple[str, ...], ...] = (
     ("torchao-infer-bf16", "torchao", "torchao-infer scale_in=bf16", "torchao quantization, PerRow", "0.18"),
     ("ct-fp8", "compressed-tensors", "e4m3fn row amax=keep scale_in=T zero=eps elements_in=T zeros=plus", CT, "0.20"),
     ("ct-fp8-bf16", "compressed-tensors", "ct-fp8 scale_in=bf16 elements_in=bf16", CT, "0.20"),
-    ("modelopt-fp8", "ModelOpt", "e4m3fn tensor amax=keep scale_in=T elements_in=T overflow=nonsat",
-     "ModelOpt FP8QTensor", "0.47"),
+    ("modelopt-fp8", "ModelOpt", "e4m3fn tensor amax=keep scale_in=T elements_in=T", "ModelOpt FP8QTensor", "0.47",
+     "torch's cast saturates; under an earlier torch: modelopt-fp8-nonsat"),
+    ("modelopt-fp8-nonsat", "ModelOpt", "modelopt-fp8 overflow=nonsat", "ModelOpt FP8QTensor", "with earlier torch"),
     ("modelopt-fp8-bf16", "ModelOpt", "modelopt-fp8 row scale_in=bf16 elements_in=bf16", "ModelOpt FP8QTensor", "0.47"),
     ("hf-fp8", "transformers", "e4m3fn 128x128 amax=keep scale=rmul zero=positive elements=direct",
      "transformers finegrained_fp8, Fp8Quantize", "5.24"),
@@ -108,7 +109,8 @@ _LINES: tuple[tuple[str, ...], ...] = (
      "0.2.7"),
     ("quanto-bf16", "optimum-quanto", "quanto scale_in=bf16 elements_in=bf16", "optimum-quanto absmax_scale", "0.2.7"),
     ("bfl-fp8-row", "diffusers", "e4m3fn row floor=s:1e-12", "diffusers BFL fp8r"),
-    ("autoround-fp8", "auto-round", "e4m3fn row floor=s:step", "auto-round FP8", "0.16"),
+    ("autoround-fp8", "auto-round", "e4m3fn row amax=keep floor=s:step zeros=none", "auto-round FP8", "0.16",
+     "a fake quantiser; its straight-through estimator makes every zero positive"),
     ("quark-fp8", "Quark", "e4m3fn 1x128 amax=keep zero=2^-23", "Quark FP8", "0.13"),
     ("quark-fp8-fnuz", "Quark", "e4m3fnuz 1x128 amax=keep aim=224 zero=2^-23", "Quark FP8, FNUZ paths", "0.13"),
     ("aqt", "AQT", "e4m3fn row zero=one", "aqtp absmax calibration", "0.9"),
@@ -145,8 +147,28 @@ _LINES: tuple[tuple[str, ...], ...] = (
     ("gguf-mxfp4-python", "llama.cpp", "gguf-mxfp4 amax=keep", "gguf quants.py, MXFP4.quantize_blocks", "0.19",
      "a block with a NaN has the exponent byte 0; the C function passes over it"),
     ("autoround-mxfp4", "auto-round", "e2m1fn 1x32 amax=keep scale=emax power=log2.floor stored=e8m0fnu limits=0-254 "
-     "zero=half", "auto-round MXFP4", "0.16"),
-    ("quark-mxfp4", "Quark", "torchao-mxfp4-even limits=0-254", "Quark MX, even_round", "0.13"),
+     "zero=half zeros=plus", "auto-round MXFP4", "0.16",
+     "a fake quantiser; a block with an infinity becomes NaN there"),
+    ("autoround-mxfp8", "auto-round", "autoround-mxfp4 element=e4m3fn", "auto-round MXFP8", "0.16"),
+    ("quark-mxfp4", "Quark", "torchao-mxfp4-even power=even.log2 limits=0-254 small=exact zeros=none",
+     "Quark MX, even_round", "0.13", "a fake quantiser, whose zeros are positive"),
+    ("quark-mxfp6-e3m2", "Quark", "quark-mxfp4 element=e3m2fn", "Quark MX, even_round", "0.13"),
+    ("quark-mxfp6-e2m3", "Quark", "quark-mxfp4 element=e2m3fn", "Quark MX, even_round", "0.13"),
+    ("aiter-mxfp4", "aiter", "e2m1fn 1x32 scale=emax power=even.log2 stored=e8m0fnu limits=0-254 elements=mul "
+     "layout=32x8", "aiter fp4_utils.py, dynamic_mxfp4_quant (Triton)", "582ae3f, scaling_mode even",
+     "the formula that the source intends; what Triton compiles was not measured"),
+    ("aiter-mxfp4-up", "aiter", "e2m1fn 1x32 amax=keep power=up stored=e8m0fnu", "aiter fp4_utils.py, "
+     "f32_to_mx_e8m0_scale", "0b3d716, MxScaleRoundMode.RoundUp"),
+    ("aiter-mxfp8-up", "aiter", "aiter-mxfp4-up element=e4m3fn", "aiter fp4_utils.py, f32_to_mx_e8m0_scale", "0b3d716"),
+    ("gpt-oss-mxfp4", "gpt-oss", "e2m1fn 1x32 amax=keep power=up stored=e8m0fnu nan_scale=zero top=inf small=zero "
+     "elements=mul", "triton_kernels numerics_details mxfp.py, downcast_to_mxfp_torch (copied by Quark)"),
+    ("mlx-mxfp8", "mlx", "e4m3fn 1x32 amax=keep zero=one power=up stored=e8m0fnu limits=0-254 top=inf",
+     "mlx.core.quantize, mode mxfp8, on the CPU", "0.32", "found from its answers; NaNs in a block were not settled"),
+    ("mlx-mxfp4", "mlx", "mlx-mxfp8 element=e2m1fn rounding=down zeros=none", "mlx.core.quantize, mode mxfp4", "0.32",
+     "found from its answers; NaNs and infinities in a block were not settled"),
+    ("qwix-mxfp8", "Qwix", "e4m3fn 1x32 scale=mul zero=small power=log2.ceil stored=e8m0fnu top=inf", "Qwix mxfp8",
+     "0.1.8", "with an exact logarithm; jax's is inexact at some powers of two, where the scale is twice as large"),
+    ("qwix-mxfp4", "Qwix", "qwix-mxfp8 element=e2m1fn", "Qwix mxfp4", "0.1.8", "with an exact logarithm"),
     ("deepgemm-fp4-ue8m0", "DeepGEMM", "e2m1fn 1x32 amax=keep floor=a:1e-4 power=up limits=1-254 nan_scale=bits "
      "elements=mul rounding=down nan=zero zeros=none", "DeepGEMM math.py, per_token_cast_to_fp4"),
     # -- NVFP4
@@ -166,13 +188,13 @@ _LINES: tuple[tuple[str, ...], ...] = (
     ("torchao-nvfp4-1level", "torchao", "e2m1fn 1x16 amax=keep floor=s:2^-6 stored=e4m3fn elements=mul", AO_NVFP4,
      "0.18"),
     ("ct-nvfp4", "compressed-tensors", "e2m1fn 1x16 amax=keep tensor=rmul scale=g.div scale_in=T zero=eps "
-     "stored=e4m3fn elements=g.div", CT, "0.20", "the stored global scale is g, a divisor"),
+     "stored=e4m3fn elements=g.div zeros=plus", CT, "0.20", "the stored global scale is g, a divisor"),
     ("modelopt-nvfp4", "ModelOpt", "e2m1fn 1x16 amax=keep floor=s:2^-9 tensor=p scale=p.joint zero=one stored=e4m3fn "
      "elements=p.div zeros=plus", "ModelOpt NVFP4QTensor", "0.47"),
     ("fireworks-nvfp4", "fireworks-prequant", "e2m1fn 1x16 amax=keep tensor=rmul0 scale=g.div stored=e4m3fn "
      "small=zero elements=pre", "fireworks-prequant", "0.2"),
-    ("autoround-nvfp4", "auto-round", "e2m1fn 1x16 amax=keep tensor=rmul0 scale=g.mul stored=e4m3fn small=zero "
-     "elements=g.mul", "auto-round NVFP4", "0.16"),
+    ("autoround-nvfp4", "auto-round", "e2m1fn 1x16 amax=keep tensor=rmul0 scale=g.mul stored=e4m3fn small=product "
+     "elements=g.mul values=back zeros=plus", "auto-round NVFP4", "0.16", "a fake quantiser"),
     ("qwix-nvfp4", "Qwix", "e2m1fn 1x16 scale=mul zero=small stored=e4m3fn", "Qwix nvfp4", "0.1.8"),
     ("gguf-nvfp4", "llama.cpp", "e2m1fn 1x16 stored=e4m3fn.gguf nan=zero rounding=first layout=gguf", GGML,
      "01243c58", "the tensor's factor lies beside the blocks"),

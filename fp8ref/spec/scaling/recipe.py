@@ -21,173 +21,11 @@ from fractions import Fraction
 
 from ..catalog import get_format
 from ..formats import Format
+from .choices import CHOICES as CHOICES
 
 GROUP = re.compile(r"tensor|row|column|(\d{1,6})x(\d{1,6})", re.ASCII)
 FLOOR = re.compile(r"[as]:(\d+(\.\d+)?(e[+-]?\d{1,3})?T?|2\^-?\d{1,3}|step)", re.ASCII)
 LONGEST = 400  # characters of a text
-
-# factor: choice: what it means, as a clause that follows "but ..."
-CHOICES: dict[str, dict[str, str]] = {
-    "amax": {
-        "keep": "a NaN makes the largest magnitude NaN",
-        "drop": "NaNs are left out of the largest magnitude",
-        "signed": "the largest value is taken, not the largest magnitude; NaNs are left out",
-    },
-    "tensor": {
-        "none": "there is no scale of the tensor",
-        "div": "the tensor's multiplier is g = G / A",
-        "te": "the tensor's multiplier is g = min(G / A, FLT_MAX), 1 where A or g is 0",
-        "rmul": "the tensor's multiplier is g = (1 / A) * G, A at least 2^-126; 1 where it is no number",
-        "rmul0": "the tensor's multiplier is g = (1 / A) * G, 0 where A is 0",
-        "p": "the tensor's scale is p = A / G",
-    },
-    "aim": {"max": "the largest magnitude becomes the largest element"},
-    "scale": {
-        "div": "the scale is a / max",
-        "mul": "the scale is a * (1 / max), the reciprocal rounded first",
-        "rdiv": "the scale is 1 / (max / a)",
-        "rmul": "the scale is 1 / ((1 / a) * max)",
-        "wide": "the multiplier is max / a in binary64, rounded to binary32, and the scale its reciprocal",
-        "emax": "the scale's exponent is that of a less emax",
-        "g.te": "the block's scale is a * (g * (1 / max))",
-        "g.mul": "the block's scale is g * (a * (1 / max))",
-        "g.div": "the block's scale is (a / max) * g",
-        "p.div": "the block's scale is (a / max) / p",
-        "p.joint": "the block's scale is a / (max * p)",
-    },
-    "scale_in": {
-        "f32": "the scale is computed in binary32",
-        "T": "the scale is rounded to the source's type",
-        "bf16": "the scale is rounded to bfloat16",
-    },
-    "cap": {
-        "none": "an infinite multiplier stays infinite",
-        "f32": "an infinite multiplier becomes the largest finite number of binary32",
-        "bf16": "an infinite multiplier becomes the largest finite number of bfloat16",
-        "T": "an infinite multiplier becomes the largest finite number of the source's type",
-    },
-    "zero": {
-        "none": "a largest magnitude of 0 is no special case",
-        "one": "the scale is 1 where it would be 0",
-        "eps": "the scale is the epsilon of its type where it would be 0",
-        "2^-23": "the scale is 2^-23 where it would be 0",
-        "half": "the scale is 1/2 where the largest magnitude is 0",
-        "finite": "the multiplier is 1 where the largest magnitude is 0, infinite or NaN",
-        "positive": "the multiplier is 1 where the largest magnitude is not above 0",
-        "small": "the scale is 1 where it is below the square root of 2^-126",
-    },
-    "power": {
-        "none": "the scale is no power of two",
-        "floor": "the scale's significand is dropped",
-        "up": "the scale is rounded up to a power of two, by its bits",
-        "rp": "the scale is rounded up as the instruction for E8M0 does",
-        "even": "half a step of the element's precision is added to the bits, and the significand is dropped",
-        "even1": "half a step of one significand bit is added to the bits, and the significand is dropped",
-        "log2.ceil": "the scale is 2^ceil(log2 s), the logarithm in binary32",
-        "log2.floor": "the scale is 2^floor(log2 s), the logarithm in binary32",
-        "log2.round": "the scale is 2^round(log2 s), the logarithm in binary32",
-        "q.drop": "the multiplier's significand is dropped",
-        "q.log2": "the multiplier is 2^floor(log2 q), the logarithm in binary32",
-    },
-    "limits": {
-        "0-255": "the exponent byte stays within 0 and 255",
-        "0-254": "the exponent byte stays within 0 and 254",
-        "1-254": "the exponent byte stays within 1 and 254",
-        "0-nan": "the exponent byte is at least 0, and a byte of 255 is a NaN",
-        "free": "the exponent has no limits but those of binary32",
-        "wrap": "the exponent byte is taken modulo 256",
-        "wrap-stored": "the stored exponent byte is taken modulo 256, the elements follow the exponent as it is",
-    },
-    "nan_scale": {
-        "nan": "the scale of a NaN is NaN",
-        "bits": "the bits of a NaN are taken as a number's",
-        "zero": "the exponent byte of a NaN is 0",
-    },
-    "stored": {
-        "f32": "the scale is stored in binary32",
-        "e8m0fnu": "the scale is stored as an exponent byte",
-        "e4m3fn": "the scale is stored in E4M3",
-        "e4m3fn.gguf": "the scale is stored in E4M3 by llama.cpp's own conversion, 448 from 256 on",
-    },
-    "keeps": {
-        "scale": "the scale is stored",
-        "multiplier": "the multiplier is stored, not the scale",
-    },
-    "top": {
-        "nan": "the exponent byte FF stands for NaN",
-        "inf": "the exponent byte FF stands for infinity",
-    },
-    "small": {
-        "exact": "the smallest scale is used as it is",
-        "normal": "elements are divided by 2^-126 under a smaller scale",
-        "one": "elements under the exponent byte 0 are not scaled",
-        "zero": "elements become zeros under a scale of 0",
-        "blank": "elements under the exponent byte 0 become the code 0",
-    },
-    "elements": {
-        "div": "elements are divided by the scale",
-        "mul": "elements are multiplied by the rounded reciprocal of the scale",
-        "direct": "elements are multiplied by max / a",
-        "rdirect": "elements are multiplied by (1 / a) * max",
-        "bits": "elements are multiplied by the bits 254 less the exponent byte, which wrap above it",
-        "g.mul": "elements are multiplied by 1 / (d * (1 / g))",
-        "g.div": "elements are divided by d / g",
-        "p.mul": "elements are multiplied by (1 / p) / d",
-        "p.div": "elements are divided by d * p",
-        "pre": "elements are first multiplied by g, then by 1 / d",
-    },
-    "elements_in": {
-        "f32": "scaled elements are computed in binary32",
-        "T": "scaled elements are rounded to the source's type",
-        "bf16": "scaled elements are rounded to bfloat16",
-    },
-    "nan": {
-        "nan": "a NaN element is NaN (the largest where there is none)",
-        "+max": "a NaN element becomes the largest",
-        "-max": "a NaN element becomes the most negative",
-        "zero": "a NaN element becomes 0",
-    },
-    "overflow": {
-        "sat": "elements saturate",
-        "nonsat": "elements beyond the largest do not saturate",
-    },
-    "rounding": {
-        "rne": "elements are rounded to nearest, ties to even",
-        "down": "elements are rounded to nearest, ties toward zero",
-        "rna": "elements are rounded to nearest, ties away from zero",
-        "rtz": "elements are rounded toward zero",
-        "first": "elements become the first of the nearest products of value and scale, in binary32",
-        "sr-ptx": "elements are rounded stochastically, as cvt.rs does",
-    },
-    "zeros": {
-        "keep": "elements that become zero keep their sign",
-        "plus": "an exact zero is positive",
-        "none": "elements that become zero are positive",
-        "minus": "an exact zero is negative",
-    },
-    "choose": {
-        "none": "there is one candidate for each block",
-        "mae": "four over six: blocks are scaled to 4 where the sum of absolute errors is smaller",
-        "mse": "four over six: blocks are scaled to 4 where the sum of squared errors is smaller",
-    },
-    "values": {
-        "left": "values are (element * scale) * the tensor's scale",
-        "joint": "values are element * (scale * the tensor's scale)",
-        "undo": "values are elements divided by what they were multiplied with",
-    },
-    "transform": {
-        "none": "elements are not transformed",
-        "rht16": "rows of 16 are multiplied by TransformerEngine's Hadamard matrix with signs",
-    },
-    "layout": {
-        "rows": "scales lie row by row",
-        "columns": "scales lie column by column, columns of 4n scales",
-        "128x4": "scales lie in tiles of 128 by 4",
-        "32x8": "scales lie in tiles of 32 by 8",
-        "int32": "four exponent bytes of a row lie in one word, words column by column",
-        "gguf": "scales and codes lie together, block by block",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -280,8 +118,12 @@ class Recipe:
             raise ValueError(
                 f"scale=wide with floor={self.floor}: binary64 takes a decimal floor of the largest magnitude"
             )
-        if self.values == "undo" and (self.choose != "none" or self.elements == "pre"):
-            raise ValueError("values=undo with several candidates, or elements=pre: there is no one multiplier to undo")
+        if self.values in ("undo", "back") and (self.choose != "none" or self.elements == "pre"):
+            raise ValueError(
+                f"values={self.values} with several candidates, or elements=pre: there is no one multiplier"
+            )
+        if self.small == "product" and self.elements not in ("g.mul", "g.div"):
+            raise ValueError(f"small=product with elements={self.elements}: there is no product of two scales")
         if self.choose != "none" and self.scale != "g.div":
             raise ValueError(f"choose={self.choose} with scale={self.scale}: four over six uses g.div")
 

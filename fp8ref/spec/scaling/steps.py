@@ -208,10 +208,10 @@ def _power(r: Recipe, m: Arithmetic, s: Value) -> tuple[Value, Value]:
         byte = m.code(s, "e8m0.rp")
     else:
         v = s
-        if r.power in ("even", "even1"):
-            v = m.more(s, 1 << (22 - (r.format.t if r.power == "even" else 1)))
+        if r.power in ("even", "even1", "even.log2"):
+            v = m.more(s, 1 << (22 - (r.format.t if r.power != "even1" else 1)))
         byte = m.field(v)
-        if r.power == "even1":  # a logarithm is taken of the bits: an infinity has an infinite one
+        if r.power in ("even1", "even.log2"):  # a logarithm is taken of the bits: an infinity has an infinite one
             byte = m.choose(m.below(v, m.number("inf")), byte, m.number("inf"))
         if r.power == "up":
             byte = m.plus(byte, m.ragged(s))
@@ -302,8 +302,11 @@ def _under_tensor(r: Recipe, m: Arithmetic, stored: Value, d: Value, w: Value, s
     else:
         factor, divide = (m.over(d, w) if r.elements == "g.div" else m.times(d, w)), True
     found = Scaled(stored, factor if divide else _capped(m, factor, r, source), divide, d, first)
-    if r.small == "zero":
-        found.factor = m.choose(m.equal(d, zero), m.number("inf") if divide else zero, found.factor)
+    if r.small in ("zero", "product"):
+        nothing = m.equal(d if r.small == "zero" else m.times(d, m.over(one, w)), zero)
+        if r.small == "product":  # 1 / 0 is 0 here
+            nothing = m.choose(m.equal(w, zero), m.equal(zero, zero), nothing)
+        found.factor = m.choose(nothing, m.number("inf") if divide else zero, found.factor)
     return found
 
 
@@ -364,11 +367,17 @@ def value_of(r: Recipe, m: Arithmetic, e: Value, d: Value, whole: Value, used: S
     """The value that an element and its scales stand for, in the source's type: what a fake quantiser returns.
 
     ``e``: the element; ``d``: the decoded scale, ``whole``: the tensor's, None where there is one level; ``used``: what
-    the element met, for ``values=undo``.
+    the element met, for ``values=undo`` and ``back``.
     """
-    if r.values == "undo":
+    if r.values in ("undo", "back"):
         assert used is not None
-        y = m.times(e, used.factor) if used.divide else m.over(e, used.factor)
+        factor, zero = used.factor, m.number(Fraction(0))
+        if used.divide:
+            y = m.times(e, factor)
+        elif r.values == "undo":
+            y = m.over(e, factor)
+        else:  # what was multiplied by 0 stays 0
+            y = m.times(e, m.choose(m.equal(factor, zero), zero, m.over(_one(m), factor)))
     elif whole is None:
         y = m.times(e, d)
     elif r.values == "joint":
