@@ -27,6 +27,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import fp8ref as package
+from fp8ref.check.harness import start as worker_start
 from fp8ref.check.harness import worker
 
 NULL = subprocess.DEVNULL
@@ -210,7 +211,7 @@ def command() -> None:
 
 def start(command: Sequence[str], **options: Any) -> Any:
     """:class:`subprocess.Popen` for ``transport.py``: forks where the command is that of a worker."""
-    if command[1:3] != ["-m", worker.__name__]:
+    if command[1:3] != ["-P", worker_start.__file__]:
         return subprocess.Popen(command, **options)
     return fork(
         worker.main,
@@ -218,7 +219,6 @@ def start(command: Sequence[str], **options: Any) -> Any:
         options["stdout"],
         options["stderr"],
         options["pass_fds"],
-        env=options["env"],
         session=options["start_new_session"],
     )
 

@@ -119,10 +119,18 @@ def _registered_class(name: str) -> Callable[..., Any]:
         raise Unavailable(f"{name} cannot be imported here: {error}") from error
 
 
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return None
+
+
 def _python_class(id_: str) -> Callable[..., Any]:
     module_name, _, class_name = id_.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    here = _working_folder()
+    if here is not None and here not in sys.path:
+        sys.path.append(here)  # last: what is installed is not replaced by what lies here
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

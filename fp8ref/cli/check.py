@@ -19,12 +19,13 @@ from ..check.outcome import SEVERITIES, Outcome, outcome
 from ..check.run import Request, Run
 from ..check.verdict import Report, Severity
 from ..engines import EngineError, Journal, NoRoom
-from ..escapes import plain, plain_data, shell
+from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from ..report.runs import record, text
 from ..report.runs.renderers import RENDERERS
 from ..report.terminal import terminal
 from . import engine as engines
+from . import resuming
 from .errors import BadInput, OneLine
 from .files import report_files, require_form, require_free, write
 from .inputs import Seconds
@@ -116,7 +117,9 @@ def check(
     if resume is not None:
         engines.refuse_beside_resume()
         journal = engines.resume(resume, "check")
-        asked, output = journal.head["asked"], resume
+        asked, output = resuming.begun(journal, "check"), resume
+        resuming.require_named("check", "resume", resume, asked["connectable"], impl)
+        resuming.require_expected(resume, asked, None if expect is None else str(expect))
         own = record.begins(resume, journal.head["header"])
     meta = None if output is None else record.meta_path(output)
     others = (write_expect, *files.values())
@@ -222,7 +225,9 @@ def _judge(
     if journal is not None:
         journal.remove() if over else journal.close()
         if not over:
-            say(f"fp8ref check --resume {shell(str(output))} goes on", err=True)
+            assert output is not None
+            expect = journal.head["asked"]["expect"]
+            say(f"{resuming.command('check', 'resume', output, run.request.connectable, expect)} goes on", err=True)
     return reports, finished, stale
 
 

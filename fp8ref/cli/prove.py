@@ -23,6 +23,7 @@ from ..fast.chunks import set_threads
 from ..report.runs import certificate
 from ..version import __version__
 from . import engine as engines
+from . import resuming
 from .errors import BadInput, OneLine
 from .files import require_free, write
 from .say import say
@@ -81,7 +82,7 @@ def prove_(
         raise BadInput(str(error)) from None
     try:
         if verify is not None:
-            _verify(verify, part, seed, where)
+            _verify(verify, impl, part, seed, where)
         else:
             _prove(claims, impl, output, resume, force, where)
     finally:
@@ -96,7 +97,9 @@ def _prove(
     if resume is not None:
         engines.refuse_beside_resume()
         journal = engines.resume(resume, "prove")
-        names, impl, output = tuple(journal.head["claims"]), journal.head["impl"], resume
+        head, output = resuming.begun(journal, "prove"), resume
+        resuming.require_named("prove", "resume", resume, head["impl"], impl)
+        names = tuple(head["claims"])
     require_free(output, force=force)
     claims = _claims(names, impl)
     started = time.monotonic()
@@ -122,13 +125,14 @@ def _prove(
     )
 
 
-def _verify(path: Path, part: float, seed: int, engine: Engine) -> None:
+def _verify(path: Path, impl: str, part: float, seed: int, engine: Engine) -> None:
     try:
         found = certificate.read(path)
     except ValueError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+    resuming.require_named("prove", "verify", path, found.impl, impl)
     chosen = certificate.sample(found, part, seed)
     asked = [(claim, shard.first, shard.count) for claim, shard in chosen]
     again = _asked(asked, _identity(found.impl, engine), engine, None, None)
@@ -181,7 +185,7 @@ def _asked(
         engines.no_room(output, error)
     except KeyboardInterrupt:
         if output is not None:
-            say(f"fp8ref prove --resume {shell(str(output))} goes on", err=True)
+            say(f"{resuming.command('prove', 'resume', output, asked[0][0].impl)} goes on", err=True)
         sys.exit(engines.INTERRUPTED)
     return found
 

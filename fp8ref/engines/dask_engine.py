@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,15 @@ from ..extras import install
 from .task import Result, Task, work
 
 PATIENCE = 30  # seconds to reach a scheduler
+SAFE, OURS = "PYTHONSAFEPATH", "fp8ref"
 FAILURES = 10  # workers that may die over one task
+
+
+def done(text: str) -> str:
+    """A task on a worker; what it starts has the environment of whoever started the run."""
+    if os.environ.get(SAFE) == OURS:
+        del os.environ[SAFE]
+    return work(text)
 
 
 class Dask:
@@ -23,7 +32,14 @@ class Dask:
             from distributed import Client, LocalCluster
         except ImportError:
             raise EngineError(f"the engine dask needs dask.distributed: {install('dask')}") from None
-        dask.config.set({"distributed.scheduler.allowed-failures": FAILURES})
+        before = dask.config.get("distributed.nanny.pre-spawn-environ")
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": FAILURES,
+                # its workers import nothing from the working directory either
+                "distributed.nanny.pre-spawn-environ": {**before, SAFE: os.environ.get(SAFE, OURS)},
+            }
+        )
         self._cluster: Any = None
         try:
             if not scheduler:
@@ -43,7 +59,7 @@ class Dask:
         asked = {
             future: task
             for task in tasks
-            for future in [self._client.submit(work, task.text, key=f"fp8ref-{task.address}", pure=True)]
+            for future in [self._client.submit(done, task.text, key=f"fp8ref-{task.address}", pure=True)]
         }
         try:
             for future in as_completed(list(asked)):

@@ -25,7 +25,8 @@ from fp8ref.report.runs import record
 
 HERE = Path(__file__).parent
 REAL_STARTS = True  # of the implementation; the command itself is a fork (warm.py)
-CHECK = ["check", "--impl", "py:swept:Swept", "--level", "3"]
+IMPL = ["--impl", "py:swept:Swept"]
+CHECK = ["check", *IMPL, "--level", "3"]
 PIECES = 5 + 2 + 1  # claims, shards of the sweep, the diagnosis
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -128,7 +129,7 @@ def test_killed_three_times_it_ends_in_the_same_record_and_does_nothing_twice(
         wait_for(lambda children=children: not [c for c in children if alive(c)], process)  # type: ignore[misc]
         time.sleep(1.0)
         assert not [pid for pid in children if alive(pid)]  # nothing outlives the run
-        arguments = ["check", "--resume", str(path), "--jobs", "2"]
+        arguments = ["check", "--resume", str(path), *IMPL, "--jobs", "2"]
     finish(*arguments, tally=tally)
     assert path.read_bytes() == whole[0]
     assert not journal.exists()
@@ -198,7 +199,7 @@ def test_a_file_size_limit_met_on_the_way(whole: tuple[bytes, Counter[str]], tmp
     assert not path.exists()
     kept = lines(journal)
     assert kept >= 2
-    finish("check", "--resume", str(path), "--jobs", "1")
+    finish("check", "--resume", str(path), *IMPL, "--jobs", "1")
     assert path.read_bytes() == whole[0]
 
 
@@ -216,7 +217,7 @@ def test_a_full_disk(whole: tuple[bytes, Counter[str]], tmp_path: Path) -> None:
         assert "No space left on device" in said
         assert not path.exists()
         subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
-        finish("check", "--resume", str(path), "--jobs", "2")
+        finish("check", "--resume", str(path), *IMPL, "--jobs", "2")
         assert path.read_bytes() == whole[0]
         assert sorted(file.name for file in disk.iterdir()) == ["run.jsonl", "run.meta.json"]
     finally:
@@ -251,7 +252,7 @@ def test_a_torn_tail_and_a_damaged_line_are_done_again(torn: Path, whole: tuple[
     opened = Journal(journal)
     assert (opened.dropped, len(opened.done)) == (2, len(whole_lines) - 3)
     opened.close()
-    finish("check", "--resume", str(torn))
+    finish("check", "--resume", str(torn), *IMPL)
     assert torn.read_bytes() == whole[0]
 
 
@@ -262,17 +263,17 @@ def test_refusals(torn: Path, tmp_path: Path) -> None:
     torn.unlink()
     torn.with_name("run.meta.json").unlink()
     assert f"--resume {torn} goes on" in finish(*CHECK, "-o", str(torn), code=4)
-    assert "leave out --level" in finish("check", "--resume", str(torn), "--level", "2", code=4)
+    assert "leave out --level" in finish("check", "--resume", str(torn), *IMPL, "--level", "2", code=4)
     assert "resume it there" in finish("prove", "--resume", str(torn), code=4)
-    assert "nothing to resume: neither" in finish("check", "--resume", str(tmp_path / "absent"), code=4)
+    assert "nothing to resume: neither" in finish("check", "--resume", str(tmp_path / "absent"), *IMPL, code=4)
     held = Journal(journal)
-    assert "another run is writing it" in finish("check", "--resume", str(torn), code=4)
+    assert "another run is writing it" in finish("check", "--resume", str(torn), *IMPL, code=4)
     held.close()
     changed = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"00000000 {}\n" + b"".join(changed[1:]))
-    assert "not a journal of a run" in finish("check", "--resume", str(torn), code=4)
+    assert "not a journal of a run" in finish("check", "--resume", str(torn), *IMPL, code=4)
     journal.write_bytes(b"")
-    assert "empty" in finish("check", "--resume", str(torn), code=4)
+    assert "empty" in finish("check", "--resume", str(torn), *IMPL, code=4)
     assert "--engine dask" in finish(*CHECK, "--scheduler", "tcp://127.0.0.1:1", code=4)
 
 

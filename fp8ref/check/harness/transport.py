@@ -22,6 +22,7 @@ from ...adapters.programs.program import signal_name
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import operand_types, shapes
 from ...escapes import one_line
+from . import start
 from .crashes import survive
 from .guard import Guard, end_session, open_standard_streams
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots
@@ -251,16 +252,14 @@ class Session:
         to_child, self._to = os.pipe()
         self._from, from_child = os.pipe()
         numbers = [str(fd) for fd in (to_child, from_child, self._arena_fd, CAPACITY)]
-        path = os.pathsep.join([os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "fp8ref.check.harness.worker", self.connectable, *numbers],
+                [sys.executable, "-P", start.__file__, self.connectable, *numbers],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log_fd,
                 stderr=self._log_fd,
                 pass_fds=(to_child, from_child, self._arena_fd),
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": path} if self.connectable.startswith("py:") else None,
             )
         except OSError as error:
             self._close_pipes()

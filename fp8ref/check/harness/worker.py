@@ -26,7 +26,7 @@ MAX_REASON = 500
 
 
 def main() -> None:
-    """``python -m fp8ref.check.harness.worker CONNECTABLE READ_FD WRITE_FD ARENA_FD CAPACITY``"""
+    """``start.py CONNECTABLE READ_FD WRITE_FD ARENA_FD CAPACITY``"""
     text, read_fd, write_fd, arena_fd, capacity = sys.argv[1], *map(int, sys.argv[2:6])
     with os.fdopen(read_fd, "rb") as questions, os.fdopen(write_fd, "wb") as answers:
         _prepare_to_die()
@@ -139,7 +139,3 @@ def _reason(error: BaseException) -> str:
 def _say(answers: BinaryIO, message: dict[str, Any]) -> None:
     answers.write(json.dumps(message).encode() + b"\n")
     answers.flush()
-
-
-if __name__ == "__main__":
-    main()
