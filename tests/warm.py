@@ -27,7 +27,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import fp8ref as package
-from fp8ref.check.harness import start as worker_start
 from fp8ref.check.harness import worker
 
 NULL = subprocess.DEVNULL
@@ -211,11 +210,11 @@ def command() -> None:
 
 def start(command: Sequence[str], **options: Any) -> Any:
     """:class:`subprocess.Popen` for ``transport.py``: forks where the command is that of a worker."""
-    if command[1:3] != ["-P", worker_start.__file__]:
+    if command[:-5] != worker.command():
         return subprocess.Popen(command, **options)
     return fork(
         worker.main,
-        command[2:],
+        command[-6:],
         options["stdout"],
         options["stderr"],
         options["pass_fds"],

@@ -30,6 +30,7 @@ from ..spec.projection import NaN, Negative, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
 from ..spec.status import Tininess
 from .conversion import _BY_DTYPE, Array, FormatLike, _as_bits, as_codes
+from .dense import dense
 from .randomness import random_words
 
 
@@ -55,7 +56,7 @@ def operand(x: ArrayLike, format: FormatLike | None, what: str) -> tuple[Array, 
 
     Raises what :func:`as_codes` raises, and TypeError for a float array that is said to be of another format.
     """
-    array = np.asarray(x)
+    array = dense(x, what)
     own = _BY_DTYPE.get(array.dtype.newbyteorder("=")) if isinstance(x, (np.ndarray, np.generic)) else None
     if own is None:  # Python floats are values, which a place for codes refuses
         return as_codes(x, format, what)
@@ -105,7 +106,7 @@ def compute_arrays_of(
     bits, width, rng = (given.pop(name, None) for name in ("random_bits", "random_width", "rng"))
     rho = get_projection(to, **given)  # type: ignore[arg-type]
     if integers is not None:
-        n = np.asarray(integers)
+        n = dense(integers, "n")
         if n.dtype.kind not in "iu":
             raise TypeError(f"the exponents n must be integers, not {n.dtype}")
         arrays = list(np.broadcast_arrays(*arrays, n.astype(np.int64)))

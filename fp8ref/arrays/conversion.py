@@ -19,6 +19,7 @@ from ..spec.overflow import OverflowLike
 from ..spec.projection import NaN, Negative, Projection, SNaN, Subnormal, get_projection
 from ..spec.rounding import Rounding
 from ..spec.status import Tininess
+from .dense import dense
 from .randomness import random_words
 
 Array = NDArray[Any]
@@ -58,7 +59,7 @@ def as_codes(codes: ArrayLike, format: FormatLike | None, what: str = "codes") -
     Raises TypeError for arrays that are not integers (or of an ml_dtypes float of at most 8 bits), ValueError for codes
     outside 0 .. 2**k - 1, with the first one and where it is.
     """
-    c = np.asarray(codes)
+    c = dense(codes, what)
     own = _OWN_FORMAT.get(c.dtype)
     if own is not None:
         f = own if format is None else get_format(format)
@@ -128,7 +129,7 @@ def encode(
     """
     f = get_format(format)
     rho = get_projection(f, rounding, overflow, nan, negative, tininess, snan, subnormal)
-    values = np.asarray(x)
+    values = dense(x, "x")
     random = random_words(rho.rounding, values.shape, random_bits, random_width, rng)
     codes, status = _encode(values, f, rho, flags, random)
     return codes if status is None else (codes, status)
@@ -198,7 +199,7 @@ def quantize(
     Raises what :func:`encode` and :func:`decode` raise.
     """
     f = get_format(format)
-    values = np.asarray(x)
+    values = dense(x, "x")
     answer = encode(values, f, **options)
     codes, status = answer if isinstance(answer, tuple) else (answer, None)
     if values.dtype.newbyteorder("=") in _BY_DTYPE:

@@ -12,6 +12,7 @@ from ..fast.matrix.expansion import F64
 from ..spec.catalog import get_format
 from ..spec.matrix.accumulate import Model, Scales
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes, decode, encode
+from .dense import dense
 from .scaling import ScaledArray
 
 _Side = tuple[ArrayLike, FormatLike | None, ArrayLike | None, int | None, float | None]
@@ -60,7 +61,7 @@ def scale_of(x: ArrayLike | None, scale_format: FormatLike | None, what: str) ->
     """A scale as float64."""
     if x is None:
         return None
-    array = np.asarray(x)
+    array = dense(x, what)
     if array.dtype in _OWN_FORMAT or (scale_format is not None and array.dtype.kind in "iu"):
         codes, f = as_codes(array, scale_format, what)
         return decode_codes(codes, f, F64).view(np.float64)
@@ -103,7 +104,7 @@ def matrix_scale(scale: Array | None, rows: int, block: int | None, what: str, s
 
 
 def one_number(x: object) -> float:
-    array = np.asarray(x)
+    array = dense(x, "tensor_scale")
     if array.size != 1 or array.dtype.kind not in "fiu":
         raise ValueError(f"tensor_scale must be one number, not {x!r}")
     return float(array.reshape(()).astype(np.float64))

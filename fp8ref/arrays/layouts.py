@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..fast.chunks import Array
 from ..fast.environment import exact_floats
+from .dense import dense
 
 Places = NDArray[np.intp]
 
@@ -79,7 +80,7 @@ def relayout(scales: ArrayLike, source: str, result: str, shape: tuple[int, int]
 
     Raises ValueError for unknown layouts, for a number of scales that does not fit, TypeError for words of other types.
     """
-    s = np.asarray(scales)
+    s = dense(scales, "scales")
     places_of, places_to = _layout(source), _layout(result)
     if source == "rows" and shape is None:
         if s.ndim != 2:
@@ -117,7 +118,7 @@ def swap_nibbles(packed: ArrayLike) -> Array:
 
 
 def _bytes(packed: ArrayLike) -> NDArray[np.uint8]:
-    p = np.asarray(packed)
+    p = dense(packed, "packed")
     if p.dtype != np.uint8 or p.ndim < 1:
         raise TypeError(f"packed codes are a uint8 array of at least one axis, not {p.dtype} of shape {p.shape}")
     return p

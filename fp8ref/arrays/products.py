@@ -20,6 +20,7 @@ from ..spec.matrix.models import check_operands, check_width, get_model
 from ..spec.overflow import OverflowLike
 from ..spec.rounding import Rounding
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes
+from .dense import dense
 from .factors import (
     block_of,
     dot_scale,
@@ -171,7 +172,7 @@ def _operands(
     a: ArrayLike, b: ArrayLike, format_a: FormatLike | None, format_b: FormatLike | None
 ) -> tuple[Array, Format, Array, Format]:
     ca, fa = as_codes(a, format_a, "a")
-    own = np.asarray(b).dtype in _OWN_FORMAT
+    own = dense(b, "b").dtype in _OWN_FORMAT
     cb, fb = as_codes(b, format_b if format_b is not None or own else fa, "b")
     return ca, fa, cb, fb
 
@@ -240,7 +241,7 @@ def _solve(sides: _Sides, fa: Format, fb: Format, scales: list[Array | None], sa
 def _addend(c: ArrayLike | None, model: Model | None, sides: _Sides) -> Array | None:
     if c is None:
         return None
-    array = np.asarray(c)
+    array = dense(c, "c")
     wanted = None if model is None else FLOAT_DTYPES[model.result]
     dtype = array.dtype.newbyteorder("=")
     if is_number(c):

@@ -11,6 +11,7 @@ from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.rounding import Rounding
+from .dense import dense
 
 DRAWN_WIDTH = {Rounding.STOCHASTIC_BIAS: 8}  # else 32
 
@@ -41,7 +42,7 @@ def random_words(
             raise TypeError(f"rng must be a numpy Generator, not {type(rng).__name__}")
         width = random_width or DRAWN_WIDTH.get(rounding, 32)
         return rng.integers(0, (1 << width) - 1, shape, np.uint64, endpoint=True), width
-    words = np.asarray(random_bits)
+    words = dense(random_bits, "random_bits")
     if words.dtype.kind != "u" and not (words.dtype.kind == "i" and not isinstance(random_bits, np.ndarray)):
         raise TypeError(f"random_bits must be unsigned integers, not {words.dtype}")
     if words.shape != shape:
@@ -68,7 +69,7 @@ def ptx_random_bits(rbits: ArrayLike, destination: str | Format, width: int | No
 
     Raises ValueError for other destinations, for words of more than 32 bits and for a width outside 1 to 16.
     """
-    words = np.asarray(rbits)
+    words = dense(rbits, "rbits")
     if words.dtype.kind not in "iu" or (words.size and (int(words.min()) < 0 or int(words.max()) >> 32)):
         raise ValueError("rbits are the 32-bit words of the instruction: integers from 0 to 2**32 - 1")
     w = words.astype(np.uint64)

@@ -16,6 +16,7 @@ from ..spec.scaling.named import get_recipe, short_text
 from ..spec.scaling.recipe import Recipe
 from ..spec.scaling.schemes import Scheme, get_rule, get_scheme
 from .conversion import Array, FormatLike, as_codes, decode
+from .dense import dense
 from .layouts import pack_gguf, relayout
 
 SOURCES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
@@ -110,7 +111,7 @@ def scale_blocks(
 
     Raises ValueError for unknown schemes and rules and for arrays without the axis, TypeError for other dtypes.
     """
-    source = np.asarray(x)
+    source = dense(x, "x")
     if source.dtype.name not in SOURCES:
         raise TypeError(f"recipes work in binary32: x must be float32, float16 or bfloat16, not {source.dtype}")
     recipe = _recipe(scheme, rule)
@@ -172,7 +173,7 @@ def _scheme(r: Recipe, shape: tuple[int, ...], axis: int) -> Scheme:
 
 
 def _words(random_bits: ArrayLike, shape: tuple[int, ...]) -> Array:
-    bits = np.asarray(random_bits)
+    bits = dense(random_bits, "random_bits")
     if bits.dtype.kind != "u" or bits.shape != shape:
         raise ValueError(f"random_bits are unsigned words of the shape {shape}, not {bits.dtype} of {bits.shape}")
     return bits
@@ -237,7 +238,7 @@ def unpack(packed: ArrayLike, format: FormatLike, count: int | None = None) -> A
     Raises ValueError for widths other than 4, 6 and 8 bits and for bytes that make no whole group or too few elements.
     """
     f = get_format(format)
-    p = np.asarray(packed)
+    p = dense(packed, "packed")
     if p.dtype != np.uint8 or p.ndim < 1:
         raise TypeError(f"packed codes are a uint8 array of at least one axis, not {p.dtype} of shape {p.shape}")
     per, size = (1, 1) if f.k == 8 else _dense(f.k)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..adapters.base import Adapter, Unsupported
 from ..arrays.conversion import FLOAT_DTYPES
+from ..arrays.dense import dense
 from ..cases.answers import differs, expect
 from ..cases.operation import INTEGERS, Operation, carrier_dtype
 from ..cases.products.questions import is_product, operand_types
@@ -55,7 +56,7 @@ class FunctionAdapter:
         answer = self.function(*(natural(codes, name) for codes, name in zip(operands, operand_types(op))))
         if op.flags:
             found, status = answer
-            return carried(found, op.result), np.asarray(status)
+            return carried(found, op.result), dense(status, "the status")
         return carried(answer, op.result)
 
 
@@ -66,7 +67,7 @@ def natural(codes: Codes, type_name: str) -> Codes:
 
 def carried(answer: Any, type_name: str) -> Codes:
     """An answer as codes: floats and ml_dtypes arrays by their bits, booleans and small integers as codes."""
-    found = np.asarray(answer)
+    found = dense(answer, "the answer")
     dtype = np.dtype(carrier_dtype(type_name)) if type_name not in ("bool", "class") else np.dtype(np.uint8)
     if found.dtype == dtype:
         return found

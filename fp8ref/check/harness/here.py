@@ -80,7 +80,7 @@ def _laid_out(codes: Codes, layout: str) -> Codes:
 
 def _require(op: Operation, found: object, dtype: np.dtype[np.generic], operands: Sequence[Codes], what: str) -> None:
     shape = shapes(op, len(operands[0]))[-1]
-    if not isinstance(found, np.ndarray):
+    if not isinstance(found, np.ndarray) or isinstance(found, np.ma.MaskedArray):  # a mask would be lost
         raise TypeError(f"{op.id}: {what} are a numpy array, not {type(found).__name__}")
     if found.dtype != dtype:
         raise TypeError(f"{op.id}: {what} have dtype {dtype}, not {found.dtype}")

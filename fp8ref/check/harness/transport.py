@@ -8,7 +8,6 @@ import mmap
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,7 +21,7 @@ from ...adapters.programs.program import signal_name
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import operand_types, shapes
 from ...escapes import one_line
-from . import start
+from . import worker
 from .crashes import survive
 from .guard import Guard, end_session, open_standard_streams
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots
@@ -254,7 +253,7 @@ class Session:
         numbers = [str(fd) for fd in (to_child, from_child, self._arena_fd, CAPACITY)]
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", start.__file__, self.connectable, *numbers],
+                [*worker.command(), self.connectable, *numbers],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log_fd,
                 stderr=self._log_fd,

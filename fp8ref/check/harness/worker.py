@@ -12,6 +12,7 @@ import mmap
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,8 +26,29 @@ from .layout import DONE, OPERANDS, Slot, arena_size
 MAX_REASON = 500
 
 
+PACKAGE = Path(__file__).resolve().parents[2]
+START = """\
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location({name!r}, {init!r}, submodule_search_locations=[{place!r}])
+sys.modules[{name!r}] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules[{name!r}])
+importlib.import_module({worker!r}).main()
+""".format(name=PACKAGE.name, init=str(PACKAGE / "__init__.py"), place=str(PACKAGE), worker=__name__)
+
+
+def command() -> list[str]:
+    """How a worker is started, before its arguments.
+
+    The working directory is not a library: ``python -m`` would put it first on the path, and a ``json.py`` or
+    ``numpy.py`` that lies there would run in place of the real one, whatever is judged.  Started so, the child loads
+    this very fp8ref, on the path or not, and nothing from where it happens to stand; ``py:`` alone adds that folder,
+    last.
+    """
+    return [sys.executable, "-P", "-c", START]
+
+
 def main() -> None:
-    """``start.py CONNECTABLE READ_FD WRITE_FD ARENA_FD CAPACITY``"""
+    """``COMMAND CONNECTABLE READ_FD WRITE_FD ARENA_FD CAPACITY``"""
     text, read_fd, write_fd, arena_fd, capacity = sys.argv[1], *map(int, sys.argv[2:6])
     with os.fdopen(read_fd, "rb") as questions, os.fdopen(write_fd, "wb") as answers:
         _prepare_to_die()
@@ -122,7 +144,7 @@ def _call(
 
 
 def _wrong_shape(result: Any, dtype: np.dtype[Any], shape: tuple[int, ...], what: str) -> str | None:
-    if not isinstance(result, np.ndarray):
+    if not isinstance(result, np.ndarray) or isinstance(result, np.ma.MaskedArray):  # a mask would be lost
         return f"run() must return {what} as a numpy array, not {type(result).__name__}"
     if result.dtype != dtype:
         return f"{what} have dtype {result.dtype}, not {dtype}"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays.dense import dense
 from ...arrays.layouts import swap_nibbles
 from ...arrays.quantisers import join
 from ...arrays.scaling import unpack
@@ -67,13 +68,13 @@ def identify_tensors(
 
     Raises ValueError where shapes or types do not fit, and says what would.
     """
-    x = np.atleast_2d(original)
+    x, codes, scales = np.atleast_2d(dense(original, "original")), dense(codes, "codes"), dense(scales, "scales")
     if x.dtype.name not in SOURCES or x.ndim != 2 or not x.size:
         raise ValueError(
             f"the original is a matrix of float32, float16 or bfloat16, not {original.dtype} {original.shape}"
         )
     kind = SOURCES[x.dtype.name]
-    element = _element(np.asarray(codes), x, element)
+    element = _element(codes, x, element)
     s = np.atleast_2d(scales)
     r, c = _group(x.shape, s)
     stored = (
@@ -89,7 +90,7 @@ def identify_tensors(
     groups = _groups(x[: whole[0], : whole[1]], r, c)
     amax = np.float32(np.nanmax(np.abs(x.astype(np.float32)), initial=0) if tensor_amax is None else tensor_amax)
     best: Found | None = None
-    for way, plain in _unpacked(np.asarray(codes), x.shape, element):
+    for way, plain in _unpacked(codes, x.shape, element):
         rows = join(np.ascontiguousarray(s[:m, :n]).reshape(-1), _groups(plain[: whole[0], : whole[1]], r, c))
         for two in (False, True) if stored == "e4m3fn" else (False,):
             op = Operation.parse(f"scale/{kind}{'.f32' if two else ''}/{element}/*;k={r * c};scale={stored}")
