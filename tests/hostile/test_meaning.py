@@ -91,7 +91,7 @@ ENTRIES: list[Callable[[], Any]] = [
     lambda: fp8ref.convert(CODES, "e4m3fn", "e5m2"),
     lambda: fp8ref.add(CODES, PLAIN, "e4m3fn"),
     lambda: fp8ref.add(PLAIN, MASKED, "e4m3fn"),
-    lambda: fp8ref.compare(CODES, PLAIN, "less", "e4m3fn"),
+    lambda: fp8ref.compare(CODES, PLAIN, "lt", "e4m3fn"),
     lambda: fp8ref.classify(CODES, "e4m3fn"),
     lambda: fp8ref.exp(CODES, "e4m3fn"),
     lambda: fp8ref.dot(CODES, PLAIN, "e4m3fn"),
