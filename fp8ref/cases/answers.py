@@ -17,7 +17,7 @@ from ..fast.arithmetic import Task, compute_arrays, evaluate
 from ..fast.decode import decode_codes
 from ..fast.encode import convert_codes, convert_integers
 from ..fast.environment import exact_floats
-from ..fast.kernel import unpack_fields
+from ..fast.kernel import nan_codes
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
@@ -216,7 +216,7 @@ def is_nan(codes: Codes, type_name: str) -> Mask:
     """Which codes of a type are NaNs."""
     if type_name in (*INTEGERS, *UNITS):
         return np.zeros(codes.shape, bool)
-    return unpack_fields(codes, get_format(type_name)).nan
+    return nan_codes(codes, get_format(type_name))
 
 
 def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
@@ -234,8 +234,7 @@ def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
 def _differing(got: Codes, want: Codes, type_name: str, nan: str) -> Mask:
     found: Mask = got != want
     if nan == "class" and found.any():
-        where = np.nonzero(found)
-        found[where] = ~(is_nan(got[where], type_name) & is_nan(want[where], type_name))
+        found &= ~(is_nan(got, type_name) & is_nan(want, type_name))
     return found
 
 

@@ -30,6 +30,7 @@ from .verdict import Report, Verdict
 
 Codes = NDArray[Any]
 SHOWN, TOGETHER = 6, 3  # behaviours that are listed, and names of one
+FEW = 4096  # answers that are compared first
 OPEN = "open"
 
 
@@ -68,7 +69,7 @@ def fitting(claim: Operation, seen: Observations, nan: str) -> Fitting:
             right.append((op.mode or op.id, op))
     wanted: list[tuple[Operation, set[tuple[str, str]]]] = []
     for op in bases[:1] if claim.mode != ANY_MODE else bases[:2]:
-        keys = {key for key, codes in _predictions(op, operands, got.dtype) if not differs(op, codes, got, nan).any()}
+        keys = {key for key, codes in _predictions(op, operands, got.dtype) if _agree(op, codes, got, nan)}
         wanted.append((op, keys))
     every = cases(bases[0], 1, 0)
     if seen.status is not None or not every[0].size:
@@ -78,6 +79,15 @@ def fitting(claim: Operation, seen: Observations, nan: str) -> Fitting:
     for op, keys in wanted:
         answers += [(key[1], codes) for key, codes in _predictions(op, every, got.dtype) if key in keys]
     return grouped(bases[0], every, answers, named)
+
+
+def _agree(op: Operation, predicted: Codes, got: Codes, nan: str) -> bool:
+    """Whether a prediction is every answer; most differ among the first few."""
+    return not any(
+        differs(op, predicted[part], got[part], nan).any()
+        for part in (slice(0, FEW), slice(FEW, None))
+        if got[part].size
+    )
 
 
 def _predictions(op: Operation, operands: Sequence[Codes], dtype: Any) -> Iterator[tuple[tuple[str, str], Codes]]:

@@ -18,7 +18,7 @@ from ..spec.status import Status
 from .chunks import Array, Scratch, for_each_chunk_of
 from .encode import KERNEL_CHUNK
 from .exact import EXACT, Context, is_zero, normalise
-from .kernel import Codes, Fields, Random, code_dtype, operand_fields, unpack_fields
+from .kernel import Codes, Fields, Random, code_dtype, nan_codes, operand_fields, unpack_fields
 from .linear import pair_index
 
 Bools = NDArray[np.bool_]
@@ -86,7 +86,7 @@ def _total_key(codes: Codes, f: Format, semantics: Semantics) -> NDArray[np.int6
     if f.fixed_point:
         return np.where(negative, magnitude | np.int64(-1 << (f.k - 1)), magnitude)
     if semantics is Semantics.P3109:
-        nan = unpack_fields(codes, f).nan
+        nan = nan_codes(codes, f)
         return np.where(nan, np.int64(-1 << 63), np.where(negative, -magnitude, magnitude))
     if f.nans is NaNs.NEGATIVE_ZERO:  # the NaN is at the code of -0
         return np.where(negative, np.where(magnitude == 0, np.int64((1 << 63) - 1), ~magnitude), magnitude - 1)

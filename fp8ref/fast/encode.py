@@ -15,7 +15,7 @@ from ..spec.projection import NaN, Projection
 from ..spec.rounding import OF_CONVERSIONS, random_field
 from .chunks import Array, Body, Scratch, for_each_chunk, for_each_chunk_of
 from .environment import exact_floats
-from .kernel import Fields, Random, code_dtype, longest, project_codes, unpack_fields
+from .kernel import Fields, Random, code_dtype, longest, nan_codes, project_codes
 from .tables import Table, conversion_table, convert_by_kernel, worth_a_table
 
 Answer = tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.uint8] | None]
@@ -171,7 +171,7 @@ def _integer_fields(values: Array) -> Fields:
 
 def _refuse_nan(codes: Array, source: Format, result: Format) -> None:
     for a, chunk in _chunks(codes):
-        nan = unpack_fields(chunk, source).nan
+        nan = nan_codes(chunk, source)
         if nan.any():
             where = np.unravel_index(a + int(np.argmax(nan)), codes.shape)
             place = ", ".join(str(int(i)) for i in where)

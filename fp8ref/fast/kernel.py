@@ -66,13 +66,22 @@ def unpack_fields(codes: Codes, f: Format) -> Fields:
     sig |= normal.astype(U64) << U64(f.t)
     exp = np.where(normal, field - f.bias, f.emin) - f.t
     infinite = magnitude == U64(f.infinity_code) if f.infinities else np.zeros(c.shape, bool)
+    return Fields(negative, sig, exp, infinite, nan_codes(c, f))
+
+
+def nan_codes(codes: Codes, f: Format) -> NDArray[np.bool_]:
+    """Which codes are NaNs, by comparisons in their own type."""
+    if f.fixed_point or not (f.nans in (NaNs.NEGATIVE_ZERO, NaNs.ALL_ONES) or f.infinities):
+        return np.zeros(codes.shape, bool)
+    if codes.dtype.kind != "u":
+        codes = codes.astype(U64)
+    u = codes.dtype.type
     if f.nans is NaNs.NEGATIVE_ZERO:
-        nan = c == U64(f.sign_bit)
-    elif f.nans is NaNs.ALL_ONES:
-        nan = magnitude == U64(f.magnitude_mask)
-    else:
-        nan = magnitude > U64(f.infinity_code) if f.infinities else np.zeros(c.shape, bool)
-    return Fields(negative, sig, exp, infinite, nan)
+        return np.asarray(codes == u(f.sign_bit))
+    magnitude = codes & u(f.magnitude_mask)
+    if f.nans is NaNs.ALL_ONES:
+        return np.asarray(magnitude == u(f.magnitude_mask))
+    return np.asarray(magnitude > u(f.infinity_code))
 
 
 def operand_fields(codes: Codes, f: Format, rho: Projection) -> Fields:
