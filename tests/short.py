@@ -32,19 +32,32 @@ def every(n: int, values: Iterable[Any], always: Collection[Any] = (), ids: Any 
     return some(values, [v for i, v in enumerate(values) if i % n == 0 or v in always], ids)
 
 
-def over(name: str, values: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def of_each_kind(formats: Iterable[Any]) -> list[Any]:
+    """The formats that differ in kind: widths apart, the first of each way to keep signs, zero, NaNs and infinities."""
+    kinds: dict[Any, Any] = {}
+    for f in formats:
+        key = (f.signed, f.zero, f.nans, f.infinities, f.fixed_point, f.has_subnormals, f.k > 8, f.k > 16, f.t == 0)
+        kinds.setdefault(key, f)
+    return list(kinds.values())
+
+
+def over(
+    name: str, values: Iterable[Any], short: Iterable[Any] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A test of each value in a loop, where a test of its own for each would cost more than what it asks.
 
-    A failure says at which value.  Values that are tuples fill as many names: ``over("alias, name", ...)``.
+    ``short``: those of the short run, where the rest waits for --full.  A failure says at which
+    value.  Values that are tuples fill as many names: ``over("alias, name", ...)``.
     """
     names = name.replace(" ", "").split(",")
     values = list(values)
-    assert values
+    few = values if short is None else list(short)
+    assert few
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(test)
-        def loop(**fixtures: Any) -> None:
-            for value in values:
+        def loop(pytestconfig: pytest.Config, **fixtures: Any) -> None:
+            for value in values if pytestconfig.getoption("--full") else few:
                 try:
                     test(**fixtures, **dict(zip(names, value if len(names) > 1 else (value,), strict=True)))
                 except BaseException as error:
@@ -52,7 +65,8 @@ def over(name: str, values: Iterable[Any]) -> Callable[[Callable[..., None]], Ca
                     raise
 
         kept = [p for p in inspect.signature(test).parameters.values() if p.name not in names]
-        loop.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]  # what pytest fills in
+        config = inspect.Parameter("pytestconfig", inspect.Parameter.KEYWORD_ONLY)
+        loop.__signature__ = inspect.Signature([*kept, config])  # type: ignore[attr-defined]  # what pytest fills in
         return loop
 
     return decorate

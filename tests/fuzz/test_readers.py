@@ -24,7 +24,7 @@ from .seeds import IDS
 from .targets import TARGETS, seeds_of, tried
 
 REGRESSIONS = Path(__file__).parent / "regressions"
-EVERYDAY, LONG = 20, 500  # damaged inputs for each target
+EVERYDAY, LONG = 12, 500  # damaged inputs for each target
 HEALTHY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 

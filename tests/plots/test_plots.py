@@ -174,7 +174,7 @@ def fresh(name: str) -> Any:
     [
         *(pytest.param(name, "svg", marks=[] if name in KINDS else [pytest.mark.full]) for name in PLOTS),
         ("number-line", "png"),
-        ("number-line", "pdf"),
+        ("hawq-v3", "pdf"),
     ],
 )
 def test_files_are_the_same_bytes_each_time(name: str, kind: str, tmp_path: Path) -> None:

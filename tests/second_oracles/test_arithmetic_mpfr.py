@@ -102,7 +102,7 @@ def all_pairs() -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("op", BINARY)
 @pytest.mark.parametrize("name", PRECISION)
 def test_some_pairs(name: str, op: str, rounding: str) -> None:
-    check(name, op, rounding, some_pairs(1500))
+    check(name, op, rounding, some_pairs(700))
 
 
 @pytest.mark.full

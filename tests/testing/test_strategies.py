@@ -20,7 +20,7 @@ from fp8ref import strategies as s
 
 # What Hypothesis draws from a seed changes with its version and with the modules that are loaded, so that one run may
 # miss what nearly all reach: several are looked at together.
-QUICK = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 SEEDS = range(7)
 
 
@@ -162,7 +162,7 @@ def test_thresholds_shrink_to_the_simplest() -> None:
 
 
 def test_arrays_reach_lengths_and_layouts() -> None:
-    found = drawn(s.arrays(s.codes("e4m3fn"), "e4m3fn"), 250)
+    found = drawn(s.arrays(s.codes("e4m3fn"), "e4m3fn"), 130)
     rows = {x.size for x in found if x.ndim == 1}
     assert {0, 1} <= rows
     for n in (8, 16, 32, 64):
@@ -198,7 +198,7 @@ def test_random_bits_come_to_their_ends() -> None:
         assert {0, (1 << width) - 1, 1 << (width - 1)} <= set(found)
 
 
-@pytest.mark.parametrize("k", some([1, 8, 16], [1, 8]))
+@pytest.mark.parametrize("k", some([1, 8, 16], [8]))
 def test_dot_operands_cancel(k: int) -> None:
     """In a good share of rows the sum is far smaller than its largest term, by values of E4M3 written above."""
     signed = [*E4M3[:127], None, *(-x for x in E4M3[:127]), None]

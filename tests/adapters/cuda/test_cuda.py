@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from short import some
 
 from fp8ref.adapters.base import Broken, Unavailable, Unsupported
 from fp8ref.adapters.cuda import device as cuda
@@ -357,7 +358,7 @@ def test_without_a_device_it_says_so_in_one_line() -> None:
     assert "would not start" in found.stderr
 
 
-@pytest.mark.parametrize("target", ["sm_89", "sm_90a", "sm_100a", "sm_120a"])
+@pytest.mark.parametrize("target", some(["sm_89", "sm_90a", "sm_100a", "sm_120a"], ["sm_90a", "sm_120a"]))
 def test_every_kernel_compiles(target: str, tmp_path: Path) -> None:
     nvcc = shutil.which("nvcc")
     if nvcc is None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from short import over
+from short import of_each_kind, over
 
 from fp8ref.cases.operation import Operation
 from fp8ref.report.findings.draw import bit_fields, case_id, class_name, draw_case, draw_code, drawn, repro_command
@@ -190,7 +190,7 @@ def test_repro_commands(id_: str, code: int, command: str) -> None:
     assert repro_command(Operation.parse(id_), [code]) == command
 
 
-@over("f", NARROW)
+@over("f", NARROW, of_each_kind(NARROW))
 def test_neighbours_by_brute_force(f: Format) -> None:
     """Against all values of the format, sorted; between neighbours at several places, both signs."""
     special = {code for code in range(2**f.k) if "NaN" in class_name(code, f) or "infinity" in class_name(code, f)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from short import over
+from short import of_each_kind, over
 
 from fp8ref.cases.operation import Operation
 from fp8ref.report.findings.clauses import CLAUSES, citation, clause_for
@@ -169,7 +169,7 @@ def test_chances(case: str, text: str) -> None:
 EDGES = ("00000000", "80000001", "3E99999A", "C3E80001", "47700000", "7F800000", "FFC12345", "BF800000", "007FFFFF")
 
 
-@over("f", formats())
+@over("f", formats(), [get_format("e4m3fn"), *of_each_kind(formats())])
 def test_every_explanation_fits(f: object) -> None:
     for code in EDGES:
         for mode in ("rne.sat", "rtn.nonsat", "*"):

@@ -8,7 +8,7 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
-from short import over
+from short import of_each_kind, over
 
 from fp8ref.report.findings.neighbours import neighbours
 from fp8ref.report.formats.code_page import beside_code, code_page, formula
@@ -89,7 +89,7 @@ def test_the_whole_table_of_fp4() -> None:
         assert f"0x{code + 8:X}  1 {code >> 1:02b} {code & 1}   -{value}" in line
 
 
-@over("f", [f for f in formats() if 7 <= f.k <= 8])
+@over("f", [f for f in formats() if 7 <= f.k <= 8], of_each_kind([f for f in formats() if 7 <= f.k <= 8]))
 def test_the_grid_holds_every_magnitude_in_order(f: Format) -> None:
     cells: list[str] = []
     for line in value_table(f).splitlines()[1:]:
@@ -110,7 +110,7 @@ def test_the_grid_holds_every_magnitude_in_order(f: Format) -> None:
             assert F(cell) == x.value
 
 
-@over("f", [f for f in formats() if f.k <= 16])
+@over("f", [f for f in formats() if f.k <= 16], of_each_kind([f for f in formats() if f.k <= 16]))
 def test_the_logarithmic_axis_counts_every_value(f: Format) -> None:
     scale = LogScale(f, 96)
     assert scale.columns <= 96
@@ -207,7 +207,7 @@ def test_formulas(code: int, format: str, text: str) -> None:
     assert formula(code, get_format(format)) == text
 
 
-@over("f", [f for f in EVERY if f.k <= 8])
+@over("f", [f for f in EVERY if f.k <= 8], of_each_kind([f for f in EVERY if f.k <= 8]))
 def test_codes_beside_a_code(f: Format) -> None:
     """Against the order of all data, infinities included."""
     data = {code: unpack(code, f) for code in range(2**f.k)}
