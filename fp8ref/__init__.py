@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         unpack_gguf,
     )
     from .arrays.functions import *  # noqa: F403  those of _FUNCTIONS
+    from .arrays.recipe_files import read_recipe
     from .errors import Unsupported
     from .fast.chunks import get_threads, set_threads
     from .spec import Format, formats, get_format
@@ -89,6 +90,7 @@ __all__ = [
     "pack_gguf",
     "ptx_random_bits",
     "quantize",
+    "read_recipe",
     "recipes",
     "relayout",
     "remainder",
@@ -183,6 +185,7 @@ if not TYPE_CHECKING:
         | dict.fromkeys(("Format", "formats", "get_format"), ".spec")
         | dict.fromkeys(("get_threads", "set_threads"), ".fast.chunks")
         | dict.fromkeys(("get_recipe", "recipes"), ".spec.scaling.named")
+        | {"read_recipe": ".arrays.recipe_files"}
         | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
         | {name: f".{name}" for name in ("arrays", "errors", "fast", "spec")},
     )

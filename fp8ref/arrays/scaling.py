@@ -12,12 +12,13 @@ from ..fast import blocks
 from ..fast import recipes as by_recipe
 from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
+from ..spec.formats import Format
 from ..spec.scaling.named import get_recipe, short_text
 from ..spec.scaling.recipe import Recipe
 from ..spec.scaling.schemes import Scheme, get_rule, get_scheme
 from .conversion import Array, FormatLike, as_codes, decode
 from .dense import dense
-from .layouts import pack_gguf, relayout
+from .layouts import pack_gguf, relayout, swap_nibbles
 
 SOURCES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
@@ -65,15 +66,13 @@ class ScaledArray:
 
     @exact_floats
     def pack(self, layout: str | None = None) -> Array:
-        """The codes in dense storage along the last axis: see :func:`unpack`.
+        """The codes in storage along the last axis, by default dense: see :func:`unpack`, which names the layouts.
 
         ``layout="gguf"``: llama.cpp's blocks, scales and codes together (see :func:`fp8ref.unpack_gguf`).  Raises
         ValueError for other layouts and for blocks that are not whole.
         """
-        if layout is None:
-            return pack(self.codes, self.scheme.element)
         if layout != "gguf":
-            raise ValueError(f"codes lie in dense storage or in blocks of gguf, not {layout!r:.40}")
+            return pack(self.codes, self.scheme.element, layout or "dense")
         return pack_gguf(self.scales, self.codes, "mxfp4" if self.block == 32 else "nvfp4")
 
     @exact_floats
@@ -212,15 +211,18 @@ def _spread(scale: Array, s: ScaledArray, shape: tuple[int, ...]) -> Array:
     return np.moveaxis(scale, -1, s.axis)
 
 
-def pack(codes: ArrayLike, format: FormatLike) -> Array:
-    """Codes of k = 4 or 6 bits in dense storage along the last axis, element 0 in the lowest bits of byte 0.
+def pack(codes: ArrayLike, format: FormatLike, layout: str = "dense") -> Array:
+    """Codes of k = 4 or 6 bits in storage along the last axis: see :data:`CODE_LAYOUTS`.
 
-    4 bits: two elements a byte; 6 bits: four elements in three bytes; the last axis is padded with zeros.  Codes of
-    8 bits are returned as they are.  Raises ValueError for other widths.
+    Dense storage is padded with zeros.  Codes of 8 bits are returned as they are.  Raises ValueError for other widths
+    and layouts.
     """
     c, f = as_codes(codes, format)
-    if f.k == 8:
+    _check_layout(layout, f)
+    if f.k == 8 or layout == "bytes":
         return c
+    if layout == "high":
+        return swap_nibbles(pack(c, f))
     per, size = _dense(f.k)
     padded = np.pad(c, [(0, 0)] * (c.ndim - 1) + [(0, -c.shape[-1] % per)]).reshape(*c.shape[:-1], -1, per)
     word = sum((padded[..., i].astype(np.uint32) << np.uint32(f.k * i) for i in range(per)), np.uint32(0))
@@ -228,12 +230,27 @@ def pack(codes: ArrayLike, format: FormatLike) -> Array:
     return out.reshape(*c.shape[:-1], -1)
 
 
+CODE_LAYOUTS = {
+    "dense": "element 0 in the lowest bits of byte 0; 4 bits: two a byte; 6 bits: four in three bytes",
+    "bytes": "one code a byte, in its low bits (torchao's FP6)",
+    "high": "4 bits: two a byte, the first in the high nibble (ComfyUI)",
+}
+
+
+def _check_layout(layout: str, f: Format) -> None:
+    if layout not in CODE_LAYOUTS:
+        raise ValueError(f"codes lie {', '.join(CODE_LAYOUTS)} or, with their scales, gguf, not {layout!r:.40}")
+    if layout == "high" and f.k != 4:
+        raise ValueError(f"layout high is one of codes of 4 bits, not of {f.name} with {f.k}")
+
+
 @exact_floats
-def unpack(packed: ArrayLike, format: FormatLike, count: int | None = None) -> Array:
-    """Codes from dense storage: the inverse of :meth:`ScaledArray.pack`.
+def unpack(packed: ArrayLike, format: FormatLike, count: int | None = None, layout: str = "dense") -> Array:
+    """Codes from storage: the inverse of :meth:`ScaledArray.pack`.
 
     ``packed``: uint8 of shape (..., bytes); ``count``: elements along the last axis (all that fit, by default).
-    float4_e2m1fn_x2 of PyTorch is this layout for 4 bits.
+    ``layout``: ``dense``, element 0 in the lowest bits of byte 0 (float4_e2m1fn_x2 of PyTorch is this for 4 bits),
+    ``bytes``, one code a byte, or ``high``, the first of two codes of 4 bits in the high nibble.
 
     Raises ValueError for widths other than 4, 6 and 8 bits and for bytes that make no whole group or too few elements.
     """
@@ -241,7 +258,12 @@ def unpack(packed: ArrayLike, format: FormatLike, count: int | None = None) -> A
     p = dense(packed, "packed")
     if p.dtype != np.uint8 or p.ndim < 1:
         raise TypeError(f"packed codes are a uint8 array of at least one axis, not {p.dtype} of shape {p.shape}")
-    per, size = (1, 1) if f.k == 8 else _dense(f.k)
+    _check_layout(layout, f)
+    if layout == "high":
+        p = swap_nibbles(p)
+    per, size = (1, 1) if f.k == 8 or layout == "bytes" else _dense(f.k)
+    if layout == "bytes" and p.size and int(p.max()) > f.code_mask:
+        raise ValueError(f"a byte of 0x{int(p.max()):02X} is no code of {f.name}")
     if p.shape[-1] % size:
         raise ValueError(f"{p.shape[-1]} bytes make no whole groups of {size} bytes for {per} codes of {f.name}")
     groups = p.reshape(*p.shape[:-1], -1, size).astype(np.uint32)

@@ -97,3 +97,26 @@ def test_bad_input(case: int) -> None:
     call, error, told = BAD[case]
     with pytest.raises(error, match=told):
         call()
+
+
+@pytest.mark.parametrize("name", ["e2m1fn", "e3m2fn", "e2m3fn"])
+def test_codes_one_a_byte(name: str) -> None:
+    s = fp8ref.scale_blocks(np.random.default_rng(3).standard_normal((3, 64)).astype(np.float32), f"{name} 1x32")
+    assert np.array_equal(s.pack("bytes"), s.codes)
+    assert np.array_equal(fp8ref.unpack(s.pack("bytes"), name, layout="bytes"), s.codes)
+    assert s.pack().shape[-1] == 64 * (4 if name == "e2m1fn" else 6) // 8
+    assert np.array_equal(fp8ref.unpack(s.pack(), name), s.codes)
+
+
+def test_the_first_code_in_the_high_nibble() -> None:
+    codes = np.uint8([[1, 2, 3]])
+    s = fp8ref.scale_blocks(np.float32([[0.5, 1.0, 1.5]]), "e2m1fn 1x3 aim=1")
+    assert fp8ref.unpack(np.uint8([[0x12, 0x30]]), "e2m1fn", 3, "high").tolist() == codes.tolist()
+    assert s.pack("high").tolist() == [[(int(s.codes[0, 0]) << 4) | int(s.codes[0, 1]), int(s.codes[0, 2]) << 4]]
+
+
+@pytest.mark.parametrize(("name", "layout", "told"), [("e3m2fn", "high", "4 bits"), ("e2m1fn", "low", "dense"),
+                                                      ("e2m1fn", "bytes", "no code")])  # fmt: skip
+def test_layouts_that_do_not_fit(name: str, layout: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        fp8ref.unpack(np.uint8([0xFF]), name, layout=layout)

@@ -13,6 +13,7 @@ from fp8ref.check.harness.here import Here
 from fp8ref.check.judge import Options, judge
 from fp8ref.check.verdict import Report, Verdict
 from fp8ref.fast.values import fake_quantize
+from fp8ref.report.findings.scales import scale_case_id, scale_case_text
 from fp8ref.report.runs.text import drawing
 from fp8ref.spec.datum import Datum
 from fp8ref.spec.scaling.exact import fake_group
@@ -103,3 +104,12 @@ def test_the_right_one_passes_and_a_free_one_is_named() -> None:
 def test_bad_ids(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Operation.parse(text)
+
+
+def test_long_groups_are_elided_in_texts_alone() -> None:
+    op = Operation.parse("scale/f32/e4m3fn/vllm-group;k=128")
+    inputs = [0x3F800000 + i for i in range(128)]
+    whole, short = scale_case_id(op, inputs), scale_case_text(op, inputs)
+    assert whole.count(".") == 127
+    assert short == f"{op.id}#3F800000.3F800001.3F800002.3F800003.3F800004.3F800005.(120 more).3F80007E.3F80007F"
+    assert scale_case_text(op, [1, 2, 0]) == scale_case_id(op, [1, 2, 0])

@@ -33,6 +33,16 @@ def scale_case_id(op: Operation, inputs: Sequence[int]) -> str:
     return f"{op.id}#{'.'.join(digits)}"
 
 
+def scale_case_text(op: Operation, inputs: Sequence[int]) -> str:
+    """The same for people: of a long group the first elements and the last; records have all of them."""
+    head, _, codes = scale_case_id(op, inputs).partition("#")
+    digits = codes.split(".")
+    if len(digits) <= SHOWN:
+        return f"{head}#{codes}"
+    first, last = digits[: SHOWN // 2], digits[-2:]
+    return f"{head}#{'.'.join(first)}.({len(digits) - len(first) - len(last)} more).{'.'.join(last)}"
+
+
 def block_of(op: Operation, inputs: Sequence[int]) -> tuple[Operation, list[np.ndarray]]:
     """The operation with its number of elements said, and the operands of one case.
 

@@ -18,7 +18,7 @@ from ...check.verdict import Finding, Report, Severity, Verdict
 from ...escapes import shell
 from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product
-from ..findings.scales import draw_scale, scale_case_id
+from ..findings.scales import draw_scale, scale_case_text
 
 STYLES = {
     Verdict.PASS: "green",
@@ -116,7 +116,7 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     again = f"\n  again  fp8ref check {shell(finding.op, True)} --impl {shell(connectable)}" if connectable else ""
     fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""
     flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
-    case = op.id if is_product(op) else (scale_case_id if is_scale(op) else case_id)(op, finding.inputs)
+    case = op.id if is_product(op) else (scale_case_text if is_scale(op) else case_id)(op, finding.inputs)
     title = f"FAIL {case}{flags}  {finding.count} of {finding.of} cases"
     return f"{title}\n{block}{where}{status}{fresh}{again}"
 
