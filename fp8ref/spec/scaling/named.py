@@ -256,6 +256,7 @@ def nearest(
     return entry, differing(entry)
 
 
+@lru_cache(maxsize=1024)
 def short_text(r: Recipe) -> str:
     """The first name of a recipe, or the nearest name and the factors that differ."""
     entry, factors = nearest(r)
