@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         unpack,
         unpack_gguf,
     )
+    from .arrays.delayed import delayed_scale, next_history, scale_by
     from .arrays.functions import *  # noqa: F403  those of _FUNCTIONS
     from .arrays.recipe_files import read_recipe
     from .errors import Unsupported
@@ -69,6 +70,7 @@ __all__ = [
     "convert",
     "copysign",
     "decode",
+    "delayed_scale",
     "divide",
     "dot",
     "encode",
@@ -86,6 +88,7 @@ __all__ = [
     "multiply",
     "negate",
     "next_down",
+    "next_history",
     "next_up",
     "pack_gguf",
     "ptx_random_bits",
@@ -97,6 +100,7 @@ __all__ = [
     "round_to_integral",
     "scale_b",
     "scale_blocks",
+    "scale_by",
     "set_threads",
     "sqrt",
     "subtract",
@@ -186,6 +190,7 @@ if not TYPE_CHECKING:
         | dict.fromkeys(("get_threads", "set_threads"), ".fast.chunks")
         | dict.fromkeys(("get_recipe", "recipes"), ".spec.scaling.named")
         | {"read_recipe": ".arrays.recipe_files"}
+        | dict.fromkeys(("delayed_scale", "next_history", "scale_by"), ".arrays.delayed")
         | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
         | {name: f".{name}" for name in ("arrays", "errors", "fast", "spec")},
     )

@@ -104,7 +104,8 @@ def main() -> int:
     fp8ref.set_threads(1)
     n = max(options.log2, 12)
     x = np.random.default_rng(0).standard_normal(1 << n, dtype=np.float32).reshape(-1, 4096)
-    before, rows = Before(options.before, n), []
+    before = Before(options.before, n)
+    rows: list[dict[str, Any]] = []
     try:
         for name, target in ROWS:
             ours, theirs = measure(before, x, name, options.repeats)
