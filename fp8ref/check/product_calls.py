@@ -13,6 +13,8 @@ from ..cases.products.cases import Cases
 from ..cases.products.questions import COLUMNS, length
 from .harness.declines import Declines
 from .harness.transport import CAPACITY, Declined, Session
+from .matrix.causes import Asked
+from .matrix.faults import Shape
 
 Codes = NDArray[Any]
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 33, 64)
@@ -37,11 +39,16 @@ class Answers:
         self.declines.note(len(operands[0]), layout, no)
         return None if isinstance(answer, Declined) else answer[0].copy()
 
-    def joined(self) -> tuple[Cases, Codes, NDArray[np.str_], NDArray[np.int64]]:
+    def joined(self, op: Operation) -> Asked:
+        """All of them, one after another."""
         parts = [p for p in self.parts if p[0].size]
-        calls = np.array([call for cases, _, call, _ in parts for _ in range(cases.size)])
-        sizes = np.concatenate([np.full(cases.size, size) for cases, _, _, size in parts])
-        return Cases.joined([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), calls, sizes
+        counts = [cases.size for cases, *_ in parts]
+        calls = np.repeat([call for *_, call, _ in parts], counts)
+        m = np.repeat([size for *_, size in parts], counts)
+        index = np.concatenate([np.arange(count) for count in counts])
+        n = np.full(m.size, COLUMNS if op.family == "matmul" else 1)
+        shape = Shape(np.repeat(np.arange(len(parts)), counts), index // n, index % n, m, n)
+        return Asked(op, Cases.joined([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), calls, shape)
 
 
 def ask(

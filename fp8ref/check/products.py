@@ -7,51 +7,45 @@ not: no standard says in which order a sum is formed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import expect, is_nan
+from ..cases.answers import expect
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.products.bounds import BOUNDS, Bound
-from ..cases.products.cases import Cases, codes_of, dot_cases, values_of
+from ..cases.products.cases import Cases, dot_cases, values_of
 from ..cases.products.questions import (
+    COLUMNS,
     WITHIN,
     addend_type,
     bound_of,
     length,
-    model_of,
-    scale_type,
     under,
     with_length,
 )
 from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
-from ..spec.formats import Format
-from ..spec.matrix.accumulate import Fused
 from .compare import digest
-from .diagnosis.diagnose import UNEXPLAINED, Diagnosis
+from .diagnosis.diagnose import UNEXPLAINED, Cause, Diagnosis
 from .fits import Fitting, fitting_products, leave_open
+from .harness.outcomes import Crashed, Declined, TimedOut
 from .harness.transport import Session
 from .identify.accumulators import (
-    PARAMETERS,
     Hypothesis,
     agrees,
-    alternatives,
     answers,
     catalogue,
-    order_of,
-    orders,
     wrong,
 )
-from .identify.fitting import SPECIAL
 from .matrix.bounds import farthest, outside
+from .matrix.causes import Asked, diagnose_products
 from .product_calls import FIRST, ask
 from .variations.settle import as_exact_sums, settle
-from .verdict import Finding, Report, Verdict
+from .verdict import Finding, Place, Report, Verdict
 
 Codes = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -73,7 +67,8 @@ def judge_products(
     report.op = op.id
     cases = dot_cases(op, level, seed) if plan is None else plan
     found = ask(session, op, cases, seed, replay=plan is not None, advance=advance)
-    asked, got, calls, sizes = found.joined()
+    answered = found.joined(op)
+    asked, got, calls = answered.cases, answered.got, answered.calls
     report.declines = str(found.declines)
     report.cases = int((calls == FIRST).sum()) or got.size
     if op.mode == ANY_MODE:
@@ -84,7 +79,7 @@ def judge_products(
         leave_open(report, fit)
         return
     if bound_of(op) is not None or op.mode == ANY_MODE:
-        _judge_bound(op, claim, asked, got, calls, report)
+        _judge_bound(session, replace(answered, op=op), claim, report)
         return
     settled = settle(op, asked.operands, got, expected(op, asked))
     want, report.chosen = settled.want, settled.chosen
@@ -93,8 +88,9 @@ def judge_products(
     report.failed = _cases_failed(off, calls)
     if off.any():
         report.verdict = Verdict.FAIL
-        diagnosis = fit.diagnosis() if fit.open else diagnose_products(op, asked, got, off, calls, sizes)
-        report.findings.append(_finding(op, asked, got, want, off, diagnosis, report))
+        answered = replace(answered, op=op)
+        causes = [Cause(fit.diagnosis(), off)] if fit.open else diagnose_products(answered, off, want)
+        report.findings += _findings(session, claim, answered, want, causes, report)
 
 
 @exact_floats
@@ -138,15 +134,9 @@ def _own_bounds(op: Operation) -> list[Bound]:
     return sorted((b for b in BOUNDS.values() if b.u <= own), key=_by_strength)
 
 
-def _judge_bound(
-    op: Operation,
-    claim: Operation,
-    cases: Cases,
-    got: Codes,
-    calls: NDArray[np.str_],
-    report: Report,
-) -> None:
+def _judge_bound(session: Session, asked: Asked, claim: Operation, report: Report) -> None:
     """Allowed inside the bound, where the answer is not the exact one; a failure outside."""
+    op, cases, got, calls = asked.op, asked.cases, asked.got, asked.calls
     bound = bound_of(op) or _own_bounds(op)[-1]
     off = outside(op, bound, cases, got)
     want = answers(op, Hypothesis("exact", None), cases)
@@ -154,8 +144,10 @@ def _judge_bound(
     if off.any():
         report.failed = _cases_failed(off, calls)
         report.verdict = Verdict.FAIL
-        diagnosis = _outside_diagnosis(op, bound, cases, got, off)
-        report.findings.append(_finding(op, cases, got, want, off, diagnosis, report))
+        causes = diagnose_products(asked, off, want, bound)
+        if any(cause.diagnosis.rule == UNEXPLAINED for cause in causes):
+            causes = [Cause(_outside_diagnosis(op, bound, cases, got, off), off)]
+        report.findings += _findings(session, claim, asked, want, causes, report)
         return
     inexact = int(wrong(op, got, want)[first].sum())
     if inexact and claim.mode == ANY_MODE:
@@ -187,105 +179,52 @@ def nearest_text(op: Operation, cases: Cases, got: Codes) -> str:
     return f"the nearest model, {h.name}, answers {misses} of {got.size} otherwise"
 
 
-# -- why --------------------------------------------------------------------------------------------------------------
-RULES = {
-    "fraction_bits": "keeps {} fraction bits instead of {}",
-    "cut": "rounds by {} at alignment instead of {}",
-    "precision": "keeps {} bits of the sum instead of {}",
-    "rounding": "rounds the sum by {} instead of {}",
-}
-
-
-def _ones(f: Format, like: Codes) -> Codes:
-    return np.full_like(like, codes_of(np.array([1.0]), f)[0])
-
-
-def _finite(f: Format, codes: Codes) -> Codes:
-    largest = codes.dtype.type(f.max_code)
-    return np.where(is_nan(codes, f.name), largest, codes)
-
-
-SCALE_MISTAKES: dict[str, tuple[str, Callable[[Format, Codes, Codes], tuple[Codes, Codes]]]] = {
-    "scale-a-ignored": ("the scales of a are not used", lambda f, a, b: (_ones(f, a), b)),
-    "scale-b-ignored": ("the scales of b are not used", lambda f, a, b: (a, _ones(f, b))),
-    "scales-ignored": ("scales are not used", lambda f, a, b: (_ones(f, a), _ones(f, b))),
-    "scale-first-block": ("the first scale serves every block", lambda f, a, b: (0 * a + a[:, :1], 0 * b + b[:, :1])),
-    "scale-blocks-reversed": ("blocks take each other's scales", lambda f, a, b: (a[:, ::-1], b[:, ::-1])),
-    "scale-a-blocks-rotated": ("blocks of a take the scale before theirs", lambda f, a, b: (np.roll(a, 1, axis=1), b)),
-    "scale-b-blocks-rotated": ("blocks of b take the scale before theirs", lambda f, a, b: (a, np.roll(b, 1, axis=1))),
-    "scale-nan-finite": ("a NaN scale counts as the largest", lambda f, a, b: (_finite(f, a), _finite(f, b))),
-}
-
-
-def diagnose_products(
-    op: Operation, cases: Cases, got: Codes, off: Mask, calls: NDArray[np.str_], sizes: NDArray[np.int64]
-) -> Diagnosis:
-    """The other model, or the one changed parameter, that gives every answer; else what the wrong ones share."""
-    declared = model_of(op)
-    if isinstance(declared, Fused):
-        for parameter in PARAMETERS:
-            for value, other in alternatives(declared, parameter, orders(length(op))):
-                if agrees(op, got, other, cases):
-                    return Diagnosis(f"unit-{parameter.replace('_', '-')}", _changed(declared, parameter, value))
-    for h in catalogue(op):
-        if agrees(op, got, h, cases):
-            return Diagnosis(f"model-{h.name}", f"the answers are those of {h.name}")
-    for name, (sentence, change) in SCALE_MISTAKES.items() if scale_type(op) else ():
-        pair = change(get_format(scale_type(op) or ""), *cases.scales[:2])
-        changed = replace(cases, scales=(*pair, *cases.scales[2:]))
-        if not wrong(op, got, expected(op, changed)).any():
-            return Diagnosis(name, sentence)
-    return Diagnosis(UNEXPLAINED, "", pattern=_pattern(op, cases, off, calls, sizes))
-
-
-def _changed(model: Fused, parameter: str, value: Any) -> str:
-    if parameter == "c_last":
-        return "C is added last" if value else "C joins the first step"
-    if parameter == "order":
-        return f"another order over K: steps of {value.widest} products in instructions of {value.k}, not " \
-               f"{order_of(model).widest} in {model.k}"  # fmt: skip
-    own = model.precision or model.format.p if parameter == "precision" else getattr(model, parameter)
-    return RULES[parameter].format(getattr(value, "value", value), getattr(own, "value", own))
-
-
-def _pattern(op: Operation, cases: Cases, off: Mask, calls: NDArray[np.str_], sizes: NDArray[np.int64]) -> str:
-    parts = [f"{int(off.sum())} of {off.size} answers"]
-    kinds = sorted({cases.names[i] for i in np.flatnonzero(off)})
-    if set(kinds) <= set(SPECIAL):
-        parts.append("only " + ", ".join(kinds))
-    if not off[calls == FIRST].any():
-        parts.append("only in calls of " + ", ".join(sorted(set(calls[off]))))
-        parts.append(f"of {int(sizes[off].min())} cases or more")
-    for name, codes, other in (("a", cases.a, cases.b), ("b", cases.b, cases.a)):
-        places = np.flatnonzero(((codes != 0) & (other != 0))[off].all(axis=0))
-        if 0 < places.size <= 4 and length(op) > 4:
-            parts.append(f"all with {name} at k = {', '.join(map(str, places))}")
-            break
-    return "; ".join(parts)
+# -- findings ----------------------------------------------------------------------------------------------------------
+def _findings(
+    session: Session, claim: Operation, asked: Asked, want: Codes, causes: Sequence[Cause], report: Report
+) -> list[Finding]:
+    """A finding for each cause, with its own smallest case."""
+    return [_finding(session, claim, asked, want, cause, report, len(causes) == 1) for cause in causes]
 
 
 def _finding(
-    op: Operation,
-    cases: Cases,
-    got: Codes,
-    want: Codes,
-    off: Mask,
-    diagnosis: Diagnosis,
-    report: Report,
+    session: Session, claim: Operation, asked: Asked, want: Codes, cause: Cause, report: Report, single: bool
 ) -> Finding:
-    i = simplest(op, cases, np.flatnonzero(off))
+    op, cases, got, off = asked.op, asked.cases, asked.got, cause.wrong
+    which = np.flatnonzero(off)
+    i = simplest(op, cases, which[asked.shape.m[which] == asked.shape.m[which].min()])
     inputs = tuple(int(code) for codes in cases.operands for code in np.atleast_1d(codes[i]))
+    place = None
+    if op.family == "matmul":
+        s = asked.shape
+        alone = right_alone(session, claim, op, cases.taken(np.array([i])), int(s.column[i]), want[i])
+        place = Place(int(s.row[i]), int(s.column[i]), int(s.m[i]), int(s.n[i]), length(op), alone)
     return Finding(
         op=op.id,
         inputs=inputs,
         want=int(want[i]),
         got=int(got[i]),
-        count=report.failed,
+        count=report.failed if single else _cases_failed(off, asked.calls),
         of=report.cases,
         flags=(cases.names[i],) if cases.names[i] else (),
-        diagnosis=diagnosis,
-        digest=f"{digest(cases.taken(np.flatnonzero(off)).operands, got[off]):016X}",
+        diagnosis=cause.diagnosis,
+        digest=f"{digest(cases.taken(which).operands, got[off]):016X}",
+        place=place,
     )
+
+
+def right_alone(session: Session, claim: Operation, op: Operation, case: Cases, column: int, want: Any) -> bool | None:
+    """Is one dot product right in a matrix product of one row?  None where that is not answered."""
+    n = COLUMNS
+    given = [case.a, np.repeat(case.b.T, n, axis=1), np.repeat(case.c[:, None], n, axis=1)]
+    if case.scales:
+        given += [case.scales[0], np.repeat(case.scales[1].T, n, axis=1)]
+        given += [np.repeat(x[:, None], n, axis=1) for x in case.scales[2:]]
+    try:
+        ((got, _),) = session.ask(with_length(claim), [(given, "plain")])
+    except (Declined, Crashed, TimedOut):
+        return None
+    return not bool(wrong(op, got.reshape(1, n)[0, [column]], np.array([want])).any())
 
 
 def simplest(op: Operation, cases: Cases, which: NDArray[np.intp]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .diagnosis.diagnose import Diagnosis
@@ -38,6 +38,23 @@ class Severity(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where in a matrix product an answer stands; ``alone``: the same dot product is right in a product of one row."""
+
+    row: int
+    column: int
+    m: int
+    n: int
+    k: int
+    alone: bool | None = None
+
+    @property
+    def text(self) -> str:
+        alone = {True: "; alone it is right", False: "; alone it is wrong, too", None: ""}[self.alone]
+        return f"row {self.row}, column {self.column} of M = {self.m}, N = {self.n}, K = {self.k}{alone}"
+
+
+@dataclass(frozen=True)
 class Finding:
     """Wrong answers of one operation with one diagnosis, shown by the smallest of them."""
 
@@ -58,6 +75,7 @@ class Finding:
     digest: str = ""  # of all wrong answers; the same for the same ones in any order
     severity: Severity = Severity.FAULT
     decided: str = ""  # the source that decides the severity; the specification where it is empty
+    place: Place | None = None  # of a matrix product
 
     @property
     def symptom(self) -> str:
@@ -94,6 +112,7 @@ class Finding:
             **({"digest": self.digest} if self.digest else {}),
             "severity": self.severity.value,
             **({"decided": self.decided} if self.decided else {}),
+            **({"place": asdict(self.place)} if self.place else {}),
         }
 
     @classmethod
@@ -111,6 +130,7 @@ class Finding:
             digest=data.get("digest", ""),
             severity=Severity(data.get("severity", Severity.FAULT)),
             decided=data.get("decided", ""),
+            place=Place(**data["place"]) if data.get("place") else None,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..base import Adapter
-from . import dots, recipes, unruly
+from . import matrices, recipes, unruly
 from .arithmetic import ARITHMETIC_MUTANTS
 from .constants import CONSTANT_MUTANTS, ConstantMutant
 from .conversions import CONVERSION_MUTANTS
@@ -26,7 +26,7 @@ PLAIN: Mapping[str, Mutant | ScaleMutant | ConstantMutant] = {**MUTANTS, **SCALE
 def connect(name: str = "", **options: str) -> Adapter:
     """The mutant of a name, fresh.  Raises ValueError for any other, with the nearest."""
     if name.startswith("dot-"):
-        return dots.connect(name, **options)
+        return matrices.connect(name, **options)
     if name.startswith(("recipe-", "fake-")):
         return recipes.connect(name, **options)
     if name in unruly.UNRULY:

@@ -6,7 +6,6 @@ that it is not.  ``mini:dot-model,accumulator=NAME`` is any catalogued model beh
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,6 +37,8 @@ class DotMutant:
     answer: Answer
     claims: tuple[str, ...]
     name: str = ""
+    diagnosis: str = ""  # the rule that the checker should name, where it is said
+    where: str = ""  # part of its circumstance
 
     def identify(self) -> Mapping[str, str]:
         return {"name": f"mini:{self.name}", "version": "1", "device": "cpu"}
@@ -338,16 +339,3 @@ DOT_MUTANTS: dict[str, DotMutant] = {
     ),
 }  # fmt: skip
 DOT_FAULTY = tuple(name for name in DOT_MUTANTS if not name.endswith("correct"))
-
-
-def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32") -> DotMutant:
-    """The mutant of a name; ``dot-model`` is any accumulator.  Raises ValueError for any other, with the nearest."""
-    if name == "dot-model":
-        result = get_model(accumulator).result if accumulator != "exact" else "f32"
-        claim = Operation.parse(f"dot/{operands}/{result}/{accumulator};k={k}").id
-        return DotMutant(right, (claim,), f"{name} {accumulator}")
-    if name not in DOT_MUTANTS:
-        near = difflib.get_close_matches(name, DOT_MUTANTS, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(DOT_MUTANTS)}"
-        raise ValueError(f"unknown mutant {name!r:.80}; {hint}")
-    return replace(DOT_MUTANTS[name], name=name)

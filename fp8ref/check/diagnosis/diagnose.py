@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
     """A rule, the answers that it changes, and those that it misses."""
 
     rule: Rule
@@ -80,10 +81,117 @@ class _Candidate:
 
 def diagnose(op: Operation, seen: Observations, want: Expected, wrong: Mask, nan: str = "class") -> list[Cause]:
     """The causes of the wrong answers among the observed ones, the severest first; at least one must be wrong."""
-    return _Search(op, seen, want, wrong, nan).causes()
+    return Search(op, seen, want, wrong, nan).causes()
 
 
-class _Search:
+class Peel:
+    """The search for causes among candidates: one for everything, or one after another.
+
+    A search says what it asked: ``seen``, which answers are ``wrong``, which mismatches are ``pardoned``, and the
+    ``places`` where a mistake may be confined, everywhere first.
+    """
+
+    seen: Observations
+    wrong: Mask
+    pardoned: Mask
+    places: list[Place]
+
+    @cached_property
+    def bits(self) -> NDArray[np.uint64]:
+        """The places packed."""
+        return np.stack([_bits(place.there) for place in self.places])
+
+    def _left(self, found: Sequence[Cause]) -> Mask:
+        """The wrong answers that no cause explains."""
+        left = self.wrong.copy()
+        for cause in found:
+            left &= ~cause.wrong
+        return left
+
+    def _sound(self, found: list[Cause]) -> list[Cause]:
+        """The causes without those in whose circumstance other answers stay unexplained: a fault of another kind."""
+        while True:
+            left = self._left(found)
+            there = {place.text: place.there for place in self.places}
+            kept = [c for c in found if not c.diagnosis.where or not (left & there[c.diagnosis.where]).any()]
+            if len(kept) == len(found):
+                return found
+            found = kept
+
+    def _single(self, candidates: Sequence[Candidate]) -> Cause | None:
+        """The rule, and the widest circumstance, that explain every answer, right and wrong."""
+        holding = [place for place in self.places if not (self.wrong & ~place.there).any()]
+        whole = [c for c in candidates if not (c.misses & self.wrong).any()]
+        for place in holding:
+            fitting = [
+                c for c in whole if not (c.misses & place.there).any() and (not place.text or not c.rule.throughout)
+            ]
+            if fitting:
+                return Cause(_named(fitting, place), self.wrong)
+        return None
+
+    def _peel(self, candidates: Sequence[Candidate]) -> list[Cause]:
+        """Causes that predict every answer that they change, unless an earlier one explains it.
+
+        Those that hold everywhere come first, then those that hold under a circumstance.
+        """
+        found: list[tuple[Diagnosis, Mask]] = []
+        explained = self.pardoned.copy()
+        left = self.wrong.copy()
+        while left.any() and len(found) < MOST:
+            fitting, rank = self._best(candidates, left, explained)
+            if not fitting:
+                break
+            place, first = self.places[rank], fitting[0]
+            fresh = place.there & ~explained
+            alike = [c for c in fitting if not ((c.claims ^ first.claims) & fresh).any()]
+            hits = first.claims & ~first.misses & self.wrong & place.there
+            found.append((_named(alike, place), hits))
+            left &= ~hits
+            explained |= hits
+        return _needed(found)
+
+    def _best(self, candidates: Sequence[Candidate], left: Mask, explained: Mask) -> tuple[list[Candidate], int]:
+        """The rules, and the circumstance, that explain most of what is left."""
+        best: tuple[bool, int, int, list[Candidate]] = (False, 0, 0, [])
+        for c in candidates:
+            hits = c.claims & ~c.misses & left
+            count = int(hits.sum())
+            if not count or (best[0] and count < best[1]):
+                continue
+            reach, rank = self._widest(c, hits, explained, best[1] if not best[0] else len(left))
+            score = (rank == 0, reach, -rank)
+            if reach and score > (best[0], best[1], -best[2]):
+                best = (rank == 0, reach, rank, [c])
+            elif reach and score == (best[0], best[1], -best[2]):
+                best[3].append(c)
+        return best[3], best[2]
+
+    def _widest(self, c: Candidate, hits: Mask, explained: Mask, least: int) -> tuple[int, int]:
+        """How many wrong answers a rule explains in the circumstance where it explains most, and which one that is.
+
+        Circumstances under which it explains fewer than ``least`` need no look.
+        """
+        bad = c.claims & c.misses & ~explained
+        if not bad.any():
+            return int(hits.sum()), 0
+        if c.rule.throughout or int(hits.sum()) < least:
+            return 0, 0
+        # the first circumstance, everywhere, is never free: something is bad
+        free = ~(self.bits & _bits(bad)).any(axis=1)
+        counts = np.bitwise_count(self.bits & _bits(hits)).sum(axis=1, dtype=np.intp)
+        best = 0, 0
+        for rank in np.flatnonzero(free & (counts > 0)).tolist():
+            count, place = int(counts[rank]), self.places[rank]
+            if count <= best[0]:
+                continue
+            if place.narrow and np.unique(self.seen.case[hits & place.there]).size < EVIDENCE:
+                continue
+            best = count, rank
+        return best
+
+
+class Search(Peel):
     """The search for the causes of one operation's wrong answers."""
 
     def __init__(self, op: Operation, seen: Observations, want: Expected, wrong: Mask, nan: str) -> None:
@@ -91,7 +199,6 @@ class _Search:
         # mismatches that a variation allows need no explanation
         self.pardoned = self._misses(seen.got, seen.status, want, want) & ~wrong
         self.places = list(circumstances(op, seen, want))
-        self.bits = np.stack([_bits(place.there) for place in self.places])
         self.cases = np.unique(seen.case[wrong])
         first = np.full(len(seen.operands[0]), -1, np.intp)
         first[seen.case[wrong][::-1]] = np.flatnonzero(wrong)[::-1]
@@ -128,7 +235,7 @@ class _Search:
         order = sorted(range(len(found)), key=lambda i: (grades[i], -int(found[i].wrong.sum())))
         return [found[i] for i in order]
 
-    def _rest(self, book: Any, found: Sequence[Cause], known: Sequence[_Candidate]) -> list[_Candidate]:
+    def _rest(self, book: Any, found: Sequence[Cause], known: Sequence[Candidate]) -> list[Candidate]:
         """More rules of a book, that explain a share of what is left."""
         left = self._left(found)
         if not left.any():
@@ -136,25 +243,8 @@ class _Search:
         names = {c.rule.name for c in known}
         return [c for c in self._candidates(book, SHARE, left) if c.rule.name not in names]
 
-    def _left(self, found: Sequence[Cause]) -> Mask:
-        """The wrong answers that no cause explains."""
-        left = self.wrong.copy()
-        for cause in found:
-            left &= ~cause.wrong
-        return left
-
-    def _sound(self, found: list[Cause]) -> list[Cause]:
-        """The causes without those in whose circumstance other answers stay unexplained: a fault of another kind."""
-        while True:
-            left = self._left(found)
-            there = {place.text: place.there for place in self.places}
-            kept = [c for c in found if not c.diagnosis.where or not (left & there[c.diagnosis.where]).any()]
-            if len(kept) == len(found):
-                return found
-            found = kept
-
     # -- candidates ----------------------------------------------------------------------------------------------------
-    def _candidates(self, book: Any, share: float = 0.0, among: Mask | None = None) -> list[_Candidate]:
+    def _candidates(self, book: Any, share: float = 0.0, among: Mask | None = None) -> list[Candidate]:
         """The rules of a book that predict a wrong answer; more than a share of those of one degree of severity."""
         seen, want = self.seen, self.want
         shown, cases = (self.shown, self.cases) if not share else self._sample(self.wrong if among is None else among)
@@ -182,7 +272,7 @@ class _Search:
                 claims |= predicted.status != every.status
             if claims.any():
                 misses = self._misses(seen.got, seen.status, want, predicted.taken(seen.case)) & ~self.pardoned
-                found.append(_Candidate(rule, claims[seen.case], misses, share > 0))
+                found.append(Candidate(rule, claims[seen.case], misses, share > 0))
         return found
 
     def _sample(self, among: Mask) -> tuple[Codes, Codes]:
@@ -201,81 +291,7 @@ class _Search:
             off |= (status != want.status) & ~differs(self.op, predicted.codes, want.codes, self.nan)
         return off
 
-    # -- one cause for everything --------------------------------------------------------------------------------------
-    def _single(self, candidates: Sequence[_Candidate]) -> Cause | None:
-        """The rule, and the widest circumstance, that explain every answer, right and wrong."""
-        holding = [place for place in self.places if not (self.wrong & ~place.there).any()]
-        whole = [c for c in candidates if not (c.misses & self.wrong).any()]
-        for place in holding:
-            fitting = [
-                c for c in whole if not (c.misses & place.there).any() and (not place.text or not c.rule.throughout)
-            ]
-            if fitting:
-                return Cause(_named(fitting, place), self.wrong)
-        return None
-
-    # -- one cause after another ---------------------------------------------------------------------------------------
-    def _peel(self, candidates: Sequence[_Candidate]) -> list[Cause]:
-        """Causes that predict every answer that they change, unless an earlier one explains it.
-
-        Those that hold everywhere come first, then those that hold under a circumstance.
-        """
-        found: list[tuple[Diagnosis, Mask]] = []
-        explained = self.pardoned.copy()
-        left = self.wrong.copy()
-        while left.any() and len(found) < MOST:
-            fitting, rank = self._best(candidates, left, explained)
-            if not fitting:
-                break
-            place, first = self.places[rank], fitting[0]
-            fresh = place.there & ~explained
-            alike = [c for c in fitting if not ((c.claims ^ first.claims) & fresh).any()]
-            hits = first.claims & ~first.misses & self.wrong & place.there
-            found.append((_named(alike, place), hits))
-            left &= ~hits
-            explained |= hits
-        return _needed(found)
-
-    def _best(self, candidates: Sequence[_Candidate], left: Mask, explained: Mask) -> tuple[list[_Candidate], int]:
-        """The rules, and the circumstance, that explain most of what is left."""
-        best: tuple[bool, int, int, list[_Candidate]] = (False, 0, 0, [])
-        for c in candidates:
-            hits = c.claims & ~c.misses & left
-            count = int(hits.sum())
-            if not count or (best[0] and count < best[1]):
-                continue
-            reach, rank = self._widest(c, hits, explained, best[1] if not best[0] else len(left))
-            score = (rank == 0, reach, -rank)
-            if reach and score > (best[0], best[1], -best[2]):
-                best = (rank == 0, reach, rank, [c])
-            elif reach and score == (best[0], best[1], -best[2]):
-                best[3].append(c)
-        return best[3], best[2]
-
-    def _widest(self, c: _Candidate, hits: Mask, explained: Mask, least: int) -> tuple[int, int]:
-        """How many wrong answers a rule explains in the circumstance where it explains most, and which one that is.
-
-        Circumstances under which it explains fewer than ``least`` need no look.
-        """
-        bad = c.claims & c.misses & ~explained
-        if not bad.any():
-            return int(hits.sum()), 0
-        if c.rule.throughout or int(hits.sum()) < least:
-            return 0, 0
-        # the first circumstance, everywhere, is never free: something is bad
-        free = ~(self.bits & _bits(bad)).any(axis=1)
-        counts = np.bitwise_count(self.bits & _bits(hits)).sum(axis=1, dtype=np.intp)
-        best = 0, 0
-        for rank in np.flatnonzero(free & (counts > 0)).tolist():
-            count, place = int(counts[rank]), self.places[rank]
-            if count <= best[0]:
-                continue
-            if place.narrow and np.unique(self.seen.case[hits & place.there]).size < EVIDENCE:
-                continue
-            best = count, rank
-        return best
-
-    def _clusters(self, left: Mask, candidates: Sequence[_Candidate]) -> list[Cause]:
+    def _clusters(self, left: Mask, candidates: Sequence[Candidate]) -> list[Cause]:
         """What nothing explains: one cause for each degree of severity."""
         if not left.any():
             return []
@@ -313,7 +329,7 @@ def _needed(found: Sequence[tuple[Diagnosis, Mask]]) -> list[Cause]:
     return causes
 
 
-def _named(fitting: Sequence[_Candidate], place: Place) -> Diagnosis:
+def _named(fitting: Sequence[Candidate], place: Place) -> Diagnosis:
     """The diagnosis of rules that predict the same."""
     fitting = [c for c in fitting if c.composed == fitting[0].composed]  # the simpler ones alone
     rules = list({c.rule.sentence: c.rule for c in fitting}.values())

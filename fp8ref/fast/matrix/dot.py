@@ -48,7 +48,7 @@ def _exact(p: Problem) -> Array:
         factors.append(np.full((1,) * len(p.shape), p.tensor_scale))
     if p.scale_result is not None:
         r = p.scale_result
-        factors.append(r if r.size > 1 else np.full((1,) * len(p.shape), r[0]))
+        factors.append(r if r.size != 1 else np.full((1,) * len(p.shape), r[0]))
     epilogue = Epilogue(p.result, p.rho, tuple(factors), p.c)
     return (exact_matmul if p.outer else exact_dots)(operands[0], operands[1], epilogue)
 

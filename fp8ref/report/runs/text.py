@@ -17,7 +17,7 @@ from ...check.outcome import Outcome, outcome, severities
 from ...check.verdict import Finding, Report, Severity, Verdict
 from ...escapes import shell
 from ..findings.draw import case_id, draw_case
-from ..findings.products import draw_product
+from ..findings.products import draw_product, product_case_id
 from ..findings.scales import draw_scale, scale_case_text
 
 STYLES = {
@@ -110,6 +110,10 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     where = ""
     if finding.length != 1 or finding.layout != "plain":
         where = f"\n  seen   element {finding.position} of {finding.length}, {finding.layout} layout; alone it is right"
+    if finding.place is not None:
+        where = f"\n  seen     {finding.place.text}"
+    if is_product(op):
+        where += f"\n  repro    fp8ref explain {shell(product_case_id(op, finding.inputs))}"
     status = ""
     if finding.want_status != finding.got_status:
         status = f"\n  status want {finding.want_status}, got {finding.got_status}"
