@@ -113,10 +113,10 @@ def _halves(x: Any, name: str) -> Any:
     return np.where(np.isfinite(x) & ~beyond, near, np.where(np.isnan(x), x, np.copysign(np.inf, x)))
 
 
-def _products_in_bf16(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
+def _products_in_e5m2(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
     x, y = (values_of(v, get_format(n)) for v, n in zip((a, b), op.operands))
     with np.errstate(all="ignore"):
-        total = _halves(x * y, "bf16").sum(axis=1) + c.view(np.float32).astype(np.float64)
+        total = _halves(x * y, "e5m2").sum(axis=1) + c.view(np.float32).astype(np.float64)
     return np.where(np.isfinite(total), _f32(total), right(op, a, b, c))
 
 
@@ -195,7 +195,7 @@ MATRIX_MUTANTS: dict[str, DotMutant] = {
     "dot-sum-in-bf16": wrong(running("bf16"), "sum-in-bf16"),
     "dot-sum-in-f16": wrong(running("f16"), "sum-in-f16"),
     "dot-sum-in-tf32": wrong(running("tf32"), "sum-in-tf32"),
-    "dot-products-in-bf16": wrong(_products_in_bf16, "products-in-bf16"),
+    "dot-products-in-e5m2": wrong(_products_in_e5m2, "products-in-e5m2"),
     "dot-result-via-bf16": wrong(results(_through_bf16), "result-via-bf16"),
     "dot-result-cut-bf16": wrong(
         results(lambda d: np.where(np.isfinite(d.view(np.float32)), d & BYTES(0xFFFF0000), d)), "result-cut-bf16"),

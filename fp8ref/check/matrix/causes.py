@@ -17,7 +17,7 @@ from ...cases.answers import expect, is_nan
 from ...cases.operation import Operation
 from ...cases.products.bounds import Bound
 from ...cases.products.cases import Cases, values_of
-from ...cases.products.questions import addend_type, length, model_of, scale_type
+from ...cases.products.questions import addend_type, length, model_of, scale_type, under
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Fused
 from ..diagnosis.diagnose import UNEXPLAINED, Candidate, Cause, Diagnosis, Peel
@@ -133,7 +133,7 @@ class _Search(Peel):
 
     def __init__(self, asked: Asked, off: Mask, want: Codes, bound: Bound | None) -> None:
         self.asked, self.op, self.bound, self.want = asked, asked.op, bound, want
-        self.exact = replace(asked.op, family="dot") if bound is None else asked.op.with_mode("exact")
+        self.exact = replace(asked.op, family="dot") if bound is None else under(asked.op, "exact")
         self.seen = Observations.of_one_call(asked.cases.operands, asked.got)
         self.wrong, self.pardoned = off, np.zeros_like(off)
         self.places = list(_circumstances(asked, want))

@@ -183,6 +183,8 @@ def of_results(op: Operation) -> Iterator[Fault]:
             yield Fault(
                 f"sum-in-{name}", f"the running sum is rounded to {name} after every product", codes=_running(name)
             )
+    for name in ("bf16", "f16", "tf32", "e5m2", "e4m3fn"):
+        if get_format(name).p < sum(get_format(operand).p for operand in op.operands):
             yield Fault(f"products-in-{name}", f"every product is rounded to {name}", codes=_products(name))
 
 

@@ -13,7 +13,7 @@ from ...cases.answers import expect
 from ...cases.operation import ANY_MODE, Operation, carrier_dtype
 from ...cases.products.bounds import BOUNDS
 from ...cases.products.cases import Cases
-from ...cases.products.questions import addend_type, block_of, blocks, model_of, operand_types, scale_type
+from ...cases.products.questions import addend_type, block_of, blocks, model_of, operand_types, scale_type, under
 from ...check.identify.accumulators import answers, catalogue
 from ...check.matrix.bounds import outside, room
 from ...spec.catalog import get_format
@@ -46,7 +46,7 @@ class Product:
 
     def __init__(self, op: Operation, rows: Rows) -> None:
         self.op = replace(op, family="dot")
-        self.definite = self.op if op.mode != ANY_MODE else self.op.with_mode("exact")
+        self.definite = self.op if op.mode != ANY_MODE else under(self.op, "exact")
         self.rows = [list(row) for row in rows]
         types = operand_types(op)
         arrays = [np.array(row, np.uint64).astype(carrier_dtype(name)) for row, name in zip(rows, types)]
@@ -74,7 +74,7 @@ class Product:
         """The code that the operation's own mode gives; of a free mode or a bound the exact one."""
         op = self.definite
         if (op.mode or "").startswith("within."):
-            op = op.with_mode("exact")
+            op = under(op, "exact")
         return int(expect(op, self.cases.operands).codes[0])
 
     def models(self) -> dict[int, list[str]]:
