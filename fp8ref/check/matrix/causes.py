@@ -35,7 +35,7 @@ from ..identify.accumulators import (
     orders,
     wrong,
 )
-from ..identify.compositions import splits
+from ..identify.compositions import FORMS, splits
 from ..identify.fitting import SPECIAL
 from .bounds import outside
 from .faults import Fault, Shape, of_c, of_k, of_operands, of_results
@@ -95,7 +95,7 @@ def _other_model(op: Operation, cases: Cases, got: Codes) -> Diagnosis | None:
         assert isinstance(h.model, Fused)
         if found := _parameter(op, cases, got, h.model):
             return Diagnosis(f"model-{h.name}-{found[0]}", f"the answers are those of {h.name}, but it {found[1]}")
-    for h in splits(op):
+    for h in (h for names in FORMS.values() for h in splits(op, names)):
         if agrees(op, got, h, cases):
             return Diagnosis(f"model-{h.name}", f"the answers are those of {h.name}")
     return None

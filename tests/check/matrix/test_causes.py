@@ -61,7 +61,8 @@ def test_every_mistake_has_a_mutant() -> None:
     }  # fmt: skip
     twins = {  # the same rule of another format or side
         "result-via-f16", "result-via-tf32", "result-via-e4m3fn", "result-via-e5m2", "products-in-f16",
-        "products-in-tf32", "products-in-bf16", "products-in-e4m3fn", "scale-first-block", "scale-blocks-reversed", "scale-a-blocks-rotated-back",
+        "products-in-tf32", "products-in-bf16", "products-in-e4m3fn", "scale-first-block",
+        "scale-blocks-reversed", "scale-a-blocks-rotated-back",
         "scale-b-blocks-rotated-back", "scale-a-inverted", "scale-ab-inverted", "scale-b-squared", "scale-ab-squared",
     }  # fmt: skip
     assert rules - planted - elsewhere - twins == set()
