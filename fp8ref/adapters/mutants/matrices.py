@@ -117,7 +117,7 @@ def _products_in_e5m2(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
     x, y = (values_of(v, get_format(n)) for v, n in zip((a, b), op.operands))
     with np.errstate(all="ignore"):
         total = _halves(x * y, "e5m2").sum(axis=1) + c.view(np.float32).astype(np.float64)
-    return np.where(np.isfinite(total), _f32(total), right(op, a, b, c))
+    return np.where(np.isnan(total), BYTES(0x7FC00000), _f32(total)).astype(BYTES)
 
 
 def _through_bf16(d: Codes) -> Codes:
