@@ -161,19 +161,19 @@ class Expectations:
         for entry in self.entries:
             if entry in self.used or entry in self.passed:
                 continue
-            judged = [r for r in self.judged if _may_name(entry, r.claim) or entry.names(r.op)]
+            judged = [r for r in self.judged if may_name(entry, r.claim) or entry.names(r.op)]
             if judged:
                 seen = {f.symptom for r in judged if entry.names(r.op) for f in r.findings}
                 instead = f"found instead: {', '.join(sorted(seen))}" if seen else "no such failure was found"
                 if any(map(entry.shows, seen)):
                     instead = "found with another count or case"
                 found.append((entry, instead))
-            elif not any(_may_name(entry, claim) for claim in claims):
+            elif not any(may_name(entry, claim) for claim in claims):
                 found.append((entry, "no such operation is claimed"))
         return found
 
 
-def _may_name(entry: Entry, claim: str) -> bool:
+def may_name(entry: Entry, claim: str) -> bool:
     """Can an entry speak of a claim, whose mode may be free?"""
     return entry.names(claim) or fnmatch.fnmatchcase(entry.operation, claim)
 
