@@ -27,6 +27,7 @@ class Options:
     seed: int = 0
     nan: str = "class"
     flag: str = ""  # ask only cases that carry this flag
+    cases: bool = False  # keep every wrong answer
 
 
 @dataclass

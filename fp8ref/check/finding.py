@@ -15,6 +15,7 @@ from ..cases.scaling.questions import is_scale
 from .compare import Compared, compared, digest
 from .diagnosis.diagnose import Cause, Diagnosis, diagnose
 from .diagnosis.scaling import plainest
+from .failing import keep, picture
 from .harness.observe import LAYOUT_NAMES, Observations
 from .harness.transport import Crashed, Declined, Session, TimedOut
 from .variations.catalog import promised
@@ -45,6 +46,11 @@ def findings_of(
         if asked != op:  # wrong rules answer the open question as the implementation does
             reference = expect(asked, [codes[seen.case] for codes in seen.operands])
         causes = diagnose(asked, seen, reference, judged.wrong, nan)
+    if report.failing is not None:
+        where = (seen.case, seen.position, seen.length, seen.layout)
+        for cause in causes:
+            said = str(cause.diagnosis)
+            keep(report.failing, op, seen.operands, judged.want.codes, seen.got, cause.wrong, said, where, LAYOUT_NAMES)
     return [_finding(session, claim, op, seen, judged.want, cause, nan, report, len(causes) == 1) for cause in causes]
 
 
@@ -74,6 +80,7 @@ def _finding(
         layout="plain" if alone else LAYOUT_NAMES[seen.layout[chosen]],
         want_status=None if expected.status is None else int(expected.status[0]),
         got_status=None if seen.status is None else int(seen.status[chosen]),
+        picture=picture(op, seen.operands, seen.case, cause.wrong),
         digest="" if single else f"{digest([codes[bad] for codes in seen.operands], seen.got[first]):016X}",
     )
 

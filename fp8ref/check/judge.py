@@ -17,6 +17,7 @@ from ..cases.scaling.questions import is_recipe
 from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, compared
+from .failing import Failing
 from .finding import findings_of
 from .fits import Fitting, fitting, leave_open
 from .harness.capturing import captured, captured_cases
@@ -46,7 +47,7 @@ def judge(session: Session, claim: Operation, options: Options) -> Report:
 
 def judge_cases(session: Session, claim: Operation, options: Options) -> Report:
     """The report on the cases of the plan, before any sweep: its verdict may yet become worse."""
-    report = Report(claim.id, claim.id, Verdict.PASS)
+    report = Report(claim.id, claim.id, Verdict.PASS, failing=Failing() if options.cases else None)
     with misbehaviour(session, report):
         _judge(session, claim, options, report)
     return report

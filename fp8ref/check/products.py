@@ -31,7 +31,9 @@ from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from .compare import digest
 from .diagnosis.diagnose import UNEXPLAINED, Cause, Diagnosis
+from .failing import grid, keep
 from .fits import Fitting, fitting_products, leave_open
+from .harness.observe import LAYOUT_NAMES
 from .harness.outcomes import Crashed, Declined, TimedOut
 from .harness.transport import Session
 from .identify.accumulators import (
@@ -184,6 +186,12 @@ def _findings(
     session: Session, claim: Operation, asked: Asked, want: Codes, causes: Sequence[Cause], report: Report
 ) -> list[Finding]:
     """A finding for each cause, with its own smallest case."""
+    shape, n = asked.shape, asked.got.size
+    if report.failing is not None:
+        where = (np.arange(n), shape.row * shape.n + shape.column, shape.m, np.zeros(n, int))
+        for cause in causes:
+            keep(report.failing, asked.op, asked.cases.operands, want, asked.got, cause.wrong, str(cause.diagnosis),
+                 where, LAYOUT_NAMES)  # fmt: skip
     return [_finding(session, claim, asked, want, cause, report, len(causes) == 1) for cause in causes]
 
 
@@ -210,6 +218,7 @@ def _finding(
         diagnosis=cause.diagnosis,
         digest=f"{digest(cases.taken(which).operands, got[off]):016X}",
         place=place,
+        picture=grid(asked.shape.row, asked.shape.column, off, asked.shape.m) if place else (),
     )
 
 

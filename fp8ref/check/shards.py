@@ -10,7 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from typing import Any
 
 from ..cases.operation import Operation
@@ -18,6 +18,7 @@ from ..engines import Result, Task
 from ..engines.pack import pack, unpack
 from ..engines.task import compact
 from .compare import Options
+from .failing import Failing
 from .harness.outcomes import Mishap
 from .harness.transport import Hello, NotStarted, Session
 from .judge import judge_cases
@@ -117,6 +118,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "findings": [finding.as_json() for finding in report.findings],
         "mishaps": [astuple(mishap) for mishap in report.mishaps],
         "digest": report.digest,
+        **({"failing": asdict(report.failing)} if report.failing is not None else {}),
     }
 
 
@@ -125,6 +127,7 @@ def report_of(data: dict[str, Any]) -> Report:
     report = Report.from_json(data["report"], [Finding.from_json(found) for found in data["findings"]])
     report.mishaps = [Mishap(*mishap) for mishap in data["mishaps"]]
     report.digest = data["digest"]
+    report.failing = Failing(**data["failing"]) if "failing" in data else None
     return report
 
 

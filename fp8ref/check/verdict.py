@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .diagnosis.diagnose import Diagnosis
+from .failing import Failing
 from .harness.outcomes import Crashed, Declined, Mishap, TimedOut
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Finding:
     severity: Severity = Severity.FAULT
     decided: str = ""  # the source that decides the severity; the specification where it is empty
     place: Place | None = None  # of a matrix product
+    picture: tuple[str, ...] = ()  # where the wrong answers lie
 
     @property
     def symptom(self) -> str:
@@ -113,6 +115,7 @@ class Finding:
             "severity": self.severity.value,
             **({"decided": self.decided} if self.decided else {}),
             **({"place": asdict(self.place)} if self.place else {}),
+            **({"picture": list(self.picture)} if self.picture else {}),
         }
 
     @classmethod
@@ -131,6 +134,7 @@ class Finding:
             severity=Severity(data.get("severity", Severity.FAULT)),
             decided=data.get("decided", ""),
             place=Place(**data["place"]) if data.get("place") else None,
+            picture=tuple(data.get("picture", ())),
         )
 
 
@@ -154,6 +158,7 @@ class Report:
     declines: str = ""  # which calls it declined, where it answered others
     asked: str = ""  # where it was not all of the plan: "captured", "--flag exact"
     fits: tuple[str, ...] = ()  # the behaviours that give every answer, where there are several
+    failing: Failing | None = None  # every wrong answer, where they are to be kept
     chosen: dict[str, str] = field(default_factory=dict)  # the answer to each open question that differs from ours
 
     @property

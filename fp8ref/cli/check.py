@@ -21,13 +21,13 @@ from ..check.verdict import Report, Severity
 from ..engines import EngineError, Journal, NoRoom
 from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
-from ..report.runs import record, text
+from ..report.runs import cases, record, text
 from ..report.runs.renderers import RENDERERS
 from ..report.terminal import terminal
 from . import engine as engines
 from . import resuming
 from .errors import BadInput, OneLine
-from .files import report_files, require_form, require_free, write
+from .files import report_files, require_cases, require_form, require_free, write
 from .inputs import Seconds
 from .say import say
 from .starting import open_run
@@ -67,6 +67,10 @@ from .starting import open_run
 @click.option(
     "--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the failures found as known ones."
 )
+@click.option(
+    "--cases", "cases_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write every wrong answer to a .csv or .parquet file.",
+)  # fmt: skip
 @report_files
 @click.option("-v", "--verbose", is_flag=True, help="List the operations that pass, too.")
 def check(
@@ -91,6 +95,7 @@ def check(
     strict: bool,
     fail_on: str | None,
     write_expect: Path | None,
+    cases_file: Path | None,
     verbose: bool,
     **files: Path | None,
 ) -> None:
@@ -110,7 +115,7 @@ def check(
     workers, engine = engines.chosen(jobs, engine, scheduler)
     asked: dict[str, Any] = {
         "connectable": impl, "select": select, "skip": skip, "timeout": timeout, "fail_fast": fail_fast,
-        "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or ""},
+        "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or "", "cases": cases_file is not None},
         "expect": None if expect is None else str(expect), "strict": strict, "fail_on": fail_on or "",
     }  # fmt: skip
     journal, own = None, False
@@ -122,7 +127,9 @@ def check(
         resuming.require_expected(resume, asked, None if expect is None else str(expect))
         own = record.begins(resume, journal.head["header"])
     meta = None if output is None else record.meta_path(output)
-    others = (write_expect, *files.values())
+    if cases_file is not None:
+        require_cases(cases_file)
+    others = (write_expect, cases_file, *files.values())
     require_free(output, meta, *others, force=force or own)
     require_free(*others, force=force)
     for name, path in files.items():
@@ -158,6 +165,10 @@ def check(
         ends = _outcome(reports, finished or fail_fast, strict, stale, fail_on)
         text.render(out, shown["header"], record.reports_of(shown), finished, verbose, plain_data(notes), ends)
     write({path: RENDERERS[name].render([document]) for name, path in files.items() if path is not None}, force)
+    if cases_file is not None:
+        write({cases_file: cases.rendered(reports, cases_file.suffix)}, force)
+        if more := cases.left_out(reports):
+            click.echo(f"note: {cases_file} has not all: {more} wrong answers more", err=True)
     if write_expect is not None:
         make = expected.as_json if write_expect.suffix == ".json" else expected.written
         who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()

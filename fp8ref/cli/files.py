@@ -11,6 +11,7 @@ import click
 
 from .. import outputs
 from ..extras import install
+from ..report.runs import cases
 from ..report.runs.renderers import RENDERERS
 from .errors import BadInput
 
@@ -41,13 +42,21 @@ def require_form(name: str) -> None:
         raise BadInput(f"{name} needs {needs}: {install('report')}")
 
 
-def write(texts: Mapping[Path, str], force: bool) -> None:
+def require_cases(path: Path) -> None:
+    """Refuse a file of cases of another form, or one whose package is not here; BadInput."""
+    if path.suffix not in cases.FORMS:
+        raise BadInput(f"--cases {str(path)!r:.80}: a table is a file {' or '.join(cases.FORMS)}")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise BadInput(f"--cases: parquet needs pyarrow: {install('parquet')}")
+
+
+def write(texts: Mapping[Path, str | bytes], force: bool) -> None:
     """Write files that belong together: all of them, or none.  BadInput where that is not possible."""
     try:
         with outputs.together(force) as files:
             for path, text in texts.items():
                 with files.file(path) as file:
-                    file.write(text.encode())
+                    file.write(text if isinstance(text, bytes) else text.encode())
     except OSError as error:
         raise BadInput(why(error, f"cannot write {' and '.join(map(str, texts))}")) from None
 

@@ -30,7 +30,8 @@ Codes = NDArray[Any]
 MOST_LINES, MOST_BYTES = 100_000, 1 << 26
 UNASKED = "?"
 GOT = ("got", "output", "out", "result", "answer", "actual", "ours", "y", "code")
-IGNORED = ("want", "expected", "right", "reference", "line", "position", "flags", "finding", "row", "column", "case")
+IGNORED = ("want", "expected", "right", "reference", "line", "position", "flags", "finding", "row", "column", "case",
+           "length", "layout", "index")  # fmt: skip
 ARROW = re.compile(r"\s*(?:->|=>|\|)\s*")
 VALUE_ONLY = re.compile(r"[+-].*|.*[./].*|0x.*p.*|inf|infinity|nan|.*e[+-]\d+", re.I)
 DECIMAL = re.compile(r"\d+(e\d+)?", re.I)
@@ -180,13 +181,15 @@ def _cells(line: str, n: int) -> list[str]:
         except csv.Error as error:
             raise BadInput(f"line {n}: {error}") from None
         cells = [cell.strip() for cell in cells]
-        return cells if len(cells) > 1 and all(" " not in cell for cell in cells) else " ".join(cells).split()
+        return cells if len(cells) > 1 else " ".join(cells).split()
     return line.split()
 
 
 def _is_header(cells: Sequence[str]) -> bool:
     """No cell is a number, and one names a column."""
-    known = [cell.lower() in (*GOT, *IGNORED, "x", "a", "b", "c", "input", "in", "value") for cell in cells]
+    known = [
+        cell.lower() in (*GOT, *IGNORED, "x", "a", "b", "c", "input", "inputs", "in", "value", "op") for cell in cells
+    ]
     return any(known) and not any(re.match(r"[+-]?(0x|\d)", cell) for cell in cells)
 
 
@@ -196,6 +199,7 @@ def _read_plain(op: Operation, rows: list[tuple[int, str]], name: str) -> Table:
     places = list(range(wanted))
     if _is_header(split[0][1]):
         n, heads = split.pop(0)
+        heads, split = _unfolded(op, [head.lower() for head in heads], split, n)
         places = _places([head.lower() for head in heads], wanted, n)
         if not split:
             raise BadInput(f"{name}: a header alone; the lines that follow are cases")
@@ -224,6 +228,26 @@ def _read_plain(op: Operation, rows: list[tuple[int, str]], name: str) -> Table:
     operands = [_codes([code for code, _ in column], type_) for column, type_ in zip(columns, op.operands)]
     texts = tuple(" ".join(cells[place] for place in places[:-1]) for _, cells in split)
     return Table(op, operands, got, answered, tuple(n for n, _ in split), texts, tuple(notes))
+
+
+def _unfolded(
+    op: Operation, heads: list[str], lines: list[tuple[int, list[str]]], n: int
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """A table that ``fp8ref check --cases`` wrote: the lines of one operation, operands joined by points apart."""
+    if "op" in heads:
+        at = heads.index("op")
+        others = sorted({cells[at] for _, cells in lines if len(cells) > at})
+        lines = [(i, cells) for i, cells in lines if len(cells) > at and cells[at] in (op.id, "")]
+        if not lines:
+            raise BadInput(f"line {n}: no line is of {op.id}; they are of {', '.join(others)[:200]}")
+        heads = [head if head != "op" else "line" for head in heads]
+    if "inputs" in heads:
+        at = heads.index("inputs")
+        names = [f"input{i}" for i in range(len(op.operands))]
+        heads = [*heads[:at], *names, *heads[at + 1 :]]
+        lines = [(i, [*cells[:at], *(cells[at].split(".") if len(cells) > at else []), *cells[at + 1 :]])
+                 for i, cells in lines]  # fmt: skip
+    return heads, lines
 
 
 def _codes(codes: Sequence[int], type_: str) -> Codes:

@@ -241,6 +241,7 @@ def finding_data(finding: Finding, connectable: str) -> dict[str, Any]:
     except (ValueError, KeyError, AssertionError, ArithmeticError, TypeError):  # no operation of this version
         shown = [["input", " ".join(f"0x{code:X}" for code in finding.inputs)]]
         shown += [["want", f"0x{finding.want:X}"], ["got", f"0x{finding.got:X}"]]
+    shown += [["where" if i == 0 else "", line] for i, line in enumerate(finding.picture)]
     return {
         "why": str(finding.diagnosis) + (f": {finding.expected}" if finding.expected else ""),
         "severity": finding.severity.value,
