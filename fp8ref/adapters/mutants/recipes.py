@@ -151,7 +151,7 @@ def _top(v: Any) -> Any:
 
 
 def _names() -> dict[str, RecipeMutant]:
-    found: dict[str, RecipeMutant] = {name: replace(mutant, name=name) for name, mutant in FAKES.items()}
+    found: dict[str, RecipeMutant] = {}
     for mutant in (*SINGLE, *DOUBLE):
         words = "-".join(f"{factor}-{choice}" for factor, choice in mutant.factors.items())
         name = f"recipe-{mutant.base}-{words}".replace(":", "-").replace("+", "-").replace("^", "")
@@ -170,6 +170,8 @@ def connect(name: str, recipe: str = "vllm-group", claim: str = "*", source: str
         k = k or str(r.shape[0] * r.shape[1] or 128)
         asked = f"scale/{operands}/{r.element}/{{}};k={k}" + f";scale={r.stored.partition('.')[0]}"
         return RecipeMutant(recipe, {}, asked, claim.replace(" ", ","), f"{name} {recipe}")
+    if name in FAKES:
+        return replace(FAKES[name], name=name)
     if name not in RECIPE_MUTANTS:
-        raise ValueError(f"unknown mutant {name!r:.80}; choose from {', '.join(RECIPE_MUTANTS)}")
+        raise ValueError(f"unknown mutant {name!r:.80}; choose from {', '.join((*RECIPE_MUTANTS, *FAKES))}")
     return RECIPE_MUTANTS[name]
