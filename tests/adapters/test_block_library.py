@@ -28,6 +28,7 @@ LIBRARIES = {
     "auto_round": "AutoRound",
     "optimum.quanto": "Quanto",
     "quark": "Quark",
+    "transformers": "Transformers",
     "qwix": "Qwix",
 }
 

@@ -26,7 +26,7 @@ class ModelOpt(BlockLibrary):
 
     def fp8(self, x: Any) -> tuple[Any, Any]:
         tensor, scale = self.lib["fp8_tensor"].FP8QTensor.quantize(x, axis=0)
-        return scale.float(), tensor._quantized_data
+        return scale.float().reshape(len(x), 1), tensor._quantized_data
 
     def mxfp8(self, x: Any) -> tuple[Any, Any]:
         tensor, scale = self.lib["mxfp8_tensor"].MXFP8QTensor.quantize(x)

@@ -303,9 +303,8 @@ def _under_tensor(r: Recipe, m: Arithmetic, stored: Value, d: Value, w: Value, s
         factor, divide = (m.over(d, w) if r.elements == "g.div" else m.times(d, w)), True
     found = Scaled(stored, factor if divide else _capped(m, factor, r, source), divide, d, first)
     if r.small in ("zero", "product"):
-        nothing = m.equal(d if r.small == "zero" else m.times(d, m.over(one, w)), zero)
-        if r.small == "product":  # 1 / 0 is 0 here
-            nothing = m.choose(m.equal(w, zero), m.equal(zero, zero), nothing)
+        inverse = one if r.small == "zero" else m.choose(m.equal(w, zero), zero, m.over(one, w))  # of 0 it is 0
+        nothing = m.equal(m.times(d, inverse), zero)
         found.factor = m.choose(nothing, m.number("inf") if divide else zero, found.factor)
     return found
 
