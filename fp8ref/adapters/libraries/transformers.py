@@ -11,7 +11,7 @@ SAID = "transformers finegrained_fp8, Fp8Quantize"
 
 
 class Transformers(BlockLibrary):
-    """``Fp8Quantize`` with blocks of one row by 128; exponent bytes are given as the binary32 numbers they stand for."""
+    """``Fp8Quantize`` with blocks of one row by 128; exponent bytes are given as the numbers they stand for."""
 
     package = "transformers"
     modules = ("transformers.integrations.finegrained_fp8",)
