@@ -55,8 +55,12 @@ def over(
     assert few
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        wanted = inspect.signature(test).parameters
+
         @functools.wraps(test)
         def loop(pytestconfig: pytest.Config, **fixtures: Any) -> None:
+            if "pytestconfig" in wanted:
+                fixtures["pytestconfig"] = pytestconfig
             for value in values if pytestconfig.getoption("--full") else few:
                 try:
                     test(**fixtures, **dict(zip(names, value if len(names) > 1 else (value,), strict=True)))
@@ -64,9 +68,9 @@ def over(
                     error.add_note(f"with {name} = {value}")
                     raise
 
-        kept = [p for p in inspect.signature(test).parameters.values() if p.name not in names]
+        kept = {p.name: p for p in inspect.signature(test).parameters.values() if p.name not in names}
         config = inspect.Parameter("pytestconfig", inspect.Parameter.KEYWORD_ONLY)
-        loop.__signature__ = inspect.Signature([*kept, config])  # type: ignore[attr-defined]  # what pytest fills in
+        loop.__signature__ = inspect.Signature([*{**kept, "pytestconfig": config}.values()])  # type: ignore[attr-defined]  # what pytest fills in
         return loop
 
     return decorate

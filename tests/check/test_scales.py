@@ -16,7 +16,7 @@ from fp8ref.cases.selection import cases
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 from fp8ref.cli.inputs import read_case
-from fp8ref.report.findings.scales import explain_scale
+from fp8ref.report.findings.scales import explain_scale, scale_case_id
 from fp8ref.report.runs.text import drawing
 from fp8ref.spec import Datum, get_format, pack
 from fp8ref.spec.matrix.accumulate import F32
@@ -87,9 +87,7 @@ def test_every_planted_fault_is_caught_and_named(name: str) -> None:
     assert mutant.where in finding.diagnosis.where
     text = drawing(finding, f"mini:{name}")
     assert "want" in text
-    case = text.split()[1]
-    assert case.startswith(finding.op)
-    op, codes = read_case(case)
+    op, codes = read_case(scale_case_id(Operation.parse(finding.op), finding.inputs))
     assert "answer" in explain_scale(op, codes)
 
 

@@ -193,6 +193,7 @@ ELSEWHERE = {  # what is no output of a command, and why it may
     "check/harness/guard.py": "the null device",
     "adapters/mutants/unruly.py": "the tally that a test names",
     "starters/rtl/run.py": "a file for users",
+    "arrays/recipe_files.py": "opens for reading, without waiting for a pipe",
     "cli/main.py": "the null device",
     "cli/vectors.py": "the null device",
 }

@@ -122,7 +122,7 @@ def test_a_capture_says_what_surrounds_the_unit(tmp_path: Path, answer: str, ver
     ("keys", "said"),
     [
         (";scale_result=1", "comes with scales"),
-        (";scale=f32;scale_result=yes", "0 or 1"),
+        (";scale=f32;scale_result=yes", "one of 0, 1"),
         (";bias=e4m3fn", "the type of C"),
         (";bias=f64", "within f32"),
     ],
