@@ -28,7 +28,7 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
 
     NAME is number-line (every value of a format), staircase (how inputs near 1 and near the largest value are rounded),
     relative-error (the largest one of rounding to nearest), density (values in each binade), error-growth (how far
-    the sums of matrix units stray from the exact one as K grows), disagreement (the same operands through eight units),
+    the sums of matrix units stray from the exact one as K grows), disagreement (the same operands through nine units),
     or sqnr (what each split of 8 bits keeps of data with
     lighter and heavier tails; it takes no format).  The other names are pictures of systems, see fp8ref system.
 

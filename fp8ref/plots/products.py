@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.conversion import encode
+from ..arrays.conversion import decode, encode
 from ..arrays.products import dot
 from ..spec.catalog import get_format
 from ..spec.formats import Format
@@ -58,9 +58,10 @@ def error_growth(format: Format | str) -> Figure:
 
 UNITS = (
     "f32.fma", "ada.mma.fp8.f32", "hopper.wgmma.fp8.f32", "hopper.mma.fp8.f32", "blackwell.tcgen05.fp8.f32",
-    "ada.mma.fp8.f32+split3.t64.interleaved", "hopper.wgmma.fp8.f32+split3.t128",
+    "cdna3.mfma.fp8.f32", "ada.mma.fp8.f32+split3.t64.interleaved", "hopper.wgmma.fp8.f32+split3.t128",
     "hopper.wgmma.fp8.f32+promote128.fadd",
 )  # fmt: skip
+AMD = {"e4m3fn": "e4m3fnuz", "e5m2": "e5m2fnuz"}  # whose formats hold the same numbers below 2**8
 
 
 def disagreements(format: Format | str, k: int = 2048, dots: int = 96) -> dict[str, np.ndarray[Any, Any]]:
@@ -70,12 +71,19 @@ def disagreements(format: Format | str, k: int = 2048, dots: int = 96) -> dict[s
     a, b = (encode(rng.standard_normal((dots, k)), f) for _ in "ab")
     exact = dot(a, b, f, result="f64").astype(float)
     size = np.sqrt((exact**2).mean())
-    return {name: (dot(a, b, f, accumulator=name).astype(float) - exact) / size for name in UNITS}
+    found = {}
+    for name in UNITS:
+        x, y, own = a, b, f
+        if name.startswith("cdna3"):
+            own = get_format(AMD.get(f.name, f.name))
+            x, y = (encode(decode(codes, f), own) for codes in (a, b))
+        found[name] = (dot(x, y, own, accumulator=name).astype(float) - exact) / size
+    return found
 
 
 @styled
 def disagreement(format: Format | str) -> Figure:
-    """The same operands through eight units: where each answer lies beside the exact sum.
+    """The same operands through nine units: where each answer lies beside the exact sum.
 
     96 dot products of 2,048 operands drawn from N(0,1), C = 0; errors over the root mean square of the sums, on a
     logarithmic scale on either side of zero.  Raises ValueError for operands that NVIDIA's FP8 units do not take.

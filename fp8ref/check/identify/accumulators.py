@@ -79,13 +79,9 @@ def telling(op: Operation, got: Codes, cases: Cases) -> NDArray[np.intp]:
     return best[:: max(1, best.size // FIRST_ROWS)][:FIRST_ROWS]
 
 
-def agrees(
-    op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases, first: NDArray[np.intp] | None = None
-) -> bool:
-    """Does a hypothesis give all of these answers?  Looks at a few first: at ``first``, then spread over all."""
+def agrees(op: Operation, got: Codes, h: Hypothesis | Model, cases: Cases) -> bool:
+    """Does a hypothesis give all of these answers?  Looks at a few first, spread over all."""
     n = got.size
-    if first is not None and wrong(op, got[first], answers(op, h, cases.taken(first))).any():
-        return False
     for step in (n // FIRST_ROWS, n // 250, n // 2500, 1):
         which = np.arange(0, n, max(1, step))
         if wrong(op, got[which], answers(op, h, cases.taken(which))).any():

@@ -183,7 +183,7 @@ def identify_captured(
         result.empty = True
         return result
     with _until_interrupted(result):
-        pool = _pool(op, np.random.default_rng([0, length(op)]), POOL // 8)  # nothing is asked of it
+        pool = _pool(op, np.random.default_rng([0, length(op)]), POOL // 8, 48)  # nothing is asked of it
         _name_all(op, seen, result, pool, None, progress)
         if _to_fit(op, result):
             progress("parameters")
@@ -225,14 +225,17 @@ def _to_fit(op: Operation, result: Identification) -> bool:
 def _name_all(
     op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None, progress: Callable[[str], None]
 ) -> None:
-    """The catalogue; where it has no name, splits over K; then other epilogues."""
+    """The catalogue; where it has no name, splits over K; then other epilogues.
+
+    Short results and few rows fit many compositions: of these captures more is searched, until many are found.
+    """
     progress("catalogued models")
-    known = catalogue(op)
+    known, near = catalogue(op), list[Hypothesis]()
     _name(op, seen, result, pool, ask, known)
     searches: list[tuple[str, Callable[[], Iterable[Hypothesis]]]] = [
         *((f"splits over K, {what}", lambda names=names: splits(op, names)) for what, names in FORMS.items()),
         ("epilogues", lambda: finished(op, known)),
-        ("epilogues of splits", lambda: finished(op, [h for names in FORMS.values() for h in splits(op, names)])),
+        ("epilogues of splits", lambda: finished(op, near)),
     ]
     left = [h for members in result.classes for h in members]
     coarse = ask is None and (get_format(op.result).p < COARSE or seen.got.size < FEW)
@@ -243,12 +246,17 @@ def _name_all(
             result.remarks.append(f"the search ended at {len(left)} compositions that give every answer")
             break
         progress(what)
-        left += _agreeing(op, seen, hypotheses())
-        _name(op, seen, result, pool, ask, left)
+        names = {h.name for h in left}
+        left += _agreeing(op, seen, (h for h in hypotheses() if h.name not in names), near)
+        if ask is not None:
+            _name(op, seen, result, pool, ask, left)
+    if ask is None:
+        progress("what is one function")
+        result.classes = _classes(op, left, pool)
 
 
-def _pool(op: Operation, rng: np.random.Generator, size: int = POOL) -> Cases:
-    n = max(LEAST_POOL, size // length(op))
+def _pool(op: Operation, rng: np.random.Generator, size: int = POOL, least: int = LEAST_POOL) -> Cases:
+    n = max(least, size // length(op))
     return Cases.joined([random_cases(op, n, rng), special_cases(op, n // 8, rng)])
 
 
@@ -326,10 +334,20 @@ def _name(
     result.classes = _classes(op, left, pool)
 
 
-def _agreeing(op: Operation, seen: Observed, hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
-    cases, got = seen.cases, seen.got
-    first = telling(op, got, cases) if got.size > FEW else None
-    return [h for h in hypotheses if agrees(op, got, h, cases, first)]
+def _agreeing(
+    op: Operation, seen: Observed, hypotheses: Iterable[Hypothesis], near: list[Hypothesis] | None = None
+) -> list[Hypothesis]:
+    """The hypotheses that give every answer; ``near`` collects others off by one unit at most on some of the cases."""
+    cases, got, found = seen.cases, seen.got, list[Hypothesis]()
+    first = telling(op, got, cases)
+    some = cases.taken(first)
+    for h in hypotheses:
+        here = answers(op, h, some)
+        if not wrong(op, got[first], here).any():
+            found += [h] if agrees(op, got, h, cases) else []
+        elif near is not None and (np.abs(here.astype(np.int64) - got[first].astype(np.int64)) <= 1).all():
+            near.append(h)
+    return found
 
 
 def _classes(op: Operation, hypotheses: Sequence[Hypothesis], pool: Cases) -> list[list[Hypothesis]]:

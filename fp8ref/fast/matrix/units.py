@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import (
     TO_INFINITY,
     Chain,
@@ -29,6 +30,7 @@ from ...spec.matrix.accumulate import (
 from ...spec.projection import Projection
 from ...spec.rounding import Rounding
 from ..decode import decode_codes
+from .exact_dot import format_range
 from .exact_steps import exact_steps
 from .expansion import F64, Floats, round_values
 from .groups import group_dot
@@ -272,15 +274,26 @@ def _fused_late(model: FusedLate, tile: Tile, c: F32s) -> F32s:
             late[of_c < top - model.window] = 0.0
         d = d + late
         if model.keep_bits is not None:
-            own = ((d.view(np.int64) >> 52) & 0x7FF) - 1023
-            np.maximum(own, model.format.emin, out=own)
-            d = np.floor(d * power(model.keep_bits - own)) * power(own - model.keep_bits)
+            d = _kept(d, model, model.keep_bits)
         special = tile.special_sum(slice(start, start + model.k))
         special = huge if special is None else special + huge
         unusual = ~np.isfinite(c) | (special != 0)
         d = np.where(unusual, special + c, d) + 0.0
         c = to_format(d, model.format)
     return c
+
+
+def _kept(d: Floats, model: FusedLate, keep: int) -> Floats:
+    """Floored to so many fraction bits of their own exponent, which is not below the format's least."""
+    if all(2 * format_range(get_format(name))[0] >= model.format.emin - model.format.t for name in model.operands):
+        below = np.int64((1 << (52 - keep)) - 1)  # what lies below the least exponent has no such bits
+        bits = d.view(np.int64)
+        bits += (bits >> 63) & below
+        bits &= ~below
+        return d
+    own = ((d.view(np.int64) >> 52) & 0x7FF) - 1023
+    np.maximum(own, model.format.emin, out=own)
+    return np.asarray(np.floor(d * power(keep - own)) * power(own - keep))
 
 
 def _exponent(c: F32s, model: FusedLate) -> NDArray[np.int32]:
