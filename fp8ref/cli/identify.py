@@ -15,7 +15,7 @@ from ..cases.products.cases import Cases
 from ..cases.products.questions import is_product, with_length
 from ..check.harness.transport import Crashed, Declined, Session, TimedOut
 from ..check.identify.blackbox import BlackBox
-from ..check.identify.identify import LIMIT, RANDOM, Identification, identify, identify_captured
+from ..check.identify.identify import LIMIT, MANY, RANDOM, Identification, identify, identify_captured
 from ..check.identify.tensors import identify_tensors
 from ..check.run import NothingSelected, select
 from ..escapes import plain, plain_data
@@ -42,6 +42,10 @@ NONE_FOUND, INTERRUPTED, NOTHING_RAN, FAILED = 1, 2, 5, 6
 )  # fmt: skip
 @click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--limit", type=Seconds(), default=LIMIT, show_default=True, help="Seconds that fitting a unit may take.")
+@click.option(
+    "--most", type=click.IntRange(0, 10_000), default=MANY, show_default=True,
+    help="A capture that fits more compositions is searched no further.",
+)  # fmt: skip
 @click.option("--quantized", metavar="FILE[:NAME]", help="Codes: npy, npz or safetensors.")
 @click.option("--scales", metavar="FILE[:NAME]", help="Their scales, float32 or bytes.")
 @click.option("--original", metavar="FILE[:NAME]", help="The tensor that was quantised.")
@@ -56,6 +60,7 @@ def identify_(
     count: int,
     timeout: float,
     limit: float,
+    most: int,
     quantized: str | None,
     scales: str | None,
     original: str | None,
@@ -93,7 +98,7 @@ def identify_(
     if impl is None:
         raise BadInput("--impl, or --quantized, --scales and --original; see `fp8ref identify --help`")
     with open_session(impl, timeout) as session:
-        found, failures, interrupted = _each(session, impl, wanted, seed, count, limit, as_json)
+        found, failures, interrupted = _each(session, impl, wanted, seed, count, (limit, most), as_json)
     if as_json:
         print_json(found[0] if len(found) == 1 and not failures else {"identifications": found, "failures": failures})
     if interrupted:
@@ -116,7 +121,13 @@ def _identify_recipe(
 
 
 def _each(
-    session: Session, impl: str, wanted: tuple[str, ...], seed: int, count: int, limit: float, as_json: bool
+    session: Session,
+    impl: str,
+    wanted: tuple[str, ...],
+    seed: int,
+    count: int,
+    bounds: tuple[float, int],
+    as_json: bool,
 ) -> tuple[list[dict[str, object]], list[str], bool]:
     identity = dict(session.hello.identity)
     shown = plain_data(identity)
@@ -124,7 +135,7 @@ def _each(
     failures: list[str] = []
     for n, claim in enumerate(_products(session, wanted)):
         try:
-            result = _identified(session, impl, claim, seed, count, limit)
+            result = _identified(session, impl, claim, seed, count, *bounds)
         except (Declined, Crashed, TimedOut) as error:
             failures.append(f"{claim.id}: {error}")
             say(f"{claim.id}: {error}", err=True)
@@ -154,7 +165,9 @@ def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     return list({(c.family, c.operands, c.result, c.keys): c for c in chosen}.values())
 
 
-def _identified(session: Session, impl: str, claim: Operation, seed: int, count: int, limit: float) -> Identification:
+def _identified(
+    session: Session, impl: str, claim: Operation, seed: int, count: int, limit: float, most: int
+) -> Identification:
     def progress(text: str) -> None:
         status(f"{text} ..." if text else "")
 
@@ -163,7 +176,7 @@ def _identified(session: Session, impl: str, claim: Operation, seed: int, count:
         capture = read(connectable.id)
         a, b, c, *scales = capture.operands
         cases = Cases(a, b, c, ("captured",) * capture.count, tuple(scales))
-        result = identify_captured(capture.operation, cases, capture.answers, progress, limit)
+        result = identify_captured(capture.operation, cases, capture.answers, progress, limit, most)
     else:
         result = identify(claim, BlackBox(session, claim), seed, count, progress, limit)
     progress("")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ from fp8ref.adapters.captures import files as captures
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.cases import Cases
 from fp8ref.cases.products.questions import length
-from fp8ref.check.identify.identify import identify_captured
+from fp8ref.check.identify.identify import MANY, identify_captured
 from fp8ref.check.run import Request, Run
 from fp8ref.spec.matrix.epilogue import out_words
 from fp8ref.spec.matrix.models import get_model
@@ -72,13 +73,13 @@ def plain(name: str, op: Operation) -> str:
     return get_model(unit).name + (f"+out.{'.'.join(kept)}" if kept else "")
 
 
-def identified(path: Path) -> dict[str, Any]:
+def identified(path: Path, most: int) -> dict[str, Any]:
     """Whether identify names what a capture declares, and what else fits."""
     capture = captures.read(path)
     a, b, c, *scales = capture.operands
     cases = Cases(a, b, c, ("captured",) * capture.count, tuple(scales))
     start = time.process_time()
-    found = identify_captured(capture.operation, cases, capture.answers, limit=FIT)
+    found = identify_captured(capture.operation, cases, capture.answers, limit=FIT, most=most)
     classes = [[plain(h.name, capture.operation) for h in members] for members in found.classes]
     declared = plain(str(capture.operation.mode), capture.operation)
     right = next((names for names in classes if declared in names), None)
@@ -99,7 +100,7 @@ def telling(paths: list[Path]) -> list[Path]:
         key = str(op.mode), op.result
         if key not in best or seen > best[key][0]:
             best[key] = seen, path
-    return sorted(path for _, path in best.values())
+    return [path for _, path in best.values()]
 
 
 def bar(done: int, total: int, text: str) -> None:
@@ -107,7 +108,9 @@ def bar(done: int, total: int, text: str) -> None:
         sys.stderr.write(f"\r\x1b[K[{'#' * int(30 * done / max(total, 1)):30}] {done}/{total} {text:.60}")
 
 
-def lines(paths: list[Path], known: dict[str, Any], *, check: bool, identify: set[Path]) -> Iterator[dict[str, Any]]:
+def lines(
+    paths: list[Path], known: dict[str, Any], *, check: bool, identify: set[Path], most: int
+) -> Iterator[dict[str, Any]]:
     """A line for each file, those already known included."""
     with tempfile.TemporaryDirectory() as scratch:
         for i, path in enumerate(paths):
@@ -123,7 +126,7 @@ def lines(paths: list[Path], known: dict[str, Any], *, check: bool, identify: se
                     "verdict": checked(own),
                 }
             if path in identify and "how" not in line:
-                line |= identified(own)
+                line |= identified(own, most)
             yield line
     bar(len(paths), len(paths), "")
 
@@ -133,10 +136,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--identify", choices=("all", "configurations", "none"), default="all")
+    parser.add_argument("--most", type=int, default=MANY, help="end a search at so many compositions that fit")
     parser.add_argument("--no-check", action="store_true", help="identify only")
     parser.add_argument("-o", "--output", type=Path, help="keep the lines here; go on with those that are there")
     args = parser.parse_args()
     paths = found_in(args.folders)
+    random.Random(0).shuffle(paths)  # what is done of a long run is a sample
     known: dict[str, Any] = {}
     if args.output is not None and args.output.exists():
         known = {line["file"]: line for line in map(json.loads, args.output.read_text(encoding="utf-8").splitlines())}
@@ -145,7 +150,7 @@ def main() -> None:
         paths = chosen
     verdicts: Counter[str] = Counter()
     names: Counter[str] = Counter()
-    for line in lines(paths, known, check=not args.no_check, identify=set(chosen)):
+    for line in lines(paths, known, check=not args.no_check, identify=set(chosen), most=args.most):
         verdicts[line.get("verdict", "")] += 1
         names[line.get("how", "")] += 1
         if args.output is not None and line["file"] not in known:

@@ -171,8 +171,13 @@ def identify_captured(
     got: Codes,
     progress: Callable[[str], None] = lambda text: None,
     limit: float = LIMIT,
+    most: int = MANY,
 ) -> Identification:
-    """Find out what answered the cases of a capture; nothing can be asked.  ``limit``: as in :func:`identify`."""
+    """Find out what answered the cases of a capture; nothing can be asked.
+
+    ``limit``: as in :func:`identify`.  ``most``: compositions that give every answer, after which the search ends: few
+    rows, or short results, fit many.
+    """
     op = under(op, "*")
     seen = Observed(op)
     seen.add(cases, got)
@@ -184,7 +189,7 @@ def identify_captured(
         return result
     with _until_interrupted(result):
         pool = _pool(op, np.random.default_rng([0, length(op)]), POOL // 8, 48)  # nothing is asked of it
-        _name_all(op, seen, result, pool, None, progress)
+        _name_all(op, seen, result, pool, None, progress, most)
         if _to_fit(op, result):
             progress("parameters")
             _fit(op, seen, result, None, pool, None, limit)
@@ -223,7 +228,13 @@ def _to_fit(op: Operation, result: Identification) -> bool:
 
 
 def _name_all(
-    op: Operation, seen: Observed, result: Identification, pool: Cases, ask: Ask | None, progress: Callable[[str], None]
+    op: Operation,
+    seen: Observed,
+    result: Identification,
+    pool: Cases,
+    ask: Ask | None,
+    progress: Callable[[str], None],
+    most: int = MANY,
 ) -> None:
     """The catalogue; where it has no name, splits over K; then other epilogues.
 
@@ -231,18 +242,22 @@ def _name_all(
     """
     progress("catalogued models")
     known, near = catalogue(op), list[Hypothesis]()
-    _name(op, seen, result, pool, ask, known)
+    left = _agreeing(op, seen, known)
+    if ask is not None:
+        _name(op, seen, result, pool, ask, left)
+        left = [h for members in result.classes for h in members]
     searches: list[tuple[str, Callable[[], Iterable[Hypothesis]]]] = [
         *((f"splits over K, {what}", lambda names=names: splits(op, names)) for what, names in FORMS.items()),
         ("epilogues", lambda: finished(op, known)),
         ("epilogues of splits", lambda: finished(op, near)),
     ]
-    left = [h for members in result.classes for h in members]
     coarse = ask is None and (get_format(op.result).p < COARSE or seen.got.size < FEW)
-    for what, hypotheses in searches:
+    for i, (what, hypotheses) in enumerate(searches):
+        if ask is None:
+            result.classes = [[h] for h in left]  # what an interrupt leaves
         if left and (not coarse or what == "epilogues of splits"):
             break
-        if len(left) > MANY:
+        if i and len(left) > most:  # after what is shipped: it is named in any case
             result.remarks.append(f"the search ended at {len(left)} compositions that give every answer")
             break
         progress(what)
@@ -252,7 +267,7 @@ def _name_all(
             _name(op, seen, result, pool, ask, left)
     if ask is None:
         progress("what is one function")
-        result.classes = _classes(op, left, pool)
+        result.classes = _classes(op, left, pool) if len(left) <= max(most, MANY) else [[h] for h in left]
 
 
 def _pool(op: Operation, rng: np.random.Generator, size: int = POOL, least: int = LEAST_POOL) -> Cases:

@@ -303,3 +303,25 @@ def test_an_interrupt_leaves_what_was_found() -> None:
     assert found.interrupted
     assert found.asked > 0
     assert "interrupted" in found.remarks[-1]
+
+
+def test_an_interrupt_leaves_what_a_capture_showed() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/bf16/ada.mma.fp8.f32;k=256")
+    cases = random_cases(op, 20, np.random.default_rng(5), ("normal",))
+
+    def progress(text: str) -> None:
+        if text.startswith("epilogues"):
+            raise KeyboardInterrupt
+
+    found = identify_captured(op, cases, expect(op, cases.operands).codes, progress)
+    assert found.interrupted
+    assert "ada.mma.fp8.f32" in [h.name for members in found.classes for h in members]
+    assert document(found, {"name": "x"})["interrupted"] is True
+
+
+def test_a_chosen_bound_ends_the_search_of_a_capture_after_what_is_shipped() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/bf16/ada.mma.fp8.f32+split2.t64.interleaved;k=192")
+    cases = random_cases(op, 2, np.random.default_rng(5), ("normal",))
+    found = identify_captured(op, cases, expect(op, cases.operands).codes, most=0, limit=0.1)
+    assert str(op.mode) in [h.name for members in found.classes for h in members]
+    assert any(remark.startswith("the search ended at") for remark in found.remarks)
