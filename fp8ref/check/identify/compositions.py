@@ -22,13 +22,18 @@ EPILOGUES = ("sab.bias", "sa.sb.bias", "sa.fsb.bias", "sb.sa.bias", "sb.fsa.bias
 
 
 def splits(op: Operation, names: Names) -> Iterator[Hypothesis]:
-    """A unit's chain or promoted chain over K, split; every one once that fits the operation."""
+    """A unit's chain or promoted chain over K, split; every one once that fits the operation.
+
+    An FP8 output of what is shipped saturates, too: cuBLASLt's do.
+    """
     seen = set()
+    ends = ("", "+out.sat") if names is _shipped and get_format(op.result).k <= 8 else ("",)
     bases = [m for m in models() if isinstance(m, Fused) and takes(m, op) and m.scales is Scales.EPILOGUE]
     for name in names(bases, length(op)):
         if name not in seen:
             seen.add(name)
-            yield from _named(op, name)
+            for end in ends:
+                yield from _named(op, name + end)
 
 
 def _shipped(bases: Sequence[Model], k: int) -> Iterator[str]:
@@ -36,6 +41,7 @@ def _shipped(bases: Sequence[Model], k: int) -> Iterator[str]:
     for name, dealt, combined in SHIPPED:
         split = get_model(f"{name}+split2{dealt}")
         assert isinstance(split, Split)
+        yield from chains(here[name], k) if name in here else ()
         for parts in range(2, min(MOST_PARTS, -(-k // split.tile)) + 1) if name in here else ():
             yield from (f"{chain}+split{parts}{dealt}{how}" for chain in chains(here[name], k) for how in combined)
 
