@@ -310,7 +310,7 @@ def test_an_interrupt_leaves_what_a_capture_showed() -> None:
     cases = random_cases(op, 20, np.random.default_rng(5), ("normal",))
 
     def progress(text: str) -> None:
-        if text.startswith("epilogues"):
+        if text.startswith("splits"):
             raise KeyboardInterrupt
 
     found = identify_captured(op, cases, expect(op, cases.operands).codes, progress)
