@@ -46,6 +46,7 @@ OPTIONS: Mapping[str, Holds] = {
     "seed": lambda x: isinstance(x, int) and not isinstance(x, bool) and x >= 0,
     "nan": _one_of("class", "bits"),
     "flag": _one_of("", *FLAGS),
+    "cases": _truth,
 }
 HEADS: Mapping[str, Mapping[str, Holds]] = {
     "check": {

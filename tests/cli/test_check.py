@@ -140,7 +140,7 @@ def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> 
     assert found["end"]["finished"] is False
     assert 2 <= len(found["operations"]) < 233
     assert f"--resume {path} --impl mini:correct goes on" in errors
-    done = fp8ref("check", "--resume", str(path))
+    done = fp8ref("check", "--resume", str(path), "--impl", "mini:correct")
     assert done.returncode == 0, done.stderr
     assert len(record.read(path)["operations"]) == 233
     assert not journal.exists()
