@@ -19,6 +19,7 @@ from .neighbours import code_text
 from .products import short
 
 SHOWN = 12
+WHOLE = 40  # operands of a case that a text gives whole
 
 
 def scale_case_id(op: Operation, inputs: Sequence[int]) -> str:
@@ -37,7 +38,7 @@ def scale_case_text(op: Operation, inputs: Sequence[int]) -> str:
     """The same for people: of a long group the first elements and the last; records have all of them."""
     head, _, codes = scale_case_id(op, inputs).partition("#")
     digits = codes.split(".")
-    if len(digits) <= SHOWN:
+    if len(digits) <= WHOLE:  # `fp8ref explain` reads it
         return f"{head}#{codes}"
     first, last = digits[: SHOWN // 2], digits[-2:]
     return f"{head}#{'.'.join(first)}.({len(digits) - len(first) - len(last)} more).{'.'.join(last)}"
