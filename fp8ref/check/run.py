@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..cases.operation import ANY_MODE, Operation, canonical
+from ..cases.products.questions import is_product, with_length
 from ..engines import Journal, Task, open_engine
 from ..engines import run as done
 from . import shards
@@ -195,6 +196,8 @@ def _match(claim: Operation, pattern: str) -> Operation | None:
         return None
     if (wish.family, wish.operands, wish.result) != (claim.family, claim.operands, claim.result):
         return None
+    if is_product(claim) and with_length(wish) == with_length(claim):  # as findings write it, K and block said
+        return claim
     if wish.mode == ANY_MODE:  # nothing is said of the mode, and of the keys something
         return claim if set(wish.keys) <= set(claim.keys) else None
     return claim.with_mode(wish.mode or "") if claim.mode == ANY_MODE else None
