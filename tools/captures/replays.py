@@ -25,12 +25,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import numpy as np
 from convert_matlab_sets import convert
 
 from fp8ref.adapters.captures import files as captures
 from fp8ref.cases.operation import Operation
-from fp8ref.cases.products.cases import Cases
-from fp8ref.cases.products.questions import length
+from fp8ref.cases.products.cases import Cases, random_cases
+from fp8ref.cases.products.questions import length, under
+from fp8ref.check.identify.accumulators import Hypothesis, answers, unfinished
 from fp8ref.check.identify.identify import MANY, identify_captured
 from fp8ref.check.run import Request, Run
 from fp8ref.spec.matrix.epilogue import out_words
@@ -73,6 +75,16 @@ def plain(name: str, op: Operation) -> str:
     return get_model(unit).name + (f"+out.{'.'.join(kept)}" if kept else "")
 
 
+def same(name: str, declared: str, op: Operation) -> bool:
+    """Are two compositions one function, as far as 200 random products show?"""
+    if name.partition(".")[0] == "exact":
+        return False
+    free = under(op, "*")
+    some = random_cases(free, max(20, 200 * 64 // length(op)), np.random.default_rng(0), ("normal", "wide"))
+    one, other = (Hypothesis(n, get_model(n)) for n in (name, declared))
+    return all(np.array_equal(f(free, one, some), f(free, other, some)) for f in (unfinished, answers))
+
+
 def identified(path: Path, most: int) -> dict[str, Any]:
     """Whether identify names what a capture declares, and what else fits."""
     capture = captures.read(path)
@@ -83,6 +95,8 @@ def identified(path: Path, most: int) -> dict[str, Any]:
     classes = [[plain(h.name, capture.operation) for h in members] for members in found.classes]
     declared = plain(str(capture.operation.mode), capture.operation)
     right = next((names for names in classes if declared in names), None)
+    if right is None:  # a split of fewer tiles than parts is what it would be unsplit, and named so
+        right = next((names for names in classes if same(names[0], declared, capture.operation)), None)
     how = EMPTY if found.empty else MISSED if right is None else ALONE if len(classes) == 1 else AMONG
     return {
         "how": how, "functions": len(classes), "names": sum(map(len, classes)), "declared": declared,
