@@ -10,7 +10,7 @@ from typing import Any
 
 from ..cases.operation import ANY_MODE, Operation, canonical
 from ..cases.products.questions import is_product, with_length
-from ..engines import Journal, Task, open_engine
+from ..engines import Journal, Result, Task, open_engine
 from ..engines import run as done
 from . import shards
 from .compare import Options
@@ -94,13 +94,34 @@ class Run:
         place = {task.address: i for i, task in enumerate(tasks)}
         early: dict[int, Report] = {}
         reported = 0
+        again: list[int] = []
         for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):
-            report = early[place[task.address]] = shards.report_of(result)
-            report.source = self.hello.sources.get(report.claim, "")
-            tick(count, len(tasks) + more)
+            if self._answers_late(result):
+                again.append(place[task.address])
+                continue
+            early[place[task.address]] = self._report(result)
+            tick(count - len(again), len(tasks) + more)
             while reported in early:
                 yield early.pop(reported)
                 reported += 1
+        for i in again:  # one after the other, while nothing else runs
+            ((_, result),) = done(self.engine, [self._task("judge", claim=self.claims[i].id, alone=True)], journal)
+            early[i] = self._report(result)
+        for i in sorted(early):
+            yield early[i]
+        if again:
+            tick(len(tasks), len(tasks) + more)
+
+    def _answers_late(self, result: Result) -> bool:
+        """Did it not answer in time while others were asked beside it?  That is no verdict yet."""
+        report = shards.report_of(result)
+        late = report.verdict is Verdict.TIMEOUT or any(mishap.kind == "timeout" for mishap in report.mishaps)
+        return self.request.jobs > 1 and late and not report.failed
+
+    def _report(self, result: Result) -> Report:
+        report = shards.report_of(result)
+        report.source = self.hello.sources.get(report.claim, "")
+        return report
 
     def _swept(self, tick: Tick, journal: Journal | None) -> Iterator[Report]:
         """The same, then the sweep of each; a fault that only a sweep met is diagnosed at the end."""

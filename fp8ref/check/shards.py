@@ -86,7 +86,7 @@ def said(result: Result) -> Hello:
 
 
 def judge(argument: dict[str, Any]) -> Result:
-    """A claim's cases: its report, before any sweep and not concluded."""
+    """A claim's cases: its report, before any sweep and not concluded; ``alone``: asked for while nothing else runs."""
     with _session(argument) as found:
         return report_json(judge_cases(found, Operation.parse(argument["claim"]), Options(**argument["options"])))
 

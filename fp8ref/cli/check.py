@@ -47,7 +47,13 @@ from .starting import open_run
     "--nan", type=click.Choice(["class", "bits"]), default="class", show_default=True,
     help="Compare NaN results as one class, or bit by bit.",
 )  # fmt: skip
-@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=60.0,
+    show_default=True,
+    help="Seconds for one call, of an idle processor; a slow or loaded one gets more.",
+)
 @engines.engine_options
 @click.option("--fail-fast", is_flag=True, help="Stop at the first operation that does not conform.")
 @click.option("--dry-run", is_flag=True, help="List the selected operations and stop.")

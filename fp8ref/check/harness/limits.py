@@ -6,7 +6,10 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from .guard import processes, session_of
 
@@ -22,12 +25,28 @@ def default_memory() -> int:
     return installed() * 3 // 4
 
 
+NOMINAL = 0.01  # seconds that the work of ``slowness`` takes on an idle processor of today
+SLOWEST = 10.0
+
+
+@cache
+def slowness() -> float:
+    """How many times longer work takes here and now than on an idle processor: 1 to 10, measured once a process."""
+    started = time.perf_counter()
+    x = np.arange(1 << 14, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for i in range(20):  # what kernels do, and what an interpreter does
+        np.sort(x ^ np.uint64(i))
+        sum(j * j for j in range(5000))
+    return min(max((time.perf_counter() - started) / NOMINAL, 1.0), SLOWEST)
+
+
 @dataclass(frozen=True)
 class Limits:
     """Limits of one session.
 
-    ``seconds`` for a question; resident ``memory`` in bytes, of the process and of those that it started; ``output``:
-    bytes that it may print during a question.  Memory is not watched on systems without /proc.
+    ``seconds`` for a question, of an idle processor: on a slow or loaded machine they last longer; resident ``memory``
+    in bytes, of the process and of those that it started; ``output``: bytes that it may print during a question.
+    Memory is not watched on systems without /proc.
     """
 
     seconds: float = 60.0

@@ -25,7 +25,7 @@ from . import worker
 from .crashes import survive
 from .guard import Guard, end_session, open_standard_streams
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots
-from .limits import Limits, Usage
+from .limits import Limits, Usage, slowness
 from .outcomes import Answer, Call, Codes, Crashed, Declined, Failed, Mishap, TimedOut
 
 __all__ = [
@@ -212,7 +212,7 @@ class Session:
 
     def patience(self, seconds: float) -> float:
         """Seconds after which a part of a question that hung has hung, too."""
-        return min(self.limits.seconds, max(seconds, 3 * self._slowest))
+        return min(self.limits.seconds, max(seconds, 3 * self._slowest / slowness()))
 
     def _answer(self, op: Operation, slot: Slot, n: int) -> Answer:
         shape, plain = shapes(op, n)[-1], Slot(slot.start, slot.n)
@@ -278,7 +278,7 @@ class Session:
             self._fail_with_exit()
 
     def _read_line(self, seconds: float) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * slowness()
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0:
