@@ -30,7 +30,8 @@ TOP = 61  # position of the leading bit of a stand-in, that of exact.TOP
 GRID = Grid(TOP, -1200, 1100)  # below and beyond every projection onto binary64
 TABLE_BITS = 16
 FEW = 1 << 10  # elements that are answered one by one where a table is large
-WORTH_STORING = 1 << 12  # entries: smaller tables are made in less time than a file is opened safely
+LARGE = 1 << 12  # entries of a table that a few elements are no reason to make
+WORTH_STORING = 1 << 7  # entries: smaller tables are made in less time than a file is opened safely
 
 Codes = NDArray[np.unsignedinteger]
 Flags = NDArray[np.uint8]
@@ -89,7 +90,7 @@ def _apart(x: Fraction) -> tuple[int, int]:
 def has_table(formats: Sequence[Format], size: int) -> bool:
     """Is a table of all operands made?  Of many operands only for arrays of some size."""
     bits = sum(f.k for f in formats)
-    return bits <= TABLE_BITS and (1 << bits < WORTH_STORING or size > FEW)
+    return bits <= TABLE_BITS and (1 << bits < LARGE or size > FEW)
 
 
 def outcomes(op: str, formats: Sequence[Format], semantics: Semantics, codes: Sequence[Codes]) -> Outcomes:
@@ -135,8 +136,15 @@ def _made(op: str, formats: tuple[Format, ...], semantics: Semantics, rows: NDAr
             if known is not None:
                 out.put(i, known)
         else:
-            out.put(i, settled(definition.row(*operands, semantics), GRID))
+            out.put(i, _settled(op, semantics, *operands) if len(operands) == 1 else _exact(op, semantics, *operands))
     return out
+
+
+def _exact(op: str, semantics: Semantics, *operands: Datum) -> Exact:
+    return settled(FUNCTIONS[op].row(*operands, semantics), GRID)
+
+
+_settled = lru_cache(maxsize=1 << 16)(_exact)  # formats have most of their values in common
 
 
 def _datum(code: int, f: Format, semantics: Semantics) -> Datum:
