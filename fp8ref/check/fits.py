@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import differs, expect, is_nan, modes
+from ..cases.answers import Expected, differs, expect, is_nan, modes
 from ..cases.operation import ANY_MODE, Operation
 from ..cases.products.cases import Cases, dot_cases
-from ..cases.scaling.questions import is_scale
+from ..cases.scaling.questions import is_scale, values
+from ..cases.scaling.recipes import mode_text
 from ..cases.selection import cases
+from ..spec.scaling.named import in_words
+from ..spec.status import Status
 from .compare import compared
 from .diagnosis.book import rules_for
 from .diagnosis.diagnose import Diagnosis, prediction
@@ -25,6 +28,7 @@ from .finding import hexadecimal, reading_order
 from .harness.observe import Observations
 from .identify.accumulators import agrees, catalogue
 from .identify.accumulators import answers as codes_of_models
+from .identify.recipes import Search
 from .variations.settle import as_exact_sums
 from .verdict import Report, Verdict
 
@@ -101,9 +105,43 @@ def leave_open(report: Report, found: Fitting) -> None:
     """Nothing is wrong, and several behaviours fit: a free mode is undecided, a claimed one meets no profile yet."""
     report.fits = found.names
     if Operation.parse(report.claim).mode == ANY_MODE:
-        report.op, report.verdict = report.claim, Verdict.UNDECIDED
+        report.op, report.verdict, report.profiles, report.alike = report.claim, Verdict.UNDECIDED, (), ()
         decides = f"; {found.decides}" if found.decides else ""
         report.reason = f"{'; '.join(found.names)} fit{decides}"
+
+
+SOME = 64  # cases of which one that is rounded is soon found, where there are any
+
+
+def alike(op: Operation, operands: Sequence[Codes]) -> tuple[str, ...]:
+    """The other modes that answer every case as a found one does: where nothing is rounded, several may."""
+    if op.asked.kind not in ("convert", "arithmetic"):
+        return ()
+    flagged = op if op.flags else replace(op, keys=tuple(sorted((*op.keys, ("flags", "1")))))
+    some = np.unique(np.linspace(0, len(operands[0]) - 1, SOME).astype(np.intp))
+    for which in (some, slice(None)):
+        status = expect(flagged, [codes[which] for codes in operands]).status
+        if status is None or (status & int(Status.INEXACT)).any():
+            return ()
+    want = expect(op, operands)
+    others = [mode for mode in modes(op) if mode != op.mode]
+    return tuple(mode for mode in others if _same(op, expect(op.with_mode(mode), operands), want))
+
+
+def _same(op: Operation, a: Expected, b: Expected) -> bool:
+    if a.status is not None and b.status is not None and (a.status != b.status).any():
+        return False
+    return not differs(op, a.codes, b.codes).any()
+
+
+def fitting_recipes(claim: Operation, seen: Observations, nan: str) -> Fitting:
+    """The recipes in use that give every answer; where none does, those with one factor changed."""
+    search = Search(claim, seen.inputs(), seen.got, nan)
+    fit = search.every_fit()
+    every = cases(claim.with_mode(mode_text(fit[0])), 1, 0) if fit else seen.operands
+    x, whole = values(claim, every)
+    rows = [(in_words(r), search.q.answer(r, x, whole)) for r in fit]
+    return grouped(claim, every, rows, {name for name, _ in rows})
 
 
 def fitting_products(op: Operation, asked: Cases, got: Codes) -> Fitting:

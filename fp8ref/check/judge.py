@@ -19,7 +19,7 @@ from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, compared
 from .failing import Failing
 from .finding import findings_of
-from .fits import Fitting, fitting, leave_open
+from .fits import Fitting, alike, fitting, fitting_recipes, leave_open
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
 from .harness.transport import Declined, Session
@@ -74,8 +74,11 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     report.op = op.id
     judged = compare(op, seen, options.nan, report)
     part = bool(report.asked or report.declines)
-    open_ended = part and claim.asked.mode is not None and not is_recipe(claim)
-    found = fitting(claim, seen, options.nan) if open_ended else Fitting(())
+    found = Fitting(())
+    if part and is_recipe(claim):
+        found = fitting_recipes(claim, seen, options.nan) if claim.mode == ANY_MODE and not report.failed else found
+    elif part and claim.asked.mode is not None:
+        found = fitting(claim, seen, options.nan)
     if report.failed:
         known = found.diagnosis() if found.open else None
         report.findings += findings_of(session, claim, op, seen, judged, options.nan, report, known)
@@ -88,7 +91,7 @@ def _find_mode(claim: Operation, seen: Observations, nan: str, report: Report) -
     got = seen.got[seen.first]
     if is_recipe(claim):
         found = find_recipe(claim, seen.operands, got, nan)
-        report.profiles = found.names
+        report.profiles, report.alike = found.names, found.also
         return claim.with_mode(found.mode)
     deciding = _deciding(claim, seen.operands)
 
@@ -103,6 +106,7 @@ def _find_mode(claim: Operation, seen: Observations, nan: str, report: Report) -
         op = claim.with_mode(mode)
         first = mismatches(op, deciding)
         if first == 0 and mismatches(op, slice(None)) == 0:
+            report.alike = alike(op, seen.operands)
             return op
         scored.append((first, op))
     least = min(first for first, _ in scored)

@@ -74,7 +74,7 @@ def judge_products(
     report.declines = str(found.declines)
     report.cases = int((calls == FIRST).sum()) or got.size
     if op.mode == ANY_MODE:
-        op = _find(op, asked, got)
+        op, report.alike = _find(op, asked, got)
         report.op = op.id
     fit = fitting_products(under(op, "exact"), asked, got) if report.asked or report.declines else Fitting(())
     if fit.open and claim.mode == ANY_MODE:
@@ -111,16 +111,19 @@ def _cases_failed(off: Mask, calls: NDArray[np.str_]) -> int:
 
 
 # -- free modes -------------------------------------------------------------------------------------------------------
-def _find(op: Operation, cases: Cases, got: Codes) -> Operation:
-    """The first catalogued behaviour that gives every answer; else the tightest bound that holds; else still free."""
+def _find(op: Operation, cases: Cases, got: Codes) -> tuple[Operation, tuple[str, ...]]:
+    """The first catalogued behaviour that gives every answer, and the others that do; else the tightest bound that
+    holds; else still free."""
     as_exact = as_exact_sums(op, cases, got)
-    for h in catalogue(op):
-        if agrees(op, got if h.model else as_exact, h, cases):
-            return under(op, h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat")
+    found = [h for h in catalogue(op) if agrees(op, got if h.model else as_exact, h, cases)]
+    if found:
+        h = found[0]
+        mode = h.name if h.model is not None or h.name == "exact" else f"{h.name}.nonsat"
+        return under(op, mode), tuple(h.name for h in found[1:])
     for bound in _own_bounds(op):
         if not outside(op, bound, cases, got).any():
-            return under(op, WITHIN + bound.name)
-    return op
+            return under(op, WITHIN + bound.name), ()
+    return op, ()
 
 
 def _by_strength(bound: Bound) -> tuple[float, bool]:

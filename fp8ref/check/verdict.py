@@ -159,6 +159,7 @@ class Report:
     asked: str = ""  # where it was not all of the plan: "captured", "--flag exact"
     fits: tuple[str, ...] = ()  # the behaviours that give every answer, where there are several
     failing: Failing | None = None  # every wrong answer, where they are to be kept
+    alike: tuple[str, ...] = ()  # what was found has these names, too: they answer every case asked alike
     chosen: dict[str, str] = field(default_factory=dict)  # the answer to each open question that differs from ours
 
     @property
@@ -186,6 +187,7 @@ class Report:
             **({"chosen": dict(sorted(self.chosen.items()))} if self.chosen else {}),
             **({"asked": self.asked} if self.asked else {}),
             **({"fits": list(self.fits)} if self.fits else {}),
+            **({"alike": list(self.alike)} if self.alike else {}),
             **({"declines": self.declines} if self.declines else {}),
             **({"expected": self.expected} if self.expected else {}),
         }
@@ -202,6 +204,7 @@ class Report:
             declines=data.get("declines", ""),
             asked=data.get("asked", ""),
             fits=tuple(data.get("fits", ())),
+            alike=tuple(data.get("alike", ())),
             chosen=dict(data.get("chosen", {})),
             expected=data.get("expected", ""),
         )

@@ -122,3 +122,63 @@ def test_a_profile_is_met_only_with_its_own_modifiers(key: str) -> None:
     assert "ocp-sat" in profiles_meeting("f32", "e4m3fn", kept)
     flushed = get_projection(f, "rne", "sat", "keep-sign", subnormal=key)
     assert profiles_meeting("f32", "e4m3fn", flushed) == ()
+
+
+RECIPE = "scale/f32/e4m3fn/*;k=128"
+BY_RECIPE = """
+import numpy as np
+import fp8ref
+from fp8ref.cases.answers import expect
+class Kernel:
+    def identify(self): return {"name": "kernel", "version": "1"}
+    def capabilities(self): return ["scale/f32/e4m3fn/*;k=128"]
+    def run(self, op, x):
+        if len(x) not in ROWS: raise fp8ref.Unsupported("so many rows")
+        return expect(op.with_mode("vllm-group"), [x]).codes
+"""
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [("(1,)", Verdict.UNDECIDED), ("range(10**6)", Verdict.PASS)])
+def test_a_recipe_is_named_where_no_other_in_use_gives_the_bits(
+    rows: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = f"by_recipe_{verdict}"
+    (tmp_path / f"{name}.py").write_text(BY_RECIPE.replace("ROWS", rows))
+    report = judged(f"py:{name}:Kernel")
+    assert report.verdict is verdict, report
+    if verdict is Verdict.UNDECIDED:
+        assert (report.op, report.profiles) == (RECIPE, ())
+        assert len(report.fits) > 1
+        assert "vllm-group" in report.reason
+    else:
+        assert report.fits == ()
+        assert "vllm-group" in " ".join(report.profiles)
+
+
+NOT_ROUNDED = """
+import numpy as np
+from fp8ref.cases.answers import expect
+from fp8ref.cases.operation import Operation
+class Kernel:
+    def identify(self): return {"name": "kernel", "version": "1"}
+    def capabilities(self): return ["convert/e2m1fn/e4m3fn/*", "convert/e4m3fn/e2m1fn/*", "dot/e4m3fn.e4m3fn/f32/*;k=1"]
+    def run(self, op, *x):
+        return expect(op.with_mode("exact" if op.family == "dot" else "rne.sat"), x).codes
+"""
+
+
+def test_names_that_agree_on_every_input_are_one_behaviour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is rounded from E2M1 to E4M3; a product of one addend, and C, is added in one step by many units."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "not_rounded.py").write_text(NOT_ROUNDED)
+    with Run(Request("py:not_rounded:Kernel")) as run:
+        exact, rounded, product = run.reports()
+    assert {report.verdict for report in (exact, rounded, product)} == {Verdict.PASS}
+    assert (rounded.op, rounded.alike) == ("convert/e4m3fn/e2m1fn/rne.sat", ())
+    assert set(exact.alike) > {"rtz.sat", "rto.sat", "rne.nonsat"}
+    assert product.op == "dot/e4m3fn.e4m3fn/f32/exact;k=1"
+    assert product.alike == ("hopper.mma.fp8.f32",)  # fma gives -0 for sums of -0
+    assert Report.from_json(exact.as_json()).alike == exact.alike
+    found = checked("convert/e2m1fn", "--impl", "py:not_rounded:Kernel")
+    assert "mode found, the same as" in " ".join(found.output.split())

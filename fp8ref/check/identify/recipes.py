@@ -159,6 +159,15 @@ class Search:
         best = min([*ranked, *once], key=self.score)
         return Match(plainly(best, self.shapes, self.hidden), int(self._wrong(best, slice(None)).sum()), len(self.got))
 
+    def every_fit(self) -> list[Recipe]:
+        """All recipes in use that fit; where none does, all with one factor changed."""
+        known = [with_element(mode, self.q.grid) for mode in self.q.rules]
+        fitting = [r for r in known if self.fits(r)]
+        if fitting:
+            return fitting
+        changed = {changed: None for r in known for changed in variants(r, self.hidden)}
+        return [plainly(r, self.shapes, self.hidden) for r in changed if self.fits(r)]
+
     def _spread(self, once: list[Recipe]) -> list[Recipe]:
         """The nearest after one change; and those that make the scales, or the elements, right by themselves."""
         size = scale_bytes(self.q)

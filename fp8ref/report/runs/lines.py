@@ -106,7 +106,14 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
 }  # fmt: skip
 OPTIONAL: Mapping[str, Mapping[str, Check]] = {
     "run": {"expected": _whole, "cpu": _text},
-    "operation": {"expected": _text, "declines": _text, "chosen": _table(_text), "asked": _text, "fits": _list(_text)},
+    "operation": {
+        "expected": _text,
+        "declines": _text,
+        "chosen": _table(_text),
+        "asked": _text,
+        "fits": _list(_text),
+        "alike": _list(_text),
+    },
     "finding": {"expected": _text, "clause": _text, "digest": _text, "severity": _severity, "decided": _text},
     "end": {"stale": _list(_text)},
 }

@@ -77,12 +77,16 @@ def remark(report: Report) -> str:
         )
         return "; ".join([*causes, *notes])
     if report.claim != report.op:
-        notes.append("mode found")
+        notes.append("mode found" + (f", the same as {_names(report.alike)}" if report.alike else ""))
     if report.allowed:
         notes.append(", ".join(_allowed(report)))
     if report.profiles:
         notes.append("meets " + ", ".join(report.profiles))
     return "; ".join(notes)
+
+
+def _names(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _asked(report: Report) -> str:
