@@ -24,7 +24,7 @@ from ..spec.matrix.accumulate import Model
 from ..spec.operations.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow, keeps_order
 from ..spec.profiles.constants import constant
-from ..spec.projection import Projection
+from ..spec.projection import NaN, Projection
 from ..spec.rounding import DETERMINISTIC
 from .flags import task_of
 from .operation import INTEGERS, UNITS, Operation
@@ -220,7 +220,8 @@ def is_nan(codes: Codes, type_name: str) -> Mask:
 
 
 def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
-    """Which answers differ; under ``nan="class"`` all NaN codes are the same answer.
+    """Which answers differ; under ``nan="class"`` all NaN codes are the same answer, but for what the operation
+    promises of them: their sign (``;nan=keep-sign``), or all bits (``;nan=payload``).
 
     An answer of a scaling is a row: its scale and all of its elements.
     """
@@ -228,7 +229,16 @@ def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
         types = (quantiser(op).scale, quantiser(op).element)
         scale, codes = (_differing(g, w, name, nan) for g, w, name in zip(split(op, got), split(op, want), types))
         return np.asarray(scale | codes.any(axis=1))
-    return _differing(got, want, op.result, nan)
+    promised = op.key("nan")
+    if nan == "class" and promised == NaN.PAYLOAD.value:
+        return _differing(got, want, op.result, "bits")
+    found = _differing(got, want, op.result, nan)
+    if nan == "class" and promised == NaN.KEEP_SIGN.value:
+        f = get_format(op.result)
+        unlike = ((got ^ want) & got.dtype.type(f.sign_bit)) != 0
+        where = np.flatnonzero(unlike & ~found)
+        found[where] = is_nan(want[where], op.result)
+    return found
 
 
 def _differing(got: Codes, want: Codes, type_name: str, nan: str) -> Mask:

@@ -37,6 +37,7 @@ KEYS = {
     "via": Key(("convert",), get_format),
     "k": Key(("scale", "dot")),  # these are checked with what they belong to
     "scale": Key(("scale", "dot"), get_format),
+    "n": Key(("dot",)),
     "block": Key(("dot",)),
     "bias": Key(("dot",), get_format),
     "scale_result": Key(("dot",), BIT),

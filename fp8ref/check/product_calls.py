@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,20 @@ from numpy.typing import NDArray
 
 from ..cases.operation import Operation
 from ..cases.products.cases import Cases
-from ..cases.products.questions import COLUMNS, length
+from ..cases.products.questions import COLUMNS, columns, length
 from .harness.declines import Declines
-from .harness.transport import CAPACITY, Declined, Session
+from .harness.transport import USUAL, Declined, Session
 from .matrix.causes import Asked
 from .matrix.faults import Shape
 
 Codes = NDArray[Any]
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 33, 64)
 ODD = (1, 3, 17, 33)
+TAILS = (1, 2, 15, 17, 31, 33, 63, 65, 127, 129, 255, 257)
+SHAPES = {  # rows and columns of matrix products: what is left of tiles of every size
+    1: ((65, COLUMNS), (129, COLUMNS), (5, 1)),
+    2: (*((m, COLUMNS) for m in TAILS), *((17, n) for n in TAILS), (65, 129), (129, 65), (257, 257), (1, 1)),
+}
 FIRST, SHORT, AGAIN = "first", "short", "again"
 
 
@@ -46,13 +52,20 @@ class Answers:
         calls = np.repeat([call for *_, call, _ in parts], counts)
         m = np.repeat([size for *_, size in parts], counts)
         index = np.concatenate([np.arange(count) for count in counts])
-        n = np.full(m.size, COLUMNS if op.family == "matmul" else 1)
+        n = np.repeat([cases.size // size for cases, *_, size in parts], counts)
         shape = Shape(np.repeat(np.arange(len(parts)), counts), index // n, index % n, m, n)
         return Asked(op, Cases.joined([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), calls, shape)
 
 
 def ask(
-    session: Session, op: Operation, cases: Cases, seed: int, *, replay: bool, advance: Callable[[int], None]
+    session: Session,
+    op: Operation,
+    cases: Cases,
+    level: int,
+    seed: int,
+    *,
+    replay: bool,
+    advance: Callable[[int], None],
 ) -> Answers:
     """Every case; then some again in short calls and odd layouts, and in the same order once more."""
     found = Answers()
@@ -61,42 +74,53 @@ def ask(
         here = cases.taken(which)
         if op.family == "dot":
             got = found.answer(session, op, here.operands, layout)
-            if got is None:
-                continue
-            found.add(here, got, call, which.size)
+            if got is not None:
+                found.add(here, got, call, which.size)
         else:
-            columns = cases.taken(rng.integers(0, cases.size, COLUMNS))
-            c = cases.c[rng.integers(0, cases.size, (which.size, COLUMNS))]
-            c[:, 0] = here.c
-            given = [here.a, np.ascontiguousarray(columns.b.T), c]
-            given += [here.scales[0], np.ascontiguousarray(columns.scales[1].T)] if here.scales else []
-            outputs = [np.repeat(x[:, None], COLUMNS, axis=1) for x in here.scales[2:]]
-            given += outputs
-            got = found.answer(session, op, given, layout)
-            if got is None:
-                continue
-            n = which.size * COLUMNS
-            a = np.repeat(here.a, COLUMNS, axis=0)
-            b = np.tile(columns.b, (which.size, 1))
-            names = tuple(name for name in here.names for _ in range(COLUMNS))
-            scales = (np.repeat(here.scales[0], COLUMNS, axis=0), np.tile(columns.scales[1], (which.size, 1))) \
-                if here.scales else ()  # fmt: skip
-            found.add(
-                Cases(a, b, c.reshape(n), names, (*scales, *(x.reshape(n) for x in outputs))),
-                got.reshape(n),
-                call,
-                which.size,
-            )
+            _ask_matrix(session, op, here, cases, rng, layout, call, found)
         advance(which.size)
+    if op.family == "matmul" and cases.size and not replay:
+        for m, n in SHAPES[min(level, 2)]:
+            wide = replace(op, keys=tuple(sorted({**dict(op.keys), "n": str(n)}.items())))
+            here = cases.taken(rng.integers(0, cases.size, m))
+            _ask_matrix(session, op if n == columns(op) else wide, here, cases, rng, "plain", SHORT, found)
     found.declines.require_an_answer()
     return found
+
+
+def _ask_matrix(
+    session: Session,
+    op: Operation,
+    rows: Cases,
+    cases: Cases,
+    rng: np.random.Generator,
+    layout: str,
+    call: str,
+    found: Answers,
+) -> None:
+    """Ask one matrix product: rows by columns that are drawn from all cases."""
+    m, wide = rows.size, columns(op)
+    drawn = cases.taken(rng.integers(0, cases.size, wide))
+    c = cases.c[rng.integers(0, cases.size, (m, wide))]
+    c[:, 0] = rows.c
+    given = [rows.a, np.ascontiguousarray(drawn.b.T), c]
+    given += [rows.scales[0], np.ascontiguousarray(drawn.scales[1].T)] if rows.scales else []
+    outputs = [np.repeat(x[:, None], wide, axis=1) for x in rows.scales[2:]]
+    got = found.answer(session, op, [*given, *outputs], layout)
+    if got is None:
+        return
+    a, b = np.repeat(rows.a, wide, axis=0), np.tile(drawn.b, (m, 1))
+    names = tuple(name for name in rows.names for _ in range(wide))
+    scales = (np.repeat(rows.scales[0], wide, axis=0), np.tile(drawn.scales[1], (m, 1))) if rows.scales else ()
+    of_all = Cases(a, b, c.reshape(-1), names, (*scales, *(x.reshape(-1) for x in outputs)))
+    found.add(of_all, got.reshape(-1), call, m)
 
 
 def _calls(
     op: Operation, count: int, rng: np.random.Generator, replay: bool
 ) -> Iterator[tuple[NDArray[np.intp], str, str]]:
     everything = np.arange(count)
-    step = max(1, CAPACITY // 4 // max(length(op), COLUMNS))
+    step = max(1, USUAL // 4 // max(length(op), columns(op)))
     if op.family == "matmul":
         step = min(step, 64)
         everything = rng.permutation(count)[: 4 * step]

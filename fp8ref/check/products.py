@@ -68,7 +68,7 @@ def judge_products(
     op = with_length(claim)
     report.op = op.id
     cases = dot_cases(op, level, seed) if plan is None else plan
-    found = ask(session, op, cases, seed, replay=plan is not None, advance=advance)
+    found = ask(session, op, cases, level, seed, replay=plan is not None, advance=advance)
     answered = found.joined(op)
     asked, got, calls = answered.cases, answered.got, answered.calls
     report.declines = str(found.declines)

@@ -1,15 +1,20 @@
 """Questions that single faults of units and libraries call for: each planted fault answers something else there."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fp8ref
 from fp8ref.cases.answers import differs, expect
 from fp8ref.cases.operation import Operation
-from fp8ref.cases.products.cases import Cases, dot_cases
+from fp8ref.cases.products.cases import Cases, dot_cases, values_of
+from fp8ref.cases.products.questions import addend_type
 from fp8ref.cases.scaling.questions import values
 from fp8ref.cases.selection import cases
+from fp8ref.check.compare import Options
+from fp8ref.check.run import Request, Run
 from fp8ref.spec import get_format
 
 
@@ -60,3 +65,62 @@ def test_blocks_of_one_sign_constant_blocks_and_one_hot_blocks(claim: str) -> No
         assert rows.sum() >= 8
     hot = (finite != 0).sum(axis=1) == 1
     assert set(np.flatnonzero((finite[hot] != 0).any(axis=0))) == set(range(finite.shape[1]))
+
+
+KERNEL = """
+import numpy as np
+import fp8ref
+from fp8ref.cases.answers import expect
+class Kernel:
+    def identify(self): return {{"name": "kernel", "version": "1"}}
+    def capabilities(self): return ["{claim}"]
+    def run(self, op, *x):
+        d = expect(op, x).codes.copy()
+        {fault}
+        return d
+"""
+MATRIX, CAST = "matmul/e4m3fn.e4m3fn/f32/exact;k=8", "convert/f32/e4m3fn/rne.sat"
+SIGNED = "convert/f32/e5m2/rne.sat;nan=keep-sign"
+LOSES_SIGN = "d[((d & 0x7F) > 0x7C)] &= 0x7F"
+PLANTED = {
+    "rows-after-64": (MATRIX, 1, "d[64:] = 0", "fail"),
+    "rows-after-128": (MATRIX, 1, "d[128:] = 0", "fail"),
+    "a-single-column": (MATRIX, 1, "d[:, 0] = d[:, 0] if d.shape[1] > 1 else 0", "fail"),
+    "needs-16-columns": (MATRIX, 1, "if d.shape[1] % 16: raise fp8ref.Unsupported('n % 16')", "pass"),
+    "columns-after-256": (MATRIX, 2, "d[:, 256:] = 0", "fail"),
+    "after-2^20": (CAST, 1, "d[1 << 20:] = 0", "fail"),
+    "no-long-calls": (CAST, 1, "if len(d) > 1 << 20: raise fp8ref.Unsupported('too long')", "pass"),
+    "after-2^22": (CAST, 2, "d[1 << 22:] = 0", "fail"),
+    "sign-of-nan": (SIGNED, 1, LOSES_SIGN, "fail"),
+    "payload-of-nan": (SIGNED, 1, "d[((d & 0x7F) > 0x7C)] |= 1", "pass"),
+    "sign-of-nan-unpromised": ("convert/f32/e5m2/rne.sat", 1, LOSES_SIGN, "pass"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_faults_that_show_in_few_calls_are_asked_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, level, fault, verdict = PLANTED[name]
+    monkeypatch.chdir(tmp_path)
+    module = "kernel_" + "".join(c if c.isalnum() else "_" for c in name)
+    (tmp_path / f"{module}.py").write_text(KERNEL.format(claim=claim, fault=fault))
+    with Run(Request(f"py:{module}:Kernel", options=Options(level=level))) as run:
+        (report,) = run.reports()
+    assert report.verdict == verdict, report
+    assert report.in_part is ("Unsupported" in fault)
+
+
+@pytest.mark.parametrize("result", ["f32", "bf16", "f16", "e4m3fn"])
+def test_a_sum_rounded_to_the_result_before_c_is_added(result: str) -> None:
+    """Answers that round twice differ from those that round the sum with C once."""
+    op = Operation.parse(f"dot/e4m3fn.e4m3fn/{result}/exact;k=32")
+    asked = dot_cases(op, 1, 0)
+    f, c_type = get_format(result), addend_type(op)
+    alone = expect(op, replace(asked, c=asked.c & 0).operands).codes
+    with np.errstate(all="ignore"):
+        total = values_of(alone, f) + values_of(asked.c, get_format(c_type))
+    twice = fp8ref.encode(total, result, overflow="nonsat" if f.k > 8 else "sat")
+    finite = np.isfinite(total) & (np.abs(total) < float(f.max))
+    codes = twice.view(alone.dtype) if f.k > 8 else twice
+    assert (differs(op, codes, expect(op, asked.operands).codes) & finite & (total != 0)).sum() >= 8

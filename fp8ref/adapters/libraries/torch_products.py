@@ -90,7 +90,9 @@ class Products:
     def run(self, op: Operation, a: Codes, b: Codes, c: Codes, *scales: Codes) -> Codes:
         """The result codes of a dot or matrix product."""
         if op.family == "matmul":
-            return self._codes(self._matrix(op, a, b, c, *scales), c)
+            more = -b.shape[1] % COLUMNS if self.product != "addmm" else 0  # _scaled_mm takes multiples of 16
+            wide = [np.pad(x, [(0, 0), (0, more)]) for x in (b, c, *scales[1:])]
+            return self._codes(self._matrix(op, a, *wide[:2], *scales[:1], *wide[2:])[:, : b.shape[1]], c)
         found = np.empty(len(a), c.dtype)
         for start in range(0, len(a), COLUMNS):
             here = slice(start, min(start + COLUMNS, len(a)))

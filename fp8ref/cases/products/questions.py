@@ -1,7 +1,7 @@
 """Dot and matrix products as questions: what their mode names, and the shapes in which they are asked.
 
 ``dot/e4m3fn.e5m2/f32/hopper.wgmma.fp8.f32;k=32`` takes a (n, K), b (n, K), c (n) and gives d (n);
-``matmul/...`` takes A (n, K), B (K, N), C (n, N) and gives D (n, N), with N = 16 columns.
+``matmul/...`` takes A (n, K), B (K, N), C (n, N) and gives D (n, N), with N = 16 columns, or ``;n=257``.
 
 ``;scale=e8m0fnu`` adds the codes of scales, sa and sb: (n, K / block) each, for matmul (n, K / block) and
 (K / block, N); ``;block=32`` says how many elements share one (the unit's own block, else all of K).
@@ -32,8 +32,8 @@ from ..operation import Operation
 from ..scaling.questions import is_scale, scale_shapes
 from .bounds import BOUNDS, Bound
 
-DEFAULT_K, LARGEST_K = 32, 1 << 16
-COLUMNS = 16  # of B in a matrix product
+DEFAULT_K, LARGEST_K, LARGEST_N = 32, 1 << 16, 1 << 12
+COLUMNS = 16  # of B in a matrix product that does not say how many
 EXACT, WITHIN = "exact", "within."
 FLOATS = ("f16", "bf16", "f32", "f64")
 
@@ -46,6 +46,11 @@ def is_product(op: Operation) -> bool:
 def length(op: Operation) -> int:
     """K."""
     return int(op.key("k") or DEFAULT_K)
+
+
+def columns(op: Operation) -> int:
+    """N of a matrix product."""
+    return int(op.key("n") or COLUMNS)
 
 
 def is_exact(mode: str) -> bool:
@@ -127,8 +132,9 @@ def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
     last = 2 if has_output_scale(op) else 1
     if op.family == "dot":
         return ((n, k), (n, k), (n,), *(((n, nb),) * 2 if nb else ()), *((n,),) * last)
-    scales = ((n, nb), (nb, COLUMNS)) if nb else ()
-    return ((n, k), (k, COLUMNS), (n, COLUMNS), *scales, *((n, COLUMNS),) * last)
+    wide = columns(op)
+    scales = ((n, nb), (nb, wide)) if nb else ()
+    return ((n, k), (k, wide), (n, wide), *scales, *((n, wide),) * last)
 
 
 def check_product(op: Operation, text: str) -> None:
@@ -136,6 +142,9 @@ def check_product(op: Operation, text: str) -> None:
     k = op.key("k") or str(DEFAULT_K)
     if not k.isascii() or not k.isdigit() or not 1 <= int(k) <= LARGEST_K:
         raise ValueError(f"operation {text!r}: k is the number of products, 1 to {LARGEST_K}, not {k!r}")
+    n = op.key("n")
+    if n and (op.family != "matmul" or not n.isascii() or not n.isdigit() or not 1 <= int(n) <= LARGEST_N):
+        raise ValueError(f"operation {text!r}: n is the number of columns of a matmul, 1 to {LARGEST_N}, not {n!r}")
     if op.flags:
         raise ValueError(f"operation {text!r}: {op.family} has no status flags")
     mode = op.mode or EXACT

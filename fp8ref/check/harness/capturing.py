@@ -15,7 +15,7 @@ from ...cases.products.cases import Cases, dot_cases
 from ...cases.products.questions import is_product, length, operand_types, shapes, with_length
 from ...cases.scaling.questions import is_scale
 from ...cases.selection import cases
-from .transport import CAPACITY, Declined, Session
+from .transport import USUAL, Declined, Session
 
 REPLAY = "replay"
 
@@ -39,7 +39,7 @@ def capture(
         raise Declined("a capture holds single cases without status flags")
     asked = dot_cases(op, level, seed).operands if is_product(op) else cases(default_mode(op), level, seed)
     count = len(asked[0])
-    step = max(1, CAPACITY // 4 // (length(op) if is_product(op) else _elements(op)))
+    step = max(1, USUAL // 4 // (length(op) if is_product(op) else _elements(op)))
     carried = [codes.astype(carrier_dtype(name), copy=False) for codes, name in zip(asked, operand_types(op))]
     source = provenance(session.hello.identity, op, level, seed)
     dtype = carrier_dtype(op.result).newbyteorder("<")

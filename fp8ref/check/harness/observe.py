@@ -14,7 +14,7 @@ from ...cases.operation import Operation
 from .declines import Declines
 from .layout import ALIGNED, LAYOUTS, extent, slots
 from .outcomes import Declined
-from .plan import Call, calls, case_size, repeats, room
+from .plan import Call, calls, case_size, long_call, repeats, room
 from .transport import CAPACITY, Session
 
 Codes = NDArray[Any]
@@ -81,7 +81,7 @@ def observe(
 
     Raises Crashed or TimedOut as the session does, and Declined where no call was answered.
     """
-    plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op))
+    plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op), long_call(op, level))
     got: list[Codes] = []
     status: list[Codes] = []
     answered: list[bool] = []
@@ -144,9 +144,9 @@ class _Plan:
 
 
 @lru_cache(maxsize=4)
-def _plan(count: int, times: int, seed: int, room: int, size: int) -> _Plan:
+def _plan(count: int, times: int, seed: int, room: int, size: int, long: int) -> _Plan:
     """Many operations have the same number of cases, and so the same plan."""
-    planned = list(calls(count, times, seed, room))
+    planned = list(calls(count, times, seed, room, long))
     lengths = np.array([call.cases.size for call in planned], np.int32)
     ends = np.cumsum(lengths, dtype=np.int32)
     return _Plan(

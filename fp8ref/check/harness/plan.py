@@ -38,6 +38,14 @@ def repeats(op: Operation, level: int) -> int:
     return 1 if level == 1 and op.asked.kind in ("arithmetic", "compare", "test", "codes") else REPEATS[level]
 
 
+def long_call(op: Operation, level: int) -> int:
+    """Elements of one long call, for one operation of each kind of loop: threads share it, and counters run over."""
+    there = (op.family, op.operands[0]) == ("convert", "f32") or (op.family, op.result) == ("decode", "f32")
+    if op.flags or not (there or op.family == "add"):
+        return 0
+    return (1 << 20) + 3 if level == 1 else (1 << 22) + 3
+
+
 def room(op: Operation, capacity: int) -> int:
     """The most cases of one call, where its largest array has ``capacity`` elements and is laid out with gaps."""
     return max(1, capacity // 2 // case_size(op))
@@ -48,10 +56,10 @@ def case_size(op: Operation) -> int:
     return max(math.prod(shape) for shape in shapes(op, 1))
 
 
-def calls(count: int, times: int, seed: int, room: int = BLOCK) -> Iterator[Call]:
+def calls(count: int, times: int, seed: int, room: int = BLOCK, long: int = 0) -> Iterator[Call]:
     """The calls for ``count`` cases, every length ``times`` times; the first ones ask every case once, in order.
 
-    ``room``: the most cases of one call.
+    ``room``: the most cases of one call; ``long``: elements of one that is longer than all others.
     """
     everything = np.arange(count)
     step = min(BLOCK, room)
@@ -66,4 +74,6 @@ def calls(count: int, times: int, seed: int, room: int = BLOCK) -> Iterator[Call
     for layout in ("offset", "strided", "reversed"):
         for n in (n for n in ODD_LENGTHS if n <= room):
             yield Call(rng.integers(0, count, n), layout)
+    if long:
+        yield Call(np.resize(everything, long))
     yield Call(everything[: min(AGAIN, room)], again=True)

@@ -29,11 +29,12 @@ from .limits import Limits, Usage, slowness
 from .outcomes import Answer, Call, Codes, Crashed, Declined, Failed, Mishap, TimedOut
 
 __all__ = [
-    "CAPACITY", "Answer", "Call", "Codes", "Crashed", "Declined", "Hello", "Limits", "Mishap", "NotStarted", "Session",
-    "TimedOut", "largest",
+    "CAPACITY", "USUAL", "Answer", "Call", "Codes", "Crashed", "Declined", "Hello", "Limits", "Mishap", "NotStarted",
+    "Session", "TimedOut", "largest",
 ]  # fmt: skip
 
-CAPACITY = 1 << 21  # elements of buffer for each operand, and for answers
+CAPACITY = 1 << 23  # elements of buffer for each operand, and for answers; what is never used takes no memory
+USUAL = 1 << 21  # elements of a call, unless its length is what is asked about
 MAX_LINE = 1 << 22
 MOST_MISHAPS = 64  # kinds of them that are kept
 MAX_REASON = 600  # characters

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.cases import Cases
 from ...cases.products.questions import COLUMNS, length
-from ..harness.transport import CAPACITY, Session
+from ..harness.transport import USUAL, Session
 
 Codes = NDArray[Any]
-ROOM = CAPACITY // 4
+ROOM = USUAL // 4
 
 
 class BlackBox:
