@@ -352,6 +352,8 @@ def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
 def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis | None:
     """Answers that are right but stand in the wrong place of their call."""
     starts = np.flatnonzero(np.diff(seen.call, prepend=-1))
+    if starts.size and starts[-1] + seen.length[-1] != seen.size:
+        return None  # of the long call, the last, only what differs is there, so that its answers were right elsewhere
     for name, sentence, source in (
         ("reversed", "answers come in reverse order", seen.length - 1 - seen.position),
         ("rotated", "answers are shifted by one place", (seen.position - 1) % np.maximum(seen.length, 1)),

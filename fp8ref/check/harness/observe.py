@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cases.operation import Operation
+from ...cases.operation import Operation, carrier_dtype
 from .declines import Declines
 from .layout import ALIGNED, LAYOUTS, extent, slots
 from .outcomes import Declined
@@ -81,7 +81,7 @@ def observe(
 
     Raises Crashed or TimedOut as the session does, and Declined where no call was answered.
     """
-    plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op), long_call(op, level))
+    plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op))
     got: list[Codes] = []
     status: list[Codes] = []
     answered: list[bool] = []
@@ -99,13 +99,14 @@ def observe(
             if flags is not None:
                 status.append(flags.copy())
         advance(sum(call.cases.size for call in group))
+    long = _ask_long(session, op, operands, long_call(op, level), declines)
     declines.require_an_answer()
     if declines.declined:
         plan = plan.of_calls(np.array(answered))
     seen = Observations(
         operands=list(operands),
         case=plan.case,
-        got=np.concatenate(got),
+        got=np.concatenate(got) if got else np.zeros(0, carrier_dtype(op.result)),
         status=np.concatenate(status) if op.flags else None,
         call=plan.call,
         length=plan.length,
@@ -114,7 +115,40 @@ def observe(
         again=plan.again,
         declines=declines,
     )
+    if long is not None:
+        seen = _with_long(seen, long)
     return _of_answered(seen) if declines.declined else seen
+
+
+def _ask_long(
+    session: Session, op: Operation, operands: Sequence[Codes], length: int, declines: Declines
+) -> Codes | None:
+    """The answers to one long call, which repeats the cases in order."""
+    if not length or not len(operands[0]):
+        return None
+    (answer,) = session.ask_each(op, [([np.resize(codes, length) for codes in operands], "plain")])
+    no = answer if isinstance(answer, Declined) else None
+    declines.note(length, "plain", no)
+    return None if isinstance(answer, Declined) else answer[0].copy()
+
+
+def _with_long(seen: Observations, got: Codes) -> Observations:
+    """The observations, and of a long call the answers that the cases did not have before, each case once."""
+    cases = np.resize(np.arange(len(seen.operands[0])), got.size)
+    before = np.full(len(seen.operands[0]), -1, np.intp)
+    before[seen.case[::-1]] = np.arange(seen.size)[::-1]  # where each case was answered first
+    there = before[cases]
+    position = np.flatnonzero((there < 0) | (seen.got[there] != got)) if seen.size else np.arange(got.size)
+    position = position[np.sort(np.unique(cases[position], return_index=True)[1])]
+    n = position.size
+    more = {
+        "case": cases[position], "got": got[position], "call": np.full(n, seen.call.max(initial=-1) + 1),
+        "length": np.full(n, got.size), "position": position, "layout": np.zeros(n), "again": np.zeros(n, bool),
+    }  # fmt: skip
+    joined: Any = {
+        name: np.concatenate([getattr(seen, name), x.astype(getattr(seen, name).dtype)]) for name, x in more.items()
+    }
+    return replace(seen, **joined) if n else seen
 
 
 def _of_answered(seen: Observations) -> Observations:
@@ -144,9 +178,9 @@ class _Plan:
 
 
 @lru_cache(maxsize=4)
-def _plan(count: int, times: int, seed: int, room: int, size: int, long: int) -> _Plan:
+def _plan(count: int, times: int, seed: int, room: int, size: int) -> _Plan:
     """Many operations have the same number of cases, and so the same plan."""
-    planned = list(calls(count, times, seed, room, long))
+    planned = list(calls(count, times, seed, room))
     lengths = np.array([call.cases.size for call in planned], np.int32)
     ends = np.cumsum(lengths, dtype=np.int32)
     return _Plan(

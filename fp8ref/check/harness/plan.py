@@ -56,10 +56,10 @@ def case_size(op: Operation) -> int:
     return max(math.prod(shape) for shape in shapes(op, 1))
 
 
-def calls(count: int, times: int, seed: int, room: int = BLOCK, long: int = 0) -> Iterator[Call]:
+def calls(count: int, times: int, seed: int, room: int = BLOCK) -> Iterator[Call]:
     """The calls for ``count`` cases, every length ``times`` times; the first ones ask every case once, in order.
 
-    ``room``: the most cases of one call; ``long``: elements of one that is longer than all others.
+    ``room``: the most cases of one call.
     """
     everything = np.arange(count)
     step = min(BLOCK, room)
@@ -74,6 +74,4 @@ def calls(count: int, times: int, seed: int, room: int = BLOCK, long: int = 0) -
     for layout in ("offset", "strided", "reversed"):
         for n in (n for n in ODD_LENGTHS if n <= room):
             yield Call(rng.integers(0, count, n), layout)
-    if long:
-        yield Call(np.resize(everything, long))
     yield Call(everything[: min(AGAIN, room)], again=True)
