@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..cases.operation import Operation
 from ..cases.products.cases import Cases
-from ..cases.products.questions import COLUMNS, columns, length
+from ..cases.products.questions import COLUMNS, columns, length, with_columns
 from .harness.declines import Declines
 from .harness.transport import USUAL, Declined, Session
 from .matrix.causes import Asked
@@ -81,9 +80,8 @@ def ask(
         advance(which.size)
     if op.family == "matmul" and cases.size and not replay:
         for m, n in SHAPES[min(level, 2)]:
-            wide = replace(op, keys=tuple(sorted({**dict(op.keys), "n": str(n)}.items())))
             here = cases.taken(rng.integers(0, cases.size, m))
-            _ask_matrix(session, op if n == columns(op) else wide, here, cases, rng, "plain", SHORT, found)
+            _ask_matrix(session, with_columns(op, n), here, cases, rng, "plain", SHORT, found)
     found.declines.require_an_answer()
     return found
 

@@ -19,12 +19,12 @@ from ..cases.operation import ANY_MODE, Operation
 from ..cases.products.bounds import BOUNDS, Bound
 from ..cases.products.cases import Cases, dot_cases, values_of
 from ..cases.products.questions import (
-    COLUMNS,
     WITHIN,
     addend_type,
     bound_of,
     length,
     under,
+    with_columns,
     with_length,
 )
 from ..fast.environment import exact_floats
@@ -208,7 +208,7 @@ def _finding(
     place = None
     if op.family == "matmul":
         s = asked.shape
-        alone = right_alone(session, claim, op, cases.taken(np.array([i])), int(s.column[i]), want[i])
+        alone = right_alone(session, claim, op, cases.taken(np.array([i])), int(s.column[i]), int(s.n[i]), want[i])
         place = Place(int(s.row[i]), int(s.column[i]), int(s.m[i]), int(s.n[i]), length(op), alone)
     return Finding(
         op=op.id,
@@ -225,15 +225,16 @@ def _finding(
     )
 
 
-def right_alone(session: Session, claim: Operation, op: Operation, case: Cases, column: int, want: Any) -> bool | None:
-    """Is one dot product right in a matrix product of one row?  None where that is not answered."""
-    n = COLUMNS
+def right_alone(
+    session: Session, claim: Operation, op: Operation, case: Cases, column: int, n: int, want: Any
+) -> bool | None:
+    """Is one dot product right in a matrix product of one row and n columns?  None where that is not answered."""
     given = [case.a, np.repeat(case.b.T, n, axis=1), np.repeat(case.c[:, None], n, axis=1)]
     if case.scales:
         given += [case.scales[0], np.repeat(case.scales[1].T, n, axis=1)]
         given += [np.repeat(x[:, None], n, axis=1) for x in case.scales[2:]]
     try:
-        ((got, _),) = session.ask(with_length(claim), [(given, "plain")])
+        ((got, _),) = session.ask(with_columns(with_length(claim), n), [(given, "plain")])
     except (Declined, Crashed, TimedOut):
         return None
     return not bool(wrong(op, got.reshape(1, n)[0, [column]], np.array([want])).any())

@@ -53,6 +53,11 @@ def columns(op: Operation) -> int:
     return int(op.key("n") or COLUMNS)
 
 
+def with_columns(op: Operation, n: int) -> Operation:
+    """A matrix product of n columns."""
+    return op if n == columns(op) else replace(op, keys=tuple(sorted({**dict(op.keys), "n": str(n)}.items())))
+
+
 def is_exact(mode: str) -> bool:
     """Does a mode name the exact sum, with or without its rounding?"""
     return mode.replace("+", ".").partition(".")[0] == EXACT
