@@ -19,7 +19,7 @@ from ..fast.encode import convert_codes, convert_integers
 from ..fast.environment import exact_floats
 from ..fast.kernel import nan_codes
 from ..spec.catalog import get_format
-from ..spec.formats import Format
+from ..spec.formats import Format, NaNs
 from ..spec.matrix.accumulate import Model
 from ..spec.operations.integers import OutOfRange
 from ..spec.overflow import Overflow, To, get_overflow, keeps_order
@@ -233,8 +233,8 @@ def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
     if nan == "class" and promised == NaN.PAYLOAD.value:
         return _differing(got, want, op.result, "bits")
     found = _differing(got, want, op.result, nan)
-    if nan == "class" and promised == NaN.KEEP_SIGN.value:
-        f = get_format(op.result)
+    if nan == "class" and promised == NaN.KEEP_SIGN.value and get_format(op.operands[0]).nans is not NaNs.NEGATIVE_ZERO:
+        f = get_format(op.result)  # the one NaN at the code of -0 has no sign to keep
         unlike = ((got ^ want) & got.dtype.type(f.sign_bit)) != 0
         where = np.flatnonzero(unlike & ~found)
         found[where] = is_nan(want[where], op.result)

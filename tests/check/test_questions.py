@@ -93,6 +93,7 @@ PLANTED = {
     "after-2^22": (CAST, 2, "d[1 << 22:] = 0", "fail"),
     "sign-of-nan": (SIGNED, 1, LOSES_SIGN, "fail"),
     "payload-of-nan": (SIGNED, 1, "d[((d & 0x7F) > 0x7C)] |= 1", "pass"),
+    "sign-of-a-nan-without": ("convert/e4m3fnuz/e5m2/rne.sat;nan=keep-sign", 1, "d[d == 0x7E] = 0xFE", "pass"),
     "sign-of-nan-unpromised": ("convert/f32/e5m2/rne.sat", 1, LOSES_SIGN, "pass"),
 }
 
