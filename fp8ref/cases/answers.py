@@ -233,12 +233,17 @@ def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
     if nan == "class" and promised == NaN.PAYLOAD.value:
         return _differing(got, want, op.result, "bits")
     found = _differing(got, want, op.result, nan)
-    if nan == "class" and promised == NaN.KEEP_SIGN.value and get_format(op.operands[0]).nans is not NaNs.NEGATIVE_ZERO:
-        f = get_format(op.result)  # the one NaN at the code of -0 has no sign to keep
+    if nan == "class" and promised == NaN.KEEP_SIGN.value and _has_signed_nan(op.operands[0]):
+        f = get_format(op.result)
         unlike = ((got ^ want) & got.dtype.type(f.sign_bit)) != 0
         where = np.flatnonzero(unlike & ~found)
         found[where] = is_nan(want[where], op.result)
     return found
+
+
+def _has_signed_nan(type_name: str) -> bool:
+    """Has a type NaNs with a sign to keep?  Not integers, and not the one NaN at the code of -0."""
+    return type_name not in INTEGERS and get_format(type_name).nans is not NaNs.NEGATIVE_ZERO
 
 
 def _differing(got: Codes, want: Codes, type_name: str, nan: str) -> Mask:
