@@ -25,7 +25,7 @@ REAL_STARTS = True
 DECODE = "decode/e2m1fn/f32"
 ASKED = {
     "connectable": "", "select": [DECODE], "skip": [], "timeout": 60.0, "fail_fast": False, "strict": False,
-    "options": {"level": 1, "seed": 0, "nan": "class", "flag": ""}, "expect": None, "fail_on": None,
+    "options": {"level": 1, "seed": 0, "nan": "class", "flag": "", "cases": False}, "expect": None, "fail_on": None,
 }  # fmt: skip
 
 
