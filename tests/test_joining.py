@@ -195,3 +195,17 @@ def test_the_action_installs_what_it_runs(folder: Path, tmp_path: Path) -> None:
         folder, f"{tmp_path}/venv/bin:{os.environ['PATH']}", impl="py:kernel:Kernel", operations="decode/e5m2/f16"
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_of_the_specification_and_the_fast_paths_has_tests_that_kill_its_mutants() -> None:
+    listed = tomllib.loads((ROOT / "tools" / "mutation" / "mutation.toml").read_text(encoding="utf-8"))["tests"]
+    modules = {
+        path.relative_to(ROOT / "fp8ref").as_posix()
+        for floor in ("spec", "fast")
+        for path in (ROOT / "fp8ref" / floor).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert modules <= set(listed)
+    assert [
+        path for tests in listed.values() for path in tests if "/" in path and not (ROOT / path.split("::")[0]).exists()
+    ] == []
