@@ -16,6 +16,7 @@ import click
 from ..check.harness.guard import open_standard_streams
 from ..escapes import one_line
 from ..version import __version__
+from . import surroundings
 
 MEMORY = "FP8REF_MEMORY"
 
@@ -80,7 +81,20 @@ USAGE, INTERRUPTED, INTERNAL = 4, 2, 3
 
 def run() -> None:
     """The console script: click's exit codes mapped to ours."""
-    open_standard_streams()
+    try:
+        open_standard_streams()
+        _run()
+    except SystemExit as end:
+        refused = surroundings.written()
+        sys.exit(end.code if refused is None else refused)
+    except OSError:  # nor can it be said on standard error what is wrong
+        if os.environ.get("FP8REF_DEBUG"):
+            raise
+        surroundings.silence()
+        sys.exit(USAGE)
+
+
+def _run() -> None:
     try:
         code = main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -96,11 +110,14 @@ def run() -> None:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        surroundings.silence()
         sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get("FP8REF_DEBUG"):
             raise
+        if surroundings.refused(error):
+            surroundings.silence()
+            sys.exit(USAGE)
         click.echo(
             f"internal error: {type(error).__name__}: {one_line(str(error))}\n"
             "This is a fault of fp8ref, not of what was judged; FP8REF_DEBUG=1 shows where.",

@@ -26,6 +26,7 @@ from ...outputs import open_own
 from ...version import __version__
 from ..findings.clauses import citation, clause_for
 from ..findings.draw import exact_result
+from .consistency import require_consistent
 from .lines import check_line, lines_of
 
 SCHEMA = "fp8ref/run/1"
@@ -152,7 +153,8 @@ def read(path: Path) -> dict[str, Any]:
     """A record as one document: ``header``, ``operations``, ``findings``, ``end`` (None for a torn record).
 
     A path that ends in ``.gz`` is a compressed record.
-    Raises ValueError with file and line for anything that is not a record.
+    Raises ValueError with file and line for anything that is not a record, and for one that contradicts itself.  What
+    it says is its sender's word: nothing in it shows that anybody was asked.
     """
     found: dict[str, Any] = {"header": None, "operations": [], "findings": [], "end": None}
     places = {"operation": "operations", "finding": "findings"}
@@ -172,10 +174,13 @@ def read(path: Path) -> dict[str, Any]:
         if (number == 1) != (isinstance(data, dict) and data.get("kind") == "run"):
             raise ValueError(f"{path}:{number}: a run record begins with its one header")
         kind = check_line(data, f"{path}:{number}")
+        if found["end"] is not None:
+            raise ValueError(f"{path}:{number}: a {kind} after the end of the record")
         if kind in places:
             found[places[kind]].append(data)
         else:
             found["header" if kind == "run" else "end"] = data
     if found["header"] is None:
         raise ValueError(f"{path}: an empty file is not a run record")
+    require_consistent(found, path)
     return found
