@@ -95,7 +95,7 @@ class Run:
         early: dict[int, Report] = {}
         reported = 0
         again: list[int] = []
-        for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):
+        for count, (task, result) in enumerate(done(self.engine, tasks, journal, shards.report_of), 1):
             if self._answers_late(result):
                 again.append(place[task.address])
                 continue
@@ -151,7 +151,7 @@ class Run:
                 reported += 1
 
         yield from ready()
-        for count, (task, result) in enumerate(done(self.engine, tasks, journal), 1):
+        for count, (task, result) in enumerate(done(self.engine, tasks, journal, shards.swept_of), 1):
             i, first = owner[task.address]
             swept[i][first] = shards.swept_of(result)
             left[i] -= 1
@@ -166,7 +166,7 @@ class Run:
             return report
         given = [shards.kept_json(some) for some in kept]
         task = self._task("diagnose", report=shards.report_json(report), kept=given)
-        ((_, result),) = done(self.engine, [task], journal)
+        ((_, result),) = done(self.engine, [task], journal, shards.report_of)
         return shards.report_of(result)
 
     def _task(self, name: str, **argument: Any) -> Task:

@@ -125,10 +125,35 @@ def report_json(report: Report) -> dict[str, Any]:
 def report_of(data: dict[str, Any]) -> Report:
     """The report of :func:`report_json`."""
     report = Report.from_json(data["report"], [Finding.from_json(found) for found in data["findings"]])
-    report.mishaps = [Mishap(*mishap) for mishap in data["mishaps"]]
-    report.digest = data["digest"]
+    report.mishaps = [_mishap(mishap) for mishap in data["mishaps"]]
+    report.digest = _whole(data["digest"])
+    _whole(report.cases), _whole(report.failed)
+    for text in (report.claim, report.op, report.reason, report.source, report.declines, report.expected, report.asked):
+        _text(text)
+    for finding in report.findings:
+        _whole(finding.count), _whole(finding.of), _whole(finding.length), _whole(finding.position), _text(finding.op)
+        _text(finding.layout)
+    for name, count in report.allowed.items():
+        _text(name), _whole(count)
     report.failing = Failing(**data["failing"]) if "failing" in data else None
     return report
+
+
+def _whole(x: Any) -> int:
+    if not isinstance(x, int) or isinstance(x, bool) or x < 0:
+        raise ValueError(f"{x!r:.40} is no count")
+    return x
+
+
+def _text(x: Any) -> str:
+    if not isinstance(x, str):
+        raise ValueError(f"{x!r:.40} is no text")
+    return x
+
+
+def _mishap(said: Any) -> Mishap:
+    kind, reason, times = said
+    return Mishap(_text(kind), _text(reason), _whole(times))
 
 
 def swept_json(swept: Swept) -> dict[str, Any]:
@@ -149,14 +174,14 @@ def swept_of(data: dict[str, Any]) -> Swept:
     """The shard of :func:`swept_json`."""
     kept, misbehaved = data["kept"], data["misbehaved"]
     return Swept(
-        data["cases"],
-        data["failed"],
-        data["digest"],
-        data["allowed"],
+        _whole(data["cases"]),
+        _whole(data["failed"]),
+        _whole(data["digest"]),
+        {_text(name): _whole(count) for name, count in data["allowed"].items()},
         None if kept is None else kept_of(kept),
-        data["declines"],
-        None if misbehaved is None else (Verdict(misbehaved[0]), misbehaved[1]),
-        [Mishap(*mishap) for mishap in data["mishaps"]],
+        _text(data["declines"]),
+        None if misbehaved is None else (Verdict(misbehaved[0]), _text(misbehaved[1])),
+        [_mishap(mishap) for mishap in data["mishaps"]],
     )
 
 

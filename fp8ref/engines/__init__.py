@@ -7,7 +7,7 @@ made of the results is the same whatever the engine, the number of workers and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from ..errors import EngineError
@@ -44,12 +44,29 @@ def open_engine(name: str, workers: int = 1, scheduler: str = "") -> Engine:
     return Serial() if name == "serial" or workers <= 1 else Processes(workers)
 
 
-def run(engine: Engine, tasks: Sequence[Task], journal: Journal | None = None) -> Iterator[tuple[Task, Result]]:
-    """Each task with its result: first those that the journal has, then the others as they are done, noted there."""
+def sound(result: Result, read: Callable[[Result], object]) -> bool:
+    """Can a result that came in a file be read as one?"""
+    try:
+        read(result)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return False
+    return True
+
+
+def run(
+    engine: Engine,
+    tasks: Sequence[Task],
+    journal: Journal | None = None,
+    read: Callable[[Result], object] = lambda result: None,
+) -> Iterator[tuple[Task, Result]]:
+    """Each task with its result: first those that the journal has, then the others as they are done, noted there.
+
+    ``read``: what is made of a result; where a result of the journal cannot be read so, its task is done again.
+    """
     done = {} if journal is None else journal.done
     left = []
     for task in tasks:
-        if task.address in done:
+        if task.address in done and sound(done[task.address], read):
             yield task, done[task.address]
         else:
             left.append(task)
@@ -61,4 +78,4 @@ def run(engine: Engine, tasks: Sequence[Task], journal: Journal | None = None) -
         yield task, result
 
 
-__all__ = ["ENGINES", "Engine", "EngineError", "Journal", "NoRoom", "Result", "Task", "open_engine", "run"]
+__all__ = ["ENGINES", "Engine", "EngineError", "Journal", "NoRoom", "Result", "Task", "open_engine", "run", "sound"]

@@ -94,7 +94,7 @@ class Journal:
                 if data is None or data.pop("schema", None) != SCHEMA:
                     raise JournalError(f"{self.path}: not a journal of a run, or its head is damaged")
                 head = data
-            elif data is None:
+            elif data is None or not (isinstance(data.get("address"), str) and isinstance(data.get("result"), dict)):
                 self.dropped += 1
             else:
                 self.done[data["address"]] = data["result"]
@@ -114,7 +114,7 @@ def _checked(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 

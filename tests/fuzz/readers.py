@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from fp8ref.adapters.base import Unavailable, Unsupported
 from fp8ref.adapters.captures import files as captured
 from fp8ref.adapters.captures.replay import Replay
 from fp8ref.check import expected as known
+from fp8ref.check import shards
+from fp8ref.check.proof.proof import proved
+from fp8ref.cli import resuming
+from fp8ref.cli.errors import BadInput
+from fp8ref.engines import Journal, sound
 from fp8ref.report.runs import certificate, record
 from fp8ref.report.runs.renderers import RENDERERS
 from fp8ref.systems.fp8_bert.files import read_safetensors
@@ -26,6 +32,7 @@ from fp8ref.vectors.verify import Tally, verify
 from .guard import Fault, folder
 from .words import same, write
 
+JOURNAL_ERRORS = (ValueError, BadInput)
 REPLAY_ERRORS = (ValueError, Unavailable, Unsupported)
 Sections = list[tuple[Section, Block]]
 
@@ -131,6 +138,29 @@ def records(data: bytes) -> None:
         renderer.render([document]).encode()
         if name == "json":
             same(json.loads(renderer.render([document])), json.loads(json.dumps(document)), "a record as JSON")
+
+
+def journals(data: bytes) -> None:
+    """Lines whose checksums are made right, so that what they say is read."""
+    lines = b"".join(b"%08x %s\n" % (zlib.crc32(line), line) for line in data.split(b"\n") if line)
+    journal = Journal(write("run.jsonl.shards", lines))
+    try:
+        for kind in ("check", "prove"):
+            if journal.head.get("kind") == kind:
+                resuming.begun(journal, kind)
+        for result in journal.done.values():
+            for holds in (shards.report_of, shards.swept_of, proved):
+                if sound(result, holds):
+                    holds(result)
+    finally:
+        journal.close()
+
+
+def texts(data: bytes) -> None:
+    """A text in all places of a record where strangers write, shown in every medium."""
+    from hostile.texts import shown_everywhere
+
+    shown_everywhere(data.decode("utf-8", "surrogatepass" if b"\xed" in data else "replace"))
 
 
 def certificates(data: bytes) -> None:

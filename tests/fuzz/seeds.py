@@ -18,11 +18,12 @@ from fp8ref.cases.answers import expect
 from fp8ref.cases.families import FAMILIES
 from fp8ref.cases.operation import Operation, carrier_dtype
 from fp8ref.cases.products.questions import operand_types, shapes
+from fp8ref.check import shards
 from fp8ref.check.diagnosis.diagnose import Diagnosis
 from fp8ref.check.proof.proof import Claim, Shard
 from fp8ref.check.verdict import Finding, Report, Verdict
 from fp8ref.report.runs.certificate import Certificate, Proof
-from fp8ref.report.runs.record import finding_json
+from fp8ref.report.runs.record import finding_json, footer
 from fp8ref.spec.matrix.models import models
 from fp8ref.vectors import manifest as directory
 from fp8ref.vectors.forms import jsonl
@@ -320,7 +321,9 @@ def records() -> list[bytes]:
     header = {
         "kind": "run", "schema": "fp8ref/run/1", "fp8ref": "0.1.0", "impl": "a", "level": 1, "seed": 0,
         "implementation": {"name": "a", "version": "1", "device": "cpu"}, "nan": "class", "flag": "", "expected": 1,
-        "operations": ["convert/f32/e4m3fn/rne.sat"],
+        "operations": [
+            "convert/f32/e4m3fn/rne.sat", "decode/e5m2/f32", "add/e5m2.e5m2/e5m2/*", "dot/e4m3fn.e4m3fn/f32/exact;k=2",
+        ],
     }  # fmt: skip
     failed = report()
     unexplained = Diagnosis.from_text("unexplained", "", "unexplained: no single wrong rule predicts every answer; all")
@@ -330,21 +333,37 @@ def records() -> list[bytes]:
         Report("add/e5m2.e5m2/e5m2/*", "add/e5m2.e5m2/e5m2/rne.sat", Verdict.CRASH, reason="it raised"),
         Report(dots, dots, Verdict.FAIL, 9, 1, findings=[Finding(dots, (1, 2, 3, 4, 0), 0, 1, 1, 9, (), unexplained)]),
     ]
-    end = {
-        "kind": "end",
-        "finished": True,
-        "verdicts": {"fail": 2},
-        "cases": 365,
-        "failed": 4,
-        "allowed": {},
-        "stale": ["x: y"],
-    }
+    end = {**footer([failed, *others], True), "stale": ["x: y"]}
     lines: list[object] = [header]
     for one in (failed, *others):
         lines += [one.as_json(), *map(finding_json, one.findings)]
     whole = b"".join(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n" for line in [*lines, end])
     torn = whole[: whole.rindex(b'{"allowed"')]
     return [whole, torn, gzip.compress(whole, 9, mtime=0)]
+
+
+def journals() -> list[bytes]:
+    """Of a check and of a proof, each with a result."""
+    asked = {
+        "connectable": "mini:x", "select": [IDS[0]], "skip": [], "timeout": 60.0, "fail_fast": False, "strict": False,
+        "options": {"level": 1, "seed": 0, "nan": "class", "flag": ""}, "expect": None, "fail_on": "",
+    }  # fmt: skip
+    check = {"kind": "check", "asked": asked, "header": json.loads(records()[0].splitlines()[0])}
+    proof = {"kind": "prove", "claims": [IDS[0]], "impl": "", "identity": {"name": "x"}}
+    judged = shards.report_json(report())
+    proved = {"first": 0, "count": 256, "digest": "0" * 64, "wrong": 0, "counterexample": None}
+    return [_journal(head, result) for head, result in ((check, judged), (proof, proved))]
+
+
+def _journal(head: dict[str, object], result: dict[str, object]) -> bytes:
+    lines = [{"schema": "fp8ref/journal/1", **head}, {"address": "0" * 64, "result": result}]
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def texts() -> list[bytes]:
+    from hostile.texts import ATTACKS
+
+    return [attack.encode("utf-8", "surrogatepass") for attack in ["plain", *ATTACKS]]
 
 
 def certificates() -> list[bytes]:

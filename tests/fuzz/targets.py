@@ -49,6 +49,10 @@ TARGETS: dict[str, Target] = {
         "captures and their replay", readers.captures, seeds.captures, readers.REPLAY_ERRORS, names_file=True
     ),
     "records": Target("run records, rendered in every form", readers.records, seeds.records, names_file=True),
+    "journals": Target(
+        "journals of long runs", readers.journals, seeds.journals, readers.JOURNAL_ERRORS, names_file=True
+    ),
+    "texts": Target("a text in every free field of a record, in every medium", readers.texts, seeds.texts),
     "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates, names_file=True),
     "expected": Target("files of expected failures", readers.expected, seeds.expected, names_file=True),
     "weights": Target("safetensors", readers.weights, seeds.weights, names_file=True),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+import shlex
 from typing import Any
+from xml.etree import ElementTree
 
 from fuzz.seeds import records
 from hypothesis import strategies as st
+
+from fp8ref import escapes
+from fp8ref.report.runs.renderers import RENDERERS
 
 ATTACKS = [
     "\n", "\r", "\x1b[2J\x1b[1;1H", "\x1b]0;title\x07", "\x9b1A", "\x00", "\x7f", "\u202e", "\u2066", "\u200f",
@@ -63,3 +68,33 @@ def document(lines: list[dict[str, Any]]) -> dict[str, Any]:
         else:
             found["header" if line["kind"] == "run" else "end"] = line
     return found
+
+
+def unprintable(said: str) -> list[str]:
+    """The characters of a page that are more than text."""
+    return sorted({c for c in said if not c.isprintable()} - {"\n"})
+
+
+def shown_everywhere(text: str) -> None:
+    """Show a text in every medium: nothing in it does anything.  AssertionError where something does."""
+    records, plain = records_with(text), escapes.one_line(text, escapes.LONGEST_FIELD)
+    harmless = records_with("x" * len(plain))
+    for form, renderer in RENDERERS.items():
+        if form == "html" and len(text) % 8:  # which takes longer than all others together
+            continue
+        rendered = renderer.render(records)
+        assert form == "html" or not unprintable(rendered), (form, unprintable(rendered))
+        if form in ("text", "md"):
+            lines = [line for line in rendered.split("\n") if line.startswith(("FAIL ", "  again ", "#", "```"))]
+            of_harmless = renderer.render(harmless).split("\n")
+            assert len(lines) == sum(line.startswith(("FAIL ", "  again ", "#", "```")) for line in of_harmless), form
+        elif form == "junit":
+            ElementTree.fromstring(rendered)
+        elif form in ("json", "badge"):
+            json.loads(rendered)
+        elif form == "html":
+            assert rendered.count("<script") == rendered.count("</script") == 2, form
+    assert shlex.split(escapes.shell(text)) == [escapes.plain(text)]
+    assert json.loads(escapes.json_text(text)) == text
+    for said in (escapes.page(text), escapes.plain(text)):
+        assert not set(unprintable(said)) - set("\xa0\u2007\u202f")

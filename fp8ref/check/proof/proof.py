@@ -176,10 +176,27 @@ def prove(
         argument = {"claim": claim.op.id, "impl": claim.impl, "identity": who, "first": first, "count": count}
         task = Task(f"{__name__}:shard", argument)
         tasks[task.address] = task, claim
-    for task, result in done(engine, [task for task, _ in tasks.values()], journal):
-        if "failed" in result:
-            raise FAILURES[result["failed"]](result["reason"])
-        yield tasks[task.address][1], Shard.of(result)
+    for task, result in done(engine, [task for task, _ in tasks.values()], journal, proved):
+        found = proved(result)
+        if isinstance(found, Exception):
+            raise found
+        yield tasks[task.address][1], found
+
+
+def proved(result: Result) -> Shard | Exception:
+    """What a task found, or why it could not.  Raises ValueError, LookupError or TypeError for what is none of it."""
+    if "failed" in result:
+        return FAILURES[result["failed"]](str(result["reason"]))
+    found = Shard.of(result)
+    if not all(isinstance(n, int) and n >= 0 for n in (found.first, found.count, found.wrong)):
+        raise ValueError(f"a shard of {found.count!r:.40} inputs from {found.first!r:.40} on")
+    if not isinstance(found.digest, str) or bool(found.wrong) != (found.counterexample is not None):
+        raise ValueError(f"shard {found.first}: {found.wrong} wrong, counterexample {found.counterexample!r:.40}")
+    if found.counterexample is not None:
+        inputs, got, want = found.counterexample
+        if not all(isinstance(code, int) for code in (*inputs, got, want)):
+            raise ValueError(f"shard {found.first}: the counterexample is no codes")
+    return found
 
 
 FAILURES: dict[str, type[Exception]] = {

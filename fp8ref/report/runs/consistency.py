@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...check.verdict import Verdict
+from ...escapes import one_line
 
+LONGEST = 300  # characters of what is said of it
 Line = Mapping[str, Any]
 RIGHT = {Verdict.PASS, Verdict.ALLOWED, Verdict.UNDECIDED, Verdict.XPASS}  # of which nothing fails
 
@@ -19,7 +21,7 @@ RIGHT = {Verdict.PASS, Verdict.ALLOWED, Verdict.UNDECIDED, Verdict.XPASS}  # of 
 def require_consistent(document: Mapping[str, Any], path: object) -> None:
     """Raises ValueError that names the record and the first contradiction in it."""
     for said in _contradictions(document):
-        raise ValueError(f"{path}: the record contradicts itself: {said}")
+        raise ValueError(f"{path}: the record contradicts itself: {one_line(said, LONGEST)}")
 
 
 def _contradictions(document: Mapping[str, Any]) -> Any:
