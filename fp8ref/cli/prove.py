@@ -28,7 +28,7 @@ from .errors import BadInput, OneLine
 from .files import require_free, write
 from .say import say
 
-REFUTED, NOT_STARTED = 1, 6
+REFUTED, ANOTHER, NOT_STARTED = 1, 5, 6
 Asked = list[tuple[Claim, int, int]]
 Found = list[tuple[Claim, Shard]]
 
@@ -43,7 +43,13 @@ Found = list[tuple[Claim, Shard]]
 )  # fmt: skip
 @click.option("--verify", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Repeat a certificate.")
 @click.option("--sample", default="100%", show_default=True, metavar="PART%", help="--verify: so much of it.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="--sample: which part.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=None,
+    help="--sample: which part, to repeat a verification. Default: drawn by the operating system, and printed.",
+)
+@click.option("--root", default=None, metavar="HASH", help="--verify: the certificate is the one with this root.")
 @engines.engine_options
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def prove_(
@@ -53,7 +59,8 @@ def prove_(
     resume: Path | None,
     verify: Path | None,
     sample: str,
-    seed: int,
+    seed: int | None,
+    root: str | None,
     jobs: int | None,
     engine: str,
     scheduler: str,
@@ -70,6 +77,10 @@ def prove_(
     fp8ref prove 'add/e4m3fn.e4m3fn/e4m3fn/*' 'mul/e4m3fn.e4m3fn/e4m3fn/*' -o tables.json
     fp8ref prove convert/f32/e4m3fn/rne.nonsat --impl ml_dtypes
     fp8ref prove --verify e4m3fn.json --sample 1%
+    fp8ref prove --verify torch.json --impl torch
+
+    Exit codes: 0 proved, or verified; 1 refuted; 4 usage or unreadable file; 5 the certificate is of another
+    implementation than the one here; 6 the implementation crashed, hung or would not start.
     """
     if sum((bool(claims), verify is not None, resume is not None)) != 1:
         raise BadInput("name claims, such as convert/f32/e4m3fn/rne.sat, or a file with --verify or --resume")
@@ -82,7 +93,7 @@ def prove_(
         raise BadInput(str(error)) from None
     try:
         if verify is not None:
-            _verify(verify, impl, part, seed, where)
+            _verify(verify, impl, part, seed, root, where)
         else:
             _prove(claims, impl, output, resume, force, where)
     finally:
@@ -125,7 +136,7 @@ def _prove(
     )
 
 
-def _verify(path: Path, impl: str, part: float, seed: int, engine: Engine) -> None:
+def _verify(path: Path, impl: str, part: float, seed: int | None, root: str | None, engine: Engine) -> None:
     try:
         found = certificate.read(path)
     except ValueError as error:
@@ -133,18 +144,44 @@ def _verify(path: Path, impl: str, part: float, seed: int, engine: Engine) -> No
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
     resuming.require_named("prove", "verify", path, found.impl, impl)
+    if root is not None and root.lower() != found.root:
+        raise BadInput(f"{path} has the root {found.root}, not {root}: it is another certificate")
+    identity = _identity(found.impl, engine)
+    _require_same(path, found, identity)
+    seed = certificate.fresh_seed() if seed is None else seed
     chosen = certificate.sample(found, part, seed)
     asked = [(claim, shard.first, shard.count) for claim, shard in chosen]
-    again = _asked(asked, _identity(found.impl, engine), engine, None, None)
+    again = _asked(asked, identity, engine, None, None)
     _require_proved(again)
     certified = {(claim, shard.first): shard.digest for claim, shard in chosen}
     for claim, shard in sorted(again, key=lambda one: (one[0].op.id, one[1].first)):
         if shard.digest != certified[claim, shard.first]:
             what = f"{path}: {claim.op.id}, shard {shard.first}"
-            say(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one")
+            say(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one (--seed {seed})")
             sys.exit(REFUTED)
     cases = sum(shard.count for _, shard in again)
-    say(f"{path}: {len(again)} of {len(found.shards)} shards repeated, {cases} cases, the same answers")
+    of = found.proofs[0].claim.op.id if len(found.proofs) == 1 else f"{len(found.proofs)} operations"
+    who = " ".join(identity[key] for key in ("name", "version", "device") if key in identity)
+    drawn = "" if len(again) == len(found.shards) else f", drawn by --seed {seed}"
+    say(
+        f"{plain(str(path))}: {len(again)} of {len(found.shards)} shards of {of} repeated{drawn}, {cases} cases, "
+        f"the same answers from {plain(who)}\n"
+        f"root {found.root}: {certificate.confidence(len(found.shards), len(again))}"
+    )
+
+
+def _require_same(path: Path, found: certificate.Certificate, identity: Mapping[str, str]) -> None:
+    """End the command where what answers here is not what the certificate is of: then nothing can be verified."""
+    theirs = {**found.identity, "fp8ref": found.versions.get("fp8ref", "")}
+    ours = {**identity, "fp8ref": __version__}
+    for key in sorted({*theirs, *ours}):
+        if theirs.get(key) != ours.get(key):
+            say(
+                f"{plain(str(path))}: another implementation: {plain(key)} is {plain(repr(theirs.get(key)))} in the "
+                f"certificate and {plain(repr(ours.get(key)))} here; nothing was verified",
+                err=True,
+            )
+            sys.exit(ANOTHER)
 
 
 def _claims(names: Sequence[str], impl: str) -> list[Claim]:

@@ -6,6 +6,8 @@ The same claims give the same bytes wherever and however they are proved, but fo
 from __future__ import annotations
 
 import json
+import math
+import os
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -16,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from ...cases.operation import Operation
+from ...check.proof.merkle import leaf, root
 from ...check.proof.proof import Claim, Shard
+from ...engines.task import compact
 from ...version import __version__
 
-SCHEMA = "fp8ref/proof/2"
+SCHEMA, FORMER = "fp8ref/proof/3", "fp8ref/proof/2"  # the former one has no root
 LARGEST = 1 << 24  # bytes of a file
 METHOD = {
     "convert": "the reference at both ends of every run of inputs with one answer, the runs found by bisection on the "
@@ -58,6 +62,17 @@ class Certificate:
     proofs: tuple[Proof, ...]
 
     @property
+    def leaves(self) -> list[bytes]:
+        """The hashes of what it states: first who answered, then each shard of each claim."""
+        who = compact({"impl": self.impl, "implementation": self.identity, "versions": self.versions})
+        return [leaf(who.encode()), *(leaf(statement(claim, shard)) for claim, shard in self.shards)]
+
+    @property
+    def root(self) -> str:
+        """The one hash by which all of it can be cited."""
+        return root(self.leaves).hex()
+
+    @property
     def cases(self) -> int:
         return sum(proof.claim.inputs for proof in self.proofs)
 
@@ -68,13 +83,19 @@ class Certificate:
 
     def text(self) -> str:
         """The bytes of the file: a shard a line."""
-        head = {"schema": SCHEMA, "impl": self.impl, "implementation": self.identity, "versions": self.versions}
+        head = {"schema": SCHEMA, "root": self.root, "impl": self.impl, "implementation": self.identity,
+                "versions": self.versions}  # fmt: skip
         proofs = []
         for proof in self.proofs:
             fields = proof.as_json()
             rows = ",\n".join("   " + json.dumps(row) for row in fields.pop("shards"))
             proofs.append(json.dumps(fields)[:-1] + f', "shards": [\n{rows}\n  ]}}')
         return json.dumps(head, indent=1)[:-2] + ',\n "proofs": [\n  ' + ",\n  ".join(proofs) + "\n ]\n}\n"
+
+
+def statement(claim: Claim, shard: Shard) -> bytes:
+    """What a certificate says of one shard, as it is hashed."""
+    return compact([claim.op.id, claim.nan, shard.first, shard.count, shard.digest]).encode()
 
 
 def certify(claims: Sequence[Claim], identity: Mapping[str, str], found: Sequence[tuple[Claim, Shard]]) -> Certificate:
@@ -105,7 +126,7 @@ def read(path: Path) -> Certificate:
 
 
 def _checked(data: dict[str, Any]) -> Certificate:
-    if data["schema"] != SCHEMA:
+    if data["schema"] not in (SCHEMA, FORMER):
         raise ValueError(f"schema {data['schema']!r:.40}, this version reads {SCHEMA}")
     if not isinstance(data["impl"], str):
         raise ValueError(f"impl is a text, not {data['impl']!r:.40}")
@@ -115,7 +136,13 @@ def _checked(data: dict[str, Any]) -> Certificate:
     if not isinstance(data["proofs"], list) or not data["proofs"]:
         raise ValueError(f"proofs is a list of at least one, not {data['proofs']!r:.40}")
     proofs = tuple(_proof(one, data["impl"]) for one in data["proofs"])
-    return Certificate(data["impl"], dict(data["implementation"]), dict(data["versions"]), proofs)
+    claims = [proof.claim.op.id for proof in proofs]
+    if len(set(claims)) != len(claims):  # repeated, the sound ones would hide the others from a sample
+        raise ValueError(f"{next(c for i, c in enumerate(claims) if c in claims[:i])} is certified twice")
+    found = Certificate(data["impl"], dict(data["implementation"]), dict(data["versions"]), proofs)
+    if data["schema"] == SCHEMA and data["root"] != found.root:
+        raise ValueError(f"root is {data['root']!r:.80}, and the hash of what it states is {found.root}")
+    return found
 
 
 def _proof(data: dict[str, Any], impl: str) -> Proof:
@@ -135,8 +162,27 @@ def _proof(data: dict[str, Any], impl: str) -> Proof:
     return Proof(claim, shards)
 
 
+def fresh_seed() -> int:
+    """A seed that nobody knew when the certificate was written."""
+    return int.from_bytes(os.urandom(8))
+
+
+def confidence(shards: int, repeated: int) -> str:
+    """What a sample shows, in one sentence: how probably it would have missed forged shards."""
+    if repeated == shards:
+        return "every shard was repeated: none is forged"
+
+    def missed(bad: int) -> str:
+        chance = math.comb(shards - bad, repeated) / math.comb(shards, repeated)
+        return f"{chance:.2%}" if chance > 1e-4 else f"{chance:.0e}"
+
+    shares = {max(1, round(share * shards)): share for share in (0.5, 0.1, 0.01)}
+    said = [f"{bad} of {shards} with probability {missed(bad)}" for bad in sorted(shares)]
+    return f"a sample of {repeated} misses forged shards, if they are {', '.join(said)}"
+
+
 def sample(certificate: Certificate, part: float, seed: int) -> list[tuple[Claim, Shard]]:
-    """A part of the shards, at least one, drawn by a seed."""
+    """A part of the shards, at least one, drawn by a seed.  Only one that the sender could not know shows anything."""
     every = certificate.shards
     count = max(1, round(part * len(every)))
     chosen = np.random.default_rng(seed).permutation(len(every))[:count]
