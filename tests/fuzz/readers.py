@@ -13,6 +13,7 @@ import numpy as np
 from fp8ref.adapters.base import Unavailable, Unsupported
 from fp8ref.adapters.captures import files as captured
 from fp8ref.adapters.captures.replay import Replay
+from fp8ref.arrays.recipe_files import read_recipe
 from fp8ref.check import expected as known
 from fp8ref.check import shards
 from fp8ref.check.proof.proof import proved
@@ -154,6 +155,11 @@ def journals(data: bytes) -> None:
                     holds(result)
     finally:
         journal.close()
+
+
+def recipe_files(data: bytes) -> None:
+    """TOML, or JSON where it begins with a brace."""
+    read_recipe(write("recipe.json" if data.lstrip()[:1] == b"{" else "recipe.toml", data))
 
 
 def texts(data: bytes) -> None:

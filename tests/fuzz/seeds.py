@@ -360,6 +360,11 @@ def _journal(head: dict[str, object], result: dict[str, object]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
+def recipe_files() -> list[bytes]:
+    said = {"name": "ours", "base": "vllm-group", "floor": "s:1e-12"}
+    return ["".join(f'{key} = "{value}"\n' for key, value in said.items()).encode(), json.dumps(said).encode()]
+
+
 def texts() -> list[bytes]:
     from hostile.texts import ATTACKS
 

@@ -53,6 +53,7 @@ TARGETS: dict[str, Target] = {
         "journals of long runs", readers.journals, seeds.journals, readers.JOURNAL_ERRORS, names_file=True
     ),
     "texts": Target("a text in every free field of a record, in every medium", readers.texts, seeds.texts),
+    "recipe-files": Target("recipes of one's own", readers.recipe_files, seeds.recipe_files, names_file=True),
     "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates, names_file=True),
     "expected": Target("files of expected failures", readers.expected, seeds.expected, names_file=True),
     "weights": Target("safetensors", readers.weights, seeds.weights, names_file=True),

@@ -193,8 +193,8 @@ ELSEWHERE = {  # what is no output of a command, and why it may
     "check/harness/guard.py": "the null device",
     "adapters/mutants/unruly.py": "the tally that a test names",
     "starters/rtl/run.py": "a file for users",
-    "arrays/recipe_files.py": "opens for reading, without waiting for a pipe",
-    "cli/main.py": "the null device",
+    "cli/surroundings.py": "the null device",
+    "arrays/recipe_files.py": "opens for reading, and waits for no pipe",
     "cli/vectors.py": "the null device",
 }
 
