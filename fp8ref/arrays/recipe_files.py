@@ -47,7 +47,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     if ("base" in data) == ("element" in data):
         raise ValueError(f"{path}: say either base, a recipe's name, or element, the format of the codes")
     try:
-        return get_recipe(get_recipe(data.get("base") or factors["element"]).but(**factors))
+        return get_recipe(get_recipe(data["base"] if "base" in data else factors["element"]).but(**factors))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
