@@ -136,6 +136,8 @@ def report_of(data: dict[str, Any]) -> Report:
     for name, count in report.allowed.items():
         _text(name), _whole(count)
     report.failing = Failing(**data["failing"]) if "failing" in data else None
+    if report.failing is not None and not all(isinstance(row, list) for row in (*report.failing.rows, [])):
+        raise ValueError("rows of wrong answers are lists")
     return report
 
 

@@ -174,7 +174,7 @@ def check(
     if cases_file is not None:
         write({cases_file: cases.rendered(reports, cases_file.suffix)}, force)
         if more := cases.left_out(reports):
-            click.echo(f"note: {cases_file} has not all: {more} wrong answers more", err=True)
+            say(f"note: {plain(str(cases_file))} has not all: {more} wrong answers more", err=True)
     if write_expect is not None:
         make = expected.as_json if write_expect.suffix == ".json" else expected.written
         who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()

@@ -53,7 +53,7 @@ HEADS: Mapping[str, Mapping[str, Holds]] = {
         "connectable": _text, "select": _texts, "skip": _texts, "timeout": _seconds, "fail_fast": _truth,
         "strict": _truth, "expect": lambda x: x is None or _text(x),
         "fail_on": _one_of("", None, *(one.value for one in Severity)),
-        "options": lambda x: _table(x) and x.keys() == OPTIONS.keys() and all(OPTIONS[n](x[n]) for n in x),
+        "options": lambda x: _table(x) and x.keys() | {"cases"} == OPTIONS.keys() and all(OPTIONS[n](x[n]) for n in x),
     },
     "prove": {"claims": _texts, "impl": _text, "identity": lambda x: _table(x) and all(map(_text, x.values()))},
 }  # fmt: skip
