@@ -104,7 +104,9 @@ def fork(
         if env is not None:
             os.environ.clear()
             os.environ.update(env)
-        sys.path[:0] = [os.getcwd(), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        with contextlib.suppress(FileNotFoundError):  # a test removed it
+            sys.path.insert(0, os.getcwd())
         importlib.invalidate_caches()
         code = _exit_code(body)
     finally:
