@@ -105,7 +105,8 @@ class Run:
                 yield early.pop(reported)
                 reported += 1
         for i in again:  # one after the other, while nothing else runs
-            ((_, result),) = done(self.engine, [self._task("judge", claim=self.claims[i].id, alone=True)], journal)
+            alone = self._task("judge", claim=self.claims[i].id, alone=True)
+            ((_, result),) = done(self.engine, [alone], journal, shards.report_of)
             early[i] = self._report(result)
         for i in sorted(early):
             yield early[i]
