@@ -44,8 +44,8 @@ def require_free(paths: Iterable[Path], force: bool = False) -> None:
 class Outputs:
     """Files that appear together: see :func:`together`."""
 
-    def __init__(self, force: bool) -> None:
-        self.force = force
+    def __init__(self, force: bool, durable: bool = True) -> None:
+        self.force, self.durable = force, durable
         self._written: dict[Path, Path] = {}  # a file's name: the name under which it is written
 
     @contextmanager
@@ -56,7 +56,8 @@ class Outputs:
             self._written[path] = part
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if self.durable:
+                os.fsync(file.fileno())
 
     def appear(self) -> None:
         """Give every file its name.  Raises as :meth:`file`; then those that have theirs keep it."""
@@ -73,12 +74,13 @@ class Outputs:
 
 
 @contextmanager
-def together(force: bool = False) -> Iterator[Outputs]:
+def together(force: bool = False, durable: bool = True) -> Iterator[Outputs]:
     """Files that appear together when the block ends well; otherwise none does.
 
+    ``durable``: on the disk before they have their names; not so what can be made again and is known by its digest.
     Raises FileExistsError where one of the names has a file and ``force`` does not say that it may be replaced.
     """
-    files = Outputs(force)
+    files = Outputs(force, durable)
     try:
         yield files
         files.appear()
@@ -87,9 +89,9 @@ def together(force: bool = False) -> Iterator[Outputs]:
 
 
 @contextmanager
-def atomically(path: Path, force: bool = False) -> Iterator[IO[bytes]]:
+def atomically(path: Path, force: bool = False, durable: bool = True) -> Iterator[IO[bytes]]:
     """One file alone, as :func:`together`."""
-    with together(force) as files, files.file(path) as file:
+    with together(force, durable) as files, files.file(path) as file:
         yield file
 
 

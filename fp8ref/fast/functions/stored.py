@@ -71,7 +71,7 @@ def _keep(path: Path, name: str, body: bytes) -> None:
     """Written beside and moved into place; a folder that cannot be written only costs time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomically(path, force=True) as file:
+        with atomically(path, force=True, durable=False) as file:
             file.write(_digest(name, body) + body)
     except OSError:
         return
