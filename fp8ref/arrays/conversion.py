@@ -109,10 +109,11 @@ def encode(
     scalar gives a 0-d array); with ``flags`` also the status of each element, uint8: NX 1, UF 2, OF 4, DZ 8, NV 16.
 
     ``rounding``: rne rna rtz rtp rtn rto or the long IEEE names; stochastic sr-a sr-b sr-c (P3109), sr-ptx, sr-bias
-    (Intel), sr-hip, which take ``random_bits`` (unsigned, x's shape) of ``random_width`` bits (default: all that the
-    dtype has), or draw them from ``rng``.  ``overflow``: sat, satprop, nonsat, or a pair
+    (Intel), sr-hip, sr-hip-ocp, which take ``random_bits`` (unsigned, x's shape) of ``random_width`` bits (default: all
+    that the dtype has), or draw them from ``rng``.  ``overflow``: sat, satprop, nonsat, or a pair
     (finite, infinite) of max, ieee, inf, nan; by default sat for formats of at most 8 bits and IEEE 754's own rule,
-    nonsat, for wider ones.  ``nan``: canonical, keep-sign, quiet, payload, max, zero, error.
+    nonsat, for wider ones.  ``nan``: canonical, keep-sign, quiet, payload, default, max, signed-max,
+    zero, error.
     ``negative`` (unsigned formats): lowest or magnitude; any format: zero, which makes +0 of everything below it.
     ``tininess``: after, before or delivered, for the underflow flag.  ``snan``: ieee, or quiet (a signalling NaN raises
     nothing).  ``subnormal``: keep, daz (subnormal operands are zeros), ftz (tiny results become zeros, raising UF and

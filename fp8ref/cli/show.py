@@ -32,7 +32,9 @@ from .plot import plot
     metavar="RULE",
     help="sat satprop nonsat, or finite-infinite like max-inf.  [default: sat to 8 bits, else nonsat]",
 )
-@click.option("--nan", metavar="RULE", help="What a NaN becomes: canonical keep-sign quiet payload max zero.")
+@click.option(
+    "--nan", metavar="RULE", help="What a NaN becomes: canonical keep-sign quiet payload default max signed-max zero."
+)
 @click.option("--negative", metavar="RULE", help="What a negative value becomes: lowest magnitude zero.")
 @click.option("--subnormal", metavar="RULE", help="keep, daz (of inputs), ftz (of results) or both.")
 @click.option("--via", metavar="FORMAT", help="Round to this format first, to nearest.")

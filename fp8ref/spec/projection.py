@@ -26,9 +26,14 @@ class NaN(enum.StrEnum):
     KEEP_SIGN = "keep-sign"  # the canonical NaN with the sign of the input
     QUIET = "quiet"  # the sign of the input and the quiet bit alone
     PAYLOAD = "payload"  # sign and leading payload bits of the input, quieted [IEEE 754-2019 6.2.3]
+    DEFAULT = "default"  # the quiet bit alone and no sign, as Arm; a NaN that an overflow makes keeps its sign
     MAX = "max"  # +max and invalid
+    SIGNED_MAX = "signed-max"  # max with the sign of the input, and invalid
     ZERO = "zero"  # +0 and invalid
     ERROR = "error"  # refuse
+
+
+UNSIGNED = (NaN.CANONICAL, NaN.MAX, NaN.ZERO, NaN.ERROR)  # under these an overflow's NaN has no sign
 
 
 class SNaN(enum.StrEnum):
@@ -185,10 +190,10 @@ def _is_tiny(x: Datum, rounded: Fraction, f: Format, rho: Projection, random: Ra
 
 
 def _made(x: Datum, f: Format, nan: NaN) -> Datum:
-    """A NaN that an overflow made is the canonical one; it has the overflow's sign unless the choice is canonical."""
+    """A NaN that an overflow made is the canonical one; it has the overflow's sign where the choice keeps signs."""
     if not x.is_nan:
         return x
-    return canonical_nan(f, x.sign if nan in (NaN.KEEP_SIGN, NaN.QUIET, NaN.PAYLOAD) else None)
+    return canonical_nan(f, None if nan in UNSIGNED else x.sign)
 
 
 def is_signalling(x: Datum) -> bool:
@@ -202,11 +207,13 @@ def _project_nan(x: Datum, f: Format, rho: Projection) -> tuple[Datum, Status]:
         raise ValueError(f"a NaN is to be converted to {f.name} and nan='error' refuses it")
     if nan is NaN.ZERO:
         return Datum.finite(ZERO if f.zero else f.min_normal), Status.INVALID
-    if nan is NaN.MAX or not f.has_nan:
-        return Datum.finite(f.max), Status.INVALID
+    if nan in (NaN.MAX, NaN.SIGNED_MAX) or not f.has_nan:
+        return Datum.finite(f.max).with_sign(x.sign if nan is NaN.SIGNED_MAX and f.signed else 0), Status.INVALID
     status = Status.INVALID if is_signalling(x) and rho.snan is SNaN.IEEE else Status.NONE
     if nan in (NaN.CANONICAL, NaN.KEEP_SIGN):
         return canonical_nan(f, x.sign if nan is NaN.KEEP_SIGN else None), status
+    if nan is NaN.DEFAULT:
+        return Datum.nan(), status
     quieted = HALF if nan is NaN.QUIET else x.payload if x.payload >= HALF else x.payload + HALF
     return Datum.nan(x.sign, quieted), status
 

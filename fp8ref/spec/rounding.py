@@ -32,6 +32,7 @@ class Rounding(enum.StrEnum):
     STOCHASTIC_PTX = "sr-ptx"
     STOCHASTIC_BIAS = "sr-bias"
     STOCHASTIC_HIP = "sr-hip"
+    STOCHASTIC_HIP_OCP = "sr-hip-ocp"
 
     @property
     def is_stochastic(self) -> bool:
@@ -55,6 +56,7 @@ LONG_NAMES = {
     Rounding.STOCHASTIC_PTX: "StochasticPTX",
     Rounding.STOCHASTIC_BIAS: "StochasticBias",
     Rounding.STOCHASTIC_HIP: "StochasticHIP",
+    Rounding.STOCHASTIC_HIP_OCP: "StochasticHIPOCP",
 }
 
 DIRECTIONS = {  # of the deterministic modes: where they round
@@ -114,18 +116,20 @@ STOCHASTIC: dict[Rounding, Callable[[Fraction, int, int], bool]] = {
     Rounding.STOCHASTIC_PTX: _carries,
     Rounding.STOCHASTIC_BIAS: _carries,
     Rounding.STOCHASTIC_HIP: _carries,
+    Rounding.STOCHASTIC_HIP_OCP: _carries,
 }
 
 # Modes that add to the discarded bits of a source significand, and so belong to conversions alone.
-OF_CONVERSIONS = (Rounding.STOCHASTIC_BIAS, Rounding.STOCHASTIC_HIP)
+OF_CONVERSIONS = (Rounding.STOCHASTIC_BIAS, Rounding.STOCHASTIC_HIP, Rounding.STOCHASTIC_HIP_OCP)
 
 
 def random_field(mode: Rounding, width: int, discarded: int) -> tuple[int, int]:
     """Which bits of a random word of ``width`` bits a mode takes: (lowest bit, number of bits).
 
     ``discarded`` is how many trailing significand bits the source has more than the result.  Intel's 8-bit bias keeps
-    its upper bits (VCVTBIASPH2HF8 shifts it right by one), its 32-bit bias the lower; HIP masks the lower bits of a
-    32-bit word.  Every other mode takes the whole word.
+    its upper bits (VCVTBIASPH2HF8 shifts it right by one), its 32-bit bias the lower.  HIP masks the lower bits of a
+    32-bit word for FNUZ formats (amd_hip_fp8.h), and for OCP's, as gfx950 does, shifts the word right until its upper
+    bits are left (amd_hip_ocp_host.hpp).  Every other mode takes the whole word.
 
     Raises ValueError where the word is shorter than the field.
     """
@@ -136,7 +140,7 @@ def random_field(mode: Rounding, width: int, discarded: int) -> tuple[int, int]:
             f"rounding {mode.value!r} takes as many random bits as significand bits are discarded, here {discarded}; "
             f"{width} were given and 1 to 48 are possible"
         )
-    upper = mode is Rounding.STOCHASTIC_BIAS and width == 8
+    upper = mode is Rounding.STOCHASTIC_HIP_OCP or (mode is Rounding.STOCHASTIC_BIAS and width == 8)
     return (width - discarded if upper else 0), discarded
 
 

@@ -16,6 +16,7 @@ CELLS = [  # OCP OFP8 1.0 table 3; ml_dtypes 0.6.0 and CUDA 13 as measured; HIP'
     ("ocp-sat", "464", "0x7E"), ("ocp-nonsat", "just above 464", "0x7F"), ("ocp-sat", "-Inf", "0xFE"),
     ("ml_dtypes", "1.0625 (1 + 2^-40), f64", "0x38"), ("cuda-nosat", "1.0625 (1 + 2^-40), f64", "0x39"),
     ("torch-until-2.12", "1.0625 (1 + 2^-40), f64", "0x38"), ("amd-hip-fnuz", "Inf to e4m3fnuz", "0x80"),
+    ("arm-fpmr-osc0", "-Inf", "0xFF"), ("arm-fpmr-osc0", "-qNaN", "0x7F"), ("amd-hip-ocp", "-NaN to e2m3fn", "0x3F"),
     ("riscv", "1000 to E4M3, rtz", "0x7E"), ("riscv", "1000 to E4M3, rtp", "0x7F"),
 ]  # fmt: skip
 

@@ -140,7 +140,7 @@ def test_codes_without_a_format() -> None:
         ({"overflow": ("inf", "max")}, "e4m3fn has no infinity for finite overflows to become"),
         (
             {"nan": "error?"},
-            "unknown nan 'error\\?'; choose from canonical, keep-sign, quiet, payload, max, zero, error",
+            "unknown nan 'error\\?'; choose from canonical, keep-sign, quiet, payload, default, max, signed-max, zero",
         ),
         ({"tininess": "late"}, "unknown tininess 'late'; choose from after, before, delivered"),
         ({"negative": "abs"}, "unknown negative 'abs'; choose from lowest, magnitude"),

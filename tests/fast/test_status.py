@@ -68,7 +68,7 @@ def test_thresholds_and_random_values(name: str, tininess: str) -> None:
             assert_as_specified(narrowed, source, name, rounding=rounding, overflow="nonsat", tininess=tininess)
 
 
-CHOICES = ("canonical", "keep-sign", "quiet", "payload", "max", "zero")
+CHOICES = ("canonical", "keep-sign", "quiet", "payload", "default", "max", "signed-max", "zero")
 
 
 @pytest.mark.parametrize("nan", CHOICES)

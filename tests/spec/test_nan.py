@@ -24,6 +24,15 @@ CHOICES = {
     ("e5m2", "keep-sign"): (0x7F, 0xFF),
     ("e5m2", "quiet"): (0x7E, 0xFE),
     ("e5m2", "payload"): (0x7E, 0xFE),
+    ("e5m2", "default"): (0x7E, 0x7E),
+    ("e4m3fn", "default"): (0x7F, 0x7F),
+    ("e4m3fnuz", "default"): (0x80, 0x80),
+    ("f32", "default"): (0x7FC00000, 0x7FC00000),
+    ("e4m3fn", "signed-max"): (0x7E, 0xFE),
+    ("ue5m3", "signed-max"): (0xFE, 0xFE),
+    ("e2m3fn", "signed-max"): (0x1F, 0x3F),
+    ("e3m2fn", "signed-max"): (0x1F, 0x3F),
+    ("e2m1fn", "signed-max"): (0x7, 0xF),
     ("e4m3", "canonical"): (0x7C, 0x7C),
     ("e3m4", "keep-sign"): (0x78, 0xF8),
     ("e4m3fnuz", "canonical"): (0x80, 0x80),
@@ -47,7 +56,7 @@ CHOICES = {
 
 @pytest.mark.parametrize(("name", "choice"), CHOICES)
 def test_choice(name: str, choice: str) -> None:
-    refused = choice in ("max", "zero") or not spec.get_format(name).has_nan
+    refused = choice in ("max", "signed-max", "zero") or not spec.get_format(name).has_nan
     for sign in (0, 1):
         want = CHOICES[name, choice][sign]
         assert spec.encode(Datum.nan(sign, QUIET), name, nan=choice) == (want, INVALID if refused else NONE)
@@ -82,10 +91,12 @@ def test_unknown_choice() -> None:
 
 
 def test_the_sign_of_a_nan_that_an_overflow_makes() -> None:
-    """CUDA keeps it (FF), fp8ref's default is the one canonical NaN."""
+    """CUDA keeps it (FF), fp8ref's default is the one canonical NaN; Arm keeps this one alone."""
     assert spec.encode(-465, "e4m3fn", "rne", "nonsat")[0] == 0x7F
     assert spec.encode(-465, "e4m3fn", "rne", "nonsat", nan="keep-sign")[0] == 0xFF
     assert spec.encode(float("-inf"), "e4m3fn", "rne", "nonsat", nan="keep-sign")[0] == 0xFF
+    for value in (-465, float("-inf")):
+        assert spec.encode(value, "e4m3fn", "rne", "nonsat", nan="default")[0] == 0xFF
 
 
 def test_canonical_nan() -> None:

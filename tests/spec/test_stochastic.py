@@ -84,19 +84,21 @@ def test_intel_bias(name: str, t: int, bias: int) -> None:
             assert encode(exact, name, "sr-bias", random=RandomBits(word >> (t - 2), 10 - t))[0] == answer
 
 
+@pytest.mark.parametrize("mode", ["sr-hip", "sr-hip-ocp"])
 @pytest.mark.parametrize(("name", "t", "emin"), [("e4m3fn", 3, -6), ("e5m2", 2, -14), ("e4m3fnuz", 3, -7)])
-def test_hip(name: str, t: int, emin: int) -> None:
+def test_hip(name: str, t: int, emin: int, mode: str) -> None:
     """cast_to_f8: a subnormal result's significand is shifted first, dropping bits; the low 23 - t random bits are
-    added to the 23-bit fraction; what lies below the kept t bits is cut off."""
+    added to the 23-bit fraction; what lies below the kept t bits is cut off.  The OCP header adds the word
+    shifted right by 32 - (23 - t) instead."""
     rng = random.Random(4)
     values = [math.ldexp(1 + rng.getrandbits(23) / 2**23, rng.randint(emin - t - 3, emin + 8)) for _ in range(2000)]
     words = [rng.getrandbits(32) for _ in values]
-    got = fp8ref.encode(np.float32(values), name, rounding="sr-hip", random_bits=np.uint32(words))
+    got = fp8ref.encode(np.float32(values), name, rounding=mode, random_bits=np.uint32(words))
     for x, word, answer in zip(values, words, got.tolist()):
         mantissa, e = math.frexp(x)
         fraction, e = int(mantissa * 2**24), e - 1
         fraction >>= max(0, emin - e)
-        fraction += word & ((1 << (23 - t)) - 1)
+        fraction += word & ((1 << (23 - t)) - 1) if mode == "sr-hip" else word >> (32 - (23 - t))
         kept = fraction >> (23 - t)
         want = min(Fraction(kept) * Fraction(2) ** (max(e, emin) - t), get_format(name).max)
         assert fp8ref.spec.decode(answer, name).value == want, (x, hex(word))
@@ -118,31 +120,33 @@ def test_the_field_of_a_random_word() -> None:
 
 def test_ptx_words() -> None:
     """PTX ISA 9.0, cvt .rs: f16 13 low bits of each half; bf16 the halves; x4: a b share the upper half, e f the lower;
-    e2m1x4: a b the upper bytes of the halves, e f the lower ones."""
+    e2m1x4: a b the upper bytes of the halves, e f the lower ones; a and e in reverse order, as probed on a B200."""
     word = [0xABCD1234]
     bits, width = fp8ref.ptx_random_bits(word, "bf16")
     assert (bits.tolist(), width) == ([[0xABCD, 0x1234]], 16)
-    bits, width = fp8ref.ptx_random_bits(word, "e4m3fn")
-    assert (bits.tolist(), width) == ([[0xABCD, 0xABCD, 0x1234, 0x1234]], 16)
-    bits, width = fp8ref.ptx_random_bits(word, "e4m3fn", width=8)
-    assert (bits.tolist(), width) == ([[0xAB, 0xCD, 0x12, 0x34]], 8)
-    bits, width = fp8ref.ptx_random_bits(word, "e2m1fn", width=8)
-    assert (bits.tolist(), width) == ([[0xAB, 0x12, 0xCD, 0x34]], 8)
+    for name in ("e4m3fn", "e5m2", "e2m3fn"):
+        bits, width = fp8ref.ptx_random_bits([0x12345678], name)
+        assert (bits.tolist(), width) == ([[0x2C48, 0x1234, 0x1E6A, 0x5678]], 16)
+    bits, width = fp8ref.ptx_random_bits([0x12345678], "e2m1fn")
+    assert (bits.tolist(), width) == ([[0x6A48, 0x1256, 0x1E2C, 0x3478]], 16)
+    for bit in range(32):  # one-hot words, as the probe asked
+        first, second, third, fourth = (int(x) for x in fp8ref.ptx_random_bits([1 << bit], "e5m2")[0][0])
+        text = f"{1 << bit:032b}"
+        assert f"{second:016b}{fourth:016b}" == text
+        assert f"{first:016b}"[::-1] + f"{third:016b}"[::-1] == text
     bits, width = fp8ref.ptx_random_bits(word, "f16")
     assert (bits.tolist(), width) == ([[0xABCD & 0x1FFF, 0x1234 & 0x1FFF]], 13)
     x = np.full((1, 4), 1.0625, np.float32)
     bits, width = fp8ref.ptx_random_bits([0x8000_7FFF], "e4m3fn")
     codes = fp8ref.encode(x, "e4m3fn", rounding="sr-ptx", random_bits=bits, random_width=width)
-    assert codes.tolist() == [[0x39, 0x39, 0x38, 0x38]]
+    assert codes.tolist() == [[0x38, 0x39, 0x39, 0x38]]
     with pytest.raises(ValueError, match=r"no cvt\.rs to e3m4"):
         fp8ref.ptx_random_bits(word, "e3m4")
     with pytest.raises(ValueError, match="32-bit words"):
         fp8ref.ptx_random_bits([1 << 32], "e4m3fn")
-    with pytest.raises(ValueError, match="1 to 16"):
-        fp8ref.ptx_random_bits(word, "e4m3fn", width=17)
 
 
-@pytest.mark.parametrize("mode", ["sr-a", "sr-b", "sr-c", "sr-ptx", "sr-hip"])
+@pytest.mark.parametrize("mode", ["sr-a", "sr-b", "sr-c", "sr-ptx", "sr-hip", "sr-hip-ocp"])
 @pytest.mark.parametrize("x", [1.01, 3.3, 0.0011, -250.7, 447.9])
 def test_unbiased(mode: str, x: float) -> None:
     """The mean of 200,000 roundings lies within 5 standard errors of x: by chance it does not once in 1.7 million."""

@@ -23,6 +23,7 @@ SENTENCES = {
     NaN.KEEP_SIGN: "the sign of a NaN is kept",
     NaN.QUIET: "of a NaN the sign is kept and the quiet bit alone is set",
     NaN.PAYLOAD: "the sign and the payload of a NaN are kept",
+    NaN.DEFAULT: "a NaN becomes one of the quiet bit alone, without a sign",
 }
 
 

@@ -163,7 +163,9 @@ def clause_for(op: Operation, datum: Datum | None) -> str:
     document = _DOCUMENTS.get(f.source, _SILENT)
     ruled = document if rho.overflow in [get_overflow(rule, f) for rule in document.rules] else _SILENT
     if datum.is_nan:
-        return document.nan if rho.nan not in (NaN.ZERO, NaN.MAX) or not f.has_nan else "fp8ref/nan-option"
+        return (
+            document.nan if rho.nan not in (NaN.ZERO, NaN.MAX, NaN.SIGNED_MAX) or not f.has_nan else "fp8ref/nan-option"
+        )
     if datum.sign and rho.negative is Negative.ZERO:
         return "fp8ref/rectified"
     if datum.sign and not f.signed and not datum.is_zero:

@@ -246,7 +246,12 @@ def profiles_meeting(source: str, result: str, projection: Projection) -> tuple[
 def _meets(rule: Rule, f: Format, rho: Projection) -> bool:
     if rho.subnormal is not Subnormal.KEEP:  # no specification of these formats flushes
         return False
-    if f.has_nan and rho.nan in (NaN.MAX, NaN.ZERO, NaN.ERROR):  # nothing says which NaN code it becomes
+    if f.has_nan and rho.nan in (
+        NaN.MAX,
+        NaN.SIGNED_MAX,
+        NaN.ZERO,
+        NaN.ERROR,
+    ):  # nothing says which NaN code it becomes
         return False
     if not f.signed and rho.negative != rule.negative:
         return False

@@ -9,21 +9,44 @@ _RISCV_BACK = Rule("bf16", "nonsat", _RISCV, "e4m3fn e5m2", snan="quiet")
 _RISCV_NOTES = (
     "f16 and integers go through f32 or bf16, exactly",
     "every NaN of E4M3 and E5M2 is quiet, 7D and FD too: to bf16 it becomes 7FC0 and raises nothing",
+    "a second witness: riscv-software-src/riscv-isa-sim 55b4658d, equal at 5.2 million values, modes and flags",
+)
+_RISCV_FP4 = Rule("e4m3fn", "nonsat", sources="e2m1fn")  # exact
+_RISCV_SOURCE = "RISC-V Zvfofp8min 0.2.1; FP4 to E4M3: Zvfofp4min 0.1"
+
+_ARM = "Arm ARM DDI 0487 M.a.a, A1.5.5, C5.2 FPMR, J1.3.3 (read December 2026)"
+_ARM_BACK = Rule("f16 bf16", "nonsat", sources="e4m3fn e5m2", nan="default")
+_ARM_NOTES = (
+    "with FPMR.NSCALE = 0 and LSCALE = 0, which multiply by 2^NSCALE before the one rounding and by 2^-LSCALE after "
+    "decoding, and FPCR.AH = 0, which clears the sign of a NaN operand's result",
+    "to f16 and bf16 every NaN of E4M3 raises invalid, as a signalling one",
+)
+_ACE = "x86 AI Compute Extensions 1; bochs-emu/Bochs cpu/avx/fp8.cc and AndreasKoestler/ace-rs 3e71e8df"
+_ACE_NOTES = (
+    "the document itself was not seen, two restatements of it were",
+    "NaN operands as in the conversions from f16",
+    "the BIAS forms (sr-bias) saturate values that reach 480 to 7F, not 7E",
+)
+_ACE_NARROW = (
+    Rule("e3m2fn", "sat", sources="e5m2", nan="signed-max"),
+    Rule("e2m3fn", "sat", sources="e4m3fn", nan="signed-max"),
+    Rule("e2m1fn", "sat", sources="e5m2 e4m3fn", nan="signed-max"),
+    Rule("e4m3fn", "sat", sources="e3m2fn e2m3fn e2m1fn"),  # exact
 )
 
 HARDWARE = (
     Profile(
         "riscv",
         "RISC-V Zvfofp8min, plain conversions",
-        "RISC-V Zvfofp8min 0.2.1",
-        (Rule("e4m3fn e5m2", "nonsat", _RISCV, "f32 bf16"), _RISCV_BACK),
+        _RISCV_SOURCE,
+        (Rule("e4m3fn e5m2", "nonsat", _RISCV, "f32 bf16"), _RISCV_BACK, _RISCV_FP4),
         _RISCV_NOTES,
     ),
     Profile(
         "riscv-sat",
         "RISC-V Zvfofp8min, .sat conversions",
-        "RISC-V Zvfofp8min 0.2.1: infinite results become the largest finite value of their sign",
-        (Rule("e4m3fn e5m2", "sat", _RISCV, "f32 bf16"), _RISCV_BACK),
+        f"{_RISCV_SOURCE}: infinite results become the largest finite value of their sign",
+        (Rule("e4m3fn e5m2", "sat", _RISCV, "f32 bf16"), _RISCV_BACK, _RISCV_FP4),
         _RISCV_NOTES,
     ),
     Profile(
@@ -35,7 +58,10 @@ HARDWARE = (
             Rule("e2m3fn e3m2fn e2m1fn", "sat", sources="f32", nan="max"),
             Rule("e8m0fnu", "sat", "rtz rtp", "f32 bf16", negative="magnitude"),
         ),
-        ("the code of a NaN in E4M3 and E5M2, and what a NaN becomes in FP6 and FP4, are not documented",),
+        (
+            "the code of a NaN in E4M3 and E5M2 is not documented; that one becomes +max in FP6 and FP4 is "
+            "quoted from the PTX ISA by others",
+        ),
     ),
     Profile(
         "intel-avx10.2",
@@ -57,18 +83,40 @@ HARDWARE = (
         ),
     ),
     Profile(
+        "x86-ace",
+        "x86 ACE VCVTPS2BF8, VCVTPS2HF8, VCVTROPS2HF8",
+        _ACE,
+        (
+            Rule("e4m3fn", "nonsat", sources="f32", nan="keep-sign", subnormal="daz"),
+            Rule("e4m3fn", "nan-nan", "rto", "f32", nan="keep-sign", subnormal="daz"),
+            Rule("e5m2", "nonsat", sources="f32", nan="payload", subnormal="daz"),
+        ),
+        _ACE_NOTES,
+    ),
+    Profile(
+        "x86-ace-s",
+        "x86 ACE VCVTPS2BF8S, VCVTPS2HF8S, VCVTROPS2HF8S, FP8 to FP6 and FP4",
+        _ACE,
+        (
+            Rule("e4m3fn", "sat", "rne rto", "f32", nan="keep-sign", subnormal="daz"),
+            Rule("e5m2", "sat", sources="f32", nan="payload", subnormal="daz"),
+            *_ACE_NARROW,
+        ),
+        _ACE_NOTES,
+    ),
+    Profile(
         "arm-fpmr-osc0",
         "Arm FP8 conversions with FPMR.OSC = 0",
-        "Arm FPMR register page; ACLE, FP8 intrinsics: overflow gives infinity or NaN",
-        (Rule("e4m3fn e5m2", "nonsat", sources="f32 f16"),),
-        ("rounding, the code of a NaN and flushing are in pseudocode that was not found",),
+        f"{_ARM}: overflow gives infinity, or in E4M3 a NaN with the sign of the value",
+        (Rule("e4m3fn e5m2", "nonsat", sources="f32 f16 bf16", nan="default"), _ARM_BACK),
+        _ARM_NOTES,
     ),
     Profile(
         "arm-fpmr-osc1",
         "Arm FP8 conversions with FPMR.OSC = 1",
-        "Arm FPMR register page; ACLE, FP8 intrinsics: overflow gives the largest normal",
-        (Rule("e4m3fn e5m2", "sat", sources="f32 f16"),),
-        ("what an infinity becomes, rounding, the code of a NaN and flushing were not found",),
+        f"{_ARM}: overflow and infinity give the largest finite value",
+        (Rule("e4m3fn e5m2", "sat", sources="f32 f16 bf16", nan="default"), _ARM_BACK),
+        _ARM_NOTES,
     ),
     Profile(
         "amd-hip-fnuz",
@@ -76,6 +124,21 @@ HARDWARE = (
         "amd_hip_fp8.h",
         (Rule("e4m3fnuz e5m2fnuz", "max-nan", sources="f32 f16"),),
         ("without clipping an overflow gives a finite code (+-128 in E4M3, +-32768 in E5M2): no rule expresses it",),
+    ),
+    Profile(
+        "amd-hip-ocp",
+        "HIP conversions to OCP's formats, saturating, as on gfx950",
+        "amd_hip_ocp_host.hpp, in triton-lang/triton d2214407 (read December 2026): from_float",
+        (
+            Rule("e4m3fn", "nonsat", sources="f32 bf16", nan="keep-sign"),
+            Rule("e5m2", "sat", sources="f32 bf16", nan="quiet"),
+            Rule("e3m2fn e2m3fn e2m1fn", "sat", sources="f32 bf16", nan="signed-max"),
+        ),
+        (
+            "E4M3 becomes NaN on overflow in the saturating template, too: the branch is shared with FNUZ",
+            "with a scale, x is divided by 2^scale before the one rounding; scale -128 gives a NaN",
+            "stochastic: rounding sr-hip-ocp",
+        ),
     ),
     Profile(
         "gaudi2",

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from ..catalog import CATALOG, get_format
-from ..projection import NaN, Negative, SNaN
+from ..projection import NaN, Negative, SNaN, Subnormal
 from ..rounding import Rounding
 
 
@@ -16,8 +16,8 @@ class Rule:
     """What becomes of conversions from ``sources`` to ``results``.
 
     ``roundings``: the modes that the rule speaks of, the usual one first (``*``: every mode, roundTiesToEven first).
-    ``overflow``, ``nan``, ``negative`` and ``snan`` are the names that an operation id takes.  ``promised`` says where
-    the implementation's own documentation promises this; empty where it is only observed.
+    ``overflow``, ``nan``, ``negative``, ``snan`` and ``subnormal`` are the names that an operation id takes.
+    ``promised`` says where the implementation's own documentation promises this; empty where it is only observed.
     """
 
     results: str
@@ -28,6 +28,7 @@ class Rule:
     negative: str = "lowest"
     promised: str = ""
     snan: str = "ieee"
+    subnormal: str = "keep"
 
     @property
     def mode(self) -> str:
@@ -42,6 +43,7 @@ class Rule:
             "nan": (self.nan, NaN.CANONICAL),
             "negative": (self.negative, Negative.LOWEST),
             "snan": (self.snan, SNaN.IEEE),
+            "subnormal": (self.subnormal, Subnormal.KEEP),
         }
         return {name: value for name, (value, default) in keys.items() if value != default}
 

@@ -160,7 +160,7 @@ static uint64_t overflowed(const fp8ref_format *f, const fp8ref_rules *r, int ne
     if (to == FP8REF_TO_INF)
         return pack(negative, f->infinity_code, f);
     if (to == FP8REF_TO_NAN)
-        return nan_code(f, negative, r->nan < FP8REF_NAN_MAX ? r->nan : FP8REF_NAN_CANONICAL);
+        return nan_code(f, negative, r->nan == FP8REF_NAN_MAX || r->nan == FP8REF_NAN_ZERO ? FP8REF_NAN_CANONICAL : r->nan);
     return pack(negative, negative ? lowest_magnitude(f) : f->max_code, f);
 }
 
@@ -169,14 +169,15 @@ static int project_nan(const number *x, const fp8ref_format *f, const fp8ref_rul
         *out = 0;
         return FP8REF_NV;
     }
-    if (r->nan == FP8REF_NAN_MAX || !f->nans) {
-        *out = f->max_code;
+    if (r->nan == FP8REF_NAN_MAX || r->nan == FP8REF_NAN_SIGNED_MAX || !f->nans) {
+        *out = pack(x->negative && f->is_signed && r->nan == FP8REF_NAN_SIGNED_MAX, f->max_code, f);
         return FP8REF_NV;
     }
-    *out = nan_code(f, x->negative, r->nan);
-    if (f->nans == FP8REF_NANS_IEEE && (r->nan == FP8REF_NAN_QUIET || r->nan == FP8REF_NAN_PAYLOAD)) {
+    int negative = x->negative && r->nan != FP8REF_NAN_DEFAULT;
+    *out = nan_code(f, negative, r->nan);
+    if (f->nans == FP8REF_NANS_IEEE && r->nan != FP8REF_NAN_CANONICAL && r->nan != FP8REF_NAN_KEEP_SIGN) {
         uint64_t payload = r->nan == FP8REF_NAN_PAYLOAD ? x->payload | QUIET : QUIET;
-        *out = pack(x->negative, f->infinity_code | payload >> (64 - f->t), f);
+        *out = pack(negative, f->infinity_code | payload >> (64 - f->t), f);
     }
     return !(x->payload & QUIET) && r->snan == FP8REF_SNAN_IEEE ? FP8REF_NV : 0;
 }

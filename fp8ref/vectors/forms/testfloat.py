@@ -67,7 +67,7 @@ def header(section: Section) -> str:
     elif op.mode is not None:
         rho = op.projection
         infinite = INFINITE.get(rho.overflow.infinite.value, rho.overflow.infinite.value)
-        nan = "any" if rho.nan.value in ("canonical", "keep-sign", "quiet") else rho.nan.value
+        nan = "any" if rho.nan.value in ("canonical", "keep-sign", "quiet", "default") else rho.nan.value
         words += [
             f"rm={rho.rounding.value.upper()} tininess={rho.tininess.value}",
             f"ovf={FINITE[rho.overflow.finite.value]} inf={infinite} nan={nan}",

@@ -20,7 +20,7 @@ OVERFLOWS = {"sat": 0, "satprop": 16, "nonsat": 17}
 TININESS = ("after", "before", "delivered")
 OPERATIONS = ("add", "sub", "mul", "div", "fma", "sqrt")
 RULES = (
-    ("nan", ("canonical", "keep-sign", "quiet", "payload", "max", "zero")),
+    ("nan", ("canonical", "keep-sign", "quiet", "payload", "max", "zero", "default", "signed-max")),
     ("snan", ("ieee", "quiet")),
     ("subnormal", ("keep", "daz", "ftz", "both")),
     ("negative", ("lowest", "magnitude")),
