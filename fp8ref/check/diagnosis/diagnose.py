@@ -352,14 +352,17 @@ def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
 def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis | None:
     """Answers that are right but stand in the wrong place of their call."""
     starts = np.flatnonzero(np.diff(seen.call, prepend=-1))
-    if starts.size and starts[-1] + seen.length[-1] != seen.size:
-        return None  # of the long call, the last, only what differs is there, so that its answers were right elsewhere
+    # the long call asks the cases in order, again and again; of its answers only what differs is here
+    partly = np.bincount(seen.call)[seen.call] != seen.length
+    first = np.zeros(len(seen.operands[0]), np.intp)
+    first[seen.case[::-1]] = np.arange(seen.size)[::-1]
     for name, sentence, source in (
         ("reversed", "answers come in reverse order", seen.length - 1 - seen.position),
         ("rotated", "answers are shifted by one place", (seen.position - 1) % np.maximum(seen.length, 1)),
         ("rotated", "answers are shifted by one place", (seen.position + 1) % np.maximum(seen.length, 1)),
     ):
         base = starts[np.cumsum(np.isin(np.arange(seen.size), starts)) - 1]
-        if not differs(op, seen.got, want[base + source]).any():
+        place = np.where(partly, first[source % first.size], np.minimum(base + source, seen.size - 1))
+        if not differs(op, seen.got, want[place]).any():
             return Diagnosis(name, sentence)
     return None

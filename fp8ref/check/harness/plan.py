@@ -17,6 +17,7 @@ LENGTHS = (*range(41), 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000, 1023, 102
 ODD_LENGTHS = (1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 67, 1021, 8195)
 REPEATS = {1: 1, 2: 12, 3: 12}
 AGAIN = 4096
+LONG = {1: (1 << 20) + 3, 2: (1 << 22) + 3, 3: (1 << 22) + 3}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def long_call(op: Operation, level: int) -> int:
     there = (op.family, op.operands[0]) == ("convert", "f32") or (op.family, op.result) == ("decode", "f32")
     if op.flags or not (there or op.family == "add"):
         return 0
-    return (1 << 20) + 3 if level == 1 else (1 << 22) + 3
+    return LONG[level]
 
 
 def room(op: Operation, capacity: int) -> int:
