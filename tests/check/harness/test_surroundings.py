@@ -86,7 +86,7 @@ def test_who_is_late_beside_others_is_asked_again_alone(
     """One that answers late beside others, and one that hung now and then; asked after all others, one by one."""
     asked: list[tuple[str, bool]] = []
 
-    def answers(engine: object, tasks: list[Task], journal: object = None) -> Iterator[tuple[Task, Result]]:
+    def answers(_: object, tasks: list[Task], *more: object) -> Iterator[tuple[Task, Result]]:
         for task in tasks:
             claim, alone = task.argument["claim"], bool(task.argument.get("alone"))
             asked.append((claim, alone))
