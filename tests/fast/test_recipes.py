@@ -113,7 +113,7 @@ def test_stored_codes_equal_the_specification() -> None:
     small = np.float32(np.concatenate([np.arange(0, 600) / 1024, 2.0 ** np.arange(-20.0, 10), np.arange(200, 470)]))
     near = (small.view(np.uint32)[:, None] + np.arange(-1, 2)).clip(0).astype(np.uint32).ravel()
     x = np.concatenate([bits, near, np.uint32([0x7F800000, 0x7FC00000])]).view(np.float32)
-    for how in ("e8m0.rp", "e4m3fn.gguf", "e4m3fn"):
+    for how in ("e8m0.rp", "e4m3fn.gguf", "e4m3fn.up", "e4m3fn"):
         with np.errstate(all="ignore"):
             got = fast.Vectors().code(x, how)
         want = [exact.stored_code(Datum.of(float(v)), how) for v in x]

@@ -92,7 +92,9 @@ def _variants(r: Recipe, hidden: tuple[str, ...]) -> Iterator[Recipe]:
                 changed = r.but(**{factor: choice})
             except ValueError:
                 continue
-            if changed.stored == r.stored and (changed.tensor != "none") == (r.tensor != "none"):
+            if changed.stored.partition(".")[0] == r.stored.partition(".")[0] and (changed.tensor != "none") == (
+                r.tensor != "none"
+            ):
                 yield changed
 
 

@@ -84,6 +84,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "f32": "the scale is stored in binary32",
         "e8m0fnu": "the scale is stored as an exponent byte",
         "e4m3fn": "the scale is stored in E4M3",
+        "e4m3fn.up": "the scale is stored in E4M3, rounded up, saturating",
         "e4m3fn.gguf": "the scale is stored in E4M3 by llama.cpp's own conversion, 448 from 256 on",
     },
     "keeps": {

@@ -36,6 +36,8 @@ AO_MX, AO_NVFP4 = "torchao mx_formats to_mx, ScaleCalculationMode", "torchao nvf
 CT = "compressed-tensors quantization lifecycle"
 FBGEMM = "FBGEMM fp8_gemm.py, _kernel_quantize_fp8_row"
 GGML = "llama.cpp ggml-quants.c"
+GPT_OSS = "triton_kernels numerics_details mxfp.py, downcast_to_mxfp_torch"
+CUDNN = "cuDNN documentation, Block Scale Quantize"
 
 # name, stack, recipe, source, versions, note
 _LINES: tuple[tuple[str, ...], ...] = (
@@ -111,6 +113,8 @@ _LINES: tuple[tuple[str, ...], ...] = (
     ("bfl-fp8-row", "diffusers", "e4m3fn row floor=s:1e-12", "diffusers BFL fp8r"),
     ("autoround-fp8", "auto-round", "e4m3fn row amax=keep floor=s:step zeros=none", "auto-round FP8", "0.16",
      "a fake quantiser; its straight-through estimator makes every zero positive"),
+    ("brevitas-fp8", "brevitas", "e4m3fn row amax=keep floor=a:1e-10", "brevitas float_quant_ocp, "
+     "Fp8e4m3OCPWeightPerChannelFloat", "0.13", "a fake quantiser"),
     ("quark-fp8", "Quark", "e4m3fn 1x128 amax=keep zero=2^-23", "Quark FP8", "0.13"),
     ("quark-fp8-fnuz", "Quark", "e4m3fnuz 1x128 amax=keep aim=224 zero=2^-23", "Quark FP8, FNUZ paths", "0.13"),
     ("aqt", "AQT", "e4m3fn row zero=one", "aqtp absmax calibration", "0.9"),
@@ -119,7 +123,7 @@ _LINES: tuple[tuple[str, ...], ...] = (
     ("vllm-group-e5m2", "vLLM", "vllm-group element=e5m2", VLLM_GROUP),
     # -- MX
     ("te-mxfp8", "TransformerEngine", "e4m3fn 1x32 scale=mul power=rp stored=e8m0fnu limits=0-254 elements=mul "
-     "layout=128x4", "TransformerEngine MXFP8 kernels; cuDNN, cuBLAS"),
+     "layout=128x4", "TransformerEngine MXFP8 kernels"),
     ("te-mxfp8-e5m2", "TransformerEngine", "te-mxfp8 element=e5m2", "TransformerEngine MXFP8 kernels"),
     ("torchao-mxfp8-floor", "torchao", "e4m3fn 1x32 amax=keep scale=emax power=floor stored=e8m0fnu top=inf "
      "small=normal", AO_MX, "0.18"),
@@ -161,7 +165,18 @@ _LINES: tuple[tuple[str, ...], ...] = (
      "f32_to_mx_e8m0_scale", "0b3d716, MxScaleRoundMode.RoundUp"),
     ("aiter-mxfp8-up", "aiter", "aiter-mxfp4-up element=e4m3fn", "aiter fp4_utils.py, f32_to_mx_e8m0_scale", "0b3d716"),
     ("gpt-oss-mxfp4", "gpt-oss", "e2m1fn 1x32 amax=keep power=up stored=e8m0fnu nan_scale=zero top=inf small=zero "
-     "elements=mul", "triton_kernels numerics_details mxfp.py, downcast_to_mxfp_torch (copied by Quark)"),
+     "elements=mul", GPT_OSS, "Triton 018a674", "earlier: gpt-oss-mxfp4-old"),
+    ("gpt-oss-mxfp4-old", "gpt-oss", "gpt-oss-mxfp4 rounding=rna", GPT_OSS, "earlier; Quark 0.13 ships a copy",
+     "one bit is added below the last one that stays: ties away from zero"),
+    ("gpt-oss-mxfp8", "gpt-oss", "gpt-oss-mxfp4 element=e4m3fn", GPT_OSS),
+    ("brevitas-mxfp8", "brevitas", "e4m3fn 1x32 amax=keep floor=a:1e-10 scale=emax power=log2.floor limits=free",
+     "brevitas mx_quant_ocp, MXFloat8e4m3Weight", "0.13", "a fake quantiser; where the largest magnitude is below "
+     "2^-33, its scale is 1e-10 / 2^emax, no power of two"),
+    ("brevitas-mxfp4", "brevitas", "brevitas-mxfp8 element=e2m1fn", "brevitas mx_quant_ocp, elements of 4 bits",
+     "0.13", "a fake quantiser; small blocks as in brevitas-mxfp8, and an infinity becomes NaN"),
+    ("cudnn-mxfp8", "cuDNN", "e4m3fn 1x32 power=rp stored=e8m0fnu limits=0-254", CUDNN, "9.7",
+     "read in the documentation, which leaves zeros, infinities and NaNs open"),
+    ("cudnn-mxfp8-e5m2", "cuDNN", "cudnn-mxfp8 element=e5m2", CUDNN, "9.7", "as cudnn-mxfp8"),
     ("mlx-mxfp8", "mlx", "e4m3fn 1x32 amax=keep zero=one power=up stored=e8m0fnu limits=0-254 top=inf",
      "mlx.core.quantize, mode mxfp8, on the CPU", "0.32", "found from its answers; NaNs in a block were not settled"),
     ("mlx-mxfp4", "mlx", "mlx-mxfp8 element=e2m1fn rounding=down zeros=none", "mlx.core.quantize, mode mxfp4", "0.32",
@@ -196,6 +211,9 @@ _LINES: tuple[tuple[str, ...], ...] = (
     ("autoround-nvfp4", "auto-round", "e2m1fn 1x16 amax=keep tensor=rmul0 scale=g.mul stored=e4m3fn small=product "
      "elements=g.mul values=back zeros=plus", "auto-round NVFP4", "0.16", "a fake quantiser"),
     ("qwix-nvfp4", "Qwix", "e2m1fn 1x16 scale=mul zero=small stored=e4m3fn", "Qwix nvfp4", "0.1.8"),
+    ("cudnn-nvfp4", "cuDNN", "e2m1fn 1x16 stored=e4m3fn.up", CUDNN, "9.7",
+     "read in the documentation, which leaves zeros, infinities and NaNs open; NVIDIA/cudnn-frontend issue 148 reports "
+     "scales twice as large"),
     ("gguf-nvfp4", "llama.cpp", "e2m1fn 1x16 stored=e4m3fn.gguf nan=zero rounding=first layout=gguf", GGML,
      "01243c58", "the tensor's factor lies beside the blocks"),
 )  # fmt: skip
