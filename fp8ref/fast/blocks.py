@@ -15,7 +15,8 @@ from ..spec.datum import Datum
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import F32
 from ..spec.projection import Projection, get_projection
-from ..spec.scaling.schemes import E8M0_NAN, ONE, Scheme, over
+from ..spec.scaling.binary32 import ONE, over
+from ..spec.scaling.schemes import E8M0_NAN, Scheme
 from .chunks import Array
 from .encode import convert_codes
 

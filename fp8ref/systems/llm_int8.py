@@ -30,7 +30,7 @@ from ..fast.matrix.expansion import round_sum
 from ..spec.catalog import get_format
 from ..spec.datum import Datum
 from ..spec.projection import encode, get_projection
-from ..spec.scaling.schemes import over, times
+from ..spec.scaling.binary32 import over, times
 from . import Table
 from .golden import Sets, gaussian
 from .primitives import Array, absmax, absmax_codes, integer_dot_exact, integer_matmul, round_exact

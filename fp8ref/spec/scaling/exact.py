@@ -12,11 +12,11 @@ from ..datum import ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
 from ..matrix.accumulate import F32, exact_sum, product, rounded, rounded_sum
 from ..projection import encode
+from .binary32 import ONE, over, times
 from .recipe import Recipe
-from .schemes import over
 from .steps import Scaled, four_or_six, scale_of, scaled_element, tensor_stored, value_of
 
-NAN, ONE = Datum.nan(), Datum.finite(1)
+NAN = Datum.nan()
 BINARY64 = get_format("f64")
 LOG_BITS = 80  # bits of a logarithm's fraction: twice what a binary32 next to 1 needs
 # signs of TransformerEngine's random Hadamard transform: + + + - + - - - - - - + - + - -
@@ -59,7 +59,7 @@ class Exact:
         return rounded(Datum.finite(x), get_format(type_name))
 
     def times(self, x: Datum, y: Datum) -> Datum:
-        return rounded(product(x, y), F32)
+        return times(x, y)
 
     def over(self, x: Datum, y: Datum) -> Datum:
         return over(x, y)

@@ -2,6 +2,8 @@
 
 Everything happens in binary32, one rounding for every operation, as the sources compute; results are exact statements
 about bits.  The sources: OCP MX 1.0 6.3; torchao ``mx_formats``; TransformerEngine ``recipe`` and ``core_nvfp4``.
+The rules of NVFP4 and FP8 are recipes (``named.py``).  The rules of MX are stated here: OCP's scale of exact numbers,
+for MXINT8 too, which is no element of recipes, and NaN for an infinite block.
 
 What a recipe does at the edges is part of it:
 
@@ -29,13 +31,14 @@ from functools import lru_cache
 from ..catalog import get_format
 from ..datum import ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
-from ..matrix.accumulate import F32, product, rounded
+from ..matrix.accumulate import F32, product
 from ..projection import encode
+from .binary32 import FLT_MAX, ONE, at_most, over, times
+from .exact import Exact, element_code, quantize_group
+from .named import get_recipe
+from .recipe import Recipe
+from .steps import scale_of, scaled_element, tensor_stored
 
-ONE = Datum.finite(1)
-FLT_MAX = Datum.finite(F32.max)
-NVFP4_MAX = Datum.finite(448 * 6)
-TORCHAO_EPS = Fraction(1, 64)
 E8M0_NAN = 255
 
 
@@ -131,28 +134,7 @@ def get_rule(scheme: Scheme, rule: str | None) -> str:
     return rule
 
 
-# -- binary32 arithmetic ----------------------------------------------------------------------------------------------
-
-
-def times(x: Datum, y: Datum) -> Datum:
-    return rounded(product(x, y), F32)
-
-
-def over(x: Datum, y: Datum) -> Datum:
-    """x / y in binary32."""
-    if x.is_nan or y.is_nan or (x.is_zero and y.is_zero) or (x.is_infinite and y.is_infinite):
-        return Datum.nan()
-    sign = x.sign ^ y.sign
-    if x.is_infinite or y.is_zero:
-        return Datum.infinity(sign)
-    if y.is_infinite or x.is_zero:
-        return Datum.finite(ZERO, sign)
-    return rounded(Datum.finite(x.magnitude / y.magnitude).with_sign(sign), F32)
-
-
-def at_most(x: Datum, y: Datum) -> Datum:
-    """The lesser of x and a positive finite y; NaN stays."""
-    return y if (x.is_infinite and not x.sign) or (x.is_finite and x.value > y.value) else x
+# -- the largest magnitude --------------------------------------------------------------------------------------------
 
 
 def largest(x: Sequence[Datum]) -> Datum:
@@ -213,7 +195,21 @@ def mx_block(x: Sequence[Datum], scheme: Scheme, rule: str) -> tuple[int, list[i
     return code, codes
 
 
-# -- NVFP4 ------------------------------------------------------------------------------------------------------------
+# -- NVFP4 and FP8: recipes -------------------------------------------------------------------------------------------
+
+_RECIPES = {  # NaNs make the largest magnitude NaN, scales are decode multipliers
+    ("nvfp4", "te"): "te-nvfp4 amax=keep",
+    ("nvfp4", "torchao"): "torchao-nvfp4",
+    ("fp8", "te"): "te-current amax=keep",
+    ("fp8", "te-pow2"): "te-current amax=keep power=q.drop",
+    ("fp8", "torchao"): "torchao-tensor keeps=scale",
+}
+
+
+@lru_cache(maxsize=64)
+def recipe_of(recipe: str, rule: str, element: str = "e2m1fn") -> Recipe:
+    """The recipe that a rule of ``nvfp4`` or ``fp8`` stands for: the one definition of it."""
+    return get_recipe(get_recipe(_RECIPES[recipe, rule]).but(element=element))
 
 
 def nvfp4_tensor_scale(amax: Datum, rule: str) -> Datum:
@@ -221,36 +217,13 @@ def nvfp4_tensor_scale(amax: Datum, rule: str) -> Datum:
 
     te: 1 / S with S = min(448 * 6 / amax, FLT_MAX), 1 where amax or S is 0.  torchao: amax / (448 * 6).
     """
-    return over(amax, NVFP4_MAX) if rule == "torchao" else over(ONE, _nvfp4_encode_scale(amax))
-
-
-def _nvfp4_encode_scale(amax: Datum) -> Datum:
-    s = at_most(over(NVFP4_MAX, amax), FLT_MAX)
-    return ONE if s.is_zero or amax.is_zero else s
+    found: Datum = tensor_stored(recipe_of("nvfp4", rule), Exact(), amax)
+    return found
 
 
 def nvfp4_block(x: Sequence[Datum], tensor_amax: Datum, rule: str) -> tuple[int, list[int]]:
     """The E4M3 code of a block's scale and the E2M1 codes of its elements."""
-    e4m3, e2m1 = get_format("e4m3fn"), get_format("e2m1fn")
-    amax = largest(x)
-    if rule == "te":
-        s = _nvfp4_encode_scale(tensor_amax)
-        wish = times(amax, times(s, over(ONE, Datum.finite(6))))
-    else:
-        tensor = nvfp4_tensor_scale(tensor_amax, rule)
-        wish = over(over(amax, Datum.finite(6)), tensor)
-        if wish.is_finite:
-            wish = Datum.finite(max(wish.magnitude, TORCHAO_EPS))
-    code = encode(wish, e4m3)[0]
-    scale = Datum.nan() if wish.is_nan else Datum.finite(e4m3.magnitude(code))
-    if rule == "te":
-        up = at_most(over(ONE, times(scale, over(ONE, s))), FLT_MAX)
-    else:
-        up = over(over(ONE, tensor), scale)
-    return code, [encode(times(v, up), e2m1)[0] for v in x]
-
-
-# -- FP8 with binary32 scales -----------------------------------------------------------------------------------------
+    return quantize_group(recipe_of("nvfp4", rule), x, "f32", tensor_amax)
 
 
 def fp8_multiplier(amax: Datum, element: Format, rule: str) -> Datum:
@@ -259,27 +232,15 @@ def fp8_multiplier(amax: Datum, element: Format, rule: str) -> Datum:
     te: max / amax; 1 where amax is 0, infinite or NaN; FLT_MAX where it overflows; te-pow2 then drops the significand.
     torchao: binary64's max / max(amax, 1e-12), rounded to binary32.
     """
-    if rule == "torchao":
-        if amax.is_nan:
-            return amax
-        least = Fraction(1e-12)
-        if amax.is_infinite:
-            return Datum.finite(ZERO)
-        f64 = get_format("f64")
-        return rounded(rounded(Datum.finite(element.max / max(amax.magnitude, least)), f64), F32)
-    if not amax.is_finite or amax.is_zero:
-        return ONE
-    scale = at_most(over(Datum.finite(element.max), amax), FLT_MAX)
-    if rule == "te-pow2" and not scale.is_zero:
-        e = floor_log2(scale.magnitude)
-        return Datum.finite(power_of_two(e) if e >= F32.emin else ZERO)
-    return scale
+    found: Datum = scale_of(recipe_of("fp8", rule, element.name), Exact(), amax, "f32").factor
+    return found
 
 
 def fp8_block(x: Sequence[Datum], element: Format, rule: str, amax: Datum | None = None) -> tuple[Datum, list[int]]:
     """The decode multiplier and the element codes of everything that shares one scale."""
-    up = fp8_multiplier(largest(x) if amax is None else amax, element, rule)
-    return over(ONE, up), [encode(times(v, up), element)[0] for v in x]
+    r, m = recipe_of("fp8", rule, element.name), Exact()
+    s = scale_of(r, m, largest(x) if amax is None else amax, "f32")
+    return s.stored, [element_code(scaled_element(r, m, v, s, "f32"), r, s.step) for v in x]
 
 
 def delayed_scale(

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from ...spec.catalog import get_format
 from ...spec.datum import Datum, floor_log2
 from ...spec.projection import encode
-from ...spec.scaling.schemes import over, times
+from ...spec.scaling.binary32 import over, times
 from ..primitives import Array, Codebook, absmax
 
 RULES = ("paper", "bitsandbytes", "bitsandbytes-cpu")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import random
 import struct
 from fractions import Fraction
 
 import pytest
 
 from fp8ref.spec import Datum, get_format
+from fp8ref.spec.scaling.exact import quantize_group
+from fp8ref.spec.scaling.named import get_recipe
 from fp8ref.spec.scaling.schemes import (
     delayed_scale,
     e8m0_scale,
@@ -92,6 +95,34 @@ def test_e8m0_equals_the_bit_recipe(name: str, rule: str) -> None:
     for b in EDGES:
         want = torchao(b, f.t, f.emax, float(f.max), rule)
         assert e8m0_scale(Datum.of(of_bits(b)), f, rule) == want, hex(b)
+
+
+MX_RECIPES = {
+    "floor": "scale=emax power=floor",
+    "ceil": "scale=emax power=up",
+    "even": "scale=emax power=even",
+    "rceil": "scale=mul power=rp limits=0-254",
+    "te": "scale=mul power=rp limits=0-254",
+}
+
+
+@pytest.mark.parametrize("rule", MX_RECIPES)
+@pytest.mark.parametrize("name", ["mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4"])
+def test_mx_rules_and_recipes_are_one_function(name: str, rule: str) -> None:
+    """But for blocks with an infinity, or that even rounds to it: MX says NaN, a recipe takes the bits; te saturates."""
+    scheme = get_scheme(name)
+    r = get_recipe(f"{scheme.element.name} 1x32 amax=keep {MX_RECIPES[rule]} stored=e8m0fnu elements=mul")
+    rng = random.Random(f"{name} {rule}")
+    for b in EDGES + [rng.randrange(0x7F800000) for _ in range(12)]:
+        x = [Datum.of(v) for v in (0.0, of_bits(b), -of_bits(b >> 1), of_bits(max(b, 1 << 23) - (1 << 23)))]
+        found, want = quantize_group(r, x), mx_block(x, scheme, rule)
+        raised = b + (1 << (22 - scheme.element.t)) if rule == "even" else b
+        if b <= 0x7F800000 <= raised and rule != "te":
+            assert want[0] == 255 != found[0]
+        elif b > 0x7F800000:
+            assert found[0] == want[0] == 255
+        else:
+            assert found == want, hex(b)
 
 
 def test_mx_elements() -> None:
