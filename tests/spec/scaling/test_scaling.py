@@ -109,7 +109,7 @@ MX_RECIPES = {
 @pytest.mark.parametrize("rule", MX_RECIPES)
 @pytest.mark.parametrize("name", ["mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4"])
 def test_mx_rules_and_recipes_are_one_function(name: str, rule: str) -> None:
-    """But for blocks with an infinity, or that even rounds to it: MX says NaN, a recipe takes the bits; te saturates."""
+    """But for blocks with an infinity, or that even rounds to one: MX says NaN, a recipe takes the bits."""
     scheme = get_scheme(name)
     r = get_recipe(f"{scheme.element.name} 1x32 amax=keep {MX_RECIPES[rule]} stored=e8m0fnu elements=mul")
     rng = random.Random(f"{name} {rule}")
