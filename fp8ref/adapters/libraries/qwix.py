@@ -1,4 +1,8 @@
-"""qwix, Google's quantiser for jax: absmax scales by rows, MX, NVFP4 without a scale of the tensor."""
+"""qwix, Google's quantiser for jax: absmax scales by rows, NVFP4 without a scale of the tensor.
+
+Its MX is not claimed: the scale is 2^ceil(log2 s), and jax's log2 is not correctly rounded, so that near powers of two
+either of two scales comes.  ``fp8ref identify`` compares data with ``qwix-mxfp8`` and ``qwix-mxfp4``.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,12 @@ SAID = "Qwix qarray, quantize with absmax calibration"
 CLAIMS = {  # what qwix calls the type of the codes
     "scale/f32/e4m3fn/qwix;k=128": "float8_e4m3fn",
     "scale/f32/e5m2/qwix;k=128": "float8_e5m2",
-    "scale/f32/e4m3fn/qwix-mxfp8;k=32;scale=e8m0fnu": "mxfp8",
-    "scale/f32/e2m1fn/qwix-mxfp4;k=32": "mxfp4",
     "scale/f32/e2m1fn/qwix-nvfp4;k=16;scale=e4m3fn": "nvfp4",
 }
 
 
 class Qwix:
-    """``qwix._src.core.qarray.quantize``, one scale for each row, or for each group of 32 or 16.
+    """``qwix._src.core.qarray.quantize``, one scale for each row, or for each group of 16.
 
     Raises Unavailable without qwix.
     """
@@ -61,6 +63,5 @@ class Qwix:
         codes = np.asarray(found.qvalue).reshape(x.shape).view(np.uint8)
         if not isinstance(kind, str):
             return join(scale, codes)
-        # scales are kept in binary32, though they are values of a narrow format
-        stored = scale.astype(ml_dtypes.float8_e4m3fn if kind == "nvfp4" else ml_dtypes.float8_e8m0fnu)
-        return join(stored.view(np.uint8), codes & np.uint8(0xFF if kind == "mxfp8" else 0x0F))
+        # scales are kept in binary32, though they are values of E4M3
+        return join(scale.astype(ml_dtypes.float8_e4m3fn).view(np.uint8), codes & np.uint8(0x0F))
