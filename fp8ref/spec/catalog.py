@@ -28,7 +28,7 @@ P3109 = "IEEE P3109 Interim Report v4.0 (unapproved draft)"
 
 _ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?", re.ASCII)
 _P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])", re.ASCII)
-_SIGNED_BIAS = re.compile(r"b[\s_+-]+\d", re.I)  # e3m4b-20 is not e3m4b20
+_SIGNED_BIAS = re.compile(r"b[\s_+-]+\d|e[\s_+-]+\d+m|m[\s_+-]+\d", re.I)  # e3m4b-20 is not e3m4b20
 LONGEST = 80  # characters of a name
 
 

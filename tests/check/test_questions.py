@@ -116,6 +116,16 @@ def test_faults_that_show_in_few_calls_are_asked_for(
     assert report.in_part is ("Unsupported" in fault)
 
 
+def test_what_is_slow_is_not_asked_a_long_call_and_not_accused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that takes its time for every element would need 21 s for the long call, of 1 s."""
+    monkeypatch.chdir(tmp_path)
+    fault = "__import__('time').sleep(len(d) * 2e-5)"
+    (tmp_path / "slow_kernel.py").write_text(KERNEL.format(claim="decode/e5m2/f32", fault=fault))
+    with Run(Request("py:slow_kernel:Kernel", timeout=1.0)) as run:
+        (report,) = run.reports()
+    assert report.verdict == "pass", report
+
+
 @pytest.mark.parametrize("result", ["f32", "bf16", "f16", "e4m3fn"])
 def test_a_sum_rounded_to_the_result_before_c_is_added(result: str) -> None:
     """Answers that round twice differ from those that round the sum with C once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from .transport import CAPACITY, Session
 
 Codes = NDArray[Any]
 LAYOUT_NAMES = tuple(LAYOUTS)
+GROWTH = 16  # times as many elements, on the way to a long call
 GROUP = 1 << 17  # elements of buffer in one question of small calls
 
 
@@ -81,6 +83,7 @@ def observe(
 
     Raises Crashed or TimedOut as the session does, and Declined where no call was answered.
     """
+    started, elements = time.monotonic(), 0
     plan = _plan(len(operands[0]), repeats(op, level), seed, room(op, CAPACITY), case_size(op))
     got: list[Codes] = []
     status: list[Codes] = []
@@ -98,8 +101,10 @@ def observe(
             got.append(codes.copy())
             if flags is not None:
                 status.append(flags.copy())
-        advance(sum(call.cases.size for call in group))
-    long = _ask_long(session, op, operands, long_call(op, level), declines)
+        elements += (asked := sum(call.cases.size for call in group))
+        advance(asked)
+    pace = (time.monotonic() - started) / max(elements, 1)
+    long = _ask_long(session, op, operands, long_call(op, level), declines, pace)
     declines.require_an_answer()
     if declines.declined:
         plan = plan.of_calls(np.array(answered))
@@ -121,10 +126,22 @@ def observe(
 
 
 def _ask_long(
-    session: Session, op: Operation, operands: Sequence[Codes], length: int, declines: Declines
+    session: Session, op: Operation, operands: Sequence[Codes], length: int, declines: Declines, pace: float
 ) -> Codes | None:
-    """The answers to one long call, which repeats the cases in order."""
-    if not length or not len(operands[0]):
+    """The answers to one long call, which repeats the cases in order; None where it is declined or not asked.
+
+    ``pace``: seconds for an element so far.  A right device that takes milliseconds for each is not accused of its
+    time: calls grow up to the long one, and one that would take half of what a question may is not asked.
+    """
+    n = len(operands[0])
+    while length and n and length * pace > session.limits.seconds / 2 and length > GROWTH * n:  # short calls cost more
+        n *= GROWTH
+        if n * pace > session.limits.seconds / 2:
+            return None
+        started = time.monotonic()
+        session.ask_each(op, [([np.resize(codes, n) for codes in operands], "plain")])
+        pace = min(pace, (time.monotonic() - started) / n)
+    if not length or not n or length * pace > session.limits.seconds / 2:
         return None
     (answer,) = session.ask_each(op, [([np.resize(codes, length) for codes in operands], "plain")])
     no = answer if isinstance(answer, Declined) else None
