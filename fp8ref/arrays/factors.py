@@ -11,6 +11,7 @@ from ..fast.decode import decode_codes
 from ..fast.matrix.expansion import F64
 from ..spec.catalog import get_format
 from ..spec.matrix.accumulate import Model, Scales
+from ..spec.matrix.models import scales_taken
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes, decode, encode
 from .dense import dense
 from .scaling import ScaledArray
@@ -159,9 +160,7 @@ def fit(scale: Array | None, model: Model, scale_format: FormatLike | None, what
     if scale is None or not model.scale_formats:
         return scale
     if scale_format is not None and get_format(scale_format).name not in model.scale_formats:
-        raise ValueError(
-            f"{model.name} takes scales in {', '.join(model.scale_formats)}; scale_format is {scale_format}"
-        )
+        raise ValueError(f"{scales_taken(model)}; scale_format is {scale_format}")
     wrong = np.ones(scale.shape, bool)
     for name in model.scale_formats:
         f = get_format(name)

@@ -224,6 +224,7 @@ PUBLISHED: dict[str, Answer] = {
     "blackwell.mxf8f6f4": mxf8f6f4,
     "blackwell.mxf4": mxf4(32, "e8m0fnu"),
     "blackwell.mxf4nvf4": mxf4(16, "ue4m3"),
+    "blackwell.mxf4nvf4.ue8m0": mxf4(16, "e8m0fnu"),
     **{f"{arch}.mma.f16.{d}": tensor_core(arch, step, f, d) for d in ("f32", "f16")
        for arch, step, f in (("volta", 4, 23), ("turing", 8, 24), ("ampere", 8, 24), ("hopper", 16, 25))},
     **{f"{arch}.mma.{t}.f32": tensor_core(arch, step // (2 if t == "tf32" else 1), f, "f32") for t in ("bf16", "tf32")

@@ -24,7 +24,7 @@ from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Model
 from ...spec.matrix.epilogue import exact_words
-from ...spec.matrix.models import check_operands, check_width, get_model
+from ...spec.matrix.models import check_operands, check_width, get_model, scales_taken
 from ...spec.matrix.units import Finished
 from ...spec.projection import Projection, get_projection
 from ..families import CHECKS
@@ -198,7 +198,7 @@ def check_scales(op: Operation, text: str, model: Model | None) -> None:
     if model is None:
         return
     if model.scale_formats and get_format(op.key("scale")).name not in model.scale_formats:
-        raise ValueError(f"operation {text!r}: {model.name} takes scales in {', '.join(model.scale_formats)}")
+        raise ValueError(f"operation {text!r}: {scales_taken(model)}")
     try:
         if blocks(op) > 1:
             check_block(model, block_of(op))

@@ -118,7 +118,11 @@ _declare(
     ),
     "sm120.mxf8f6f4",
 )
-for _name, _block, _scale in (("mxf4", 32, ("e8m0fnu",)), ("mxf4nvf4", 16, ("ue4m3", "e4m3fn"))):
+for _name, _block, _scale in (
+    ("mxf4", 32, ("e8m0fnu",)),
+    ("mxf4nvf4", 16, ("ue4m3", "e4m3fn")),
+    ("mxf4nvf4.ue8m0", 16, ("e8m0fnu",)),  # with block 32 it is mxf4
+):
     _declare(
         GroupDot(
             name=f"blackwell.{_name}",
@@ -259,6 +263,13 @@ def check_width(model: Model | None, *operands: Format) -> None:
     for f in operands:
         if f.k > WIDEST and not (model is not None and f.name in model.operands):
             raise ValueError(f"dot products take operands of at most {WIDEST} bits, not {f.name}")
+
+
+def scales_taken(model: Model) -> str:
+    """What formats of scales a unit takes, and which variants of its instruction take others; for messages."""
+    others = [m for m in MODELS.values() if m.name.startswith(f"{model.name}.") and m.scale_formats]
+    said = (f"{m.name} takes scales in {', '.join(m.scale_formats)}" for m in (model, *others))
+    return "; ".join(said)
 
 
 def check_operands(model: Model, format_a: str, format_b: str) -> None:

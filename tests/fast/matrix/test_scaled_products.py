@@ -196,6 +196,7 @@ def test_the_reference_answers_scaled_products(claim: str) -> None:
         ("dot/e4m3fn.e4m3fn/f32/exact;scale=f64", "at most 32 bits"),
         ("dot/e4m3fn.e4m3fn/f32/exact;scale=f32;block=0", "block is the number"),
         ("dot/e4m3fn.e4m3fn/f32/blackwell.mxf8f6f4;scale=f32", "takes scales in e8m0fnu"),
+        ("dot/e2m1fn.e2m1fn/f32/blackwell.mxf4nvf4;scale=e8m0fnu", "blackwell.mxf4nvf4.ue8m0 takes scales in e8m0fnu"),
         ("dot/e4m3fn.e4m3fn/f32/ada.mma.fp8.f32;scale=f32;block=8", "one scale for all of K"),
         ("dot/e4m3fn.e4m3fn/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu;block=16", "blocks of 32"),
     ],
