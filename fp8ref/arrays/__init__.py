@@ -3,7 +3,7 @@
 from .arithmetic import add, divide, faa, fma, log_b, multiply, remainder, round_to_integral, scale_b, sqrt, subtract
 from .conversion import convert, decode, encode, quantize
 from .layouts import pack_gguf, relayout, swap_nibbles, unpack_gguf
-from .products import dot, matmul
+from .products import dot, matmul, output_amax
 from .randomness import ptx_random_bits
 from .scaling import ScaledArray, scale_blocks, unpack
 from .selection import (
@@ -44,6 +44,7 @@ __all__ = [
     "negate",
     "next_down",
     "next_up",
+    "output_amax",
     "pack_gguf",
     "ptx_random_bits",
     "quantize",

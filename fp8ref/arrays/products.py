@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
 from ..spec.matrix.epilogue import exact_words, output_projection
 from ..spec.matrix.models import check_operands, check_width, get_model
+from ..spec.matrix.units import Finished
 from ..spec.overflow import OverflowLike
 from ..spec.rounding import Rounding
 from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes
@@ -166,6 +167,29 @@ def matmul(
     ]
     said = _Said(c, accumulator, result, rounding, overflow, scale_format, block, tensor_scale, scale_result)
     return _solve(sides, fa, fb, rows, said)
+
+
+def output_amax(*operands: Any, accumulator: str | Model, scale_result: object = None, **given: Any) -> float:
+    """The largest magnitude of the outputs of a :func:`matmul`, as an epilogue delivers it beside D.
+
+    It is taken in the unit's result format where the accumulator's epilogue says ``amax``, else before ``scale_result``
+    and the output's conversion, as cuBLASLt's ``CUBLASLT_MATMUL_DESC_AMAX_D_POINTER`` does: the caller chooses the next
+    scale_result by it.  Takes what matmul takes.  NaNs are left out, as by fmaxf (assumed); 0.0 where nothing is left.
+
+    >>> output_amax([[0x38, 0xC8]], [[0x38], [0x38]], "e4m3fn", accumulator="ada.mma.fp8.f32")
+    3.0
+
+    Raises what matmul raises, and ValueError for ``exact``, which has no epilogue.
+    """
+    if isinstance(accumulator, str) and exact_words(accumulator) is not None:
+        raise ValueError(f"{accumulator!r} has no epilogue and so no amax: name a unit")
+    model = accumulator if isinstance(accumulator, Model) else get_model(accumulator)
+    if isinstance(model, Finished):
+        ends = [model.steps.index(step) for step in ("amax", "scale_result") if step in model.steps]
+        model = replace(model, steps=model.steps[: ends[0]] if ends else model.steps, rounding=None, overflow=None)
+    outputs = matmul(*operands, accumulator=model, **{**given, "result": model.result})
+    size = np.abs(outputs.astype(np.float64))
+    return float(np.fmax.reduce(size, axis=None, initial=0.0))
 
 
 def _operands(

@@ -305,7 +305,7 @@ class DotSuite(Suite):
             exact = self.op if bound is None else self.op.with_mode("exact")
             want = expect(exact, row).codes
             if bound is None:
-                off = differing(self.op, got, settle(self.op, row, got, want).want, self.nan)
+                off = differing(self.op, cases, got, settle(self.op, row, got, want).want, self.nan)
             else:
                 off = outside(self.op, bound, cases, got)
             if off.any():

@@ -6,11 +6,13 @@ that it is not.  ``mini:dot-model,accumulator=NAME`` is any catalogued model beh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays.conversion import FLOAT_DTYPES
 from ...arrays.products import dot, matmul
@@ -28,6 +30,7 @@ from ..base import Codes, Unsupported
 E4M3, E5M2 = "e4m3fn.e4m3fn", "e5m2.e5m2"
 HOPPER, ADA, EMULATED, WIDE = "hopper.wgmma.fp8", "ada.mma.fp8", "hopper.mma.fp8", "blackwell.tcgen05.fp8"
 Answer = Callable[..., Codes]
+Floats = NDArray[np.float64]
 
 
 @dataclass
@@ -257,11 +260,35 @@ def _scaled_then_added(op: Operation, a: Codes, b: Codes, c: Codes, sa: Codes, s
     return np.asarray(d.view(np.uint32))
 
 
+def activated(function: Callable[[Floats], Floats], before: str = "scale.bias") -> Answer:
+    """Ada's unit, then a function of x in float64, rounded to binary32."""
+
+    def answer(op: Operation, *operands: Codes) -> Codes:
+        x = right(op, *operands, accumulator=f"{ADA}.f32+out.{before}").view(np.float32).astype(np.float64)
+        with np.errstate(all="ignore"):
+            return np.asarray(function(x).astype(np.float32).view(np.uint32))
+
+    return answer
+
+
+def gelu_by_tanh(x: Floats) -> Floats:
+    """GELU with a tanh that is off by nearly 2**-11 of its value, now up, now down, as tanh.approx.f32 may be."""
+    t = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    off = np.where(np.frexp(x)[0] > 0.75, 0.99, -0.99) * (np.abs(t) < 1)
+    return x / 2 * (1 + t * (1 + off * 2.0**-11))
+
+
+def _bf16_cut(x: Floats) -> Floats:
+    """Eight significant bits, the others cut."""
+    return (x.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+
+
 def unit(name: str, result: str = "f32", operands: str = E4M3, k: int = 32) -> tuple[str, ...]:
     return (f"dot/{operands}/{result}/{name}.{result};k={k}",)
 
 
 ODD_EVEN = ((0, 2), (1, 3))
+GELU = (f"dot/{E4M3}/f32/{ADA}.f32+out.scale.bias.gelu;k=32;scale=f32",)
 MXF8 = (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",)
 DOT_MUTANTS: dict[str, DotMutant] = {
     "dot-correct": DotMutant(right, (*unit(HOPPER), *unit(ADA), *unit(EMULATED, "f16", E5M2), *unit(WIDE),
@@ -271,6 +298,12 @@ DOT_MUTANTS: dict[str, DotMutant] = {
         "dot/e2m1fn.e2m1fn/f32/blackwell.mxf4nvf4;k=128;scale=e4m3fn", f"dot/{E4M3}/f32/{HOPPER}.f32;k=64;scale=f32",
         f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.ffma;block=128;k=256;scale=f32",
         f"matmul/{E4M3}/f32/blackwell.mxf8f6f4;k=96;scale=e8m0fnu", f"dot/{E4M3}/f32/*;k=64;scale=e8m0fnu;block=32")),
+    # activations
+    "dot-gelu-correct": DotMutant(activated(gelu_by_tanh), GELU),
+    "dot-gelu-by-sigmoid": DotMutant(activated(lambda x: x / (1 + np.exp(-1.702 * x))), GELU),
+    "dot-gelu-is-relu": DotMutant(activated(lambda x: np.maximum(x, 0)), GELU),
+    "dot-gelu-in-bf16": DotMutant(activated(lambda x: _bf16_cut(gelu_by_tanh(x))), GELU),
+    "dot-gelu-without-bias": DotMutant(activated(gelu_by_tanh, "scale"), GELU),
     # scales
     "dot-scale-ignored": DotMutant(_scales_through(lambda sa, sb: (sa, np.full_like(sb, 127))), MXF8),
     "dot-scale-blocks-swapped": DotMutant(_scales_through(lambda sa, sb: (sa, np.roll(sb, 1, axis=1))), MXF8),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from ...cases.answers import scaling
 from ...cases.operation import Operation
 from ...cases.products.bounds import Bound
 from ...cases.products.cases import Cases, values_of
-from ...cases.products.questions import addend_type, block_of, length, scale_type
+from ...cases.products.questions import addend_type, block_of, length, model_of, scale_type
 from ...fast.environment import exact_floats
 from ...fast.matrix.tiles import exponent_table
 from ...spec.catalog import get_format
+from ...spec.matrix.units import Finished
 from ..identify.accumulators import Hypothesis, answers
 
 Codes = NDArray[Any]
@@ -102,6 +103,36 @@ def outside(op: Operation, bound: Bound, cases: Cases, got: Codes) -> Mask:
     special = ~finite
     alike = (np.isnan(exact) & np.isnan(d)) | (exact == d) | (np.isinf(exact) & np.isnan(d) & (against >= limit))
     return np.asarray((off | (special & ~alike)) & _tame(op, cases))
+
+
+@exact_floats
+def as_gelu(op: Operation, cases: Cases, got: Codes, want: Codes) -> Mask | None:
+    """Which answers count as a model's with GELU in its epilogue: between both ends of it; None: it has none there.
+
+    What follows GELU keeps or reverses order.  Where an end overflows to NaN, or is 0 times infinity, NaN counts too;
+    what is wanted shows on which side of the other end it lay.
+    """
+    model = model_of(op)
+    if not isinstance(model, Finished) or "gelu" not in model.steps:
+        return None
+    nominal, d = (values_of(x, get_format(op.result)) for x in (want, got))
+    one, other = (_with_end(op, model, end, cases) for end in ("gelu_low", "gelu_high"))
+    nan = np.isnan(one) | np.isnan(other)
+    one, other = _placed(one, other, nominal, -np.inf), _placed(other, one, nominal, np.inf)
+    inside = (np.minimum(one, other) <= d) & (d <= np.maximum(one, other))
+    return np.asarray(np.where(np.isnan(d), nan, inside))
+
+
+def _with_end(op: Operation, model: Finished, end: str, cases: Cases) -> Floats:
+    steps = tuple(end if step == "gelu" else step for step in model.steps)
+    return values_of(answers(op, replace(model, steps=steps), cases), get_format(op.result))
+
+
+def _placed(end: Floats, other: Floats, nominal: Floats, alone: float) -> Floats:
+    """An end that is NaN, as an infinity on the side of the other one where the nominal answer is."""
+    side = np.where(nominal > other, np.inf, np.where(nominal < other, -np.inf, nominal))
+    side = np.where(np.isnan(other) & ~np.isnan(nominal), alone, side)
+    return np.where(np.isnan(end), side, end)
 
 
 def _exact_in_f64(op: Operation, cases: Cases) -> NDArray[np.float64]:

@@ -6,11 +6,13 @@ import numpy as np
 
 from ...spec.matrix.accumulate import Model, Scales
 from ...spec.matrix.epilogue import FUSED, PRODUCTS, converts, nan_code, steps_of
+from ...spec.matrix.gelu import GELU
 from ...spec.matrix.units import Finished
 from ..chunks import Array
 from ..encode import convert_codes
 from ..kernel import unpack_fields
 from .expansion import Floats
+from .gelu import gelu
 from .narrow import F32s, add, fma, to_format
 from .problem import Problem
 from .tiles import Tile, product32, to_binary32
@@ -36,6 +38,8 @@ def finish(p: Problem, model: Model, tile: Tile, place: tuple[slice, ...], c: F3
                 x = to_format(product, f)
         elif step == "relu":
             x = np.where(np.signbit(x) & ~np.isnan(x), np.float32(0), x)
+        elif step in GELU:
+            x = gelu(step, x, f)
         elif step == "scale_result" and p.scale_result is not None:
             r = to_binary32(p.scale_result)
             x = to_format(x.astype(np.float64) * (r[place] if r.size > 1 else r.reshape((1,) * x.ndim)), f)

@@ -18,6 +18,7 @@ from ..overflow import NAMED, OverflowLike
 from ..projection import Projection, get_projection, project
 from ..rounding import DETERMINISTIC, Rounding
 from .accumulate import F32, NOTHING, Vectors, accumulate, factor, product, rounded, rounded_sum
+from .gelu import GELU, gelu
 from .units import Finished, Model, Scales
 
 STEPS = {
@@ -29,6 +30,10 @@ STEPS = {
     "fsb": "fma(x, scale_b, C or +0)",
     "bias": "x + C: joined by the product before it where that is fused, else an addition",
     "relu": "max(x, +0); a NaN stays (assumed)",
+    "gelu": "x Phi(x) to nearest; a device's is judged by a bound, gelu_low to gelu_high",
+    "gelu_low": "the smallest number that counts as GELU",
+    "gelu_high": "the largest",
+    "amax": "x; the largest magnitude of all outputs here is amax (output_amax)",
     "scale_result": "x * scale_result, rounded by itself",
 }
 FUSED, PRODUCTS = ("scale", "fsa", "fsb"), ("scale", "sab", "sa", "sb", "fsa", "fsb")
@@ -106,6 +111,8 @@ def finish(
             x = rounded_sum(p, addend if after == "bias" else NOTHING, f) if step in FUSED else rounded(p, f)
         elif step == "relu":
             x = NOTHING if x.sign and not x.is_nan else x
+        elif step in GELU:
+            x = gelu(step, x, f)
         elif step == "scale_result" and scale_result is not None:
             x = rounded(product(x, rounded(scale_result, F32)), f)
         elif step == "add":
