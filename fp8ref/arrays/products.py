@@ -169,7 +169,7 @@ def matmul(
     return _solve(sides, fa, fb, rows, said)
 
 
-def output_amax(*operands: Any, accumulator: str | Model, scale_result: object = None, **given: Any) -> float:
+def output_amax(*operands: Any, accumulator: str | Model, **given: Any) -> float:
     """The largest magnitude of the outputs of a :func:`matmul`, as an epilogue delivers it beside D.
 
     It is taken in the unit's result format where the accumulator's epilogue says ``amax``, else before ``scale_result``
@@ -187,6 +187,8 @@ def output_amax(*operands: Any, accumulator: str | Model, scale_result: object =
     if isinstance(model, Finished):
         ends = [model.steps.index(step) for step in ("amax", "scale_result") if step in model.steps]
         model = replace(model, steps=model.steps[: ends[0]] if ends else model.steps, rounding=None, overflow=None)
+    if not (isinstance(model, Finished) and "scale_result" in model.steps):
+        given.pop("scale_result", None)
     outputs = matmul(*operands, accumulator=model, **{**given, "result": model.result})
     size = np.abs(outputs.astype(np.float64))
     return float(np.fmax.reduce(size, axis=None, initial=0.0))
