@@ -206,7 +206,7 @@ def _products(units: Sequence[str], capability: tuple[int, ...]) -> Iterator[tup
 def _scaled_products(kind: str) -> Iterator[tuple[Operation, Unit]]:
     """Every product with block scales."""
     mx = [(a, b, "mxf8f6f4", "mx", "e8m0fnu", 32) for a in NARROW for b in NARROW]
-    four = (("mxf4", "mx", "e8m0fnu", 32), ("mxf4nvf4", "nv", "ue4m3", 16), ("mxf4nvf4.ue8m0", "nvmx", "e8m0fnu", 16))
+    four = (("mxf4", "mx", "e8m0fnu", 32), ("mxf4nvf4", "nv", "ue4m3", 16))
     fp4 = [("e2m1fn", "e2m1fn", *rest) for rest in four]
     for a, b, name, suffix, scale, block in (*mx, *fp4):
         unit = Unit(f"{kind}_{NAMES[a]}_{NAMES[b]}_f32_{suffix}", (a, b), "f32", ROWS[kind], scale, block)

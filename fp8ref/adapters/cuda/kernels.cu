@@ -229,7 +229,6 @@ MMA_MX(e5m2, e4m3)
 MMA_MX(e5m2, e5m2)
 MMA_SCALED(mma_e2m1_e2m1_f32_mx, "m16n8k64.row.col.kind::mxf4.block_scale.scale_vec::2X.f32.e2m1.e2m1.f32.ue8m0", 2)
 MMA_SCALED(mma_e2m1_e2m1_f32_nv, "m16n8k64.row.col.kind::mxf4nvf4.block_scale.scale_vec::4X.f32.e2m1.e2m1.f32.ue4m3", 4)
-MMA_SCALED(mma_e2m1_e2m1_f32_nvmx, "m16n8k64.row.col.kind::mxf4nvf4.block_scale.scale_vec::4X.f32.e2m1.e2m1.f32.ue8m0", 4)
 #endif
 
 // -- wgmma: a warpgroup of four warps a tile of 64 by 8, operands in shared memory, C in the registers of D ---------------

@@ -121,7 +121,7 @@ _declare(
 for _name, _block, _scale in (
     ("mxf4", 32, ("e8m0fnu",)),
     ("mxf4nvf4", 16, ("ue4m3", "e4m3fn")),
-    ("mxf4nvf4.ue8m0", 16, ("e8m0fnu",)),  # with block 32 it is mxf4
+    ("mxf4nvf4.ue8m0", 16, ("e8m0fnu",)),  # with block 32 it is mxf4; CUDA 13.0's ptxas has no such mma
 ):
     _declare(
         GroupDot(

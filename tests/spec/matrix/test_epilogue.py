@@ -187,7 +187,7 @@ def test_exact_sums_take_their_rounding_in_the_same_words() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        (f"{ADA}+out.scale.gelu", "'gelu' is no step"),
+        (f"{ADA}+out.scale.silu", "'silu' is no step"),
         (f"{ADA}+out.scale.sa", "enter once"),
         (f"{ADA}+out.sa", "enter once"),
         (f"{ADA}+out.bias.bias", "enter once"),
