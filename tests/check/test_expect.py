@@ -309,7 +309,7 @@ def test_severity_decides_which_expected_failures_an_exit_code_forgives(tmp_path
         (tmp_path / "known.toml").write_text(
             HEAD + f'[[expected]]\noperation = "{OP}"\nfinding = "*"\nreason = "y"\nseverity = "{severity}"\n{link}'
         )
-        for fail_on in ("", "fault", "undocumented-choice", "documented-choice"):
+        for fail_on in ("", "undocumented-choice"):
             more = ["--fail-on", fail_on] if fail_on else []
             done = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--junit", "x.xml",
                          "--force", *more)  # fmt: skip

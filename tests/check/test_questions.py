@@ -17,7 +17,7 @@ from fp8ref.check.compare import Options
 from fp8ref.check.run import Request, Run
 from fp8ref.spec import get_format
 
-LONG_CALLS = True  # see conftest.py
+LONG_CALLS = True  # see tests/conftest.py
 
 
 def wrong(op: Operation, asked: Cases, of_unit: Cases) -> np.ndarray:

@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from fp8ref.cli.main import main
 from fp8ref.report.runs import record
 
+LONG_CALLS = True  # see tests/conftest.py
+
 HEADER = (
     '{"kind":"run","schema":"fp8ref/run/1","fp8ref":"0.1.0","implementation":{},"impl":"x","level":1,"seed":0,'
     '"operations":[]}\n'
