@@ -11,7 +11,9 @@ from ..spec.projection import NaN, Negative, SNaN, Subnormal
 from ..spec.status import Tininess
 
 BIT = ("0", "1")
+EVERY = ("convert", "decode", "arithmetic", "int", "compare", "test", "codes", "constant", "scale", "dot")
 ROUNDED = ("convert", "arithmetic")
+PATHS = ("eager", "compiled", "constant")  # ways through one library, which may answer differently
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,7 @@ class Key:
 
 
 KEYS = {
-    "flags": Key(
-        ("convert", "decode", "arithmetic", "int", "compare", "test", "codes", "constant", "scale", "dot"), BIT
-    ),
+    "flags": Key(EVERY, BIT),
     "tininess": Key(ROUNDED, tuple(Tininess)),
     "snan": Key((*ROUNDED, "int", "compare"), tuple(SNaN)),
     "subnormal": Key((*ROUNDED, "int"), tuple(Subnormal)),
@@ -35,6 +35,7 @@ KEYS = {
     "signalling": Key(("compare",), BIT),
     "exact": Key(("int",), BIT),
     "via": Key(("convert",), get_format),
+    "path": Key(EVERY, PATHS),
     "k": Key(("scale", "dot")),  # these are checked with what they belong to
     "scale": Key(("scale", "dot"), get_format),
     "n": Key(("dot",)),

@@ -116,6 +116,34 @@ def test_faults_that_show_in_few_calls_are_asked_for(
     assert report.in_part is ("Unsupported" in fault)
 
 
+PATHS = """
+import ml_dtypes
+import numpy as np
+class Kernel:
+    def identify(self): return {"name": "folds", "version": "1"}
+    def capabilities(self): return [f"convert/f32/e5m2/*;path={way}" for way in ("eager", "constant")]
+    def run(self, op, x):
+        x = x.view(np.float32)
+        if op.key("path") == "constant":  # the compiler folds by way of binary16
+            x = x.astype(np.float16)
+        return x.astype(ml_dtypes.float8_e5m2).view(np.uint8)
+"""
+
+
+def test_the_paths_of_a_library_are_judged_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folds.py").write_text(PATHS)
+    with Run(Request("py:folds:Kernel")) as run:
+        found = {report.claim: report for report in run.reports()}
+    eager, constant = (found[f"convert/f32/e5m2/*;path={way}"] for way in ("eager", "constant"))
+    assert (eager.verdict, constant.verdict) == ("pass", "fail")
+    assert "ocp-nonsat" in eager.profiles
+    assert "f16" in str(constant.findings[0].diagnosis)
+    assert all("path=constant" in finding.op for finding in constant.findings)
+    with Run(Request("py:folds:Kernel", ("convert/f32/e5m2/*;path=eager",))) as run:
+        assert [report.claim for report in run.reports()] == ["convert/f32/e5m2/*;path=eager"]
+
+
 def test_what_is_slow_is_not_asked_a_long_call_and_not_accused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that takes its time for every element would need 21 s for the long call, of 1 s."""
     monkeypatch.chdir(tmp_path)

@@ -153,6 +153,17 @@ def test_any_other_answer_fails(name: str) -> None:
     assert wrong
 
 
+@pytest.mark.parametrize("code", [0x00, 0xFF])
+def test_what_most_cases_have_is_expected_and_the_others_are_wrong(code: int) -> None:
+    """Of negative inputs 40 have the other answer in use, so these 40 are wrong, and not the thousands beside them."""
+
+    def most(x: Codes, n: int) -> Codes:
+        return np.where(np.arange(n) < 40, 0xFF - code, code).astype(np.uint8)
+
+    wrong, chosen = judged(E8M0, put(negative, most))
+    assert (wrong, chosen) == (40, {} if code else {"unsigned-negative": "smallest or 0"})  # NaN is the reference's own
+
+
 def test_what_the_cases_settled_holds_for_what_is_asked_later() -> None:
     """A sweep's block, or one case alone, is judged by the answer that was found; no other is chosen there."""
     op = Operation.parse(E8M0)
