@@ -32,16 +32,25 @@ from ...spec.rounding import Rounding
 from ..decode import decode_codes
 from .exact_dot import format_range
 from .exact_steps import exact_steps
-from .expansion import F64, Floats, round_values
+from .expansion import F64, Floats, round_values, to_odd, two_sum
 from .groups import group_dot
 from .narrow import F32s, add, fma, fma32, to_format
 from .tiles import Tile, power, product32, to_binary32
+
+
+def _to_odd_integers(x: Floats, out: Floats) -> None:
+    """Integers by rounding to odd."""
+    kept = np.trunc(x)
+    even = (kept != x) & (np.fmod(kept, 2) == 0)
+    np.add(kept, np.copysign(even, x), out=out)
+
 
 CUTS: dict[Rounding, Callable[..., Any]] = {
     Rounding.TOWARD_ZERO: np.trunc,
     Rounding.TOWARD_NEGATIVE: np.floor,
     Rounding.TOWARD_POSITIVE: np.ceil,
     Rounding.TIES_TO_EVEN: np.rint,
+    Rounding.TO_ODD: _to_odd_integers,
 }
 SIDE_BY_SIDE = 1 << 13  # outputs of pieces of K that are summed together
 LOWEST = -400  # an exponent below every other that float64 still scales by
@@ -154,8 +163,18 @@ class _Fused:
             d = np.zeros_like(c) if model.c_last else c
             for places in model.steps:
                 d = self.step([start + i for i in places], d)
-            c = add(d, c, model.format) if model.c_last else d
+            c = self.join(d, c) if model.c_last else d
         return c
+
+    def join(self, d: F32s, c: F32s) -> F32s:
+        """C added last."""
+        f, rounding = self.model.format, self.model.c_rounding
+        if rounding is Rounding.TIES_TO_EVEN:
+            return add(d, c, f)
+        head, rest = two_sum(d.astype(np.float64), c.astype(np.float64))
+        total = to_odd(head, np.where(np.isfinite(head), rest, 0.0))
+        codes = round_values(total, f, Projection(rounding, TO_INFINITY))
+        return decode_codes(codes, f, F64).view(np.float64).astype(np.float32)
 
     def step(self, places: list[int], c: F32s) -> F32s:
         """Align, cut, sum, round."""

@@ -6,7 +6,7 @@ A model is data (``units.py``, ``models.py``); this file says what the data mean
   exactly and rounded once (NVIDIA tensor cores);
 - :class:`FusedLate`: the same for the products in groups, C joining afterwards through a window of its own (CDNA3);
 - :class:`GroupDot`: exact dot products of small groups, scaled, then aligned and cut like single products (FP4 units);
-- :class:`ExactStep`: a few products and C added exactly and rounded once (CDNA1);
+- :class:`ExactStep`: a few products and C added exactly and rounded once (CDNA1, Arm);
 - :class:`Chain`: IEEE fma, or multiply and add, one product after another;
 - :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA2).
 
@@ -19,15 +19,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..catalog import get_format
 from ..codec import unpack
 from ..datum import ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
-from ..overflow import Overflow, To
 from ..projection import Projection, project
-from ..rounding import Rounding, rounds_away
+from ..rounding import Rounding
+from .sums import (
+    TO_INFINITY,
+    TO_LARGEST,
+    Addend,
+    addend,
+    cut,
+    exact_sum,
+    product,
+    rounded,
+    rounded_sum,
+    special_sum,
+)
 from .units import (
     Chain,
     Composed,
@@ -42,7 +53,7 @@ from .units import (
     Scales,
     Split,
     Tree,
-)
+)  # fmt: skip
 
 __all__ = [
     "F32", "NOTHING", "TO_INFINITY", "Addend", "Chain", "Composed", "Evidence", "ExactStep", "Fused",
@@ -52,78 +63,8 @@ __all__ = [
 ]  # fmt: skip
 
 F32 = get_format("f32")
-TO_INFINITY = Overflow(To.INF, To.INF)
 NOTHING = Datum.finite(ZERO)
-
-
-# -- exact pieces -----------------------------------------------------------------------------------------------------
-
-
-class Addend(NamedTuple):
-    """``units * 2**lsb``, and the exponent that alignment sees."""
-
-    units: int
-    lsb: int
-    exponent: int
-
-
-def addend(x: Datum, f: Format, zero_exponent: int | None = None) -> Addend:
-    """A finite datum of a format in integer units; its exponent is the format's exponent field, emin for subnormals."""
-    if x.is_zero and zero_exponent is not None:
-        return Addend(0, 0, zero_exponent)
-    e = f.emin if x.is_zero else max(floor_log2(x.magnitude), f.emin)
-    lsb = f.quantum_exponent(e)
-    shift = -lsb - (x.magnitude.denominator.bit_length() - 1)  # the denominator is a power of two
-    units = x.magnitude.numerator << shift if shift >= 0 else x.magnitude.numerator >> -shift
-    return Addend(-units if x.sign else units, lsb, e)
-
-
-def cut(x: Addend, lsb: int, rounding: Rounding) -> int:
-    """An addend in units of 2**lsb, rounded to an integer."""
-    if x.lsb >= lsb:
-        return x.units << (x.lsb - lsb)
-    shift = lsb - x.lsb
-    kept, rest = divmod(abs(x.units), 1 << shift)
-    if rest:
-        kept += rounds_away(rounding, Fraction(rest, 1 << shift), kept % 2 == 1, x.units < 0)
-    return -kept if x.units < 0 else kept
-
-
-def product(x: Datum, y: Datum) -> Datum:
-    """The exact product, IEEE's rules for signs, infinities and NaNs."""
-    sign = x.sign ^ y.sign
-    if x.is_nan or y.is_nan:
-        return Datum.nan()
-    if x.is_infinite or y.is_infinite:
-        return Datum.nan() if x.is_zero or y.is_zero else Datum.infinity(sign)
-    return Datum.finite(x.magnitude * y.magnitude).with_sign(sign)
-
-
-def special_sum(addends: Sequence[Datum]) -> Datum | None:
-    """NaN if an addend is NaN or infinities of both signs meet; an infinity if one is there; None if all are finite."""
-    signs = {x.sign for x in addends if x.is_infinite}
-    if len(signs) > 1 or any(x.is_nan for x in addends):
-        return Datum.nan()
-    return Datum.infinity(signs.pop()) if signs else None
-
-
-def rounded(x: Datum, f: Format, rounding: Rounding = Rounding.TIES_TO_EVEN) -> Datum:
-    return project(x, f, Projection(rounding, TO_INFINITY))[0]
-
-
-def rounded_sum(x: Datum, y: Datum, f: Format) -> Datum:
-    """x + y, rounded once to nearest [IEEE 754-2019 5.4.1, 6.3]."""
-    special = special_sum((x, y))
-    if special is not None:
-        return special
-    total = x.value + y.value
-    return rounded(Datum.finite(total, x.sign & y.sign if total == 0 else None), f)
-
-
-def exact_sum(addends: Sequence[Datum]) -> Datum:
-    """The exact sum.  A zero sum is +0, whatever the signs of its addends."""
-    special = special_sum(addends)
-    return special if special is not None else Datum.finite(sum((x.value for x in addends), ZERO))
+NEAREST = Rounding.TIES_TO_EVEN
 
 
 # -- the interpreter --------------------------------------------------------------------------------------------------
@@ -256,7 +197,7 @@ def _fused(model: Fused, v: Vectors, c: Datum) -> Datum:
     d = NOTHING if model.c_last else c
     for places in model.steps:
         d = _fused_step(model, v.pick(places), d)
-    return rounded_sum(d, c, model.format) if model.c_last else d
+    return rounded_sum(d, c, model.format, model.c_rounding) if model.c_last else d
 
 
 def _fused_step(model: Fused, v: Vectors, c: Datum) -> Datum:
@@ -382,7 +323,12 @@ def _small_tree(model: Tree, v: Vectors, c: Datum) -> Datum:
 
 
 def _exact_step(model: ExactStep, v: Vectors, c: Datum) -> Datum:
-    return rounded(exact_sum([*v.products, c]), model.format)
+    unit = Datum.finite(power_of_two(-model.lscale))
+    addends = [*(product(p, unit) for p in v.products), c]
+    d = exact_sum(addends)
+    if d.is_zero and model.zero == "ieee":
+        d = d.with_sign(min(x.sign if x.is_zero else 0 for x in addends))
+    return project(d, model.format, Projection(NEAREST, TO_LARGEST if model.saturate else TO_INFINITY))[0]
 
 
 STEPS: dict[type, Callable[[Any, Vectors, Datum], Datum]] = {

@@ -40,6 +40,13 @@ def _spelled(pattern: str, text: str) -> str:
     return text
 
 
+def _below(limit: int, text: str) -> int:
+    value = int(_spelled(r"0|[1-9]\d{0,2}", text))
+    if value >= limit:
+        raise ValueError(text)
+    return value
+
+
 OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal digits: no unit's exponents need more
     "zero_exponent": _exponent_or_none,
     "min_exponent": _exponent_or_none,
@@ -49,6 +56,9 @@ OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal 
     "sum_bits": lambda text, model: int(_spelled(r"[1-9]\d?", text)),
     "keep_bits": _exponent_or_none,
     "zero_groups": lambda text, model: _spelled("absent|scale", text),
+    "lscale": lambda text, model: _below(128 if model.result == "f32" else 16, text),
+    "saturate": lambda text, model: {"0": False, "1": True}[text],
+    "zero": lambda text, model: _spelled("plus|ieee", text),
 }
 _PROMOTE = re.compile(rf"promote([1-9]\d{{0,6}})\.({'|'.join(Join)})")
 _SPLIT = re.compile(r"split([1-9]\d{0,3})\.t([1-9]\d{0,6})(\.interleaved)?(\.pairwise)?(?:\.(f16|bf16))?")

@@ -219,6 +219,53 @@ for _name, _k, _how in (("f16", 4, ""), ("bf16", 4, "; the _1k instruction"), ("
     )
 
 
+# Units that are defined.  Arm: every product of FP8 operands is one exact sum of 1, 2, 4 or 8 products times 2**-LSCALE
+# plus C, rounded once; FPCR's rounding and flushing are ignored; FPMR.OSM is @saturate=1.  Where rows, columns or
+# elements are inactive, they count as +0.
+_arm: dict[str, Any] = {
+    "operands": FP8,
+    "zero": "ieee",
+    "evidence": Evidence.DEFINITION,
+    "source": "Arm ARM DDI 0487 M.a.a, J1.3.3: FP8DotAddFP, FP8MatMulAddFP; A1.5.5 (read December 2026)",
+    "note": "FPMR: LSCALE is @lscale, OSM @saturate; NaN code with FPCR.AH = 0",
+}
+for _name, _result, _k, _others in (
+    ("fmlal", "f16", 1, ""),
+    ("fmlall", "f32", 1, ""),
+    ("fdot2", "f16", 2, "fvdot2 fmopa2 fmop4a2 ftmopa2"),
+    ("fvdot", "f32", 2, ""),
+    ("fdot4", "f32", 4, "fmopa4 fmop4a4 ftmopa4"),
+    ("fmmla", "f16", 4, ""),
+    ("fmmla", "f32", 8, ""),
+):
+    _declare(
+        ExactStep(name=f"arm.{_name}.fp8.{_result}", result=_result, k=_k, nan=QUIET_NAN[_result], **_arm),
+        *(f"arm.{alias}.fp8.{_result}" for alias in _others.split()),
+    )
+
+# RISC-V, bulk-normalised dot products: a set of n products is aligned, cut to odd and rounded to odd, and C is added
+# to odd.  How many products a set has is open; the reference simulator takes VLMAX, then adds C.
+for _n in (4, 8, 16, 32, 64):
+    _declare(
+        Fused(
+            name=f"riscv.bulknorm{_n}.fp8.f32",
+            operands=FP8,
+            k=_n,
+            products=_n,
+            fraction_bits=23 + (_n - 1).bit_length(),
+            cut=Rounding.TO_ODD,
+            rounding=Rounding.TO_ODD,
+            c_last=True,
+            c_rounding=Rounding.TO_ODD,
+            min_exponent=None,
+            nan=QUIET_NAN["f32"],
+            evidence=Evidence.DEFINITION,
+            source="RISC-V Zvfqwdota8f, Zvfqwbdota8f 0.2 (riscv-misc b38069a); riscv-isa-sim 55b4658d, bulknormdot.h",
+            note="one set of n products, then C: as the simulator does; the specification leaves sets and order open",
+        )
+    )
+
+
 @lru_cache(maxsize=1024)
 def get_model(name: str) -> Model:
     """The model of a name, an alias or a composition.

@@ -70,7 +70,7 @@ class Fused(Model):
     their total number (empty: consecutive runs).  Every addend is cut at 2**(E - ``fraction_bits``), E the largest
     exponent present, by rounding ``cut``; the exact sum is rounded to ``precision`` bits (0: the result format's) by
     ``rounding``.  A product's exponent is the sum of its operands' exponent fields, not normalised.  C is the first
-    step's addend, or (``c_last``) is added to D of the instruction by one rounding to nearest.
+    step's addend, or (``c_last``) is added to D of the instruction by one rounding, ``c_rounding``.
 
     Named choices where public evidence differs: ``zero_exponent``, the exponent that a zero operand shows (None: zero
     products do not take part in E); ``min_exponent``, the lower bound of E; ``underflow_sign``, whether a negative sum
@@ -84,6 +84,7 @@ class Fused(Model):
     precision: int = 0
     rounding: Rounding = Rounding.TOWARD_ZERO
     c_last: bool = False
+    c_rounding: Rounding = Rounding.TIES_TO_EVEN
     zero_exponent: int | None = None
     min_exponent: int | None = -133
     underflow_sign: bool = False
@@ -145,7 +146,16 @@ class GroupDot(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class ExactStep(Model):
-    """The products of an instruction's ``k`` elements and C added exactly, the sum rounded once to nearest (CDNA1)."""
+    """An instruction's ``k`` products and C added exactly, the sum rounded once to nearest (CDNA1, Arm).
+
+    ``lscale``: the products are scaled by 2**-lscale.  ``saturate``: what the rounding carries beyond the largest
+    finite value becomes that value; infinite operands stay so.  ``zero``: an exact zero is +0 (plus), or has the sign
+    that C and all products share (ieee).
+    """
+
+    lscale: int = 0
+    saturate: bool = False
+    zero: str = "plus"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ from fp8ref.spec.rounding import Rounding
 SHARED = Path(os.environ.get("FP8REF_SHARED") or Path(__file__).resolve().parents[4] / "shared") / "data" / "hardware"
 RANDOM = 1200
 E4M3 = "dot/e4m3fn.e4m3fn/f32/*;k=32"
+F16 = "dot/e4m3fn.e4m3fn/f16/*;k=32"
 
 
 def inside(accumulator: str, claim: str) -> Identification:
@@ -41,7 +42,8 @@ def inside(accumulator: str, claim: str) -> Identification:
 
 CATALOGUE = {  # model -> operation, and the class that it belongs to
     "exact": (E4M3, {"exact"}),
-    "f32.fma": (E4M3, {"f32.fma", "f32.mul-add"}),  # products of FP8 numbers are exact in f32
+    # products of FP8 numbers are exact in f32
+    "f32.fma": (E4M3, {"f32.fma", "f32.mul-add", "arm.fmlall.fp8.f32"}),
     "f32.pairwise": (E4M3, {"f32.pairwise"}),
     "ada.mma.fp8.f32": (E4M3, {"ada.mma.fp8.f32"}),
     "ada.mma.fp8.f16": ("dot/e5m2.e5m2/f16/*;k=32", {"ada.mma.fp8.f16"}),
@@ -51,6 +53,10 @@ CATALOGUE = {  # model -> operation, and the class that it belongs to
     "hopper.mma.fp8.f16": ("dot/e5m2.e5m2/f16/*;k=32", {"hopper.mma.fp8.f16"}),
     "blackwell.tcgen05.fp8.f32": (E4M3, {"blackwell.tcgen05.fp8.f32", "sm120.mma.fp8.f32", "blackwell.mxf8f6f4"}),
     "sm120.mma.fp8.f16": ("dot/e4m3fn.e4m3fn/f16/*;k=32", {"blackwell.tcgen05.fp8.f16", "sm120.mma.fp8.f16"}),
+    "arm.fmlal.fp8.f16": (F16, {"arm.fmlal.fp8.f16", "f16.fma"}),
+    **{name: (F16, {name}) for name in ("arm.fdot2.fp8.f16", "arm.fmmla.fp8.f16")},
+    **{name: (E4M3, {name}) for name in ("arm.fvdot.fp8.f32", "arm.fdot4.fp8.f32", "arm.fmmla.fp8.f32")},
+    **{name: (E4M3, {name}) for name in (f"riscv.bulknorm{n}.fp8.f32" for n in (4, 8, 16, 32, 64))},
     "cdna3.mfma.fp8.f32": ("dot/e4m3fnuz.e4m3fnuz/f32/*;k=32", {"cdna3.mfma.fp8.f32"}),
     "hopper.wgmma.fp8.f32+promote128.fadd": (E4M3, {"hopper.wgmma.fp8.f32+promote128.fadd"}),
 }
@@ -73,7 +79,8 @@ LONG = {
     "hopper.wgmma.fp8.f32",
     "sm120.mma.fp8.f16",
     "cdna3.mfma.fp8.f32",
-}
+    *(name for name in CATALOGUE if name.startswith(("arm.", "riscv."))),
+} - {"arm.fdot4.fp8.f32"}
 
 
 @pytest.mark.parametrize("model", [pytest.param(m, marks=[pytest.mark.full] if m in LONG else []) for m in CATALOGUE])

@@ -77,7 +77,7 @@ def float_of(code: int, name: str) -> float:
     return float(x.value) if x.is_finite else float("nan")
 
 
-@pytest.mark.parametrize("model", models(), ids=lambda m: m.name)
+@pytest.mark.parametrize("model", [m for m in models() if m.name in PUBLISHED], ids=lambda m: m.name)
 def test_models_answer_as_published(model: Model) -> None:
     answer = PUBLISHED[model.name]
     compared = 0
@@ -102,7 +102,8 @@ def test_models_answer_as_published(model: Model) -> None:
 
 
 def test_every_model_has_a_restatement() -> None:
-    assert {m.name for m in models()} == set(PUBLISHED)
+    """Here, or in test_defined_units.py."""
+    assert {m.name for m in models() if not m.name.startswith(("arm.", "riscv."))} == set(PUBLISHED)
 
 
 @pytest.mark.parametrize(
