@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from .arrays.delayed import delayed_scale, next_history, scale_by
     from .arrays.functions import *  # noqa: F403  those of _FUNCTIONS
     from .arrays.recipe_files import read_recipe
+    from .ask.judge import judge
+    from .ask.report import Report
     from .errors import Unsupported
     from .fast.chunks import get_threads, set_threads
     from .spec import Format, formats, get_format
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Format",
     "Recipe",
+    "Report",
     "ScaledArray",
     "Unsupported",
     "abs_",
@@ -82,6 +85,7 @@ __all__ = [
     "get_recipe",
     "get_threads",
     "is_class",
+    "judge",
     "log_b",
     "matmul",
     "maximum",
@@ -193,6 +197,7 @@ if not TYPE_CHECKING:
         | dict.fromkeys(("get_recipe", "recipes"), ".spec.scaling.named")
         | {"read_recipe": ".arrays.recipe_files"}
         | dict.fromkeys(("delayed_scale", "next_history", "scale_by"), ".arrays.delayed")
+        | {"judge": ".ask.judge", "Report": ".ask.report"}
         | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
         | {name: f".{name}" for name in ("arrays", "errors", "fast", "spec")},
     )

@@ -3,8 +3,8 @@ r"""What others wrote, made fit to be shown: one place that escapes, a function 
 Names, versions, devices, reasons and the fields of files come from strangers.  Whatever shows them makes them plain
 first, once (:func:`plain`, or :func:`plain_data` for a whole document): printable, on one line, of bounded length.  So
 none can move the cursor, write a line of its own, or turn the direction of writing.  What plain text means in the
-medium is escaped on top: :func:`markdown`, :func:`code`, :func:`fenced`, :func:`script`, :func:`xml`, :func:`shell`.
-HTML is escaped by its templates.
+medium is escaped on top: :func:`markdown`, :func:`code`, :func:`fenced`, :func:`script`, :func:`xml`,
+:func:`shell`.  HTML is escaped by its templates, and by :func:`html` where there is none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from html import escape
 from typing import Any
 
 LONGEST = 700  # characters of an error
@@ -103,6 +104,15 @@ def script(document: Any) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def html(said: str) -> str:
+    r"""A text inside an HTML element or a quoted attribute.
+
+    >>> print(html("<b>'\"&"))
+    &lt;b&gt;&#x27;&quot;&amp;
+    """
+    return escape(plain(said))
 
 
 def xml(said: str) -> str:

@@ -18,9 +18,9 @@ import fp8ref
 ROOT = Path(fp8ref.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
-GROUND = ("errors", "escapes", "extras", "lazy", "outputs", "version")
+GROUND = ("display", "errors", "escapes", "extras", "lazy", "outputs", "version")
 FLOORS = (*GROUND, "engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
-DOORS = ("cli", "learn", "starters", "strategies", "testing", "plots", "__init__", "__main__")
+DOORS = ("ask", "cli", "learn", "starters", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
 
 CROWD = 14  # modules that a folder may hold
@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str] | None] = {
     "cli": {"click", "rich"},
     "learn": {"torch"},
     "strategies": ANYTHING,
+    "ask": set(),
     "starters": ANYTHING,  # files for users, imported nowhere
     "testing": ANYTHING,
     "plots": ANYTHING,

@@ -33,7 +33,7 @@ FLOAT_DTYPES: dict[str, np.dtype[Any]] = {
 }
 _BY_DTYPE = {dtype: get_format(name) for name, dtype in FLOAT_DTYPES.items()}
 # ml_dtypes' narrow floats carry their format with them
-_OWN_FORMAT = {
+OWN_FORMAT = {
     np.dtype(getattr(ml_dtypes, name)): get_format(name)
     for name in dir(ml_dtypes)
     if name.startswith("float") and isinstance(getattr(ml_dtypes, name), type)
@@ -60,7 +60,7 @@ def as_codes(codes: ArrayLike, format: FormatLike | None, what: str = "codes") -
     outside 0 .. 2**k - 1, with the first one and where it is.
     """
     c = dense(codes, what)
-    own = _OWN_FORMAT.get(c.dtype)
+    own = OWN_FORMAT.get(c.dtype)
     if own is not None:
         f = own if format is None else get_format(format)
         if f != own:
@@ -140,7 +140,7 @@ def _encode(
     x: Array, f: Format, rho: Projection, flags: bool, random: tuple[Array, int] | None
 ) -> tuple[Array, Array | None]:
     dtype = x.dtype.newbyteorder("=")
-    source = _BY_DTYPE.get(dtype) or _OWN_FORMAT.get(dtype)
+    source = _BY_DTYPE.get(dtype) or OWN_FORMAT.get(dtype)
     if source is not None:
         return convert_codes(_as_bits(x, source), source, f, rho, flags, random)
     if dtype.kind in "iu" and dtype.itemsize <= 8:

@@ -12,7 +12,7 @@ from ..fast.matrix.expansion import F64
 from ..spec.catalog import get_format
 from ..spec.matrix.accumulate import Model, Scales
 from ..spec.matrix.models import scales_taken
-from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes, decode, encode
+from .conversion import FLOAT_DTYPES, OWN_FORMAT, Array, FormatLike, as_codes, decode, encode
 from .dense import dense
 from .scaling import ScaledArray
 
@@ -63,7 +63,7 @@ def scale_of(x: ArrayLike | None, scale_format: FormatLike | None, what: str) ->
     if x is None:
         return None
     array = dense(x, what)
-    if array.dtype in _OWN_FORMAT or (scale_format is not None and array.dtype.kind in "iu"):
+    if array.dtype in OWN_FORMAT or (scale_format is not None and array.dtype.kind in "iu"):
         codes, f = as_codes(array, scale_format, what)
         return decode_codes(codes, f, F64).view(np.float64)
     if array.dtype.newbyteorder("=") not in (*FLOAT_DTYPES.values(),) and not is_number(x):

@@ -20,7 +20,7 @@ from ..spec.matrix.models import check_operands, check_width, get_model
 from ..spec.matrix.units import Finished
 from ..spec.overflow import OverflowLike
 from ..spec.rounding import Rounding
-from .conversion import _OWN_FORMAT, FLOAT_DTYPES, Array, FormatLike, as_codes
+from .conversion import FLOAT_DTYPES, OWN_FORMAT, Array, FormatLike, as_codes
 from .dense import dense
 from .factors import (
     block_of,
@@ -198,7 +198,7 @@ def _operands(
     a: ArrayLike, b: ArrayLike, format_a: FormatLike | None, format_b: FormatLike | None
 ) -> tuple[Array, Format, Array, Format]:
     ca, fa = as_codes(a, format_a, "a")
-    own = dense(b, "b").dtype in _OWN_FORMAT
+    own = dense(b, "b").dtype in OWN_FORMAT
     cb, fb = as_codes(b, format_b if format_b is not None or own else fa, "b")
     return ca, fa, cb, fb
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..adapters.base import Adapter, Unsupported
-from ..arrays.conversion import FLOAT_DTYPES
-from ..arrays.dense import dense
+from ..adapters.function import Function, FunctionAdapter, carried
 from ..cases.answers import differs, expect
-from ..cases.operation import INTEGERS, Operation, carrier_dtype
-from ..cases.products.questions import is_product, operand_types
+from ..cases.operation import Operation
+from ..cases.products.questions import is_product
 from ..cases.scaling.quantisers import get_quantiser
 from ..check.compare import Options
 from ..check.harness.here import Here
@@ -25,7 +23,6 @@ from ..report.runs.text import drawing
 from ..spec.catalog import get_format
 
 Codes = NDArray[Any]
-Function = Callable[..., Any]
 
 
 class NotConforming(AssertionError):
@@ -37,45 +34,6 @@ class NotConforming(AssertionError):
 
 
 NotConforming.__module__ = "fp8ref.testing"  # where it is imported from, in messages
-
-
-@dataclass(frozen=True)
-class FunctionAdapter:
-    """A plain function as an adapter of one operation: numpy arrays of natural dtypes in and out."""
-
-    function: Function
-    op: Operation
-
-    def identify(self) -> Mapping[str, str]:
-        return {"name": getattr(self.function, "__name__", type(self.function).__name__)}
-
-    def capabilities(self) -> Sequence[str]:
-        return [self.op.id]
-
-    def run(self, op: Operation, *operands: Codes) -> Any:
-        answer = self.function(*(natural(codes, name) for codes, name in zip(operands, operand_types(op))))
-        if op.flags:
-            found, status = answer
-            return carried(found, op.result), dense(status, "the status")
-        return carried(answer, op.result)
-
-
-def natural(codes: Codes, type_name: str) -> Codes:
-    """Codes as a function expects them: floats for f16 bf16 f32 f64, integers and narrow codes as they are."""
-    return codes.view(FLOAT_DTYPES[type_name]) if type_name in FLOAT_DTYPES else codes
-
-
-def carried(answer: Any, type_name: str) -> Codes:
-    """An answer as codes: floats and ml_dtypes arrays by their bits, booleans and small integers as codes."""
-    found = dense(answer, "the answer")
-    dtype = np.dtype(carrier_dtype(type_name)) if type_name not in ("bool", "class") else np.dtype(np.uint8)
-    if found.dtype == dtype:
-        return found
-    if found.dtype.itemsize == dtype.itemsize and found.dtype.kind not in "iu" and type_name not in INTEGERS:
-        return np.ascontiguousarray(found).view(dtype)
-    if found.dtype.kind in "iub" and type_name not in FLOAT_DTYPES and np.array_equal(found, found.astype(dtype)):
-        return found.astype(dtype)
-    return found  # reported as a wrong dtype by who asked
 
 
 def assert_operation(
@@ -93,7 +51,7 @@ def assert_operation(
     """
     __tracebackhide__ = True
     op = Operation.parse(operation) if isinstance(operation, str) else operation
-    require_conforming(FunctionAdapter(fn, op), op, level=level, seed=seed, nan=nan)
+    require_conforming(FunctionAdapter(fn, (op,), "codes"), op, level=level, seed=seed, nan=nan)
 
 
 def require_conforming(

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from ..adapters.base import Adapter, Unsupported
+from ..adapters.function import FunctionAdapter
 from ..cases.answers import differs, expect, is_nan
 from ..cases.flags import parts_of
 from ..cases.operation import ANY_MODE, INTEGERS, Operation, carrier_dtype
@@ -39,7 +40,7 @@ from ..spec.catalog import get_format
 from ..spec.projection import get_projection
 from ..spec.rounding import Rounding
 from ..strategies import arrays, dot_operands, near_thresholds, operands, scaled_blocks, specials
-from .assertions import Codes, FunctionAdapter, NotConforming, require_answer, require_conforming
+from .assertions import Codes, NotConforming, require_answer, require_conforming
 
 F64 = get_format("f64")
 QUIET = settings(
@@ -74,7 +75,7 @@ class Suite:
 
     def ask(self, *operands: Codes) -> Codes:
         """The answers of the function under test to arrays of operand codes, as codes."""
-        found: Codes = FunctionAdapter(self.answer, self.op).run(self.op, *operands)
+        found: Codes = FunctionAdapter(self.answer, (self.op,), "codes").run(self.op, *operands)
         rows = self.op.asked.kind in ("dot", "scale")
         shape = shapes(self.op, len(operands[0]))[-1] if rows else operands[0].shape
         if found.dtype != (wanted := carrier_dtype(self.op.result)):
@@ -102,7 +103,9 @@ class Suite:
         """Every case that ``fp8ref check`` asks; the smallest failing one is drawn, with the diagnosis."""
         __tracebackhide__ = True
         try:
-            require_conforming(FunctionAdapter(self.answer, self.op), self.op, level=self.level, nan=self.nan)
+            require_conforming(
+                FunctionAdapter(self.answer, (self.op,), "codes"), self.op, level=self.level, nan=self.nan
+            )
         except Unsupported as reason:
             pytest.skip(f"unsupported: {reason}")
 

@@ -16,6 +16,7 @@ import md
 from fp8ref.cli.main import COMMANDS, main
 
 PACKAGES = {
+    "fp8ref.ask": "What `fp8ref.judge` gives back.",
     "fp8ref.spec": "The specification: what a number is and what becomes of it. Exact, slow, readable.",
     "fp8ref.arrays": "The public array functions.",
     "fp8ref.cases": "Questions: operations, their ids, and the cases on which they are asked.",

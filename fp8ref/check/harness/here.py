@@ -1,30 +1,36 @@
-"""An implementation asked in this process: for other people's test suites, where a crash may end the test.
+"""An implementation asked in this process: from Python, and by other people's test suites.
 
-What it raises is raised to the caller, with its own traceback.
+Nothing protects the process: an implementation that crashes it or hangs takes the caller along.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
-from ...adapters.base import Adapter, Unsupported
+from ...adapters.base import Adapter, Broken, Unsupported
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import shapes
+from . import worker
 from .layout import LAYOUTS, span
-from .transport import Answer, Call, Codes, Declined, Hello, Session
+from .transport import Answer, Call, Codes, Crashed, Declined, Hello, Session
 
 
 class Here(Session):
-    """A session without a child process."""
+    """A session without a child process.
 
-    def __init__(self, adapter: Adapter) -> None:
-        self.adapter = adapter
-        self.connectable = "py:here:Here"  # a name of no replay
-        identity = {str(key): str(value) for key, value in adapter.identify().items()}
-        self.hello = Hello(identity, tuple(map(str, adapter.capabilities())))
+    ``raising``: what the implementation raises, and what is no answer, is raised to the caller with its own traceback;
+    else it is a Crashed, as from a child.  ``connectable``: what names the adapter, where something does.
+    """
+
+    def __init__(self, adapter: Adapter, raising: bool = True, connectable: str = "py:here:Here") -> None:
+        self.adapter, self.raising = adapter, raising
+        self.connectable = connectable
+        said = worker.hello(adapter)
+        self.hello = Hello(said["identity"], tuple(said["claims"]), said["sources"])
         self.mishaps = []
         self._asked: tuple[Operation, Sequence[Call]] | None = None
 
@@ -41,7 +47,7 @@ class Here(Session):
         assert self._asked is not None
         op, calls = self._asked
         try:
-            return [self._call(op, operands, layout) for operands, layout in calls]
+            return [self._called(op, operands, layout) for operands, layout in calls]
         except Unsupported as error:
             raise Declined(str(error) or "declined") from error
 
@@ -51,22 +57,37 @@ class Here(Session):
         found: list[Answer | Declined] = []
         for operands, layout in calls:
             try:
-                found.append(self._call(op, operands, layout))
+                found.append(self._called(op, operands, layout))
             except Unsupported as error:
                 found.append(Declined(str(error) or "declined"))
         return found
 
-    def _call(self, op: Operation, operands: Sequence[Codes], layout: str) -> Answer:
-        result = self.adapter.run(op, *(_laid_out(codes, layout) for codes in operands))
-        status = None
-        if op.flags:
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(f"{op.id}: with flags=1 the answer is (codes, status), not {type(result).__name__}")
-            result, status = result
-            _require(op, status, np.dtype(np.uint8), operands, "status")
-        assert not isinstance(result, tuple)
-        _require(op, result, np.dtype(carrier_dtype(op.result)), operands, "codes")
-        return result, status
+    def _called(self, op: Operation, operands: Sequence[Codes], layout: str) -> Answer:
+        try:
+            result = self.adapter.run(op, *(_laid_out(codes, layout) for codes in operands))
+        except Unsupported:
+            raise
+        except Exception as error:
+            if self.raising:
+                raise
+            raise Crashed(str(error) if isinstance(error, Broken) else worker.raised(error)) from error
+        try:
+            return _answer(op, result, operands)
+        except (TypeError, ValueError) as error:
+            if self.raising:
+                raise
+            raise Crashed(str(error).removeprefix(f"{op.id}: ")) from error
+
+
+def _answer(op: Operation, result: object, operands: Sequence[Codes]) -> Answer:
+    status = None
+    if op.flags:
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(f"{op.id}: with flags=1 the answer is (codes, status), not {type(result).__name__}")
+        result, status = result
+        _require(op, status, np.dtype(np.uint8), operands, "status")
+    _require(op, result, np.dtype(carrier_dtype(op.result)), operands, "codes")
+    return cast(Codes, result), status
 
 
 def _laid_out(codes: Codes, layout: str) -> Codes:

@@ -54,7 +54,7 @@ def main() -> None:
         _prepare_to_die()
         try:
             adapter = connect(text)
-            _say(answers, _hello(adapter))
+            _say(answers, hello(adapter))
         except (ValueError, Unavailable) as error:
             _say(answers, {"failed": _reason(error), "usage": isinstance(error, ValueError)})
             return
@@ -76,7 +76,7 @@ def _prepare_to_die() -> None:
         file.write("1000")
 
 
-def _hello(adapter: Adapter) -> dict[str, Any]:
+def hello(adapter: Adapter) -> dict[str, Any]:
     identity = {str(key): str(value) for key, value in adapter.identify().items()}
     claims = [str(claim) for claim in adapter.capabilities()]
     sources = {}
@@ -124,9 +124,7 @@ def _call(
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f" ({os.path.basename(where.filename)}:{where.lineno})"
-        return {"raised": f"{type(error).__name__}: {_reason(error)}{place}"}
+        return {"raised": raised(error)}
     status = None
     if op.flags:
         if not (isinstance(result, tuple) and len(result) == 2):
@@ -141,6 +139,12 @@ def _call(
     if status is not None:
         answer.view(arena, status.dtype, OPERANDS + 1, capacity, shape)[...] = status
     return None
+
+
+def raised(error: BaseException) -> str:
+    """What an implementation raised, and where."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {_reason(error)} ({os.path.basename(where.filename)}:{where.lineno})"
 
 
 def _wrong_shape(result: Any, dtype: np.dtype[Any], shape: tuple[int, ...], what: str) -> str | None:

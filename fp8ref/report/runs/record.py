@@ -19,6 +19,8 @@ from typing import Any
 from ...adapters.connect import Connectable
 from ...cases.operation import Operation
 from ...cases.products.questions import is_product
+from ...check.compare import Options
+from ...check.harness.transport import Hello
 from ...check.run import Request, Run
 from ...check.verdict import Finding, Report
 from ...engines.task import compact
@@ -50,19 +52,26 @@ def cpu_features() -> str:
 
 def header(run: Run, expected: int | None = None) -> dict[str, Any]:
     """What was asked, of whom; ``expected``: how many failures a file of known ones lists, where there is one."""
-    options = run.request.options
+    return header_of(run.hello, run.request.connectable, run.request.options, run.claims, expected)
+
+
+def header_of(
+    hello: Hello, connectable: str, options: Options, claims: Sequence[Operation], expected: int | None = None
+) -> dict[str, Any]:
+    """The same; ``connectable`` is empty for an implementation that nothing names."""
+    pure = bool(connectable) and Connectable.parse(connectable).kind in PURE
     return {
         "kind": "run",
         "schema": SCHEMA,
         "fp8ref": __version__,
-        "implementation": dict(sorted(run.hello.identity.items())),
-        "impl": run.request.connectable,
+        "implementation": dict(sorted(hello.identity.items())),
+        "impl": connectable,
         "level": options.level,
         "seed": options.seed,
         "nan": options.nan,
         "flag": options.flag,
-        **({"cpu": cpu_features()} if Connectable.parse(run.request.connectable).kind not in PURE else {}),
-        "operations": [claim.id for claim in run.claims],
+        **({} if pure else {"cpu": cpu_features()}),
+        "operations": [claim.id for claim in claims],
         **({} if expected is None else {"expected": expected}),
     }
 

@@ -40,10 +40,10 @@ class Renderer:
         return self.make(documents if self.exact else [plain_data(document) for document in documents])
 
 
-def as_text(documents: Sequence[Document]) -> str:
+def as_text(documents: Sequence[Document], width: int = WIDTH) -> str:
     """What ``fp8ref check`` prints."""
     out = io.StringIO()
-    console = terminal(file=out, width=WIDTH, color_system=None)
+    console = terminal(file=out, width=width, color_system=None)
     for i, document in enumerate(documents):
         if i:
             console.print()

@@ -1,0 +1,1 @@
+"""The checker called from Python: judge, explain, identify."""
