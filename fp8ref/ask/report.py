@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from .. import display
 from ..cases.operation import Operation
+from ..check.failing import COLUMNS
 from ..check.outcome import Outcome, outcome
 from ..check.verdict import Finding, Verdict
 from ..check.verdict import Report as OperationReport
@@ -117,7 +118,7 @@ class Report:
                 for f in self.findings
             ]  # fmt: skip
         elif what == "cases":
-            names = list(cases.COLUMNS)
+            names = list(COLUMNS)
             lines = [dict(zip(names, line)) for line in cases.lines_of(self.operations)]
         else:
             raise ValueError(f"{what!r}: choose from operations, findings, cases")
