@@ -16,6 +16,7 @@ from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.questions import shapes
 from . import worker
 from .layout import LAYOUTS, span
+from .limits import Limits
 from .transport import Answer, Call, Codes, Crashed, Declined, Hello, Session
 
 
@@ -28,7 +29,7 @@ class Here(Session):
 
     def __init__(self, adapter: Adapter, raising: bool = True, connectable: str = "py:here:Here") -> None:
         self.adapter, self.raising = adapter, raising
-        self.connectable = connectable
+        self.connectable, self.limits = connectable, Limits()  # none is enforced; plans go by their seconds
         said = worker.hello(adapter)
         self.hello = Hello(said["identity"], tuple(said["claims"]), said["sources"])
         self.mishaps = []
