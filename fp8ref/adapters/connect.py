@@ -102,11 +102,11 @@ def connect(connectable: Connectable | str) -> Adapter:
         adapter = make(*arguments, **dict(c.options))
     except TypeError as error:
         if "argument" in str(error):
-            raise ValueError(f"implementation {c.text!r}: {error}") from error
+            raise ValueError(f"implementation {c.text!r:.120}: {error!s:.400}") from error
         raise
     missing = [name for name in ("identify", "capabilities", "run") if not callable(getattr(adapter, name, None))]
     if missing:
-        raise ValueError(f"implementation {c.text!r} is no adapter: it has no {', '.join(missing)}()")
+        raise ValueError(f"implementation {c.text!r:.120} is no adapter: it has no {', '.join(missing)}()")
     return adapter  # type: ignore[no-any-return]
 
 

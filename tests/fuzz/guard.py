@@ -44,6 +44,7 @@ def folder() -> Path:
     """The one folder in which a reading may write; the names of its files stay the same."""
     held = tempfile.TemporaryDirectory(prefix="fp8ref-fuzz-")
     folder.held = held  # type: ignore[attr-defined]  # removed with the process
+    os.environ["XDG_CACHE_HOME"] = held.name  # what is kept of tables is kept there
     return Path(held.name).resolve()
 
 
