@@ -239,7 +239,7 @@ def alternatives(c: Conversion) -> list[Alternative]:
     return found
 
 
-IN_A_LINE = 6  # settings
+IN_A_LINE = 5  # settings
 
 
 def draw_alternatives(found: list[Alternative], f: Format) -> str:

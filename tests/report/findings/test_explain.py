@@ -63,7 +63,9 @@ def test_alternatives_of_a_nan() -> None:
         "nan=keep-sign": 0xFF,
         "nan=quiet": 0xFE,
         "nan=payload": 0xFE,
+        "nan=default": 0x7E,  # Arm's default NaN has no sign and is quiet
         "nan=max": 0x7B,
+        "nan=signed-max": 0xFB,
         "nan=zero": 0x00,
     }
 
