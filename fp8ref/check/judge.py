@@ -13,7 +13,7 @@ from ..cases.answers import expect, modes
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, Operation, default_mode
 from ..cases.products.questions import is_product
-from ..cases.scaling.questions import is_recipe
+from ..cases.scaling.questions import as_recipe, is_recipe, is_scale
 from ..cases.selection import cases
 from ..spec.profiles.catalog import profiles_meeting
 from .compare import Options, compare, compared
@@ -59,6 +59,9 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
         raise Declined("the capture holds no cases")
     if capture is not None:
         report.asked = "captured"
+    rounding = (claim.mode or "").partition(".")[0]
+    if claim.asked.mode == "projection" and rounding.startswith("sr-"):
+        raise Declined(f"{rounding} is not asked: its answers depend on random bits, which no operation hands over")
     if is_product(claim):
         plan = None if capture is None else captured_cases(capture)
         judge_products(session, claim, options.level, options.seed, options.nan, report, plan)
@@ -109,6 +112,11 @@ def _find_mode(claim: Operation, seen: Observations, nan: str, report: Report) -
             report.alike = alike(op, seen.operands)
             return op
         scored.append((first, op))
+    if is_scale(claim) and (recipe := as_recipe(claim)) is not None:
+        found = find_recipe(recipe, seen.operands, got, nan, deep=False)
+        if not found.wrong:
+            report.profiles, report.alike = found.names, found.also
+            return recipe.with_mode(found.mode)
     least = min(first for first, _ in scored)
     return min((op for first, op in scored if first == least), key=lambda op: mismatches(op, slice(None)))
 

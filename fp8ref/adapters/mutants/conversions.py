@@ -96,6 +96,7 @@ CONVERSION_MUTANTS: dict[str, Mutant] = {
     # one mistake under one circumstance
     "negative-truncates": wrong(instead(a.negative, rounding("rtz")), "rounding-rtz", where="negative"),
     "tail-truncates": wrong(a.in_tail(8, rounding("rtz")), "rounding-rtz", where="tail after blocks of 8"),
+    "tail-of-16-truncates": wrong(a.in_tail(16, rounding("rtz")), "rounding-rtz", where="tail after blocks of 16"),
     "short-ties-away": wrong(when(lambda x: x.size < 16, rounding("rna")), "rounding-rna", where="shorter than 16"),
     "long-truncates": wrong(when(lambda x: x.size >= 256, rounding("rtz")), "rounding-rtz", where="at least 256"),
     "strided-truncates": wrong(

@@ -162,6 +162,22 @@ def _swapped_formats(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
     return right(Operation.parse(op.id.replace(f"{x}.{y}", f"{y}.{x}")), a, b, c)
 
 
+def in_tiles(x: Codes) -> Codes:
+    """Scales (rows, blocks) whose swizzled tiles of 128 x 4 are read row by row."""
+    m, n = x.shape
+    wide = np.pad(x, ((0, -m % 128), (0, -n % 4)))
+    tiles = wide.reshape(wide.shape[0] // 128, 4, 32, wide.shape[1] // 4, 4).transpose(0, 3, 2, 1, 4)
+    return np.ascontiguousarray(tiles).reshape(wide.shape)[:m, :n]
+
+
+def as_tiles(x: Codes) -> Codes:
+    """Scales (rows, blocks) that lie row by row, read as swizzled tiles of 128 x 4."""
+    m, n = x.shape
+    wide = np.pad(x, ((0, -m % 128), (0, -n % 4)))
+    tiles = wide.reshape(wide.shape[0] // 128, wide.shape[1] // 4, 32, 4, 4).transpose(0, 3, 2, 1, 4)
+    return np.ascontiguousarray(tiles).reshape(wide.shape)[:m, :n]
+
+
 def _row_0_scales(op: Operation, a: Codes, b: Codes, c: Codes, sa: Codes, sb: Codes) -> Codes:
     return right(op, a, b, c, np.ascontiguousarray(np.broadcast_to(sa[:1], sa.shape)), sb)
 
@@ -230,6 +246,11 @@ MATRIX_MUTANTS: dict[str, DotMutant] = {
     "dot-b-transposed": wrong(given(lambda a, b, c: (a, across(b), c)), "b-transposed", MM),
     "dot-scale-row-0": wrong(_row_0_scales, "scale-row-0", SCALED_MM),
     "dot-scale-column-0": wrong(scales(lambda a, b: (a, 0 * b + b[:, :1])), "scale-column-0", SCALED_MM),
+    "dot-scales-swizzled": wrong(
+        scales(lambda a, b: (in_tiles(a), in_tiles(b.T).T)), "scales-ab-swizzled", SCALED_MM),
+    "dot-scales-read-swizzled": wrong(
+        scales(lambda a, b: (as_tiles(a), as_tiles(b.T).T)), "scales-ab-read-swizzled", SCALED_MM),
+    "dot-scale-a-swizzled": wrong(scales(lambda a, b: (in_tiles(a), b)), "scales-a-swizzled", SCALED_MM),
     "dot-mm-c-ignored": wrong(given(lambda a, b, c: (a, b, 0 * c)), "c-ignored", IN_BOUND),
     "dot-mm-k-last-dropped": wrong(
         given(lambda a, b, c: (np.c_[a[:, :-1], 0 * a[:, -1:]], np.r_[b[:-1], 0 * b[-1:]], c)), "k-last-dropped", MM),

@@ -101,6 +101,36 @@ def _scale_moved(by: int) -> Answer:
     return answer
 
 
+def _nearest_power(op: Operation, *operands: Codes) -> Codes:
+    """The scale is the power of two nearest to amax / max."""
+    x, _ = values(op, operands)
+    q, amax, rows = quantiser(op), amax_bits(x), right(op, *operands)
+    usual = (amax > 0) & (amax < 0x7F800000)
+    with np.errstate(all="ignore"):
+        ratio = amax.view(np.float32).astype(np.float64) / 448
+        down = np.exp2(np.floor(np.log2(ratio)))
+        near = np.where(ratio - down < 2 * down - ratio, down, 2 * down)
+        scale = np.clip(near, 2.0**-127, 2.0**127)
+        code = np.where(usual, np.log2(scale) + 127, 0).astype(np.uint8)
+        up = np.where(usual, 1 / scale, 1).astype(np.float32)
+    return np.where(usual[:, None], join(code, q.elements(x, up, Rounding.TIES_TO_EVEN)), rows).astype(np.uint8)
+
+
+def _without_implicit_scale(op: Operation, *operands: Codes) -> Codes:
+    """MXINT8 whose elements count as integers, so that scales are 2^-6 of the right ones."""
+    rows = right(op, *operands).copy()
+    rows[:, 0] = np.where(rows[:, 0] == 255, 255, np.maximum(rows[:, 0].astype(int) - 6, 0))
+    return rows
+
+
+def _infinite_blocks_nan(op: Operation, *operands: Codes) -> Codes:
+    """The scale of a block with an infinity is right, every element a NaN."""
+    x, _ = values(op, operands)
+    rows = right(op, *operands).copy()
+    rows[np.isinf(x).any(axis=1) & ~np.isnan(x).any(axis=1), 1:] = 0x7F
+    return rows
+
+
 def _inverse(op: Operation, *operands: Codes) -> Codes:
     x, _ = values(op, operands)
     q = quantiser(op)
@@ -164,6 +194,8 @@ SCALE_MUTANTS: dict[str, ScaleMutant] = {
     "scale-twice": wrong(_scale_moved(1), "scale-twice", MX4),
     "scale-half": wrong(_scale_moved(-1), "scale-half"),
     "scale-stores-multiplier": wrong(_inverse, "scale-inverse", ROW),
+    "scale-nearest-power": wrong(_nearest_power, "scale-nearest", "scale/f32/mxfp8_e4m3/rceil"),
+    "scale-without-2^-6": wrong(_without_implicit_scale, "scale-off-by--6", "scale/f32/mxint8/floor"),
     "scale-by-log2": wrong(of_amax(_log2), "amax-log2-rounded"),
     # the largest magnitude
     "scale-signed-amax": wrong(of_amax(lambda x, amax: amax_bits(np.where(x > 0, x, np.float32(0)))), "amax-signed"),
@@ -188,6 +220,8 @@ SCALE_MUTANTS: dict[str, ScaleMutant] = {
     "scale-elements-flushed": wrong(
         of_rows(lambda c: np.where((c & 0x7F) < 8, c & 0x80, c)), "elements-flushed"),
     "scale-zero-sign-lost": wrong(of_rows(lambda c: np.where(c == 0x80, 0, c), 4), "element-zero-sign-lost", ROW),
+    "scale-infinite-block-nan": wrong(
+        _infinite_blocks_nan, "elements-nan", "scale/f32/mxfp8_e4m3/te", "with infinities"),
     "scale-elements-divided": wrong(_divided, "elements-divided", ROW),
     # one mistake under one circumstance
     "scale-negative-amax-up": wrong(

@@ -56,6 +56,17 @@ def quantiser(op: Operation) -> Quantiser:
     return get_quantiser(op.result)
 
 
+def as_recipe(op: Operation) -> Operation | None:
+    """The same blocks asked of any recipe; None where no recipe answers such rows."""
+    q = quantiser(op)
+    if is_recipe(op) or not is_element(q.element):
+        return None
+    try:
+        return Operation.parse(f"scale/{'.'.join(op.operands)}/{q.element}/*;k={elements(op)};scale={q.scale}")
+    except ValueError:
+        return None
+
+
 def elements(op: Operation) -> int:
     """B, the elements of a case."""
     return int(op.key("k") or quantiser(op).block or DEFAULT)

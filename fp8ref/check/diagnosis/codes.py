@@ -90,7 +90,7 @@ def comparison_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]
             else:
                 predicted = test(*keys).astype(np.uint8)
             yield Rule(name, sentence, lambda predicted=predicted: predicted)  # type: ignore[misc]
-            if keys is not None:
+            if name in ("codes-unsigned", "codes-signed", "sign-ignored"):  # of the others NaNs are the mistake
                 kept = np.where(nan, right, predicted)
                 yield Rule(f"{name}-but-nan", f"{sentence}, NaNs apart", lambda kept=kept: kept)  # type: ignore[misc]
     small = [np.where(_subnormal(p, h), x & x.dtype.type(h.sign_bit), x) for p, h, x in zip(parts, (f, g), (a, b))]

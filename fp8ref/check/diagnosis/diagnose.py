@@ -30,6 +30,7 @@ Mask = NDArray[np.bool_]
 UNEXPLAINED = "unexplained"
 NO_RULE, ONLY = "unexplained: no single wrong rule predicts every answer; ", ", but only "
 TOGETHER = 3  # rules that fit equally well named; of the others the number alone
+WIDE = 3  # rules that are tried after what contradicts them
 MOST = 8  # causes found one after another
 SHARE, SAMPLE = 0.1, 512  # of the wrong answers of one kind a rule of several steps explains so many; of a sample
 EVIDENCE = 4  # cases without which a narrow circumstance is no finding beside others
@@ -133,11 +134,43 @@ class Peel:
     def _peel(self, candidates: Sequence[Candidate]) -> list[Cause]:
         """Causes that predict every answer that they change, unless an earlier one explains it.
 
-        Those that hold everywhere come first, then those that hold under a circumstance.
+        Those that hold everywhere come first, then those that hold under a circumstance; where that leaves something,
+        or takes many, rules that explain most answers are tried after others that explain what contradicts them.
         """
-        found: list[tuple[Diagnosis, Mask]] = []
+        found = _needed(self._greedy(candidates, []))
+        score = int(self._left(found).sum()), len(found)
+        if score <= (0, 2):
+            return found
+        half = int(self.wrong.sum()) // 2
+        wide = [(int((c.claims & ~c.misses & self.wrong).sum()), i) for i, c in enumerate(candidates)]
+        for _, i in sorted((item for item in wide if item[0] > half), reverse=True)[:WIDE]:
+            if seed := self._seed(candidates, candidates[i]):
+                other = _needed(self._greedy(candidates, seed))
+                if (rest := (int(self._left(other).sum()), len(other))) < score:
+                    found, score = other, rest
+        return found
+
+    def _seed(self, candidates: Sequence[Candidate], c: Candidate) -> list[tuple[Diagnosis, Mask]]:
+        """A rule that holds everywhere but where others explain what contradicts it; nothing where none do."""
+        rest = c.claims & c.misses & ~self.pardoned
+        if not rest.any() or (rest & ~self.wrong).any():
+            return []
+        found = self._greedy([o for o in candidates if o is not c], [], rest)
+        if (rest & ~np.logical_or.reduce([hits for _, hits in found] or [~rest])).any():
+            return []
+        alike = [o for o in candidates if o is c or not ((o.claims ^ c.claims) | (o.misses ^ c.misses)).any()]
+        return [*found, (_named(alike, self.places[0]), c.claims & ~c.misses & self.wrong)]
+
+    def _greedy(
+        self, candidates: Sequence[Candidate], seed: Sequence[tuple[Diagnosis, Mask]], among: Mask | None = None
+    ) -> list[tuple[Diagnosis, Mask]]:
+        """Causes one after another, after those of a seed; ``among``: until these answers are explained."""
+        found = list(seed)
         explained = self.pardoned.copy()
-        left = self.wrong.copy()
+        left = (self.wrong if among is None else among).copy()
+        for _, hits in found:
+            left &= ~hits
+            explained |= hits
         while left.any() and len(found) < MOST:
             fitting, rank = self._best(candidates, left, explained)
             if not fitting:
@@ -149,7 +182,7 @@ class Peel:
             found.append((_named(alike, place), hits))
             left &= ~hits
             explained |= hits
-        return _needed(found)
+        return found
 
     def _best(self, candidates: Sequence[Candidate], left: Mask, explained: Mask) -> tuple[list[Candidate], int]:
         """The rules, and the circumstance, that explain most of what is left."""

@@ -104,6 +104,10 @@ def scale_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
         yield Rule("smallest-scale-one", sentence, partial(_smallest_scale, b, 1.0))
         sentence = "the exponent is a rounded logarithm of amax / max; under the smallest scale elements are not scaled"
         yield Rule("rceil-by-log2", sentence, partial(_rceil_by_log2, b))
+        yield from _nearest_rules(b)
+        for by in (by for by in range(-8, 9) if by):
+            sentence = f"every scale is 2^{by} of the right one, the elements are right"
+            yield Rule(f"scale-off-by-{by}", sentence, partial(_scales_alone, b, by))
 
 
 def _other_amax(b: _Blocks) -> Iterator[tuple[str, str, Codes]]:
@@ -141,6 +145,9 @@ def _element_rules(b: _Blocks) -> Iterator[Rule]:
         ):
             rho = get_projection(f, "rne", overflow)
             yield Rule(name, sentence, partial(_projected, stored, scaled, f, rho))
+        if f.has_nan:
+            nan = np.full_like(right, f.nan_canonical or 0)
+            yield Rule("elements-nan", "every element is a NaN", partial(join, stored, nan))
         if not f.fixed_point:
             magnitude, sign = right & np.uint8(f.magnitude_mask), right & np.uint8(f.sign_bit)
             flushed, plain = np.where(magnitude < 1 << f.t, sign, right), np.where(magnitude == 0, 0, right)
@@ -186,6 +193,35 @@ def _rceil_by_log2(b: _Blocks) -> Codes:
         up = np.where(code == 0, np.float32(1), np.ldexp(np.float32(1), 127 - code.astype(np.int32)))
         up[code == 255] = np.nan
     return join(code, b.q.elements(b.x, up.astype(np.float32), Rounding.TIES_TO_EVEN))
+
+
+def _nearest_rules(b: _Blocks) -> Iterator[Rule]:
+    """The scale as the power of two nearest to a quotient, by its value or by its logarithm."""
+    if b.q.element in INTEGERS or get_format(b.q.element).fixed_point:
+        return
+    f = get_format(b.q.element)
+    top = float(f.max)
+    for name, by, word in (("", top, f"{top:g}"), ("-emax", 2.0**f.emax, f"2^{f.emax}")):
+        for edge, how in ((1.5, ""), (2**0.5, " by its logarithm")):
+            sentence = f"the scale is amax / {word} rounded to the nearest power of two{how}"
+            rule = f"scale-nearest{name}{'-log2' if how else ''}"
+            yield Rule(rule, sentence, partial(_nearest_power, b, by, edge))
+
+
+def _nearest_power(b: _Blocks, by: float, edge: float) -> Codes:
+    usual = (b.amax > 0) & (b.amax < INFINITY)
+    ratio = np.where(usual, b.amax.view(np.float32), 1).astype(np.float64) / by
+    significand, e = np.frexp(ratio)
+    e = np.clip(e - (2 * significand < edge), -127, 127)
+    power = join((e + 127).astype(np.uint8), b.q.elements(b.x, np.ldexp(np.float32(1), -e), Rounding.TIES_TO_EVEN))
+    return np.where(usual[:, None], power, b.row())
+
+
+def _scales_alone(b: _Blocks, shift: int) -> Codes:
+    """E8M0 scales some codes away, the elements unchanged."""
+    stored, up = b.scales(b.amax)
+    moved = np.where(stored == 255, 255, np.clip(stored.astype(np.int64) + shift, 0, 254))
+    return join(moved.astype(np.uint8), b.q.elements(b.x, up, Rounding.TIES_TO_EVEN))
 
 
 def _shifted(b: _Blocks, shift: int) -> Codes:

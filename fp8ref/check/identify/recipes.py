@@ -142,17 +142,22 @@ class Search:
         rows = self.q.answer(r, self.x, self.whole)
         return differs(self.op, self.got, rows, self.nan), rows
 
-    def run(self) -> Match:
-        """The recipe that fits with the fewest factors changed, else the nearest."""
+    def run(self, deep: bool = True) -> Match:
+        """The recipe that fits with the fewest factors changed, else the nearest.
+
+        Not ``deep``: one factor at most, of the nearest recipes.
+        """
         known = [with_element(mode, self.q.grid) for mode in self.q.rules]
         if fitting := [r for r in known if self.fits(r)]:
             others = tuple(name for r in fitting[1:] for name in [mode_text(r)])
             return Match(plainly(fitting[0], self.shapes, self.hidden), 0, len(self.got), others)
         ranked = sorted(known, key=self.score)
-        for r in ranked:
+        for r in ranked if deep else ranked[:NEAREST]:
             for changed in variants(r, self.hidden):
                 if self.fits(changed):
                     return Match(plainly(changed, self.shapes, self.hidden), 0, len(self.got))
+        if not deep:
+            return Match(ranked[0], self.score(ranked[0])[0], len(self.got))
         once = sorted({changed: 0 for r in ranked[:NEAREST] for changed in variants(r, self.hidden)}, key=self.score)
         for r in self._spread(once):
             for changed in variants(r, self.hidden):
@@ -191,6 +196,8 @@ class Search:
         return kept
 
 
-def find_recipe(claim: Operation, operands: Sequence[Codes], got: Codes, nan: str = "class") -> Match:
+def find_recipe(
+    claim: Operation, operands: Sequence[Codes], got: Codes, nan: str = "class", deep: bool = True
+) -> Match:
     """The recipe that gives all answers to a scaling whose rule is free, else the nearest."""
-    return Search(claim, operands, got, nan).run()
+    return Search(claim, operands, got, nan).run(deep)

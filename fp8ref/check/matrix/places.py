@@ -119,6 +119,7 @@ def of_matrices(op: Operation) -> Iterator[Fault]:
     if scale_type(op):
         yield moved("scale-row-0", "every row of A takes the scales of row 0", first_row, "s")
         yield moved("scale-column-0", "every column of B takes the scales of column 0", first_column, "t")
+        yield from _swizzles()
     yield Fault("b-transposed", "B is read column by column", _b_transposed, whole=True)
     yield Fault("a-transposed", "A is read column by column", _a_transposed, whole=True)
 
@@ -143,6 +144,44 @@ def _b_transposed(op: Operation, x: Cases, shape: Shape) -> Asked:
         matrix = np.ascontiguousarray(x.b[here[:n]].T)  # (K, n)
         b[here] = np.tile(_read_across(matrix).T, (m, 1))
     return op, replace(x, b=b)
+
+
+def _swizzles() -> Iterator[Fault]:
+    """The layout of scales that cuBLAS asks for, on one side alone."""
+    tiles = "tiles of 128 x 4 (cuBLAS's layout)"
+    for which, who in (("ab", "of A and B"), ("a", "of A"), ("b", "of B")):
+        for back, how in ((False, f"lie in swizzled {tiles} and are read row by row"),
+                          (True, f"lie row by row and are read as swizzled {tiles}")):  # fmt: skip
+            name = f"scales-{which}-{'read-swizzled' if back else 'swizzled'}"
+
+            def cases(op: Operation, x: Cases, shape: Shape, which: str = which, back: bool = back) -> Asked:
+                sa, sb = (s.copy() for s in x.scales[:2])
+                for here in _calls(shape):
+                    n, m = int(shape.n[here[0]]), int(shape.m[here[0]])
+                    if "a" in which:
+                        sa[here] = np.repeat(_swizzled(x.scales[0][here[::n]], back), n, axis=0)
+                    if "b" in which:
+                        sb[here] = np.tile(_swizzled(x.scales[1][here[:n]], back), (m, 1))
+                return op, replace(x, scales=(sa, sb, *x.scales[2:]))
+
+            yield Fault(name, f"the scales {who} {how}", cases, whole=True)
+
+
+def _swizzled(rows: Codes, back: bool) -> Codes:
+    """Scales (rows, blocks) after a trip through the memory of 128 × 4 tiles, filled up with zero codes.
+
+    ``back``: from row by row to tiles, else from tiles to row by row.
+    """
+    m, n = rows.shape
+    padded = np.zeros((-(-m // 128) * 128, -(-n // 4) * 4), rows.dtype)
+    padded[:m, :n] = rows
+    r, c = np.indices(padded.shape)
+    at = (r // 128 * (padded.shape[1] // 4) + c // 4) * 512 + r % 32 * 16 + r // 32 % 4 * 4 + c % 4
+    if back:
+        return padded.ravel()[at][:m, :n]
+    memory = np.empty_like(padded).ravel()
+    memory[at] = padded
+    return memory.reshape(padded.shape)[:m, :n]
 
 
 def _calls(shape: Shape) -> Iterator[NDArray[np.intp]]:

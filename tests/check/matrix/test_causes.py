@@ -64,6 +64,7 @@ def test_every_mistake_has_a_mutant() -> None:
         "products-in-tf32", "products-in-bf16", "products-in-e4m3fn", "scale-first-block",
         "scale-blocks-reversed", "scale-a-blocks-rotated-back",
         "scale-b-blocks-rotated-back", "scale-a-inverted", "scale-ab-inverted", "scale-b-squared", "scale-ab-squared",
+        "scales-b-swizzled", "scales-a-read-swizzled", "scales-b-read-swizzled",
     }  # fmt: skip
     assert rules - planted - elsewhere - twins == set()
 
