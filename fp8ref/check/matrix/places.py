@@ -178,7 +178,8 @@ def _swizzled(rows: Codes, back: bool) -> Codes:
     r, c = np.indices(padded.shape)
     at = (r // 128 * (padded.shape[1] // 4) + c // 4) * 512 + r % 32 * 16 + r // 32 % 4 * 4 + c % 4
     if back:
-        return padded.ravel()[at][:m, :n]
+        memory = padded.ravel()[at]
+        return np.asarray(memory[:m, :n])
     memory = np.empty_like(padded).ravel()
     memory[at] = padded
     return memory.reshape(padded.shape)[:m, :n]
