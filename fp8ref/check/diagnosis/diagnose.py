@@ -385,8 +385,7 @@ def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
 def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis | None:
     """Answers that are right but stand in the wrong place of their call."""
     starts = np.flatnonzero(np.diff(seen.call, prepend=-1))
-    # the long call asks the cases in order, again and again; of its answers only what differs is here
-    partly = np.bincount(seen.call)[seen.call] != seen.length
+    partly = np.bincount(seen.call)[seen.call] != seen.length  # the long call: what differs
     first = np.zeros(len(seen.operands[0]), np.intp)
     first[seen.case[::-1]] = np.arange(seen.size)[::-1]
     for name, sentence, source in (
