@@ -386,8 +386,7 @@ def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Di
     """Answers that are right but stand in the wrong place of their call."""
     starts = np.flatnonzero(np.diff(seen.call, prepend=-1))
     partly = np.bincount(seen.call)[seen.call] != seen.length  # the long call: what differs
-    first = np.zeros(len(seen.operands[0]), np.intp)
-    first[seen.case[::-1]] = np.arange(seen.size)[::-1]
+    first = np.unique(seen.case, return_index=True)[1]
     for name, sentence, source in (
         ("reversed", "answers come in reverse order", seen.length - 1 - seen.position),
         ("rotated", "answers are shifted by one place", (seen.position - 1) % np.maximum(seen.length, 1)),
