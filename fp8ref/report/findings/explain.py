@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -239,7 +240,7 @@ def alternatives(c: Conversion) -> list[Alternative]:
     return found
 
 
-IN_A_LINE = 5  # settings
+SETTINGS = 64  # columns
 
 
 def draw_alternatives(found: list[Alternative], f: Format) -> str:
@@ -255,7 +256,7 @@ def draw_alternatives(found: list[Alternative], f: Format) -> str:
     heads = ["", *(" ".join(names) for names in columns.values()), "raised"]
     table = [heads]
     for answers, names in lines.items():
-        first, *more = (" ".join(names[i : i + IN_A_LINE]) for i in range(0, len(names), IN_A_LINE))
+        first, *more = textwrap.wrap(" ".join(names), SETTINGS, break_on_hyphens=False)
         table += [[first, *answers], *([others, *[""] * len(answers)] for others in more)]
     widths = [max(map(len, column)) for column in zip(*table)]
     return "\n".join("  " + "   ".join(f"{cell:<{w}}" for cell, w in zip(row, widths)).rstrip() for row in table)
