@@ -79,7 +79,7 @@ def causes(answer: Answer, text: str = EXACT) -> list[Diagnosis]:
     n, zeros = cases.size, np.zeros(cases.size, np.intp)
     shape = Shape(zeros, np.arange(n), zeros, zeros + n, zeros + 1)
     asked = Asked(op, cases, got, np.full(n, "first"), shape)
-    return [cause.diagnosis for cause in diagnose_products(asked, differing(op, got, want, "class"), want)]
+    return [cause.diagnosis for cause in diagnose_products(asked, differing(op, cases, got, want, "class"), want)]
 
 
 PAIRS = [("dot-nan-zero", "dot-c-ignored"), ("dot-result-via-bf16", "dot-nan-as-largest"),
