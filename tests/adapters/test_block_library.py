@@ -30,6 +30,7 @@ LIBRARIES = {
     "quark": "Quark",
     "transformers": "Transformers",
     "qwix": "Qwix",
+    "brevitas": "Brevitas",
 }
 
 
