@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from . import display as _display
 from .lazy import lazily
 from .version import __version__ as __version__
 
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from .arrays.delayed import delayed_scale, next_history, scale_by
     from .arrays.functions import *  # noqa: F403  those of _FUNCTIONS
     from .arrays.recipe_files import read_recipe
+    from .ask.explain import explain
+    from .ask.identify import identify
     from .ask.judge import judge
     from .ask.report import Report
     from .errors import Unsupported
@@ -78,12 +81,14 @@ __all__ = [
     "divide",
     "dot",
     "encode",
+    "explain",
     "faa",
     "fma",
     "formats",
     "get_format",
     "get_recipe",
     "get_threads",
+    "identify",
     "is_class",
     "judge",
     "log_b",
@@ -197,7 +202,16 @@ if not TYPE_CHECKING:
         | dict.fromkeys(("get_recipe", "recipes"), ".spec.scaling.named")
         | {"read_recipe": ".arrays.recipe_files"}
         | dict.fromkeys(("delayed_scale", "next_history", "scale_by"), ".arrays.delayed")
-        | {"judge": ".ask.judge", "Report": ".ask.report"}
+        | {"explain": ".ask.explain", "identify": ".ask.identify", "judge": ".ask.judge", "Report": ".ask.report"}
         | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
         | {name: f".{name}" for name in ("arrays", "errors", "fast", "spec")},
     )
+
+
+def _shown(kind: str, shown: object) -> str | None:
+    from .report.notebook.shown import shown_html  # when a notebook shows something, and not before
+
+    return shown_html(kind, shown)
+
+
+_display.renderer = _shown

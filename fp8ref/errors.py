@@ -9,3 +9,7 @@ class Unsupported(Exception):
 
 class EngineError(Exception):
     """An engine cannot be started, or its workers die again and again."""
+
+
+class Unreadable(ValueError):
+    """What a person wrote is no code, value or case; the message is one line that says what would be right."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .. import display
 from ..fast import blocks
 from ..fast import recipes as by_recipe
 from ..fast.environment import exact_floats
@@ -41,6 +42,9 @@ class ScaledArray:
     axis: int
     tensor_scale: np.float32 | None = None
     recipe: Recipe | None = None
+
+    def _repr_html_(self) -> str | None:
+        return display.html("scaled", self)
 
     @property
     @exact_floats

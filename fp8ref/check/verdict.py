@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .. import display
 from .diagnosis.diagnose import Diagnosis
 from .failing import Failing
 from .harness.outcomes import Crashed, Declined, Mishap, TimedOut
@@ -88,6 +89,9 @@ class Finding:
     def signature(self) -> str:
         """What stays the same from run to run while the implementation does."""
         return f"{self.op} {self.symptom}"
+
+    def _repr_html_(self) -> str | None:
+        return display.html("finding", self)
 
     def as_json(self) -> dict[str, Any]:
         d = self.diagnosis

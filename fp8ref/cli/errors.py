@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import click
 
+from ..errors import Unreadable
 from ..escapes import one_line
 
 
@@ -37,6 +38,12 @@ class OneLine(click.Command):
             raise self._in_one_line(error, ctx) from None
         except click.UsageError as error:
             raise self._in_one_line(error, ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Unreadable as error:
+            raise BadInput(str(error)) from None
 
     def _in_one_line(self, error: click.UsageError, ctx: click.Context) -> BadInput:
         return BadInput(f"{error.format_message().rstrip('.')}; see `{ctx.command_path} --help`")

@@ -8,16 +8,12 @@ from typing import Any
 import click
 from numpy.typing import NDArray
 
-from ..adapters.captures.files import read
-from ..adapters.connect import Connectable
+from ..ask.identify import identified, products
 from ..cases.operation import Operation
-from ..cases.products.cases import Cases
-from ..cases.products.questions import is_product, with_length
 from ..check.harness.transport import Crashed, Declined, Session, TimedOut
-from ..check.identify.blackbox import BlackBox
-from ..check.identify.identify import LIMIT, MANY, RANDOM, Identification, identify, identify_captured
+from ..check.identify.identify import LIMIT, MANY, RANDOM
 from ..check.identify.tensors import identify_tensors
-from ..check.run import NothingSelected, select
+from ..check.run import NothingSelected
 from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from ..report.findings.identification import document, page
@@ -135,7 +131,7 @@ def _each(
     failures: list[str] = []
     for n, claim in enumerate(_products(session, wanted)):
         try:
-            result = _identified(session, impl, claim, seed, count, *bounds)
+            result = identified(session, impl, claim, seed, count, *bounds, _progress)
         except (Declined, Crashed, TimedOut) as error:
             failures.append(f"{claim.id}: {error}")
             say(f"{claim.id}: {error}", err=True)
@@ -149,35 +145,15 @@ def _each(
 
 
 def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
-    """The selected products, each once whatever mode is claimed for it."""
+    """The selected products.  Exit 5 where there is none."""
     try:
-        claims = [Operation.parse_claim(claim) for claim in session.hello.claims]
-        claims = [with_length(claim) for claim in claims if is_product(claim)]
-        chosen = select(claims, wanted) if claims else []
+        return products(session, wanted)
     except NothingSelected as error:
         say(f"nothing ran: {plain(str(error))}", err=True)
         sys.exit(NOTHING_RAN)
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None
-    if not chosen:
-        say("nothing ran: it claims no dot or matrix products", err=True)
-        sys.exit(NOTHING_RAN)
-    return list({(c.family, c.operands, c.result, c.keys): c for c in chosen}.values())
 
 
-def _identified(
-    session: Session, impl: str, claim: Operation, seed: int, count: int, limit: float, most: int
-) -> Identification:
-    def progress(text: str) -> None:
-        status(f"{text} ..." if text else "")
-
-    connectable = Connectable.parse(impl)
-    if connectable.kind == "replay":
-        capture = read(connectable.id)
-        a, b, c, *scales = capture.operands
-        cases = Cases(a, b, c, ("captured",) * capture.count, tuple(scales))
-        result = identify_captured(capture.operation, cases, capture.answers, progress, limit, most)
-    else:
-        result = identify(claim, BlackBox(session, claim), seed, count, progress, limit)
-    progress("")
-    return result
+def _progress(text: str) -> None:
+    status(f"{text} ..." if text else "")

@@ -9,6 +9,7 @@ import click
 
 from ..cases.keys import check_keys
 from ..cases.operation import Operation
+from ..cases.written import read_code, read_value
 from ..report.findings.documents import code_document, conversion_document, format_document
 from ..report.findings.explain import Conversion, conversion_block
 from ..report.formats.code_page import code_page
@@ -17,7 +18,7 @@ from ..spec.overflow import default_overflow
 from ..spec.rounding import RandomBits
 from .console import draws_unicode, print_json, print_page
 from .errors import BadInput, OneLine
-from .inputs import read_code, read_format, read_typed_code, read_value
+from .inputs import read_format, read_typed_code
 from .listing import list_
 from .plot import plot
 

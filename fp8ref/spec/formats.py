@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
+from .. import display
 from .datum import floor_log2, power_of_two
 
 
@@ -234,3 +235,6 @@ class Format:
 
     def __str__(self) -> str:
         return self.name
+
+    def _repr_html_(self) -> str | None:
+        return display.html("format", self)

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from short import over
 
 from fp8ref.cases.operation import FAMILIES, Operation
+from fp8ref.cases.written import read_value
 from fp8ref.cli.explain import explain
-from fp8ref.cli.inputs import read_value
 from fp8ref.cli.listing import EXAMPLES
 from fp8ref.cli.show import COMMANDS
 from fp8ref.spec import formats

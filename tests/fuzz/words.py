@@ -15,14 +15,14 @@ from fp8ref.adapters.base import Unavailable
 from fp8ref.adapters.connect import Connectable, connect
 from fp8ref.adapters.programs.named_operations import named_operations
 from fp8ref.arrays.products import dot
+from fp8ref.cases import written as typed
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation, carrier_dtype
 from fp8ref.cases.products.questions import operand_types, shapes
 from fp8ref.cases.scaling.quantisers import get_quantiser
-from fp8ref.cli import inputs as typed
 from fp8ref.cli import main
-from fp8ref.cli.errors import BadInput
 from fp8ref.cli.prove import _part
+from fp8ref.errors import Unreadable
 from fp8ref.spec.catalog import get_format
 from fp8ref.spec.matrix.models import get_model
 from fp8ref.spec.operations import text as spelled
@@ -35,7 +35,7 @@ from fp8ref.vectors.section import Section
 
 from .guard import Fault, check_line, folder
 
-INPUT_ERRORS = (BadInput,)
+INPUT_ERRORS = (Unreadable,)
 FEW = 1 << 12  # elements of a case that is asked here
 
 
@@ -104,7 +104,7 @@ def modes(data: bytes) -> None:
             return
         rounding, overflow, nan, tininess, *_ = [*rest.split(" "), "rne", "sat", "canonical", "after"]
         get_projection(get_format(kind), rounding, overflow, nan, tininess=tininess)
-    except BadInput as error:
+    except Unreadable as error:
         raise ValueError(str(error)) from None
 
 

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
-from ..cases.products.questions import DEFAULT_K, blocks, has_output_scale, is_product, operand_types, scale_type
-from ..cases.scaling.questions import is_scale, quantiser, scale_bytes
+from ..errors import Unreadable
 from ..spec.catalog import get_format
 from ..spec.codec import pack, unpack
 from ..spec.datum import Datum
 from ..spec.projection import get_projection, project
-from .errors import BadInput
-from .inputs import read_code, read_value
+from .operation import INTEGERS, UNITS, Operation, carrier_dtype
+from .products.questions import DEFAULT_K, blocks, has_output_scale, is_product, operand_types, scale_type
+from .scaling.questions import is_scale, quantiser, scale_bytes
+from .written import read_code, read_value
 
 Codes = NDArray[Any]
 MOST_LINES, MOST_BYTES = 100_000, 1 << 26
@@ -56,15 +56,15 @@ class Table:
 
 
 def read_table(op: Operation, text: str, name: str) -> Table:
-    """The table of a text; BadInput names the line of what cannot be read."""
+    """The table of a text; Unreadable names the line of what cannot be read."""
     if len(text) > MOST_BYTES:
-        raise BadInput(f"{name} has {len(text)} characters; at most {MOST_BYTES} are read")
+        raise Unreadable(f"{name} has {len(text)} characters; at most {MOST_BYTES} are read")
     rows = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1)]
     rows = [(n, line) for n, line in rows if line and not line.startswith("#")]
     if not rows:
-        raise BadInput(f"{name} has no lines: each is the inputs and, last, the answer, like 3FA88000 3A")
+        raise Unreadable(f"{name} has no lines: each is the inputs and, last, the answer, like 3FA88000 3A")
     if len(rows) > MOST_LINES:
-        raise BadInput(f"{name} has {len(rows)} lines; at most {MOST_LINES} are read")
+        raise Unreadable(f"{name} has {len(rows)} lines; at most {MOST_LINES} are read")
     return _read_rows(op, rows, name) if is_product(op) or is_scale(op) else _read_plain(op, rows, name)
 
 
@@ -79,7 +79,7 @@ def table_of_case(op: Operation, operands: Sequence[Codes], answers: Sequence[st
 def read_answer(op: Operation, text: str, what: str) -> Any:
     """The code of an answer; of a scaling its row of bytes."""
     if is_scale(op):
-        raise BadInput(f"{what}: the answer to a scaling is a scale and its elements: give it in a line of a table")
+        raise Unreadable(f"{what}: the answer to a scaling is a scale and its elements: give it in a line of a table")
     ((code, _),) = _column([(0, text)], op.result, what, answer=True)[0]
     return np.array(code).astype(_dtype(op.result))
 
@@ -110,7 +110,7 @@ def _column(
     for n, token in bare:
         if not any(form.fullmatch(token) for form in (plain, VALUE_ONLY, DECIMAL)):
             where = f"line {n}, {what}" if n else what
-            raise BadInput(f"{where}: {token!r:.80} is neither a code of {type_}, {digits} hexadecimal digits, "
+            raise Unreadable(f"{where}: {token!r:.80} is neither a code of {type_}, {digits} hexadecimal digits, "
                            "nor a number")  # fmt: skip
     numbers = [token for _, token in bare if VALUE_ONLY.fullmatch(token) or not plain.fullmatch(token)]
     as_numbers = bool(numbers)
@@ -125,7 +125,7 @@ def _column(
             found.append((read_code(token, width(type_), type_, where), False))
             continue
         if not VALUE_ONLY.fullmatch(token) and not DECIMAL.fullmatch(token):
-            raise BadInput(f"{where}: {token!r:.80} is a code and {numbers[0]!r:.40} a number: write 0x before codes")
+            raise Unreadable(f"{where}: {token!r:.80} is a code and {numbers[0]!r:.40} a number: write 0x before codes")
         found.append(value_code(token, type_, where, answer))
     return found, notes
 
@@ -138,22 +138,22 @@ def value_code(token: str, type_: str, what: str, answer: bool) -> tuple[int, bo
         low = -(1 << (width(type_) - 1)) if type_[0] == "i" else 0
         top = low + (1 << width(type_)) - 1
         if not x.is_finite or x.value.denominator != 1 or not low <= x.value <= top:
-            raise BadInput(f"{what}: {token!r:.80} is no {type_}, {low} to {top}")
+            raise Unreadable(f"{what}: {token!r:.80} is no {type_}, {low} to {top}")
         return int(x.value) & ((1 << width(type_)) - 1), False
     f = get_format(type_)
     if (x.is_nan and not f.has_nan) or (x.is_infinite and not f.infinities):
-        raise BadInput(f"{what}: {f.name} has no {'NaN' if x.is_nan else 'infinity'}, {token!r:.80}")
+        raise Unreadable(f"{what}: {f.name} has no {'NaN' if x.is_nan else 'infinity'}, {token!r:.80}")
     code = pack(project(x, f, get_projection(f, "rne", "sat"))[0], f)
     back = unpack(code, f)
     if x.is_nan or x.is_infinite or back.value == x.value:
         if x.is_zero and x.sign and not f.has_negative_zero:
-            raise BadInput(f"{what}: {f.name} has no -0")
+            raise Unreadable(f"{what}: {f.name} has no -0")
         return code, False
     near = _short(back)
     if x.magnitude > f.max or (x.sign and not f.signed):
-        raise BadInput(f"{what}: {token!r:.80} is beyond the values of {f.name}, which end at {near}")
+        raise Unreadable(f"{what}: {token!r:.80} is beyond the values of {f.name}, which end at {near}")
     if answer and f.k < 16 and not _rounds_to(token, x, back):
-        raise BadInput(f"{what}: {token!r:.80} is no value of {f.name}; the nearest is {near}")
+        raise Unreadable(f"{what}: {token!r:.80} is no value of {f.name}; the nearest is {near}")
     return code, True
 
 
@@ -179,7 +179,7 @@ def _cells(line: str, n: int) -> list[str]:
         try:
             (cells,) = csv.reader([line], delimiter=mark)
         except csv.Error as error:
-            raise BadInput(f"line {n}: {error}") from None
+            raise Unreadable(f"line {n}: {error}") from None
         cells = [cell.strip() for cell in cells]
         return cells if len(cells) > 1 else " ".join(cells).split()
     return line.split()
@@ -202,11 +202,11 @@ def _read_plain(op: Operation, rows: list[tuple[int, str]], name: str) -> Table:
         heads, split = _unfolded(op, [head.lower() for head in heads], split, n)
         places = _places([head.lower() for head in heads], wanted, n)
         if not split:
-            raise BadInput(f"{name}: a header alone; the lines that follow are cases")
+            raise Unreadable(f"{name}: a header alone; the lines that follow are cases")
     types = (*op.operands, op.result)
     for n, cells in split:
         if len(cells) != wanted and (len(cells) <= max(places) or places == list(range(wanted))):
-            raise BadInput(
+            raise Unreadable(
                 f"line {n}: {len(cells)} number(s), {' '.join(cells)!r:.60}; {op.family} takes {len(op.operands)} "
                 "and its answer, or ? for one that is not known yet"
             )
@@ -239,7 +239,7 @@ def _unfolded(
         others = sorted({cells[at] for _, cells in lines if len(cells) > at})
         lines = [(i, cells) for i, cells in lines if len(cells) > at and cells[at] in (op.id, "")]
         if not lines:
-            raise BadInput(f"line {n}: no line is of {op.id}; they are of {', '.join(others)[:200]}")
+            raise Unreadable(f"line {n}: no line is of {op.id}; they are of {', '.join(others)[:200]}")
         heads = [head if head != "op" else "line" for head in heads]
     if "inputs" in heads:
         at = heads.index("inputs")
@@ -260,7 +260,7 @@ def _places(heads: Sequence[str], wanted: int, n: int) -> list[int]:
     got = [i for i, head in enumerate(heads) if head in GOT]
     inputs = [i for i, head in enumerate(heads) if i not in got and head not in IGNORED]
     if len(got) != 1 or len(inputs) != wanted - 1:
-        raise BadInput(
+        raise Unreadable(
             f"line {n}: the header names {len(inputs)} input(s) and {len(got)} answer(s), and {wanted - 1} and 1 are "
             f"needed: call the answer got, and columns to leave out want, position or flags"
         )
@@ -277,9 +277,9 @@ def read_row(text: str, type_: str, what: str) -> list[int]:
         repeated = REPEATED.fullmatch(cell.strip())
         one, count = (repeated[1], int(repeated[2])) if repeated else (cell.strip(), 1)
         if not one or not count:
-            raise BadInput(f"{what} {text!r:.60}: an element is missing")
+            raise Unreadable(f"{what} {text!r:.60}: an element is missing")
         if len(cells) + count > 1 << 16:
-            raise BadInput(f"{what} {text!r:.60}: at most {1 << 16} elements make a row")
+            raise Unreadable(f"{what} {text!r:.60}: at most {1 << 16} elements make a row")
         cells += [one] * count
     if len(cells) == 1 and len(cells[0]) > digits and re.fullmatch(rf"(?:[0-9a-f]{{{digits}}})+", cells[0], re.I):
         joined = cells[0]
@@ -298,7 +298,7 @@ def read_product(op: Operation, text: str, what: str) -> tuple[Operation, list[l
     names = ("a", "b", "c", *(("scales of a", "scales of b") if scaled else ()), "output scale")[:wanted]
     if len(rows) != wanted:
         points = "" if ";" in text else "; put ; between rows of decimals, which have points"
-        raise BadInput(f"{what} {text!r:.60} has {len(rows)} row(s): {op.family} takes {', '.join(names)}{points}")
+        raise Unreadable(f"{what} {text!r:.60} has {len(rows)} row(s): {op.family} takes {', '.join(names)}{points}")
     types = operand_types(op)
     first = read_row(rows[0], types[0], f"{what}, a")
     if not op.key("k"):
@@ -311,7 +311,7 @@ def read_product(op: Operation, text: str, what: str) -> tuple[Operation, list[l
         found.append(read_row(text_, type_, f"{what}, {name}"))
     for codes, size, name in zip(found, sizes, names):
         if len(codes) != size:
-            raise BadInput(f"{what}, {name}: {len(codes)} element(s), and {size} are needed (k is {k})")
+            raise Unreadable(f"{what}, {name}: {len(codes)} element(s), and {size} are needed (k is {k})")
     return op, found
 
 
@@ -331,7 +331,7 @@ def _read_rows(op: Operation, rows: list[tuple[int, str]], name: str) -> Table:
     op = found[0][1]
     for n, other, *_ in found:
         if other != op:
-            raise BadInput(f"line {n}: {other.id} has another length than line {found[0][0]}: one length a table")
+            raise Unreadable(f"line {n}: {other.id} has another length than line {found[0][0]}: one length a table")
     answered = np.array([got is not None for *_, got, _ in found])
     if is_product(op):
         operands = product_operands(op, [case for _, _, case, _, _ in found])
@@ -353,7 +353,7 @@ def _product_line(op: Operation, line: str, n: int) -> tuple[Operation, list[lis
     """Rows, and the answer last."""
     cells = ARROW.sub(" ", line).split()
     if len(cells) < 2:
-        raise BadInput(f"line {n}: {line!r:.60} is a.b.c and the answer, like 3838.3838.00000000 40000000")
+        raise Unreadable(f"line {n}: {line!r:.60} is a.b.c and the answer, like 3838.3838.00000000 40000000")
     inputs = ";".join(cells[:-1]) if len(cells) > 2 else cells[0]
     op, rows = read_product(op, inputs, f"line {n}")
     got = None if cells[-1] == UNASKED else int(read_answer(op, cells[-1], f"line {n}, got"))
@@ -364,13 +364,13 @@ def _block_line(op: Operation, line: str, n: int) -> tuple[Operation, list[int],
     """Elements and the tensor's amax; then the scale and the elements' codes."""
     parts = ARROW.split(line)
     if len(parts) != 2:
-        raise BadInput(f"line {n}: a block is its elements, ->, its scale and the codes of its elements")
+        raise Unreadable(f"line {n}: a block is its elements, ->, its scale and the codes of its elements")
     q = quantiser(op)
     given, answer = (part.replace(",", " ").split() for part in parts)
     size = len(given) - q.tensor
     if size < 1 or (q.block and size > q.block):
         most = f"1 to {q.block} elements" if q.block else "elements"
-        raise BadInput(f"line {n}: {op.result} takes {most}{' and the amax of a tensor' if q.tensor else ''}")
+        raise Unreadable(f"line {n}: {op.result} takes {most}{' and the amax of a tensor' if q.tensor else ''}")
     x = [code for code, _ in _column([(0, cell) for cell in given[:size]], op.operands[0], f"line {n}, input")[0]]
     x += [code for code, _ in _column([(0, cell) for cell in given[size:]], "f32", f"line {n}, amax")[0]]
     keys = tuple(pair for pair in op.keys if pair[0] != "k")
@@ -378,7 +378,7 @@ def _block_line(op: Operation, line: str, n: int) -> tuple[Operation, list[int],
     if answer == [UNASKED]:
         return op, x, None, " ".join(given)
     if len(answer) != 1 + size:
-        raise BadInput(f"line {n}: {len(answer)} answer(s) for a scale and {size} element(s)")
+        raise Unreadable(f"line {n}: {len(answer)} answer(s) for a scale and {size} element(s)")
     ((scale, _),) = _column([(0, answer[0])], q.scale, f"line {n}, scale", answer=True)[0]
     codes = [c for c, _ in _column([(0, cell) for cell in answer[1:]], q.element, f"line {n}, got", answer=True)[0]]
     return op, x, scale.to_bytes(scale_bytes(q), "little") + bytes(codes), " ".join(given)
