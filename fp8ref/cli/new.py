@@ -16,7 +16,12 @@ from .files import why
 from .say import say
 
 # kind -> files of the package that come along; those of starters/<kind> are found there
-STARTERS: dict[str, tuple[str, ...]] = {"adapter": ("adapters/programs/fp8ref.h",), "rtl": ()}
+STARTERS: dict[str, tuple[str, ...]] = {
+    "adapter": ("adapters/programs/fp8ref.h",),
+    "kernel-test": (),
+    "ci": (),
+    "rtl": (),
+}
 
 
 def sources(kind: str) -> Iterator[Traversable]:
@@ -32,8 +37,9 @@ def sources(kind: str) -> Iterator[Traversable]:
 def new(kind: str, folder: Path) -> None:
     """Write the files of a start into DIR, which may exist; nothing there is replaced.
 
-    adapter: an implementation under test in Python, as a program and as a shared object in C. rtl: designs and benches
-    for $readmemh, cocotb and DPI-C. README.md there says what to run.
+    adapter: an implementation under test in Python, as a program and as a shared object in C. kernel-test: a
+    test of a function for pytest. ci: a script and a workflow for continuous integration. rtl: designs and benches for
+    $readmemh, cocotb and DPI-C. README.md there says what to run.
     """
     texts = {folder / source.name: source.read_bytes() for source in sources(kind)}
     there = [path.name for path in texts if os.path.lexists(path)]

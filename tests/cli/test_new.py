@@ -12,6 +12,8 @@ import pytest
 FP8REF = [sys.executable, "-m", "fp8ref"]
 WRITTEN = {
     "adapter": "README.md cabi.c e4m3fn.h fp8ref.h level0.c level1.py level2.c level2.rs my_kernel.py",
+    "kernel-test": "README.md test_my_kernel.py",
+    "ci": "README.md check.sh fp8ref.yml",
     "rtl": "README.md bench_dpi.sv bench_readmemh.sv cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py",
 }
 
@@ -78,3 +80,30 @@ def test_the_adapter_conforms_as_it_is(tmp_path: Path) -> None:
     assert "of 2 operations" in done.stdout
     done = fp8ref("smoke", "--impl", "exec:python3 level1.py", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_test_of_a_kernel_passes_and_sees_a_fault(tmp_path: Path) -> None:
+    assert fp8ref("new", "kernel-test", ".", cwd=tmp_path).returncode == 0
+    test = tmp_path / "test_my_kernel.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", test.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout
+    test.write_text(test.read_text().replace("return x.astype(ml", "return (x * 1.25).astype(ml"))
+    done = subprocess.run([*command, "-k", "f16"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "does not conform" in done.stdout
+
+
+def test_the_script_of_ci_passes_and_fails(tmp_path: Path) -> None:
+    assert fp8ref("new", "ci", ".", cwd=tmp_path).returncode == 0
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "fp8ref"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m fp8ref "$@"\n')
+    command.chmod(0o755)
+    here = {**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "SELECT": "decode/e5m2/f32"}
+    for impl, code in (("ml_dtypes", 0), ("mini:decode-e5m2-fnuz", 4)):
+        done = subprocess.run(
+            ["sh", "check.sh"], cwd=tmp_path, capture_output=True, text=True, timeout=300, env={**here, "IMPL": impl}
+        )
+        assert done.returncode == code, done.stderr
+    assert (tmp_path / "fp8ref-report.xml").read_text().startswith("<?xml")

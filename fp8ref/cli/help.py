@@ -1,0 +1,51 @@
+"""``fp8ref help``: what one has to know to work, a page a topic."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.resources import files
+
+import click
+
+from .errors import BadInput, OneLine
+from .say import say
+
+TOPICS = {
+    "adapters": "how an implementation is asked: the whole contract",
+    "operations": "operation ids, modes, keys, selecting",
+    "levels": "how much --level 1, 2 and 3 ask",
+    "exit-codes": "what 0 to 6 mean, and what to do in CI",
+    "connectables": "what --impl takes",
+    "recipes": "block scaling: names and texts of recipes",
+}
+
+
+def topic_text(name: str) -> str:
+    """The page of a topic."""
+    return (files(__package__) / "topics" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@click.command("help", cls=OneLine)
+@click.argument("topic", required=False)
+@click.pass_context
+def help_(ctx: click.Context, topic: str | None) -> None:
+    """A page about a topic, or about a command.
+
+    TOPIC is adapters, operations, levels, exit-codes, connectables, recipes, or a command.
+    """
+    group = ctx.parent.command if ctx.parent is not None else None
+    if topic is None:
+        say("\n".join(f"fp8ref help {name:<14} {about}" for name, about in TOPICS.items()))
+        say("fp8ref COMMAND --help      the options of a command")
+        return
+    if topic in TOPICS:
+        say(topic_text(topic).rstrip("\n"))
+        return
+    commands = group.list_commands(ctx) if isinstance(group, click.Group) else []
+    if topic not in commands or not isinstance(group, click.Group):
+        near = difflib.get_close_matches(topic, [*TOPICS, *commands], n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(TOPICS)}, or a command"
+        raise BadInput(f"no help on {topic!r:.80}; {hint}")
+    command = group.get_command(ctx, topic)
+    assert command is not None
+    say(command.get_help(click.Context(command, parent=ctx.parent, info_name=topic)))

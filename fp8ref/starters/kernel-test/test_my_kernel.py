@@ -1,0 +1,26 @@
+"""Is the kernel right?  Run with pytest; a failure is drawn bit by bit, with what went wrong."""
+
+import ml_dtypes
+import pytest
+
+import fp8ref
+
+
+def to_e5m2(x):
+    """The kernel under test: put your own in its place.  An array of numpy in, values or codes out."""
+    return x.astype(ml_dtypes.float8_e5m2)
+
+
+def from_e5m2(x):
+    return x.astype("float32")
+
+
+@pytest.mark.parametrize("source", ["f16", "bf16", "f32"])
+def test_casts(source):
+    report = fp8ref.judge(to_e5m2, f"convert/{source}/e5m2/rne.nonsat")
+    assert report, report
+
+
+def test_decodes():
+    report = fp8ref.judge(from_e5m2, "decode/e5m2/f32")
+    assert report, report
