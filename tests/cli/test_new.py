@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from fp8ref.cli.check import check
+from fp8ref.cli.new import sources
 
 FP8REF = [sys.executable, "-m", "fp8ref"]
 WRITTEN = {
@@ -60,7 +64,8 @@ def test_nothing_is_replaced_and_nothing_written_beside_it(tmp_path: Path) -> No
         (["rtl", "file/below"], "Error: cannot write file/below: Not a directory\n"),
         (
             ["rlt", "."],
-            "Error: Invalid value for '{adapter|rtl}': 'rlt' is not one of 'adapter', 'rtl'; see `python -m",
+            "Error: Invalid value for '{adapter|kernel-test|ci|rtl}': 'rlt' is not one of 'adapter', 'kernel-test', "
+            "'ci', 'rtl'; see `python -m",
         ),
         (["rtl"], "Error: Missing argument 'DIR'; see `python -m fp8ref new --help`\n"),
     ],
@@ -82,28 +87,31 @@ def test_the_adapter_conforms_as_it_is(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_test_of_a_kernel_passes_and_sees_a_fault(tmp_path: Path) -> None:
-    assert fp8ref("new", "kernel-test", ".", cwd=tmp_path).returncode == 0
-    test = tmp_path / "test_my_kernel.py"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", test.name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout
-    test.write_text(test.read_text().replace("return x.astype(ml", "return (x * 1.25).astype(ml"))
-    done = subprocess.run([*command, "-k", "f16"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
-    assert "does not conform" in done.stdout
+def test_the_test_of_a_kernel_passes_and_sees_a_fault() -> None:
+    test = next(source for source in sources("kernel-test") if source.name == "test_my_kernel.py")
+    text = test.read_text(encoding="utf-8")
+    right: dict[str, Any] = {}
+    exec(text, right)
+    right["test_casts"]("f16")
+    right["test_decodes"]()
+    wrong: dict[str, Any] = {}
+    exec(text.replace("return x.astype(ml", "return (x * x.dtype.type(1.25)).astype(ml"), wrong)
+    with pytest.raises(AssertionError, match="does not conform"):
+        wrong["test_casts"]("f16")
 
 
-def test_the_script_of_ci_passes_and_fails(tmp_path: Path) -> None:
+def test_the_script_of_ci_says_what_check_takes(tmp_path: Path) -> None:
     assert fp8ref("new", "ci", ".", cwd=tmp_path).returncode == 0
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "fp8ref"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m fp8ref "$@"\n')
+    command.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 6\n")
     command.chmod(0o755)
-    here = {**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "SELECT": "decode/e5m2/f32"}
-    for impl, code in (("ml_dtypes", 0), ("mini:decode-e5m2-fnuz", 4)):
-        done = subprocess.run(
-            ["sh", "check.sh"], cwd=tmp_path, capture_output=True, text=True, timeout=300, env={**here, "IMPL": impl}
-        )
-        assert done.returncode == code, done.stderr
-    assert (tmp_path / "fp8ref-report.xml").read_text().startswith("<?xml")
+    here = {**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "IMPL": "exec:./my dut"}
+    for known in (False, True):
+        if known:
+            (tmp_path / "known.toml").write_text("")
+        done = subprocess.run(["sh", "check.sh"], cwd=tmp_path, capture_output=True, text=True, timeout=60, env=here)
+        name, *arguments = done.stdout.splitlines()
+        given = check.make_context(name, arguments).params
+        assert (done.returncode, name, given["impl"], given["select"]) == (6, "check", "exec:./my dut", ("decode/*",))
+        assert (given["strict"], given["expect"] is not None) == (known, known)
