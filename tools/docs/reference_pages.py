@@ -23,11 +23,16 @@ PACKAGES = {
     "fp8ref.check": "Judging: plan, run, compare, shrink, diagnose.",
     "fp8ref.adapters": "Asking others: the protocol and the built-in implementations.",
 }
+ASKED = "judge, explain, identify"  # have a page of their own, reference/judge.md
 
 
 def pages(docs: Path) -> dict[str, str]:
     found = {f"reference/{package}.md": package_page(package, about) for package, about in PACKAGES.items()}
-    return {**found, "reference/top.md": automodule("fp8ref", imported=True), "reference/cli.md": command_line()}
+    return {
+        **found,
+        "reference/top.md": automodule("fp8ref", imported=True, without=ASKED),
+        "reference/cli.md": command_line(),
+    }
 
 
 def package_page(package: str, about: str) -> str:
@@ -37,8 +42,9 @@ def package_page(package: str, about: str) -> str:
     return f"# {package}\n\n{about}\n\n" + "\n".join(sections)
 
 
-def automodule(name: str, imported: bool = False) -> str:
+def automodule(name: str, imported: bool = False, without: str = "") -> str:
     options = [":members:", ":undoc-members:", *([":imported-members:"] if imported else [])]
+    options += [f":exclude-members: {without}"] if without else []
     body = "\n".join([f".. automodule:: {name}", *(f"   {option}" for option in options)])
     return md.fence(body, "{eval-rst}")
 
