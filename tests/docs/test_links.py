@@ -161,7 +161,7 @@ def test_there_are_commands_to_try() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("fp8ref chek", "No such command 'chek'"),
+        ("fp8ref chek", "did you mean check"),
         ("fp8ref check --implementation torch", "No such option"),
         ("fp8ref check --level 4", "4"),
         ("fp8ref report", "Missing"),
