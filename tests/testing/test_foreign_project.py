@@ -127,7 +127,14 @@ def test_the_plugin_refuses_in_one_line(tmp_path: Path, arguments: list[str], sa
     assert "Traceback" not in done.stderr
 
 
-ALL_THAT_STARTS = {"fp8ref", "fp8ref.lazy", "fp8ref.version", "fp8ref.testing", "fp8ref.testing.options"}
+ALL_THAT_STARTS = {
+    "fp8ref",
+    "fp8ref.lazy",
+    "fp8ref.version",
+    "fp8ref.display",
+    "fp8ref.testing",
+    "fp8ref.testing.options",
+}
 
 
 def test_an_unused_plugin_imports_next_to_nothing(tmp_path: Path) -> None:
