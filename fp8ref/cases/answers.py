@@ -28,6 +28,7 @@ from ..spec.projection import NaN, Projection
 from ..spec.rounding import DETERMINISTIC
 from .flags import task_of
 from .operation import INTEGERS, UNITS, Operation
+from .products.exact import flagged, says_more
 from .products.questions import addend_type, block_of, exact_projection, has_output_scale, model_of, scale_type
 from .scaling.questions import is_scale, quantiser, scaled_rows, split
 
@@ -163,6 +164,9 @@ def _dot(op: Operation, operands: Sequence[Codes]) -> Expected:
     model = model_of(op)
     if model is not None:
         return Expected(product(op, operands, model))
+    if says_more(op):
+        codes, status = flagged(op, operands)
+        return Expected(codes, status if op.flags else None)
     rho = exact_projection(op)
     return Expected(product(op, operands, None, rho.rounding.value, rho.overflow))
 

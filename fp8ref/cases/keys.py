@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..spec.catalog import get_format
+from ..spec.matrix.exact import Zero
 from ..spec.operations.definition import Semantics
 from ..spec.projection import NaN, Negative, SNaN, Subnormal
 from ..spec.status import Tininess
@@ -26,8 +27,8 @@ class Key:
 
 KEYS = {
     "flags": Key(EVERY, BIT),
-    "tininess": Key(ROUNDED, tuple(Tininess)),
-    "snan": Key((*ROUNDED, "int", "compare"), tuple(SNaN)),
+    "tininess": Key((*ROUNDED, "dot"), tuple(Tininess)),
+    "snan": Key((*ROUNDED, "int", "compare", "dot"), tuple(SNaN)),
     "subnormal": Key((*ROUNDED, "int"), tuple(Subnormal)),
     "nan": Key(ROUNDED, tuple(NaN)),
     "negative": Key(ROUNDED, tuple(Negative)),
@@ -42,6 +43,8 @@ KEYS = {
     "block": Key(("dot",)),
     "bias": Key(("dot",), get_format),
     "scale_result": Key(("dot",), BIT),
+    "zero": Key(("dot",), tuple(Zero)),
+    "c": Key(("dot",), ("none",)),
 }
 
 

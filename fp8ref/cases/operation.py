@@ -239,7 +239,7 @@ def from_testfloat(name: str) -> str | None:
         decode = result in WIDE and source not in (*WIDE, *INTEGERS)
         family_of = "int" if integer else "decode" if decode else "convert"
         return f"{family_of}/{match[1]}/{match[2]}{';exact=0' if integer else ''}"
-    match = re.fullmatch(r"([A-Za-z0-9]+)(?:\.([A-Za-z0-9]+))?_dot(\d{1,6})_([A-Za-z0-9]+)", name)
+    match = re.fullmatch(r"([A-Za-z0-9]+)(?:\.([A-Za-z0-9]+))?_dot(\d{1,6})_([A-Za-z0-9]+(?:\.\d+)?)", name)
     if match is not None:
         return f"dot/{match[1]}.{match[2] or match[1]}/{match[4]};k={match[3]}"
     match = re.fullmatch(r"([A-Za-z0-9]+)_mulAdd_([A-Za-z0-9]+)", name)

@@ -31,8 +31,8 @@ ETA_CLASSES = (Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
 
 
 def code_dtype(f: Format) -> np.dtype[np.unsignedinteger]:
-    """The smallest unsigned dtype that holds the format's codes."""
-    return np.dtype(next(f"u{size}" for size in (1, 2, 4, 8) if f.k <= 8 * size))
+    """The smallest unsigned dtype that holds the format's codes; of more than 64 bits, that of their words."""
+    return np.dtype(next((f"u{size}" for size in (1, 2, 4, 8) if f.k <= 8 * size), "u8"))
 
 
 def longest(f: Format) -> int:

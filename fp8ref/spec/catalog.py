@@ -1,13 +1,14 @@
 """Every named format, one line each, and the grammar of the names that are not listed.
 
 ``get_format`` looks a name up in the catalogue first (with every alias under which ml_dtypes, torch, ONNX, LLVM/MLIR,
-PTX, CUDA and safetensors know it; ``E4M3`` and its like in upper case are OCP's), then in the two grammars::
+PTX, CUDA and safetensors know it; ``E4M3`` and its like in upper case are OCP's), then in the grammars::
 
     [eXmY][bB]          IEEE-like: infinities and NaNs at the top exponent; emin = 1 - B, B = 2**(X-1) - 1
     [eXmY][bB]fn        no infinities; NaN where all bits below the sign are ones
     [eXmY][bB]fnuz      no infinities, one NaN at the code of -0, no -0; B = 2**(X-1)
     [eXmY][bB]fnu       unsigned, no infinities, NaN where all bits are ones (eXm0fnu: powers of two, no zero)
     binary<k>p<p><s|u><e|f>     P3109: signed or unsigned, extended (with infinities) or finite
+    fx<k>.<t>           two's complement of k bits, t of them below the binary point: what fixed-point accumulators hold
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import difflib
 import re
 from functools import lru_cache
 
-from .formats import Format, NaNs
+from .formats import WIDEST_FIXED, Format, NaNs
 
 OFP8 = "OCP 8-bit Floating Point Specification (OFP8) rev 1.0"
 MX = "OCP Microscaling Formats (MX) v1.0"
@@ -28,6 +29,7 @@ P3109 = "IEEE P3109 Interim Report v4.0 (unapproved draft)"
 
 _ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?", re.ASCII)
 _P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])", re.ASCII)
+_FIXED = re.compile(r"fx(\d{1,4})\.(\d{1,4})", re.ASCII)
 _SIGNED_BIAS = re.compile(r"b[\s_+-]+\d|e[\s_+-]+\d+m|m[\s_+-]+\d", re.I)  # e3m4b-20 is not e3m4b20
 LONGEST = 80  # characters of a name
 
@@ -42,6 +44,8 @@ def from_grammar(name: str) -> Format | None:
         return _element_format(name, x, y, None if bias is None else int(bias), suffix)
     if match := _P3109.fullmatch(name):
         return _p3109_format(name, int(match[1]), int(match[2]), match[3] == "s", match[4] == "e")
+    if match := _FIXED.fullmatch(name):
+        return _fixed_format(name, int(match[1]), int(match[2]))
     return None
 
 
@@ -65,6 +69,12 @@ def _p3109_format(name: str, k: int, p: int, signed: bool, extended: bool) -> Fo
         raise ValueError(f"{name}: P3109 formats have 3 <= k <= 16 and 1 <= p <= {k - signed}")
     nans = NaNs.NEGATIVE_ZERO if signed else NaNs.ALL_ONES
     return Format(name, k, p, 1 << (k - p - signed), signed=signed, infinities=extended, nans=nans, source=P3109)
+
+
+def _fixed_format(name: str, k: int, t: int) -> Format:
+    if not 2 <= k <= WIDEST_FIXED or t >= k:
+        raise ValueError(f"{name}: fx<k>.<t> has k from 2 to {WIDEST_FIXED} bits and t below k of them after the point")
+    return Format(name, k, t + 1, 1, fixed_point=True)
 
 
 def _entry(name: str, source: str, *aliases: str, shape: Format | None = None, canonical: int | None = None) -> None:
@@ -158,7 +168,7 @@ def _by_name(name: str) -> Format:
     hint = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
     raise ValueError(
         f"unknown format {name!r}{hint} (a name is one of the catalogue, or eXmY[bB] with fn, fnuz, fnu or no suffix, "
-        "or binary<k>p<p><s|u><e|f>)"
+        "or binary<k>p<p><s|u><e|f>, or fx<k>.<t>)"
     )
 
 

@@ -19,6 +19,8 @@ from functools import cached_property
 from .. import display
 from .datum import floor_log2, power_of_two
 
+WIDEST, WIDEST_FIXED = 64, 4096  # bits of a code: an accumulator that loses nothing is wider than any float
+
 
 class NaNs(enum.Enum):
     """Where a format keeps its NaNs."""
@@ -59,8 +61,9 @@ class Format:
         for what, value in (("k", self.k), ("p", self.p), ("bias", self.bias)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{self.name}: {what} must be an int, not {value!r}")
-        if not 2 <= self.k <= 64:
-            raise ValueError(f"{self.name}: the code width k must be 2 to 64 bits, not {self.k}")
+        widest = WIDEST_FIXED if self.fixed_point else WIDEST
+        if not 2 <= self.k <= widest:
+            raise ValueError(f"{self.name}: the code width k must be 2 to {widest} bits, not {self.k}")
         if self.p < 1 or self.t > self.k - self.signed:
             raise ValueError(f"{self.name}: the precision p must be 1 to {self.k - self.signed + 1}, not {self.p}")
         if self.infinities and self.nans in (NaNs.NONE,):

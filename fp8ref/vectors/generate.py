@@ -14,11 +14,12 @@ import numpy as np
 
 from ..cases.answers import expect
 from ..cases.operation import Operation
+from ..cases.products.exact import exact_sums
 from ..cases.products.questions import is_product
 from ..cases.scaling.questions import is_scale
 from ..cases.tuples import EVERY, every, total_width
 from .coverage.bins import Coverage, bins_of, coverpoints_of, points_of
-from .coverage.exact_sums import exact_sums
+from .coverage.exact_sums import text_of
 from .coverage.samplers import batch
 from .section import Block, Codes, Section
 
@@ -119,7 +120,7 @@ def answered(section: Section, operands: Sequence[Codes]) -> Block:
     with np.errstate(invalid="ignore"):  # a signalling NaN for C
         answer = expect(op, operands)
     sums = exact_sums(op, operands) if section.has_exact else []
-    exact = tuple(map(str, sums)) if section.has_exact else None
+    exact = tuple(map(text_of, sums)) if section.has_exact else None
     block = Block(tuple(operands), answer.codes, answer.status if section.has_status else None, None, exact)
     if section.coverpoints:
         points = points_of(op)

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.operation import ANY_MODE, INTEGERS, UNITS, Operation, carrier_dtype
-from ..cases.products.questions import is_product, operand_types, shapes, with_length
+from ..cases.products.questions import (
+    has_addend,
+    has_output_scale,
+    is_product,
+    operand_types,
+    shapes,
+    with_length,
+)
 from ..cases.scaling.questions import is_scale
 from ..spec.catalog import get_format
 
@@ -62,12 +69,26 @@ class Column:
         """The dtype in which its codes travel."""
         return carrier_dtype(self.type)
 
+    @property
+    def words(self) -> int:
+        """How many of its dtype a code takes: 1, but for codes of more than 64 bits, the highest word first."""
+        return -(-self.bits // 64)
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of one case as it is stored."""
+        return self.shape if self.words == 1 else (*self.shape, self.words)
+
 
 def columns_of(op: Operation, result: str = RESULT) -> tuple[Column, ...]:
     """The operands of an operation in their order, and last its result, under the name that is said."""
     types = (*operand_types(op), "u8" if is_scale(op) else op.result)  # blocks become rows of bytes
-    names = [*(NAMES if is_product(op) else "abc")[: len(types) - 1], result]
-    return tuple(Column(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1)))
+    given = NAMES if is_product(op) else "abc"
+    names = [*(name for name in given if name != "c" or not is_product(op) or has_addend(op))][: len(types) - 1]
+    if is_product(op) and has_output_scale(op):
+        names[-1] = "sr"
+    found = [Column(name, type_, shape[1:]) for name, type_, shape in zip([*names, result], types, shapes(op, 1))]
+    return (*found[:-1], replace(found[-1], shape=())) if found[-1].words > 1 else tuple(found)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ..operation import Operation
 from .probes import PROBES, Cases, Codes, Floats, Probe, codes_of, probes, values_of
-from .questions import addend_type, blocks, has_output_scale, length, scale_type
+from .questions import addend_type, blocks, has_addend, has_output_scale, length, scale_type
 
 __all__ = [
     "KINDS",
@@ -288,11 +288,17 @@ def _small(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ..
         codes[:] = np.where(sparse, small, 0)
     f = fs[2]
     c = rng.integers(1, 1 << f.t, found.size) | rng.integers(0, 2, found.size) << f.t  # subnormal, or the first binade
-    c = c | rng.integers(0, 2, found.size) * f.sign_bit
-    found.c[:] = np.where(rng.random(found.size) < 0.6, c, 0).astype(found.c.dtype)
+    signed = c.astype(found.c.dtype) | _signs(found, rng, f)
+    found.c[:] = np.where(rng.random(found.size) < 0.6, signed, 0)
     third = found.size // 3
     found.a[:third] = 0
     return _named(found, "subnormals")
+
+
+def _signs(cases: Cases, rng: np.random.Generator, f: Format) -> Codes:
+    """Sign bits for C, each drawn."""
+    signs: Codes = rng.integers(0, 2, cases.size).astype(cases.c.dtype) * cases.c.dtype.type(f.sign_bit)
+    return signs
 
 
 def _huge(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ...]) -> Cases:
@@ -305,8 +311,9 @@ def _huge(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ...
         )
         codes[:] = np.where(rng.random(codes.shape) < 0.8, large, codes)
     f = fs[2]
-    c = (f.max_code - rng.integers(0, 1 << min(f.t, 12), found.size)) | rng.integers(0, 2, found.size) * f.sign_bit
-    found.c[:] = np.where(rng.random(found.size) < 0.7, c.astype(found.c.dtype), 0)
+    c = f.max_code - rng.integers(0, 1 << min(f.t, 12), found.size)
+    signed = c.astype(found.c.dtype) | _signs(found, rng, f)
+    found.c[:] = np.where(rng.random(found.size) < 0.7, signed, 0)
     return _named(found, "overflow")
 
 
@@ -347,6 +354,12 @@ def _gated(op: Operation, rng: np.random.Generator) -> Cases:
                 found.operands[which][row, j * block : (j + 1) * block] = 0
             parts.append(_named(found, "NaN scale of zeros"))
     return Cases.joined(parts) if parts else random_cases(op, 0, rng, ("normal",))
+
+
+def handed(op: Operation, cases: Cases) -> list[Codes]:
+    """The operands of cases as they are handed over: without C, where there is none."""
+    found = cases.operands
+    return found if has_addend(op) else [*found[:2], *found[3:]]
 
 
 @exact_floats

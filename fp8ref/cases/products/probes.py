@@ -15,7 +15,7 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format
 from ...spec.projection import get_projection
 from ..operation import Operation, carrier_dtype
-from .questions import addend_type, blocks, has_output_scale, length, operand_types, scale_type, shapes
+from .questions import addend_type, blocks, has_addend, has_output_scale, length, operand_types, scale_type, shapes
 
 Codes = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -122,7 +122,12 @@ def probes(op: Operation, chosen: Iterable[Probe] = PROBES) -> Cases:
 
 
 def no_cases(op: Operation) -> Cases:
-    op = replace(op, family="dot")
+    keys = tuple((key, value) for key, value in op.keys if key != "c")
+    op = (
+        replace(op, family="dot", mode="exact", result="f32", keys=keys)
+        if not has_addend(op)
+        else replace(op, family="dot")
+    )
     a, b, c, *scales = (np.zeros(shape, carrier_dtype(name)) for shape, name in zip(shapes(op, 0), operand_types(op)))
     return Cases(a, b, c, (), tuple(scales))
 

@@ -12,20 +12,28 @@ binary32 factors of the answers before they are converted.
 The mode is an accumulator model; ``exact`` (the exact sum rounded by rne and the result's default),
 ``exact+out.rounding.overflow`` or short ``exact.rounding.overflow``; ``within.f32`` and the other classes of error
 bound; or ``*``: find out.
+
+An exact sum may have status (``;flags=1``, ``;tininess=before``, ``;snan=quiet``), the sign of a sum that is zero
+(``;zero=ieee`` or ``plus``), no C at all (``;c=none``), and a result in fixed point: ``fx70.32``, where the overflow is
+``sat``, ``wrap`` or ``impossible``, and C is there only where ``bias`` names its type.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import replace
 
 from ...arrays.factors import check_block
 from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
+from ...spec.formats import Format
 from ...spec.matrix.accumulate import Model
 from ...spec.matrix.epilogue import exact_words
+from ...spec.matrix.exact import IMPOSSIBLE, SATURATE, WRAP, Zero
 from ...spec.matrix.models import check_operands, check_width, get_model, scales_taken
 from ...spec.matrix.units import Finished
+from ...spec.overflow import OverflowLike
 from ...spec.projection import Projection, get_projection
 from ..families import CHECKS
 from ..operation import Operation
@@ -36,6 +44,7 @@ DEFAULT_K, LARGEST_K, LARGEST_N = 32, 1 << 16, 1 << 12
 COLUMNS = 16  # of B in a matrix product that does not say how many
 EXACT, WITHIN = "exact", "within."
 FLOATS = ("f16", "bf16", "f32", "f64")
+OF_EXACT = ("flags", "tininess", "snan", "zero", "c")  # keys that only exact sums have
 
 
 def is_product(op: Operation) -> bool:
@@ -79,10 +88,38 @@ def bound_of(op: Operation) -> Bound | None:
 def exact_projection(op: Operation) -> Projection:
     """How an exact sum is rounded: as the mode says; rne and the result's default where it says nothing."""
     try:
-        rounding, overflow = exact_words(op.mode or EXACT) or (None, None)
+        rounding, said = exact_words(op.mode or EXACT) or (None, None)
     except ValueError as error:
         raise ValueError(f"operation {op.id!r}: {error}") from None
-    return get_projection(get_format(op.result), rounding or "rne", overflow)
+    options = {name: op.key(name) for name in ("tininess", "snan") if op.key(name)}
+    fixed = said in (WRAP, IMPOSSIBLE) or (said is None and is_fixed(op))
+    overflow: OverflowLike | None = SATURATE if fixed else said
+    return get_projection(get_format(op.result), rounding or "rne", overflow, **options)
+
+
+def is_fixed(op: Operation) -> bool:
+    """Is the result a fixed-point accumulator, ``fx<k>.<t>``?"""
+    return op.result.startswith("fx")
+
+
+def fixed_overflow(op: Operation) -> str:
+    """What a fixed-point result does beyond its range: ``sat``, ``wrap`` or ``impossible``."""
+    return (exact_words(op.mode or EXACT) or (None, None))[1] or "sat"
+
+
+def zero_rule(op: Operation) -> Zero:
+    """The sign of an exact sum that is zero; +0 where nothing is said."""
+    return Zero(op.key("zero") or Zero.PLUS)
+
+
+def has_addend(op: Operation) -> bool:
+    """Has a product an operand C?"""
+    return op.key("c") != "none" and not (is_fixed(op) and not op.key("bias"))
+
+
+def limbs(f: Format) -> int:
+    """Words of 64 bits in which a code travels."""
+    return -(-f.k // 64)
 
 
 def addend_type(op: Operation) -> str:
@@ -123,7 +160,8 @@ def operand_types(op: Operation) -> tuple[str, ...]:
         return op.operands
     scale = scale_type(op)
     scales = (scale, scale) if scale else ()
-    return (*op.operands, addend_type(op), *scales, *(("f32",) if has_output_scale(op) else ()))
+    addend = (addend_type(op),) if has_addend(op) else ()
+    return (*op.operands, *addend, *scales, *(("f32",) if has_output_scale(op) else ()))
 
 
 def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
@@ -135,11 +173,15 @@ def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
     k = length(op)
     nb = blocks(op) if scale_type(op) else 0
     last = 2 if has_output_scale(op) else 1
+    output = (n,) if op.family == "dot" else (n, columns(op))
+    addend = (output,) if has_addend(op) else ()
+    words = limbs(get_format(op.result)) if is_fixed(op) else 1
+    answer = output if words == 1 else (*output, words)
     if op.family == "dot":
-        return ((n, k), (n, k), (n,), *(((n, nb),) * 2 if nb else ()), *((n,),) * last)
+        return ((n, k), (n, k), *addend, *(((n, nb),) * 2 if nb else ()), *(output,) * (last - 1), answer)
     wide = columns(op)
     scales = ((n, nb), (nb, wide)) if nb else ()
-    return ((n, k), (k, wide), (n, wide), *scales, *((n, wide),) * last)
+    return ((n, k), (k, wide), *addend, *scales, *(output,) * (last - 1), answer)
 
 
 def check_product(op: Operation, text: str) -> None:
@@ -150,8 +192,6 @@ def check_product(op: Operation, text: str) -> None:
     n = op.key("n")
     if n and (op.family != "matmul" or not n.isascii() or not n.isdigit() or not 1 <= int(n) <= LARGEST_N):
         raise ValueError(f"operation {text!r}: n is the number of columns of a matmul, 1 to {LARGEST_N}, not {n!r}")
-    if op.flags:
-        raise ValueError(f"operation {text!r}: {op.family} has no status flags")
     mode = op.mode or EXACT
     if mode.startswith(WITHIN) and mode[len(WITHIN) :] not in BOUNDS:
         near = difflib.get_close_matches(mode[len(WITHIN) :], BOUNDS, n=1, cutoff=0.4)
@@ -166,8 +206,38 @@ def check_product(op: Operation, text: str) -> None:
         check_width(model, *map(get_format, op.operands))
     except ValueError as error:
         raise ValueError(f"operation {text!r}: {error}") from None
+    _check_exact(op, text)
     _check_epilogue(op, text, model)
     check_scales(op, text, model)
+
+
+def _check_exact(op: Operation, text: str) -> None:
+    """Raise ValueError where a key, a result or an overflow rule belongs to exact sums, and this is none, or unfit."""
+    said = [name for name in OF_EXACT if op.key(name, "0") != "0"]
+    exact = is_exact(op.mode or EXACT)
+    if said and not exact:
+        raise ValueError(f"operation {text!r}: {said[0]} belongs to the exact sum; models of units have no status")
+    if op.key("c") == "none" and op.key("bias"):
+        raise ValueError(f"operation {text!r}: bias is the type of C, and c=none says that there is none")
+    if said and op.family != "dot":
+        raise ValueError(f"operation {text!r}: {said[0]} is asked of single sums: take dot/...")
+    if not is_fixed(op):
+        if exact and fixed_overflow(op) in (WRAP, IMPOSSIBLE):
+            raise ValueError(f"operation {text!r}: {fixed_overflow(op)} is a rule of fixed-point results, fx<k>.<t>")
+        return
+    if not exact or op.family != "dot":
+        raise ValueError(f"operation {text!r}: results in fixed point are those of exact sums, dot/.../exact")
+    if fixed_overflow(op) != IMPOSSIBLE:
+        return
+    f = get_format(op.result)
+    sources = [get_format(name) for name in op.operands]
+    addends = [sources] * length(op) + ([[get_format(addend_type(op))]] if has_addend(op) else [])
+    if scale_type(op):
+        raise ValueError(f"operation {text!r}: with scales an overflow is possible: say wrap or sat")
+    largest = sum(math.prod(max(x.max, -x.lowest) for x in one) for one in addends)
+    if largest > f.max:
+        need = int(largest * 2**f.t).bit_length() + 1
+        raise ValueError(f"operation {text!r}: sums reach {float(largest):g}, for which {need} bits are needed")
 
 
 def _check_epilogue(op: Operation, text: str, model: Model | None) -> None:
@@ -219,6 +289,8 @@ def with_length(op: Operation) -> Operation:
     said = {"k": str(length(op))}
     if scale_type(op):
         said["block"] = str(block_of(op))
+    if not has_addend(op):
+        said["c"] = "none"
     if all(op.key(name) for name in said):
         return op
     return replace(op, keys=tuple(sorted({**said, **dict(op.keys)}.items())))

@@ -12,6 +12,7 @@ from ...adapters.captures.files import Capture, read, sha256
 from ...adapters.connect import Connectable
 from ...cases.operation import Operation, carrier_dtype, default_mode
 from ...cases.products.cases import Cases, dot_cases
+from ...cases.products.exact import is_delivered
 from ...cases.products.questions import is_product, length, operand_types, shapes, with_length
 from ...cases.scaling.questions import is_scale
 from ...cases.selection import cases
@@ -35,7 +36,7 @@ def capture(
     ``part`` is of something else.
     """
     op = with_length(claim) if is_product(claim) else claim
-    if op.flags or op.family == "matmul":
+    if op.flags or op.family == "matmul" or (is_product(op) and is_delivered(op)):
         raise Declined("a capture holds single cases without status flags")
     asked = dot_cases(op, level, seed).operands if is_product(op) else cases(default_mode(op), level, seed)
     count = len(asked[0])

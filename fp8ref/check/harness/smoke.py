@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...cases.answers import differs, expect
 from ...cases.operation import ANY_MODE, Operation, carrier_dtype
-from ...cases.products.cases import dot_cases, probes
+from ...cases.products.cases import dot_cases, handed, probes
 from ...cases.products.questions import bound_of, is_product, operand_types, shapes, with_length
 from ...cases.tuples import special_codes
 from ..variations.settle import settle
@@ -55,7 +55,7 @@ def handful(op: Operation) -> list[Codes]:
         asked = with_length(op)
         few = probes(asked)
         few = few if few.size else dot_cases(asked, 1, 0)
-        return few.taken(np.arange(min(few.size, 8))).operands
+        return handed(asked, few.taken(np.arange(min(few.size, 8))))
     chosen = [special_codes(name) for name in op.operands]
     n = min(MOST, max(codes.size for codes in chosen) * len(chosen))
     index = np.arange(n)  # operands advance at unlike speeds, so that unlike values meet

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...cases.answers import is_nan, project_into
 from ...cases.flags import exact_parts, operand_parts
 from ...cases.operation import Operation
-from ...cases.products.questions import block_of, exact_projection, is_exact, operand_types
+from ...cases.products.questions import block_of, exact_projection, has_addend, is_exact, operand_types
 from ...cases.scaling.questions import is_recipe, is_scale, quantiser, scale_bytes, split, values
 from ...cases.scaling.recipes import with_element
 from ...fast import recipes
@@ -317,7 +317,9 @@ def minimum(op: Operation) -> bool:
 # -- products ---------------------------------------------------------------------------------------------------------
 def exact_sum(op: Operation) -> bool:
     """Does a product claim the exact sum?  A model that it names adds step by step, and says itself what -0 becomes."""
-    return op.asked.kind == "dot" and is_exact(op.mode or "exact") and op.result_format.has_negative_zero
+    if op.asked.kind != "dot" or op.key("zero") or not has_addend(op):
+        return False
+    return is_exact(op.mode or "exact") and op.result_format.has_negative_zero
 
 
 def downward_sum(op: Operation) -> bool:

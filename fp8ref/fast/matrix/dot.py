@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...fast.environment import exact_floats
 from ...spec.catalog import get_format
@@ -15,7 +16,7 @@ from ..chunks import Array
 from ..kernel import code_dtype
 from ..tables import exactly_holds
 from .doubles import fma_chain
-from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, format_range
+from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, flagged_dots, format_range
 from .expansion import F64, Floats
 from .model_dot import by_model
 from .problem import Problem
@@ -37,6 +38,18 @@ def solve(p: Problem) -> Array:
 
 
 def _exact(p: Problem) -> Array:
+    a, b, epilogue = _parts(p)
+    return (exact_matmul if p.outer else exact_dots)(a, b, epilogue)
+
+
+@exact_floats
+def solve_flagged(p: Problem) -> tuple[Array, NDArray[np.uint8]] | None:
+    """Codes of exact dot products, and the status of rounding and overflow; None where float64 does not serve."""
+    return flagged_dots(*_parts(p)) if _float64_serves(p) else None
+
+
+def _parts(p: Problem) -> tuple[Operand, Operand, Epilogue]:
+    """Operands with what belongs inside, and what joins their sums."""
     factors: list[Floats] = []
     operands = []
     for codes, f, scale, row in ((p.a, p.fa, p.scale_a, True), (p.b, p.fb, p.scale_b, False)):
@@ -49,8 +62,7 @@ def _exact(p: Problem) -> Array:
     if p.scale_result is not None:
         r = p.scale_result
         factors.append(r if r.size != 1 else np.full((1,) * len(p.shape), r[0]))
-    epilogue = Epilogue(p.result, p.rho, tuple(factors), p.c)
-    return (exact_matmul if p.outer else exact_dots)(operands[0], operands[1], epilogue)
+    return operands[0], operands[1], Epilogue(p.result, p.rho, tuple(factors), p.c)
 
 
 def _belongs_inside(scale: Floats) -> bool:

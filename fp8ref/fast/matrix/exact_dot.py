@@ -22,8 +22,8 @@ from ...spec.formats import Format, NaNs
 from ...spec.projection import Projection
 from ..chunks import Array
 from ..decode import decode_codes
-from ..kernel import code_dtype
-from .expansion import F64, Floats, grow, round_sum, two_product
+from ..kernel import code_dtype, project_codes
+from .expansion import F64, Floats, grow, round_sum, sum_fields, two_product
 
 BITS = 53
 K_RUN = 1 << 17  # products that one float64 sum may take together
@@ -229,12 +229,31 @@ class Epilogue:
     ) -> Array:
         """Codes of one tile, in chunks that stay in the cache."""
         shape = terms[0].shape
+        out = np.empty(terms[0].size, code_dtype(self.f))
+        for s, part, other in self._pieces(terms, special, place):
+            out[s] = round_sum(part, other, self.f, self.rho)
+        return out.reshape(shape)
+
+    def finish_flagged(
+        self, terms: list[Floats], special: tuple[Array, Array, Array] | None, place: tuple[slice, ...]
+    ) -> tuple[Array, NDArray[np.uint8]]:
+        """Codes of a row of outputs, and what rounding and overflow raise."""
+        out = np.empty(terms[0].size, code_dtype(self.f))
+        status = np.empty(terms[0].size, np.uint8)
+        for s, part, other in self._pieces(terms, special, place):
+            out[s], status[s] = project_codes(sum_fields(part, other), self.f, self.rho)
+        return out, status
+
+    def _pieces(
+        self, terms: list[Floats], special: tuple[Array, Array, Array] | None, place: tuple[slice, ...]
+    ) -> Iterator[tuple[slice, list[Floats], Floats | None]]:
+        """(where, the finite terms, NaNs and infinities) of a tile in chunks, C among the terms."""
+        shape = terms[0].shape
         flat = [t.reshape(-1) for t in terms]
         counts = None if special is None else [s.reshape(-1) for s in special]
         factors = [np.broadcast_to(_at(x, place), shape).reshape(-1) for x in self.factors]
         c = None if self.c is None else self.c[place].astype(np.float64).reshape(-1)
-        out = np.empty(flat[0].size, code_dtype(self.f))
-        for i in range(0, out.size, CHUNK):
+        for i in range(0, flat[0].size, CHUNK):
             s = slice(i, i + CHUNK)
             part = [t[s] for t in flat]
             for factor in factors:
@@ -247,8 +266,7 @@ class Epilogue:
                     other = _with_c(np.zeros(here.shape) if other is None else other, here, unusual)
                     here = np.where(unusual, 0.0, here)
                 part.append(here)
-            out[s] = round_sum(part, other, self.f, self.rho)
-        return out.reshape(shape)
+            yield s, part, other
 
     @staticmethod
     def _special(counts: list[Array], factors: list[Floats]) -> Floats:
@@ -287,10 +305,23 @@ def exact_matmul(a: Operand, b: Operand, epilogue: Epilogue) -> Array:
 
 def exact_dots(a: Operand, b: Operand, epilogue: Epilogue) -> Array:
     """Codes (n) of the products of the i-th rows of a and b (n, K)."""
-    n, k = a.codes.shape
-    out = np.empty(n, code_dtype(epilogue.f))
-    for rows in _runs(n, (1 << 21) // max(min(k, K_RUN), 1)):
-        terms, special = exact_tile(a, b, rows, rows, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y)))
-        terms = terms or [np.zeros(rows.stop - rows.start)]
+    out = np.empty(len(a.codes), code_dtype(epilogue.f))
+    for rows, terms, special in _rows(a, b):
         out[rows] = epilogue.finish(terms, special, (rows,))
     return out
+
+
+def flagged_dots(a: Operand, b: Operand, epilogue: Epilogue) -> tuple[Array, NDArray[np.uint8]]:
+    """The same with the status of rounding and overflow."""
+    out, status = np.empty(len(a.codes), code_dtype(epilogue.f)), np.empty(len(a.codes), np.uint8)
+    for rows, terms, special in _rows(a, b):
+        out[rows], status[rows] = epilogue.finish_flagged(terms, special, (rows,))
+    return out, status
+
+
+def _rows(a: Operand, b: Operand) -> Iterator[tuple[slice, list[Floats], tuple[Array, Array, Array] | None]]:
+    """Tiles of rows with their bare sums."""
+    n, k = a.codes.shape
+    for rows in _runs(n, (1 << 21) // max(min(k, K_RUN), 1)):
+        terms, special = exact_tile(a, b, rows, rows, lambda x, y: np.asarray(np.einsum("ik,ik->i", x, y)))
+        yield rows, terms or [np.zeros(rows.stop - rows.start)], special

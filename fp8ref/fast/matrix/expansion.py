@@ -122,9 +122,18 @@ def round_sum(terms: Sequence[Floats], special: Floats | None, f: Format, rho: P
     return round_values(head, f, rho)
 
 
+def sum_fields(terms: Sequence[Floats], special: Floats | None) -> Fields:
+    """The exact sums of finite terms taken apart, to 62 bits and a sticky bit; where ``special`` is not 0, that."""
+    return _fields(*condense(grow(terms)), special)
+
+
 def _by_fields(
     head: Floats, rest: Floats, tail: Floats, special: Floats | None, f: Format, rho: Projection
 ) -> NDArray[Any]:
+    return project_codes(_fields(head, rest, tail, special), f, rho)[0].astype(code_dtype(f))
+
+
+def _fields(head: Floats, rest: Floats, tail: Floats, special: Floats | None) -> Fields:
     """Nine bits below float64's, and a sticky bit."""
     sign = np.where(np.signbit(head), -1.0, 1.0)
     fraction, e = np.frexp(np.abs(head))
@@ -137,5 +146,4 @@ def _by_fields(
     other = np.zeros(head.shape) if special is None else special
     nan, infinite = np.isnan(other), np.isinf(other)
     negative = np.where(infinite, other < 0, head < 0)
-    fields = Fields(negative, sig.astype(U64), e.astype(np.int64) - 62, infinite, nan)
-    return project_codes(fields, f, rho)[0].astype(code_dtype(f))
+    return Fields(negative, sig.astype(U64), e.astype(np.int64) - 62, infinite, nan)

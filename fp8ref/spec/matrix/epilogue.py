@@ -18,6 +18,7 @@ from ..overflow import NAMED, OverflowLike
 from ..projection import Projection, get_projection, project
 from ..rounding import DETERMINISTIC, Rounding
 from .accumulate import F32, NOTHING, Vectors, accumulate, factor, product, rounded, rounded_sum
+from .exact import IMPOSSIBLE, WRAP
 from .gelu import GELU, gelu
 from .units import Finished, Model, Scales
 
@@ -41,8 +42,8 @@ ROUNDINGS = tuple(mode.value for mode in DETERMINISTIC)
 
 
 def is_overflow(word: str) -> bool:
-    """Does a word name an overflow rule, by its name or as ``finite-infinite``?"""
-    return word in NAMED or "-" in word
+    """Does a word name an overflow rule, by its name or as ``finite-infinite``?  Fixed-point results have two more."""
+    return word in NAMED or "-" in word or word in (WRAP, IMPOSSIBLE)
 
 
 def out_words(text: str) -> tuple[tuple[str, ...], str | None, str | None]:

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.operation import Operation
+from ...cases.products.exact import Sum
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
 from ..section import NONE, Block, Coverpoint
 from .block_points import block_points
-from .dot_points import DotView, dot_points
+from .dot_points import dot_points
+from .dot_view import DotView
 from .element_points import element_points
-from .exact_sums import Sum
 from .points import Point, View
 
 

@@ -3,70 +3,35 @@ lost, which orders of summation can be distinguished, and where the special valu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...cases.operation import Operation
-from ...cases.products.questions import addend_type, block_of, length, model_of, operand_types, scale_type
+from ...cases.products.exact import says_more
+from ...cases.products.questions import (
+    addend_type,
+    block_of,
+    exact_projection,
+    fixed_overflow,
+    has_addend,
+    is_fixed,
+    length,
+    model_of,
+    operand_types,
+    scale_type,
+    zero_rule,
+)
 from ...fast.decode import decode_codes
-from ...fast.kernel import Fields, floor_log2_u64, unpack_fields
+from ...fast.kernel import floor_log2_u64
 from ...spec.catalog import get_format
+from ...spec.matrix.exact import IMPOSSIBLE, Zero
 from ..section import NONE
 from .classes import CLASSES, classes, sizes, why_empty
-from .exact_sums import Sum, exact_sums
-from .points import Point, View, point
-
-LOWEST = -(1 << 40)
-Exponents = NDArray[np.int64]
-
-
-class DotView(View):
-    """Dot products with their answers, taken apart as far as somebody asks."""
-
-    @cached_property
-    def parts(self) -> list[Fields]:
-        types = operand_types(self.op)
-        return [unpack_fields(codes, get_format(name)) for codes, name in zip(self.operands, types)]
-
-    @cached_property
-    def terms(self) -> Exponents:
-        """Exponents (n, K) of the products, LOWEST where there is no number other than 0."""
-        x, y = self.parts[:2]
-        there = np.logical_and.reduce([~w.nan & ~w.infinite & (w.sig != 0) for w in (x, y)])
-        found = np.where(there, floor_log2_u64(x.sig * y.sig) + x.exp + y.exp, LOWEST)
-        for scale in self.parts[3:]:  # scales count by their powers of two
-            power = np.where(scale.sig == 0, LOWEST, floor_log2_u64(scale.sig) + scale.exp)
-            wide = np.repeat(power, block_of(self.op), axis=1)[:, : found.shape[1]]
-            found = np.where((found == LOWEST) | (wide == LOWEST), LOWEST, found + wide)
-        return found
-
-    @cached_property
-    def numbers(self) -> NDArray[np.bool_]:
-        """Which cases hold finite operands only, and a product other than 0."""
-        finite = ~np.logical_or.reduce([(w.nan | w.infinite).any(axis=1) for w in self.parts[:2]])
-        finite &= ~(self.parts[2].nan | self.parts[2].infinite)
-        for scale in self.parts[3:]:
-            finite &= ~(scale.nan | scale.infinite).any(axis=1)
-        numbers: NDArray[np.bool_] = finite & (self.terms > LOWEST).any(axis=1)
-        return numbers
-
-    @cached_property
-    def top(self) -> Exponents:
-        top: Exponents = self.terms.max(axis=1)
-        return top
-
-    @cached_property
-    def addend(self) -> Exponents:
-        z = self.parts[2]
-        return np.where(z.sig == 0, LOWEST, floor_log2_u64(z.sig) + z.exp)
-
-    @cached_property
-    def sums(self) -> Sequence[Sum]:
-        return self.given or exact_sums(self.op, self.operands)
+from .dot_view import LOWEST, DotView
+from .lane_points import lane_points
+from .points import Point, View, point, result_points
 
 
 def window(op: Operation) -> int:
@@ -120,14 +85,12 @@ def _addend(bits: int) -> Callable[[View], Any]:
 def _order(view: View) -> Any:
     """Do sequential sums in binary32 from either end differ?"""
     assert isinstance(view, DotView)
-    a, b, c = (
-        decode_codes(codes, get_format(name), get_format("f64")).view(np.float64)
-        for codes, name in zip(view.operands[:3], operand_types(view.op))
+    a, b, c, *scales = (
+        decode_codes(codes, get_format(name), get_format("f64")).view(np.float64) for codes, name in view.typed
     )
     with np.errstate(all="ignore"):
         products = a * b
-        for codes, name in zip(view.operands[3:], operand_types(view.op)[3:]):
-            scale = decode_codes(codes, get_format(name), get_format("f64")).view(np.float64)
+        for scale in scales:
             products = products * np.repeat(scale, block_of(view.op), axis=1)[:, : products.shape[1]]
         products = products.astype(np.float32)
         start = c.astype(np.float32)[:, None]
@@ -183,6 +146,8 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
     )  # fmt: skip
     if k == 1 and infinities:
         without["inf-inf"] = "there is one lane"
+    if not has_addend(op):
+        without |= dict.fromkeys(("nan-c", "inf-inf-c", "inf-c"), "there is no C")
     if not nans:
         without |= {f"nan{i}": "the operands have no NaN" for i in range(k)}
     special = [*(f"nan{i}" for i in range(k)), "nan-c", "inf*0", "inf-inf", "inf-inf-c", "+inf", "-inf", "inf-c"]
@@ -192,19 +157,26 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
     )
     narrow = {value: f"the products span {reach + 1} binades" for value, least in zip(
         spread, (0, 1, bits - 1, bits, bits + 1, bits + 2)) if least > reach + 1}  # fmt: skip
+    addend = ("0", f">{bits}", "above", "same", "below", f"<-{bits}")
+    cancel = ("no", f"<{bits - 1}", f"{bits - 1}..{bits + 1}", f">{bits + 1}", "all")
+    few = k <= 2 and not has_addend(op) and not scale_type(op)
+    deepest = sum(get_format(name).p for name in op.operands) if k == 2 else 0
+    depths = zip(cancel[1:4], (1, bits - 1, bits + 2))
+    shallow = {v: f"the sum cancels {deepest} bits at most" for v, least in depths if few and least > deepest}
     return (
-        _class_of_result(op),
+        *_result(op),
         point("spread", spread, f"largest less smallest exponent of the products; the window has {bits} bits",
               _spread(bits), narrow | (dict.fromkeys(spread[1:], "there is one product") if k == 1 else {})),
-        point("cancel", ("no", f"<{bits - 1}", f"{bits - 1}..{bits + 1}", f">{bits + 1}", "all"),
-              "binades from the largest addend down to the exact sum", _cancel(bits)),
-        point("addend", ("0", f">{bits}", "above", "same", "below", f"<-{bits}"),
-              f"exponent of c less that of the largest product: dominant, lost, or between; {c}", _addend(bits)),
+        point("cancel", cancel, "binades from the largest addend down to the exact sum", _cancel(bits), shallow),
+        point("addend", addend, f"exponent of c less that of the largest product: dominant, lost, or between; {c}",
+              _addend(bits), {} if has_addend(op) else dict.fromkeys(addend[1:], "there is no C")),
         point("order", ("same", "differs"), "do sequential binary32 sums from either end differ?", _order,
-              {"differs": "there is one product"} if k == 1 else {}),
+              {"differs": "there is one product"} if k == 1 else {"differs": "there are two addends"} if few else {}),
         point("special", special, "the first NaN lane; infinities that meet zeros or each other", _special(k), without),
         point("growth", ("+max", "-max", "same", "one-sign"), "all products of one sign; all the largest", _growth,
-              {} if all(get_format(name).signed for name in op.operands) else {"-max": "the operands have no sign"}),
+              {} if all(get_format(name).signed for name in op.operands) else {"-max": "the operands have no sign"},
+              {} if has_addend(op) or scale_type(op) else {"+max": 2.0**k, "-max": 2.0**k}),
+        *(lane_points(op) if says_more(op) else ()),
         *_scale_points(op),
     )  # fmt: skip
 
@@ -215,8 +187,9 @@ BLOCKS = ("zero", "zero,nan-scale", "subnormal*max", "max*min")
 
 def _scale_codes(view: View) -> Any:
     """What the scales of any block are, the rarest first."""
+    assert isinstance(view, DotView)
     name = scale_type(view.op) or ""
-    a, b = (classes(codes, name) for codes in view.operands[3:])
+    a, b = (classes(codes, name) for codes, _ in view.typed[3:])
     nans, infinite, zero = [[CLASSES.index(c) for c in kind] for kind in (
         ("qnan", "snan"), ("+inf", "-inf"), ("+zero", "-zero"))]  # fmt: skip
     f = get_format(name)
@@ -265,12 +238,47 @@ def _scale_points(op: Operation) -> tuple[Point, ...]:
     )
 
 
+RANGES = ("inside", "+beyond", "-beyond", "none")
+
+
+def _range(view: View) -> Any:
+    """Where the exact sum lies of a fixed-point result's range."""
+    assert isinstance(view, DotView)
+    f = view.op.result_format
+    least, most = int(f.lowest * 2**f.t), int(f.max * 2**f.t)
+    found = []
+    for total in view.sums:
+        shift = total.exponent + f.t
+        units = total.units << shift if shift >= 0 else total.units >> -shift
+        found.append(3 if total.special else 1 if units > most else 2 if units < least else 0)
+    return np.array(found)
+
+
+def _result(op: Operation) -> list[Point]:
+    """What is asked of the result: its class, and of exact sums in a mode how they are rounded."""
+    if not says_more(op):
+        return [_class_of_result(op)]
+    if is_fixed(op):
+        missing = {} if fixed_overflow(op) != IMPOSSIBLE else dict.fromkeys(RANGES[1:3], "no sum is beyond the range")
+        if not any(get_format(name).has_nan for name in operand_types(op)):
+            missing["none"] = "every operand is a number"
+        return [point("range", RANGES, "inside, or beyond, the result's range; no number", _range, missing)]
+    rho = exact_projection(op)
+    rounded = result_points(op.with_mode(f"{rho.rounding.value}.{rho.overflow}"))
+    return [_class_of_result(op), *rounded[1:]]
+
+
 def _class_of_result(op: Operation) -> Point:
     f = op.result
     missing = {name: why_empty(f, name) for name, there in zip(CLASSES, sizes(f)) if not there}
     missing["snan"] = "no result is a signalling NaN"
     result = get_format(f)
     least = sum(get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands)
-    if model_of(op) is None and scale_type(op) is None and least >= result.quantum_exponent(result.emin):
+    if (
+        model_of(op) is None
+        and scale_type(op) is None
+        and zero_rule(op) is Zero.PLUS
+        and least >= result.quantum_exponent(result.emin)
+    ):
         missing["-zero"] = "an exact sum of zero is +0, and none rounds to zero"
     return point("to", CLASSES, "class and sign of the result", lambda view: classes(view.result, f), missing)

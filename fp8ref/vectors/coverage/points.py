@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ...cases.answers import expect
 from ...cases.flags import exact_parts, parts_of
 from ...cases.operation import INTEGERS, Operation
+from ...cases.products.exact import Sum
+from ...cases.products.questions import addend_type, has_addend, length, scale_type
 from ...fast.kernel import Fields, floor_log2_u64, jam
 from ...spec.catalog import get_format
 from ...spec.formats import Format
@@ -25,7 +27,6 @@ from ...spec.overflow import To
 from ...spec.rounding import Rounding
 from ..section import NONE, Codes, Coverpoint
 from .classes import CLASSES, classes, sizes, why_empty
-from .exact_sums import Sum
 
 Index = NDArray[np.int16]
 Mask = NDArray[np.bool_]
@@ -236,6 +237,10 @@ def _reach(op: Operation) -> tuple[int | None, Fraction | None]:
             return sum(lsb), top[0] * top[1]
         case "fma":
             return min(lsb[0] + lsb[1], lsb[2]), top[0] * top[1] + top[2]
+        case "dot" if scale_type(op) is None:
+            more = get_format(addend_type(op.with_mode("exact"))) if has_addend(op) else None
+            ends = [sum(lsb), *([more.quantum_exponent(more.emin)] if more else [])]
+            return min(ends), length(op) * top[0] * top[1] + (more.max if more else 0)
         case _:
             return None, None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def _lines(section: Section, table: dict[str, NDArray[Any]], name: str) -> Itera
     yield f"#define {name.upper()}_COUNT {section.count}"
     yield f"#define {name.upper()}_OPERATION {json.dumps(section.operation.id)}\n"
     for column in case_columns(section):
-        shape = f"[{section.count}]" + (f"[{column.elements}]" if column.shape else "")
+        shape = f"[{section.count}]" + (f"[{math.prod(column.stored)}]" if column.stored else "")
         yield f"static const {_type(column)} {name}_{column.name}{shape} = {{"
         yield from _rows(table[column.name].reshape(section.count or 0, -1), column)
         yield "};\n"
@@ -56,8 +57,8 @@ def _rows(codes: NDArray[Any], column: Column) -> Iterator[str]:
     if column.dtype.kind == "i":
         cases = [[str(code) for code in row] for row in codes.tolist()]
     else:
-        cases = [[f"0x{code:0{column.digits}X}" for code in row] for row in codes.tolist()]
-    texts = [row[0] if column.shape == () else "{" + ", ".join(row) + "}" for row in cases]
+        cases = [[f"0x{code:0{min(column.digits, 16)}X}" for code in row] for row in codes.tolist()]
+    texts = [row[0] if column.stored == () else "{" + ", ".join(row) + "}" for row in cases]
     each = max(1, IN_A_LINE // (len(texts[0]) + 2)) if texts else 1
     for start in range(0, len(texts), each):
         yield "    " + ", ".join(texts[start : start + each]) + ","

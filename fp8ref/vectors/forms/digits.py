@@ -18,8 +18,8 @@ for _i, _digit in enumerate("0123456789ABCDEF"):
 
 def to_digits(codes: Codes, column: Column) -> Text:
     """Codes (n, ...) of a column as digits (n, elements, digits), upper case."""
-    n, size = len(codes), codes.dtype.itemsize
-    big = np.ascontiguousarray(codes.reshape(n, column.elements)).astype(codes.dtype.newbyteorder(">"), copy=False)
+    n, size = len(codes), codes.dtype.itemsize * column.words
+    big = np.ascontiguousarray(codes.reshape(n, -1)).astype(codes.dtype.newbyteorder(">"), copy=False)
     pairs = _PAIRS[np.ascontiguousarray(big).view(np.uint8).reshape(n, column.elements, size)]
     digits: Text = pairs.reshape(n, column.elements, 2 * size)[:, :, 2 * size - column.digits :]
     return digits
@@ -29,6 +29,8 @@ def from_digits(text: Text, column: Column) -> tuple[Codes, NDArray[np.bool_]]:
     """Digits (n, elements, digits) of either case as codes (n, *shape), and which cases hold no codes of the type."""
     nibbles = _NIBBLES[text]
     bad = (nibbles == _BAD).any(axis=(1, 2))
+    if column.words > 1:
+        return _wide_codes(nibbles & np.uint8(15), column), bad | _too_wide(nibbles, column)
     dtype = column.dtype
     unsigned = np.dtype(f"u{dtype.itemsize}")
     found = np.zeros(text.shape[:2], unsigned)
@@ -38,6 +40,20 @@ def from_digits(text: Text, column: Column) -> tuple[Codes, NDArray[np.bool_]]:
     if column.bits < 8 * dtype.itemsize:
         bad |= (found > unsigned.type((1 << column.bits) - 1)).any(axis=1)
     return found.view(dtype).reshape(len(text), *column.shape), bad
+
+
+def _wide_codes(nibbles: NDArray[np.uint8], column: Column) -> Codes:
+    """Codes of several words (n, *shape, words), the highest first."""
+    whole = np.zeros((*nibbles.shape[:2], 16 * column.words), np.uint8)
+    whole[:, :, -nibbles.shape[2] :] = nibbles
+    octets = whole[:, :, ::2] << 4 | whole[:, :, 1::2]
+    return octets.view(">u8").astype(np.uint64).reshape(len(nibbles), *column.stored)
+
+
+def _too_wide(nibbles: NDArray[np.uint8], column: Column) -> NDArray[np.bool_]:
+    """Has the highest digit bits that the type does not have?"""
+    spare = 4 * column.digits - column.bits
+    return np.asarray((nibbles[:, :, 0] >> (4 - spare) != 0).any(axis=1)) if spare else np.zeros(len(nibbles), bool)
 
 
 def squeezed(text: Text) -> bytes:

@@ -18,6 +18,8 @@ from typing import IO, Any
 import numpy as np
 
 from ...cases.operation import INTEGERS, Operation
+from ...cases.products.exact import says_more
+from ...cases.products.questions import zero_rule
 from ...cases.scaling.questions import is_scale, quantiser
 from ...spec.catalog import get_format
 from ...spec.formats import Format
@@ -59,7 +61,7 @@ def parameters(f: Format) -> dict[str, Any]:
 def policy(op: Operation) -> dict[str, str]:
     """The rules that decide the results, each by its name."""
     if op.asked.kind == "dot":
-        return {"accumulator": op.mode or "exact"}
+        return {"accumulator": op.mode or "exact", **({"zero": zero_rule(op).value} if says_more(op) else {})}
     if op.asked.kind == "scale":
         return {
             "scheme": op.result,

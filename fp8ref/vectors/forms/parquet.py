@@ -6,6 +6,7 @@ Needs pyarrow, the extra ``parquet``.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 def _type(pa: Any, column: Column) -> Any:
     element = pa.from_numpy_dtype(column.dtype)
-    return element if column.shape == () else pa.list_(element, column.elements)
+    return element if column.stored == () else pa.list_(element, math.prod(column.stored))
 
 
 def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
@@ -49,7 +50,7 @@ def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
             stored = []
             for c in columns:
                 flat = pa.array(table[c.name].reshape(-1))
-                stored.append(flat if c.shape == () else pa.FixedSizeListArray.from_arrays(flat, c.elements))
+                stored.append(flat if c.stored == () else pa.FixedSizeListArray.from_arrays(flat, math.prod(c.stored)))
             fields = [pa.field(c.name, _type(pa, c), nullable=False) for c in columns]
             schema = pa.schema(fields, metadata={KEY: header_text(section, table)})
             with files.file(file) as out:
@@ -90,7 +91,7 @@ def _values(column: Any, c: Column, shape: tuple[int, ...], name: str) -> NDArra
     if column.null_count:
         raise Unreadable(f"{name}: field {c.name}: a value is missing")
     flat = column.combine_chunks()
-    if c.shape != ():
+    if c.stored != ():
         flat = flat.flatten()
     found: NDArray[Any] = np.asarray(flat).astype(c.dtype.newbyteorder("<"), copy=False)
     if found.size != int(np.prod(shape, dtype=np.int64)):

@@ -51,7 +51,7 @@ def gathered(section: Section, blocks: Iterator[Block]) -> tuple[Section, dict[s
     found = {
         c.name: np.concatenate([part[i] for part in parts]).astype(_stored(c), copy=False)
         if parts
-        else np.empty((0, *c.shape), _stored(c))
+        else np.empty((0, *c.stored), _stored(c))
         for i, c in enumerate(columns)
     }
     return replace(section, count=len(found[columns[0].name])), found
@@ -87,7 +87,7 @@ def announced(text: str, where: str, packed: int) -> tuple[Section, str]:
     section, sha256 = read_header(document, where)
     if section.count is None or sha256 is None:
         raise Unreadable(f"{where}: count and sha256 of the cases are missing")
-    size = sum(c.elements * c.dtype.itemsize for c in case_columns(section))
+    size = sum(c.elements * c.words * c.dtype.itemsize for c in case_columns(section))
     if section.count * size > MOST_BYTES:
         raise Unreadable(f"{where}: announces {section.count} cases, more than {MOST_BYTES} bytes; take jsonl")
     if section.count * size > max(HARMLESS, RATIO * packed):
@@ -97,7 +97,7 @@ def announced(text: str, where: str, packed: int) -> tuple[Section, str]:
 
 def expected_shape(section: Section, column: Column) -> tuple[int, ...]:
     assert section.count is not None
-    return (section.count, *column.shape)
+    return (section.count, *column.stored)
 
 
 def found_of(section: Section, sha256: str, table: dict[str, NDArray[Any]], where: str) -> Found:
@@ -105,8 +105,10 @@ def found_of(section: Section, sha256: str, table: dict[str, NDArray[Any]], wher
     the hash is another."""
     for column in case_columns(section):
         array = table[column.name]
-        if column.dtype.kind == "u" and column.bits < 8 * column.dtype.itemsize:
-            bad = (array >> column.bits != 0).reshape(len(array), column.elements).any(axis=1)
+        if column.words > 1:
+            array = array.reshape(len(array), -1)[:, :1]  # the highest word
+        if column.dtype.kind == "u" and (spare := 8 * column.dtype.itemsize * column.words - column.bits):
+            bad = (array >> (8 * column.dtype.itemsize - spare) != 0).reshape(len(array), -1).any(axis=1)
             if bad.any():
                 case = int(np.argmax(bad))
                 raise Unreadable(

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 
 from ...cases.operation import Operation
-from ...cases.products.questions import addend_type, length
+from ...cases.products.questions import addend_type, has_addend, length
 from ...spec.catalog import get_format
 from ...spec.overflow import get_overflow
 from ..demanded import Demanded
@@ -58,7 +58,8 @@ def header(section: Section) -> str:
     op = section.operation
     words = [function(op)]
     if op.asked.kind == "dot":
-        words.append(f"accumulator={op.mode} acc={addend_type(op)}")
+        words.append(f"accumulator={op.mode} acc={addend_type(op) if has_addend(op) else 'none'}")
+        words += [f"{name}={op.key(name)}" for name in ("tininess", "snan", "zero") if op.key(name)]
     elif op.asked.kind == "scale":
         words.append(f"rule={op.mode}")
     elif op.asked.kind == "int":
