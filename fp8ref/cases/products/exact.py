@@ -189,7 +189,7 @@ def _signals(op: Operation, operands: Sequence[Codes]) -> Mask:
             magnitude = codes & codes.dtype.type(f.magnitude_mask)
             quiet = codes.dtype.type(f.infinity_code | 1 << (f.t - 1))
             signals = (magnitude > codes.dtype.type(f.infinity_code)) & (magnitude < quiet)
-            found |= signals.reshape(len(codes), -1).any(axis=1)
+            found |= signals if signals.ndim == 1 else signals.any(axis=1)
     return found
 
 
@@ -230,7 +230,7 @@ def _unusual(op: Operation, operands: Sequence[Codes]) -> Mask:
         else:
             odd = (codes & codes.dtype.type(f.magnitude_mask)) > codes.dtype.type(f.max_code)
         if odd.any():
-            found |= odd.reshape(len(codes), -1).any(axis=1)
+            found |= odd if odd.ndim == 1 else odd.any(axis=1)
     return found
 
 

@@ -55,6 +55,32 @@ enum { FP8REF_ADD, FP8REF_SUB, FP8REF_MUL, FP8REF_DIV, FP8REF_FMA, FP8REF_SQRT }
 int fp8ref_compute(int operation, const fp8ref_format *const *from, const uint64_t *codes, const fp8ref_format *to,
                    const fp8ref_rules *rules, uint64_t *out);
 
+/* The sum of k products of codes a[i] b[i], and c, exact and rounded once.
+ *
+ * c 0: the unit has no C.  scale not 0: block codes sa[i / block], sb[i / block] of that format multiply too.
+ * plus_zero: a sum that is zero is +0; else zeros of one sign keep it, and any other is -0 under RTN alone.
+ * NV: an infinity times zero; infinities of both signs where no addend is a NaN; a signalling NaN.
+ */
+typedef struct {
+    const fp8ref_format *a, *b, *c, *scale;
+    int k, block, plus_zero;
+} fp8ref_sum;
+int fp8ref_dot(const fp8ref_sum *sum, const uint64_t *a, const uint64_t *b, uint64_t c, const uint64_t *sa,
+               const uint64_t *sb, const fp8ref_format *to, const fp8ref_rules *rules, uint64_t *out);
+
+/* The same in two's complement of so many bits, `fraction` of them below the point, in words of 32, the lowest first.
+ * What is beyond keeps its low bits (wrap) or becomes the nearest end; NaN becomes the largest value and raises NV. */
+int fp8ref_dot_fixed(const fp8ref_sum *sum, const uint64_t *a, const uint64_t *b, uint64_t c, const uint64_t *sa,
+                     const uint64_t *sb, int bits, int fraction, int wrap, const fp8ref_rules *rules, uint32_t *out);
+
+/* n values of binary32 as an MX block: the E8M0 code of its scale, and the codes of its elements, saturating. */
+enum { FP8REF_SCALE_FLOOR, FP8REF_SCALE_CEIL, FP8REF_SCALE_EVEN, FP8REF_SCALE_RCEIL, FP8REF_SCALE_TE };
+int fp8ref_quantise(const fp8ref_format *element, const fp8ref_format *f32, int rule, int n, const uint32_t *x,
+                    uint8_t *scale, uint64_t *codes);
+
+/* Dot products of one pair of formats take lanes of a byte, four to a word, the first lowest; at most FP8REF_LANES. */
+enum { FP8REF_LANES = 64, FP8REF_PLUS_ZERO = 1, FP8REF_NO_C = 2 };
+
 @DECLARATIONS@
 
 #ifdef __cplusplus

@@ -101,11 +101,11 @@ def _solved(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     """Sums solved for the marks of the result: up to four products and C each take what is left of one."""
     k, (fa, fb), fc = length(op), map(get_format, op.operands), get_format(addend_type(op))
     f = get_format(op.result)
-    marks = (
-        np.ldexp(rng.integers(1, 1 << 12, n), rng.integers(-f.t, max(f.k - f.t - 11, 1 - f.t), n))
-        if is_fixed(op)
-        else np.where(rng.random(n) < 0.5, rng.choice(marks_of(op.result), n), rng.choice(end_marks(op.result), n))
-    )
+    if is_fixed(op):
+        marks = np.ldexp(rng.integers(1, 1 << 12, n), rng.integers(-f.t, max(f.k - f.t - 11, 1 - f.t), n))
+    else:
+        near = "f32" if f.name == "f64" else op.result
+        marks = np.where(rng.random(n) < 0.5, rng.choice(marks_of(near), n), rng.choice(end_marks(near), n))
     left = np.minimum(marks, 2.0**200) * rng.choice([-1.0, 1.0], n)
     if has_addend(op):  # C first takes half of it or more, or none
         c = codes_of(left * rng.choice([0.0, 0.5, 1.0, 1.5], n), fc)
