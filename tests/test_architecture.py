@@ -19,7 +19,20 @@ ROOT = Path(fp8ref.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 GROUND = ("display", "errors", "escapes", "extras", "lazy", "outputs", "version")
-FLOORS = (*GROUND, "engines", "spec", "fast", "arrays", "systems", "cases", "vectors", "adapters", "check", "report")
+FLOORS = (
+    *GROUND,
+    "engines",
+    "spec",
+    "fast",
+    "arrays",
+    "systems",
+    "cases",
+    "vectors",
+    "adapters",
+    "check",
+    "report",
+    "audit",
+)
 DOORS = ("ask", "cli", "learn", "starters", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
 OPEN = {("testing", "strategies"), ("__init__", "ask")}  # doors that lead to another one
@@ -36,6 +49,7 @@ ROOMS: dict[str, set[str] | None] = {
     "adapters": ANYTHING,
     "systems": {"sklearn"},  # data to train on
     "report": ANYTHING,  # the renderers
+    "audit": {"safetensors", "gguf", "onnx", "torch"},  # forms of files
     "cli": {"click", "rich"},
     "learn": {"torch"},
     "strategies": ANYTHING,

@@ -30,6 +30,7 @@ COMMANDS = {
     "smoke": "smoke:smoke",
     "report": "report:report",
     "identify": "identify:identify_",
+    "audit": "audit:audit_",
     "capture": "capture:capture",
     "show": "show:show",
     "explain": "explain:explain",

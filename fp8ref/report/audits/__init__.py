@@ -1,0 +1,1 @@
+"""Audits of model files, rendered from their documents."""
