@@ -69,7 +69,7 @@ def _types(op: Operation, operands: Sequence[Codes]) -> Sequence[str]:
 def hexadecimal(code: Any, type_: str = "") -> str:
     """A code with the digits of its type; a row one element after the other."""
     if np.ndim(code):
-        return "".join(f"{int(c) & ((1 << 8 * code.dtype.itemsize) - 1):0{2 * code.dtype.itemsize}X}" for c in code)
+        return str(np.asarray(code).astype(code.dtype.newbyteorder(">")).tobytes().hex().upper())
     k = 8 * code.dtype.itemsize
     if type_ and type_ not in UNITS and type_ not in INTEGERS:
         with contextlib.suppress(ValueError):  # a quantiser is no format

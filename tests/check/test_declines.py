@@ -96,8 +96,13 @@ def test_one_that_declines_every_call_is_unsupported(tmp_path: Path, monkeypatch
     assert checked(everything).exit_code == 5
 
 
-@pytest.mark.parametrize("claim", ["scale/f32/mxfp8_e4m3/floor", "dot/e4m3fn.e4m3fn/f32/exact;k=4",
-                                   "matmul/e4m3fn.e4m3fn/f32/exact;k=4"])  # fmt: skip
+@pytest.mark.parametrize(
+    "claim",
+    some(
+        ["scale/f32/mxfp8_e4m3/floor", "dot/e4m3fn.e4m3fn/f32/exact;k=4", "matmul/e4m3fn.e4m3fn/f32/exact;k=4"],
+        ["matmul/e4m3fn.e4m3fn/f32/exact;k=4"],
+    ),
+)
 def test_products_and_scales_are_judged_so_too(claim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (wrong,) = judged(kernel(tmp_path, monkeypatch, "len(x) in (13, 17)", ALWAYS_WRONG, [claim]))
     assert wrong.verdict is Verdict.FAIL

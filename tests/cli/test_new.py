@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from fp8ref.cli.check import check
 from fp8ref.cli.new import sources
 
-FP8REF = [sys.executable, "-m", "fp8ref"]
 WRITTEN = {
     "adapter": "README.md cabi.c e4m3fn.h fp8ref.h level0.c level1.py level2.c level2.rs my_kernel.py",
     "kernel-test": "README.md test_my_kernel.py",
@@ -23,14 +22,7 @@ WRITTEN = {
 
 
 def fp8ref(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*FP8REF, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=300,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    return warm.fp8ref(*arguments, cwd=cwd)
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
@@ -65,9 +57,9 @@ def test_nothing_is_replaced_and_nothing_written_beside_it(tmp_path: Path) -> No
         (
             ["rlt", "."],
             "Error: Invalid value for '{adapter|kernel-test|ci|rtl}': 'rlt' is not one of 'adapter', 'kernel-test', "
-            "'ci', 'rtl'; see `python -m",
+            "'ci', 'rtl'; see `fp8ref",
         ),
-        (["rtl"], "Error: Missing argument 'DIR'; see `python -m fp8ref new --help`\n"),
+        (["rtl"], "Error: Missing argument 'DIR'; see `fp8ref new --help`\n"),
     ],
 )
 def test_refusals(arguments: list[str], said: str, tmp_path: Path) -> None:

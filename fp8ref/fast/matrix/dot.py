@@ -62,7 +62,11 @@ def _parts(p: Problem) -> tuple[Operand, Operand, Epilogue]:
     if p.scale_result is not None:
         r = p.scale_result
         factors.append(r if r.size != 1 else np.full((1,) * len(p.shape), r[0]))
-    return operands[0], operands[1], Epilogue(p.result, p.rho, tuple(factors), p.c)
+    c = p.c
+    if c is not None and p.scale_result is not None:
+        with np.errstate(invalid="ignore"):
+            c = c * p.scale_result  # exact: _multiplies_c
+    return operands[0], operands[1], Epilogue(p.result, p.rho, tuple(factors), c)
 
 
 def _belongs_inside(scale: Floats) -> bool:
@@ -82,8 +86,8 @@ def _float64_serves(p: Problem) -> bool:
     leaf = p.model
     while isinstance(leaf, Composed):
         leaf = leaf.inner
-    if p.model is None and p.scale_result is not None and p.c is not None and p.c.any():
-        return False  # it multiplies C, too
+    if p.model is None and p.scale_result is not None and p.c is not None and not _multiplies_c(p.c, p.scale_result):
+        return False
     reach = REACH if all(x is None for x in (p.scale_a, p.scale_b, p.tensor_scale)) else SCALED
     for f in (p.fa, p.fb):
         if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):
@@ -105,6 +109,17 @@ def _float64_serves(p: Problem) -> bool:
             if ((size >= LARGEST) | ((size > 0) & (size < SMALLEST))).any():
                 return False
     return True
+
+
+def _multiplies_c(c: Floats, r: Floats) -> bool:
+    """May a scale of the result be multiplied into C, (AB + C) r = AB r + C r?
+
+    Products of two numbers of binary32 are exact in binary64.  A positive, finite r keeps the sign of a zero sum and
+    makes no NaN of an infinity.
+    """
+    with np.errstate(all="ignore"):
+        singles = (r == r.astype(np.float32)).all() and ((c == c.astype(np.float32)) | np.isnan(c)).all()
+    return bool(singles and np.isfinite(r).all() and (r > 0).all())
 
 
 def _by_specification(p: Problem) -> Array:

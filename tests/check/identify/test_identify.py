@@ -217,7 +217,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-@pytest.mark.parametrize("name", some(SETS, list(SETS)[0:6:2]))
+@pytest.mark.parametrize("name", some(SETS, list(SETS)[:4:3]))
 def test_hardware_results_are_identified_and_conform(name: str, converted: Path) -> None:
     path = converted / f"{name}.capture.jsonl"
     capture = captures.read(path)
@@ -278,7 +278,7 @@ def test_a_capture_of_zeros_says_that_it_decides_nothing() -> None:
     assert shown["remarks"] == found.remarks
 
 
-@pytest.mark.parametrize("result", ["bf16", "f16"])
+@pytest.mark.parametrize("result", [pytest.param("bf16", marks=pytest.mark.full), "f16"])
 def test_c_keeps_its_type_where_the_output_is_shorter(result: str) -> None:
     """C is binary32 under binary16 and bfloat16 outputs of a binary32 unit; the mode that is found says so, too."""
     found = captured("ada.mma.fp8.f32+out.scale.bias", 32, 200, result, ";scale=f32")

@@ -10,9 +10,11 @@ import pytest
 from second_oracles import matrix_units as second
 
 import fp8ref
+import fp8ref.fast.matrix.dot as dot_route
 from fp8ref import spec
 from fp8ref.fast.matrix.exact_dot import K_RUN, ROWS
 from fp8ref.spec import get_format
+from fp8ref.spec.datum import Datum
 from fp8ref.spec.matrix.products import dot as reference
 
 FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
@@ -421,3 +423,31 @@ def test_block_scales_beyond_one_run_over_k() -> None:
     scale = np.exp2(exponents).astype(np.float32)[None, :]
     got = fp8ref.dot(codes, codes, "e4m3fn", scale_a=scale, block=32, result="f64").view(np.float64)
     assert int(got[0]) == sum(32 << int(e) for e in exponents)
+
+
+def bits(x: np.ndarray) -> np.ndarray:
+    return x.view(f"u{x.itemsize}")
+
+
+@pytest.mark.parametrize("result", ["f32", "e4m3fn"])
+def test_a_scale_of_the_result_multiplies_c_too(result: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """(AB + C) r, rounded once; without the specification's help, save for an r that is no positive number."""
+    slow = []
+    usual = dot_route._by_specification
+    monkeypatch.setattr(dot_route, "_by_specification", lambda p: slow.append(p.shape[0]) or usual(p))
+    rng = np.random.default_rng(11)
+    for wild in (False, True):
+        a, b = (rng.integers(0, 256 if wild else 64, (40, 12)).astype(np.uint8) for _ in "ab")
+        c = rng.integers(0, 1 << 32, 40, dtype=np.uint64).astype(np.uint32).view(np.float32)
+        c[:20] = rng.standard_normal(20) * 2.0 ** rng.integers(-9, 3, 20)
+        r = np.float32(1.37) * 2.0 ** rng.integers(-140, 120, 40).astype(np.float32)
+        r[30:] = 1 / 3
+        for rs in (r, -r[:1], np.float32([np.inf])):
+            got = bits(fp8ref.dot(a, b, "e5m2", "e4m3fn", c=c, result=result, scale_result=rs))
+            for i in range(40):
+                want = reference(
+                    a[i].tolist(), b[i].tolist(), get_format("e5m2"), get_format("e4m3fn"), c=Datum.of(float(c[i])),
+                    accumulator="exact", result=get_format(result), scale_result=Datum.of(float(rs[i % rs.size])),
+                )  # fmt: skip
+                assert int(got[i]) == want, (wild, i, c[i], rs[i % rs.size])
+    assert slow == [40] * 4
