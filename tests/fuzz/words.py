@@ -21,6 +21,7 @@ from fp8ref.cases.operation import Operation, carrier_dtype
 from fp8ref.cases.products.questions import operand_types, shapes
 from fp8ref.cases.scaling.quantisers import get_quantiser
 from fp8ref.cli import main
+from fp8ref.cli.errors import BadInput
 from fp8ref.cli.prove import _part
 from fp8ref.errors import Unreadable
 from fp8ref.spec.catalog import get_format
@@ -104,7 +105,7 @@ def modes(data: bytes) -> None:
             return
         rounding, overflow, nan, tininess, *_ = [*rest.split(" "), "rne", "sat", "canonical", "after"]
         get_projection(get_format(kind), rounding, overflow, nan, tininess=tininess)
-    except Unreadable as error:
+    except (Unreadable, BadInput) as error:
         raise ValueError(str(error)) from None
 
 
@@ -212,6 +213,8 @@ def specs(data: bytes) -> None:
         return
     c = Connectable.parse(text)
     same(Connectable.parse(c.text), c, "an implementation by its name")
+    if c.kind == "replay" and not (folder() / c.id).resolve().is_relative_to(folder()):
+        return  # a file of the person's own choice
     if c.kind in STARTED:
         with contextlib.suppress(Unavailable):  # which shows the name of a file as it was typed
             adapter = connect(c)

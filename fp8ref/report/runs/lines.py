@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ...cases.operation import Operation
+from ...cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
 from ...check.verdict import Severity, Verdict
+from ...spec.catalog import get_format
 
 LONGEST_LINE, MOST_BYTES = 1 << 24, 1 << 28  # of a record, unpacked
 Check = Callable[[Any], bool]
@@ -119,6 +120,11 @@ OPTIONAL: Mapping[str, Mapping[str, Check]] = {
 }
 
 
+def bits_of(type_: str) -> int:
+    """How long a code of a type can be."""
+    return int(8 * carrier_dtype(type_).itemsize) if type_ in (*INTEGERS, *UNITS) else get_format(type_).k
+
+
 def check_line(data: Any, where: str) -> str:
     """The kind of a line.  Raises ValueError where it is none, or where a field is missing or of another type."""
     kind = data.get("kind") if isinstance(data, dict) else None
@@ -136,4 +142,8 @@ def check_line(data: Any, where: str) -> str:
         op = Operation.parse(data["op"])
         if not (is_product(op) or is_scale(op)) and len(data["inputs"]) != len(op.operands):
             raise ValueError(f"{where}: {op.id} has {len(op.operands)} inputs, not {len(data['inputs'])}")
+        if not (is_product(op) or is_scale(op)):
+            for type_, code in ((op.result, data["want"]), (op.result, data["got"]), *zip(op.operands, data["inputs"])):
+                if int(code, 16) >> bits_of(type_):
+                    raise ValueError(f"{where}: {code!r:.40} is not a code of {type_}, which has {bits_of(type_)} bits")
     return kind
