@@ -46,7 +46,7 @@ NONE_FOUND, INTERRUPTED, NOTHING_RAN, FAILED = 1, 2, 5, 6
 @click.option("--scales", metavar="FILE[:NAME]", help="Their scales, float32 or bytes.")
 @click.option("--original", metavar="FILE[:NAME]", help="The tensor that was quantised.")
 @click.option("--element", help="The format of the codes, where the file does not say it.")
-@click.option("--scale-format", help="The format of the scales: f32, e8m0fnu or e4m3fn.")
+@click.option("--scale-format", help="The format of the scales: f32, e8m0fnu, e4m3fn or ue5m3.")
 @click.option("--tensor-amax", type=float, help="The largest magnitude of the tensor, under two levels of scales.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def identify_(

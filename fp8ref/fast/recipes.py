@@ -120,8 +120,8 @@ class Vectors:
             return _rounded_up(x)
         if how == "e4m3fn.gguf":
             return _gguf(x)
-        if how == "e4m3fn.up":
-            return encoded(x, get_format("e4m3fn"), "rtp").astype(np.float32)
+        if how.endswith(".up"):
+            return encoded(x, get_format(how.removesuffix(".up")), "rtp").astype(np.float32)
         return encoded(x, get_format(how)).astype(np.float32)
 
     def decoded(self, code: Any, how: str) -> Any:

@@ -111,6 +111,8 @@ def candidates(element: str, stored: str, tensor: bool) -> tuple[str, ...]:
     own = sorted(named().values(), key=lambda entry: entry.recipe.element != element)
     for entry in own:
         r = with_element(entry.name, element)
+        if stored == "ue5m3" and r.stored in ("e4m3fn", "e4m3fn.up"):  # no recipe in use has such scales of its own
+            r = r.but(stored=r.stored.replace("e4m3fn", "ue5m3"))
         if r.stored.partition(".")[0] != stored or (r.tensor != "none") != tensor or r.rounding == STOCHASTIC:
             continue
         found.setdefault(str(r.but(group="1x128", layout="rows", transform=r.transform)), mode_text(r))

@@ -85,6 +85,8 @@ CHOICES: dict[str, dict[str, str]] = {
         "e8m0fnu": "the scale is stored as an exponent byte",
         "e4m3fn": "the scale is stored in E4M3",
         "e4m3fn.up": "the scale is stored in E4M3, rounded up, saturating",
+        "ue5m3": "the scale is stored in UE5M3",
+        "ue5m3.up": "the scale is stored in UE5M3, rounded up, saturating",
         "e4m3fn.gguf": "the scale is stored in E4M3 by llama.cpp's own conversion, 448 from 256 on",
     },
     "keeps": {

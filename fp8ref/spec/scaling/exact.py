@@ -159,7 +159,7 @@ def stored_code(x: Datum, how: str) -> int:
     """The code of a scale in a stored format: rounded to nearest even and saturating but for three conversions.
 
     ``e8m0.rp``: rounded up, as the instruction does: NaN FF, above 2^127 FE, at most 2^-127 00.  ``e4m3fn.gguf``: the
-    fourth fraction bit alone decides; from 256 on 7E; below the normal range units of 2^-9, halves up.  ``e4m3fn.up``:
+    fourth fraction bit alone decides; from 256 on 7E; below the normal range units of 2^-9, halves up.  ``.up``:
     rounded up, saturating.
     """
     if how == "e8m0.rp":
@@ -173,8 +173,8 @@ def stored_code(x: Datum, how: str) -> int:
         return min(max(e + (x.magnitude != power_of_two(e)) + 127, 0), 254)
     if how == "e4m3fn.gguf":
         return _gguf_code(x)
-    if how == "e4m3fn.up":
-        return encode(x, get_format("e4m3fn"), "rtp", "sat")[0]
+    if how.endswith(".up"):
+        return encode(x, get_format(how.removesuffix(".up")), "rtp", "sat")[0]
     return encode(x, get_format(how))[0]
 
 

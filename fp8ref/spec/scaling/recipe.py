@@ -35,8 +35,8 @@ class Recipe:
     ``element``: the format of the codes.  ``group``: ``RxC`` rows by columns that share a scale, or row, column,
     tensor.  ``floor``: ``a:V`` raises the largest magnitude to V, ``s:V`` the scale, ``a:V+s:W`` both; V is a decimal
     (rounded to binary32, with a T after it to the source's type), a power ``2^n``, or ``step`` = 1 / (512 max).
-    ``aim``: the number that the largest magnitude becomes, ``max`` or, for E4M3 scales ``max.N``, N in place of 448.
-    The other factors have the choices of :data:`CHOICES`.
+    ``aim``: the number that the largest magnitude becomes, ``max`` or, for two levels ``max.N``, N in place of the
+    largest block scale.  The other factors have the choices of :data:`CHOICES`.
     """
 
     element: str
@@ -102,8 +102,10 @@ class Recipe:
             raise ValueError(
                 f"elements={self.elements} with tensor={self.tensor}: elements need the tensor's scale too"
             )
-        if by_tensor and not self.stored.startswith("e4m3"):
-            raise ValueError(f"stored={self.stored} with tensor={self.tensor}: two levels have block scales in E4M3")
+        if by_tensor and not self.stores_float:
+            raise ValueError(
+                f"stored={self.stored} with tensor={self.tensor}: two levels have block scales in E4M3 or UE5M3"
+            )
         if self.stored == "e8m0fnu" and self.power in ("none", "q.drop", "q.log2"):
             raise ValueError(f"stored=e8m0fnu with power={self.power}: an exponent byte needs a power of two")
         if self.stored == "e8m0fnu" and self.limits == "free":
@@ -141,7 +143,13 @@ class Recipe:
     @property
     def whole(self) -> Fraction:
         """G, what the largest magnitude of the tensor becomes under both scales."""
-        return (Fraction(int(self.aim[4:])) if self.aim.startswith("max.") else Fraction(448)) * self.maximum
+        top = self.stored_format.max if self.stores_float else Fraction(448)
+        return (Fraction(int(self.aim[4:])) if self.aim.startswith("max.") else top) * self.maximum
+
+    @property
+    def stores_float(self) -> bool:
+        """Are scales stored in a format of 8 bits that has a significand?"""
+        return self.stored not in ("f32", "e8m0fnu")
 
     @property
     def stored_format(self) -> Format:

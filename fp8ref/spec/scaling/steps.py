@@ -144,7 +144,7 @@ def scale_of(r: Recipe, m: Arithmetic, a: Value, source: str, whole: Value | Non
         direct = m.over(top, a) if r.elements == "direct" else m.times(m.over(one, a), top)
         direct = _multiplier_of(r, m, a, direct, source)
     stored = _stored(r, m, s, byte)
-    if r.stored.startswith("e4m3"):
+    if r.stores_float:
         s = m.decoded(stored, r.stored)
     if r.keeps == "multiplier" and r.stored == "f32":
         stored = q if q is not None else m.over(one, s)

@@ -93,6 +93,21 @@ def cudnn_nvfp4(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(code), np.array(codes)
 
 
+def ue5m3(x: np.ndarray, up: bool) -> tuple[np.ndarray, np.ndarray]:
+    """NVFP4's one level with scales of five exponent and three trailing bits, bias 15, FF a NaN, 114688 the largest."""
+    values = [Fraction(8 * (c >= 8) + c % 8) * Fraction(2) ** (max(c >> 3, 1) - 18) for c in range(0xFF)]
+    code = []
+    for a in np.abs(x).max(axis=1) / F32(6):
+        at = bisect_left(values, Fraction(float(a)))
+        if at < len(values) and at and not up:
+            twice = 2 * Fraction(float(a)) - values[at - 1] - values[at]
+            at -= twice < 0 or (twice == 0 and at % 2)
+        code.append(min(at, 0xFE))
+    y = x / np.array([float(values[c]) for c in code], F32)[:, None]
+    codes = [[8 * bool(np.signbit(v)) + fp4(Fraction(float(v)), "even") for v in row] for row in y]
+    return np.array(code), np.array(codes)
+
+
 RESTATED: dict[str, tuple[int, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]]] = {
     "gpt-oss-mxfp4": (32, lambda x: gpt_oss(x, "even")),
     "gpt-oss-mxfp4-old": (32, lambda x: gpt_oss(x, "away")),
@@ -101,6 +116,8 @@ RESTATED: dict[str, tuple[int, Callable[[np.ndarray], tuple[np.ndarray, np.ndarr
     "brevitas-mxfp8": (32, brevitas_mx),
     "cudnn-mxfp8": (32, cudnn_mxfp8),
     "cudnn-nvfp4": (16, cudnn_nvfp4),
+    "e2m1fn 1x16 stored=ue5m3": (16, lambda x: ue5m3(x, False)),
+    "e2m1fn 1x16 stored=ue5m3.up": (16, lambda x: ue5m3(x, True)),
 }
 
 
@@ -111,8 +128,10 @@ def test_a_restatement_of_the_source_gives_the_same_bits(name: str) -> None:
     a = np.abs(x).max(axis=1)
     if name == "brevitas-mxfp8":
         x = x[a >= 2.0**-33]  # below, brevitas' scale is no power of two; see the recipe's note
-    if name == "cudnn-nvfp4":
-        x = x[(a / F32(6) > 0) & (a / F32(6) <= 448)]  # of 0 / 0 and larger scales the documentation says nothing
+    if length == 16:
+        x = x[
+            (a / F32(6) > (0 if name == "cudnn-nvfp4" else 2.0**-18)) & (a / F32(6) <= 448)
+        ]  # of 0 / 0 and larger scales the documentation says nothing
     with np.errstate(all="ignore"):
         scales, codes = restated(x)
         stored, found = fast.quantize(get_recipe(name), x, "f32")
