@@ -1,0 +1,1 @@
+"""What is drawn of audited tensors: maps of scales and errors, code usage."""
