@@ -95,7 +95,7 @@ def compare(op: Operation, seen: Observations, nan: str, report: Report) -> Comp
     want = expect(op, seen.operands).taken(seen.case)
     found = compared(op, seen.inputs(), seen.got, seen.status, want, nan)
     report.cases = len(seen.operands[0])
-    report.declines = str(seen.declines)
+    report.declines, report.unasked = str(seen.declines), seen.unasked
     bad, where = np.unique(seen.case[found.wrong], return_index=True)
     report.failed = bad.size
     first = np.flatnonzero(found.wrong)[where]

@@ -128,8 +128,8 @@ def report_of(data: dict[str, Any]) -> Report:
     report.mishaps = [_mishap(mishap) for mishap in data["mishaps"]]
     report.digest = _whole(data["digest"])
     _whole(report.cases), _whole(report.failed)
-    for text in (report.claim, report.op, report.reason, report.source, report.declines, report.expected, report.asked):
-        _text(text)
+    for name in ("claim", "op", "reason", "source", "declines", "unasked", "expected", "asked"):
+        _text(getattr(report, name))
     for finding in report.findings:
         _whole(finding.count), _whole(finding.of), _whole(finding.length), _whole(finding.position), _text(finding.op)
         _text(finding.layout)

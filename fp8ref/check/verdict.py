@@ -160,6 +160,7 @@ class Report:
     mishaps: list[Mishap] = field(default_factory=list)  # until the report is concluded
     digest: int = 0  # of the wrong answers, until the report is concluded
     declines: str = ""  # which calls it declined, where it answered others
+    unasked: str = ""  # which calls were left out for their time
     asked: str = ""  # where it was not all of the plan: "captured", "--flag exact"
     fits: tuple[str, ...] = ()  # the behaviours that give every answer, where there are several
     failing: Failing | None = None  # every wrong answer, where they are to be kept
@@ -193,6 +194,7 @@ class Report:
             **({"fits": list(self.fits)} if self.fits else {}),
             **({"alike": list(self.alike)} if self.alike else {}),
             **({"declines": self.declines} if self.declines else {}),
+            **({"unasked": self.unasked} if self.unasked else {}),
             **({"expected": self.expected} if self.expected else {}),
         }
 
@@ -206,6 +208,7 @@ class Report:
             profiles=tuple(data["profiles"]),
             findings=list(findings),
             declines=data.get("declines", ""),
+            unasked=data.get("unasked", ""),
             asked=data.get("asked", ""),
             fits=tuple(data.get("fits", ())),
             alike=tuple(data.get("alike", ())),

@@ -1,5 +1,6 @@
 """Questions that single faults of units and libraries call for: each planted fault answers something else there."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from fp8ref.cases.scaling.questions import values
 from fp8ref.cases.selection import cases
 from fp8ref.check.compare import Options
 from fp8ref.check.run import Request, Run
+from fp8ref.check.verdict import Report
+from fp8ref.report.runs.text import remark
 from fp8ref.spec import get_format
 
 LONG_CALLS = True  # see tests/conftest.py
@@ -153,6 +156,20 @@ def test_what_is_slow_is_not_asked_a_long_call_and_not_accused(tmp_path: Path, m
     with Run(Request("py:slow_kernel:Kernel", timeout=1.0)) as run:
         (report,) = run.reports()
     assert report.verdict == "pass", report
+    assert re.fullmatch("calls of [0-9,]+ elements and more were left out, which would take .*", report.unasked)
+    assert report.unasked in remark(report)
+    assert Report.from_json(report.as_json()) == report
+
+
+def test_what_calls_on_the_way_to_a_long_one_answer_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The long call would take 2 s, of 1 s; one of 65,536 elements is asked, and its wrong answers count."""
+    monkeypatch.chdir(tmp_path)
+    fault = "d[60000:] = 0; __import__('time').sleep(len(d) * 2e-6)"
+    (tmp_path / "slow_and_wrong.py").write_text(KERNEL.format(claim="decode/e5m2/f32", fault=fault))
+    with Run(Request("py:slow_and_wrong:Kernel", timeout=1.0)) as run:
+        (report,) = run.reports()
+    assert report.verdict == "fail", report
+    assert (report.findings[0].length, report.unasked[:9]) == (65536, "calls of ")
 
 
 @pytest.mark.parametrize("result", ["f32", "bf16", "f16", "e4m3fn"])

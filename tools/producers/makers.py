@@ -41,7 +41,8 @@ def _calibrate(model: Any) -> None:
 def _tensors(original: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
-    return load_file(original / "model.safetensors")
+    found: dict[str, Any] = load_file(original / "model.safetensors")
+    return found
 
 
 def _linears(tensors: dict[str, Any]) -> dict[str, Any]:

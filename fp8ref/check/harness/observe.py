@@ -38,6 +38,7 @@ class Observations:
     layout: NDArray[np.int8]  # index into LAYOUT_NAMES
     again: NDArray[np.bool_]
     declines: Declines = field(default_factory=Declines)
+    unasked: str = ""  # which calls were left out, and why
 
     @property
     def size(self) -> int:
@@ -104,7 +105,7 @@ def observe(
         elements += (asked := sum(call.cases.size for call in group))
         advance(asked)
     pace = (time.monotonic() - started) / max(elements, 1)
-    long = _ask_long(session, op, operands, long_call(op, level), declines, pace)
+    long, unasked = _ask_long(session, op, operands, long_call(op, level), declines, pace)
     declines.require_an_answer()
     if declines.declined:
         plan = plan.of_calls(np.array(answered))
@@ -119,34 +120,35 @@ def observe(
         layout=plan.layout,
         again=plan.again,
         declines=declines,
+        unasked=unasked,
     )
-    if long is not None:
-        seen = _with_long(seen, long)
+    for taken in long:
+        seen = _with_long(seen, taken)
     return _of_answered(seen) if declines.declined else seen
 
 
 def _ask_long(
     session: Session, op: Operation, operands: Sequence[Codes], length: int, declines: Declines, pace: float
-) -> Codes | None:
-    """The answers to one long call, which repeats the cases in order; None where it is declined or not asked.
+) -> tuple[list[Codes], str]:
+    """The answers to a long call, which repeats the cases in order, and to those on the way; and what was not asked.
 
     ``pace``: seconds for an element so far.  A right device that takes milliseconds for each is not accused of its
     time: calls grow up to the long one, and one that would take half of what a question may is not asked.
     """
-    n = len(operands[0])
-    while length and n and length * pace > session.limits.seconds / 2 and length > GROWTH * n:  # short calls cost more
-        n *= GROWTH
+    n = len(operands[0]) if length else 0
+    found: list[Codes] = []
+    while 0 < n < length:
+        # short calls cost more for each element: the pace of a longer one decides
+        n = length if length * pace <= session.limits.seconds / 2 else min(GROWTH * n, length)
         if n * pace > session.limits.seconds / 2:
-            return None
+            return found, f"calls of {n:,} elements and more were left out, which would take half of the time limit"
         started = time.monotonic()
-        session.ask_each(op, [([np.resize(codes, n) for codes in operands], "plain")])
+        (answer,) = session.ask_each(op, [([np.resize(codes, n) for codes in operands], "plain")])
         pace = min(pace, (time.monotonic() - started) / n)
-    if not length or not n or length * pace > session.limits.seconds / 2:
-        return None
-    (answer,) = session.ask_each(op, [([np.resize(codes, length) for codes in operands], "plain")])
-    no = answer if isinstance(answer, Declined) else None
-    declines.note(length, "plain", no)
-    return None if isinstance(answer, Declined) else answer[0].copy()
+        declines.note(n, "plain", answer if isinstance(answer, Declined) else None)
+        if not isinstance(answer, Declined):
+            found.append(answer[0].copy())
+    return found, ""
 
 
 def _with_long(seen: Observations, got: Codes) -> Observations:

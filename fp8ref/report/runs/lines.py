@@ -110,6 +110,7 @@ OPTIONAL: Mapping[str, Mapping[str, Check]] = {
     "operation": {
         "expected": _text,
         "declines": _text,
+        "unasked": _text,
         "chosen": _table(_text),
         "asked": _text,
         "fits": _list(_text),

@@ -71,6 +71,7 @@ def remark(report: Report) -> str:
         return ": ".join(filter(None, [_asked(report), report.reason]))
     notes = [f"in part: {report.declines}" if report.in_part else report.declines] if report.declines else []
     notes += [_asked(report)] if report.asked else []
+    notes += [report.unasked] if report.unasked else []
     if report.findings:
         causes = dict.fromkeys(
             d.rule if d.rule == UNEXPLAINED else str(d) for d in (f.diagnosis for f in report.findings)

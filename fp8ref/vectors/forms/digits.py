@@ -19,7 +19,9 @@ for _i, _digit in enumerate("0123456789ABCDEF"):
 def to_digits(codes: Codes, column: Column) -> Text:
     """Codes (n, ...) of a column as digits (n, elements, digits), upper case."""
     n, size = len(codes), codes.dtype.itemsize * column.words
-    big = np.ascontiguousarray(codes.reshape(n, -1)).astype(codes.dtype.newbyteorder(">"), copy=False)
+    big = np.ascontiguousarray(codes.reshape(n, column.elements * column.words)).astype(
+        codes.dtype.newbyteorder(">"), copy=False
+    )
     pairs = _PAIRS[np.ascontiguousarray(big).view(np.uint8).reshape(n, column.elements, size)]
     digits: Text = pairs.reshape(n, column.elements, 2 * size)[:, :, 2 * size - column.digits :]
     return digits
