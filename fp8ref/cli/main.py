@@ -31,6 +31,7 @@ COMMANDS = {
     "report": "report:report",
     "identify": "identify:identify_",
     "audit": "audit:audit_",
+    "diff": "diff:diff_",
     "capture": "capture:capture",
     "show": "show:show",
     "explain": "explain:explain",
