@@ -49,7 +49,8 @@ class Expected:
 
 
 def _convert(op: Operation, operands: Sequence[Codes]) -> Expected:
-    return Expected(*project_into_with_status(op.operands[0], operands[0], op.projection, op.result, op.flags))
+    random = (operands[1], op.random_width) if op.random_width else None
+    return Expected(*project_into_with_status(op.operands[0], operands[0], op.projection, op.result, op.flags, random))
 
 
 def _decode(op: Operation, operands: Sequence[Codes]) -> Expected:
@@ -203,13 +204,18 @@ def expect(op: Operation, operands: Sequence[Codes]) -> Expected:
 
 
 def project_into_with_status(
-    source: str | Format, codes: Codes, rho: Projection, result: str | Format, flags: bool
+    source: str | Format,
+    codes: Codes,
+    rho: Projection,
+    result: str | Format,
+    flags: bool,
+    random: tuple[Codes, int] | None = None,
 ) -> tuple[Codes, NDArray[np.uint8] | None]:
-    """Operand codes of any type, integers included, projected onto a format."""
+    """Operand codes of any type, integers included, projected onto a format; ``random``: words, and their width."""
     f = get_format(result)
     if source in INTEGERS:
-        return convert_integers(codes, f, rho, flags)
-    return convert_codes(codes, get_format(source), f, rho, flags)
+        return convert_integers(codes, f, rho, flags, random)
+    return convert_codes(codes, get_format(source), f, rho, flags, random)
 
 
 def project_into(source: str | Format, codes: Codes, rho: Projection, result: str | Format) -> Codes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +92,11 @@ def flags_of(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
         free = kind == "decode" or op.mode == ANY_MODE
         rho = (Operation.convert(op.operands[0], op.result) if free else op).projection
         f, source = op.result_format, op.source_format
+        random: Any = (operands[1], op.random_width) if op.random_width else None
         if source is None:
-            out, flags = convert_integers(operands[0], f, rho, True)
+            out, flags = convert_integers(operands[0], f, rho, True, random)
         else:
-            out, flags = convert_codes(operands[0], source, f, rho, True)
+            out, flags = convert_codes(operands[0], source, f, rho, True, random)
         assert flags is not None
         found |= _of_result(parts_of(operands[0], op.operands[0]), out, flags, f)
     return found
@@ -104,6 +106,8 @@ def _of_operands(op: Operation, operands: Sequence[Codes]) -> dict[str, Mask]:
     never = np.zeros(operands[0].shape, bool)
     carried = dict.fromkeys(("zero", "neg-zero", "inf", "nan", "source-subnormal", "negative"), never)
     for x, name in zip(operand_parts(op, operands), op.operands):
+        if name.startswith("rbits"):
+            continue
         finite = ~(x.infinite | x.nan)
         zero = finite & (x.sig == 0)
         small = never

@@ -24,7 +24,7 @@ from ..spec.operations.integers import OutOfRange
 from ..spec.overflow import default_overflow
 from ..spec.profiles.constants import constant, get_constant
 from ..spec.projection import Projection, get_projection
-from ..spec.rounding import Rounding, get_rounding
+from ..spec.rounding import Rounding, get_rounding, random_field
 from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, CONSTANT, FAMILIES, INTEGER_MODE, PROJECTION, Family
 from .keys import KEYS, check_keys
 from .scaling.quantisers import get_quantiser
@@ -95,7 +95,8 @@ class Operation:
         if (len(parts) == 4) and family.mode is None:
             raise ValueError(f"operation {text!r}: {family.name} rounds nothing and has no mode")
         operands = tuple(parts[1].split("."))
-        if len(operands) != family.arity and family.kind != "scale":
+        stochastic = family.kind == "convert" and operands[-1].startswith("rbits")
+        if len(operands) != family.arity + stochastic and family.kind != "scale":
             raise ValueError(f"operation {text!r}: {family.name} takes {family.arity} operand(s), not {len(operands)}")
         op = cls(
             family.name,
@@ -125,6 +126,8 @@ class Operation:
             raise ValueError(f"operation {text!r}: the second operand of scaleb is an integer type")
         if kind == "codes" and len({*self.operands, self.result} - set(UNITS)) > 1:
             raise ValueError(f"operation {text!r}: {self.family} is an operation of one format")
+        if any(name.startswith("rbits") for name in self.operands):
+            self._check_random(text)
         if kind in CHECKS:
             CHECKS[kind](self, text)
             return
@@ -137,6 +140,19 @@ class Operation:
             raise ValueError(f"operation {text!r}: {self.result} is unsigned and has no negative of any value but 0")
         if self.mode is not None and self.mode != ANY_MODE:  # an unknown mode is an error here, not later
             self.integer_mode if kind == "int" else self.projection  # noqa: B018
+
+    def _check_random(self, text: str) -> None:
+        """Raises ValueError where random bits are no second operand of a conversion, or its mode takes none."""
+        where = [name.startswith("rbits") for name in self.operands]
+        if self.asked.kind != "convert" or where != [False, True] or not (self.mode or "").startswith("sr-"):
+            raise ValueError(
+                f"operation {text!r}: random bits are the second operand of a conversion under a stochastic mode, like "
+                "convert/f32.rbits16/e5m2/sr-ptx.sat"
+            )
+        f, source = self.result_format, self.operands[0]
+        random_field(
+            self.projection.rounding, self.random_width, (0 if source in INTEGERS else get_format(source).t) - f.t
+        )
 
     def _check_constant(self, text: str) -> None:
         try:
@@ -182,6 +198,12 @@ class Operation:
         return self.key("flags", "0") == "1"
 
     @property
+    def random_width(self) -> int:
+        """How many random bits a case is handed; 0 where there is no such operand."""
+        last = self.operands[-1]
+        return get_format(last).k if last.startswith("rbits") else 0
+
+    @property
     def source_format(self) -> Format | None:
         """The format of the first operand; None for integers."""
         return None if self.operands[0] in INTEGERS else get_format(self.operands[0])
@@ -217,8 +239,9 @@ class Operation:
     def testfloat(self) -> str:
         """The TestFloat name, which has no mode; the id where TestFloat has none."""
         if self.asked.kind in ("convert", "decode", "int"):
-            return "_to_".join(f"ui{name[1:]}" if name in INTEGERS and name[0] == "u" else name
-                               for name in (self.operands[0], self.result))  # fmt: skip
+            names = (f"ui{name[1:]}" if name in INTEGERS and name[0] == "u" else name
+                     for name in (".".join(self.operands), self.result))  # fmt: skip
+            return "_to_".join(names)
         word = self.asked.testfloat
         if self.asked.kind == "compare" and word and self.key("signalling"):
             word += "_signaling" if self.key("signalling") == "1" else "_quiet"
@@ -232,7 +255,7 @@ def from_testfloat(name: str) -> str | None:
     Rounding to an integer raises no inexact, TestFloat's ``-notexact``, its default.  Beyond TestFloat's own:
     ``e4m3fn_dot32_f32``, ``e4m3fn.e5m2_dot32_f32`` and ``e4m3fn_mulAdd_f32``.
     """
-    match = re.fullmatch(r"(\w+?)_to_(\w+)", name)
+    match = re.fullmatch(r"(\w+?(?:\.rbits\d+)?)_to_(\w+)", name)
     if match is not None:
         source, result = (canonical_name(word) for word in match.groups())
         integer = result in INTEGERS and source not in INTEGERS

@@ -20,6 +20,7 @@ from ..spec.formats import Format
 from .operation import INTEGERS, Operation, carrier_dtype
 from .scaling.cases import scale_cases
 from .scaling.questions import is_scale
+from .stochastic import with_words
 from .thresholds import nearby, thresholds
 from .tuples import EVERY, every, random_tuples, sample, total_width
 
@@ -56,7 +57,8 @@ def cases(op: Operation, level: int, seed: int) -> list[Codes]:
         f = get_format(source)
         found = np.concatenate([_chosen(f, op.result_format, rng), _random(f, op.result_format, level, rng)])
     _, first = np.unique(found, return_index=True)
-    return [found[np.sort(first)]]
+    found = found[np.sort(first)]
+    return with_words(op, found, rng) if op.random_width else [found]
 
 
 def sweep_blocks(op: Operation, level: int, seed: int, first: int, count: int) -> Iterator[list[Codes]]:

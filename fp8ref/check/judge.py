@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..cases.answers import expect, modes
 from ..cases.flags import flags_of, operand_parts
-from ..cases.operation import ANY_MODE, Operation, default_mode
+from ..cases.operation import ANY_MODE, INTEGERS, Operation, default_mode
 from ..cases.products.questions import is_product
 from ..cases.scaling.questions import as_recipe, is_recipe, is_scale
 from ..cases.selection import cases
@@ -20,6 +20,7 @@ from .compare import Options, compare, compared
 from .failing import Failing
 from .finding import findings_of
 from .fits import Fitting, alike, fitting, fitting_recipes, leave_open
+from .frequencies import judge_frequencies
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
 from .harness.transport import Declined, Session
@@ -60,8 +61,13 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     if capture is not None:
         report.asked = "captured"
     rounding = (claim.mode or "").partition(".")[0]
-    if claim.asked.mode == "projection" and rounding.startswith("sr-"):
-        raise Declined(f"{rounding} is not asked: its answers depend on random bits, which no operation hands over")
+    if claim.asked.mode == "projection" and rounding.startswith("sr-") and not claim.random_width:
+        if capture is not None or claim.asked.kind != "convert" or claim.operands[0] in INTEGERS or claim.flags:
+            raise Declined(
+                f"{rounding} depends on random bits: conversions of floats alone are asked how often they go up"
+            )
+        judge_frequencies(session, claim, options.seed, report)
+        return
     if is_product(claim):
         plan = None if capture is None else captured_cases(capture)
         judge_products(session, claim, options.level, options.seed, options.nan, report, plan)
@@ -80,7 +86,7 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
     found = Fitting(())
     if part and is_recipe(claim):
         found = fitting_recipes(claim, seen, options.nan) if claim.mode == ANY_MODE and not report.failed else found
-    elif part and claim.asked.mode is not None:
+    elif part and claim.asked.mode is not None and not claim.random_width:
         found = fitting(claim, seen, options.nan)
     if report.failed:
         known = found.diagnosis() if found.open else None

@@ -8,6 +8,7 @@ PTX, CUDA and safetensors know it; ``E4M3`` and its like in upper case are OCP's
     [eXmY][bB]fnuz      no infinities, one NaN at the code of -0, no -0; B = 2**(X-1)
     [eXmY][bB]fnu       unsigned, no infinities, NaN where all bits are ones (eXm0fnu: powers of two, no zero)
     binary<k>p<p><s|u><e|f>     P3109: signed or unsigned, extended (with infinities) or finite
+    rbits<k>            whole numbers of k bits: the random bits of stochastic rounding
     fx<k>.<t>           two's complement of k bits, t of them below the binary point: what fixed-point accumulators hold
 """
 
@@ -30,6 +31,7 @@ P3109 = "IEEE P3109 Interim Report v4.0 (unapproved draft)"
 _ELEMENT = re.compile(r"e(\d{1,2})m(\d{1,2})(?:b(\d{1,5}))?(fnuz|fnu|fn)?", re.ASCII)
 _P3109 = re.compile(r"binary(\d{1,2})p(\d{1,2})([su])([ef])", re.ASCII)
 _FIXED = re.compile(r"fx(\d{1,4})\.(\d{1,4})", re.ASCII)
+_RANDOM = re.compile(r"rbits(\d{1,2})", re.ASCII)
 _SIGNED_BIAS = re.compile(r"b[\s_+-]+\d|e[\s_+-]+\d+m|m[\s_+-]+\d", re.I)  # e3m4b-20 is not e3m4b20
 LONGEST = 80  # characters of a name
 
@@ -44,6 +46,8 @@ def from_grammar(name: str) -> Format | None:
         return _element_format(name, x, y, None if bias is None else int(bias), suffix)
     if match := _P3109.fullmatch(name):
         return _p3109_format(name, int(match[1]), int(match[2]), match[3] == "s", match[4] == "e")
+    if match := _RANDOM.fullmatch(name):
+        return _random_format(name, int(match[1]))
     if match := _FIXED.fullmatch(name):
         return _fixed_format(name, int(match[1]), int(match[2]))
     return None
@@ -69,6 +73,12 @@ def _p3109_format(name: str, k: int, p: int, signed: bool, extended: bool) -> Fo
         raise ValueError(f"{name}: P3109 formats have 3 <= k <= 16 and 1 <= p <= {k - signed}")
     nans = NaNs.NEGATIVE_ZERO if signed else NaNs.ALL_ONES
     return Format(name, k, p, 1 << (k - p - signed), signed=signed, infinities=extended, nans=nans, source=P3109)
+
+
+def _random_format(name: str, k: int) -> Format:
+    if not 2 <= k <= 64:
+        raise ValueError(f"{name}: random bits are 2 to 64, not {k}")
+    return Format(name, k, k + 1, 1 - k, signed=False)  # the value of a code is the code
 
 
 def _fixed_format(name: str, k: int, t: int) -> Format:

@@ -133,6 +133,11 @@ class Section:
             raise ValueError(f"operation {op.id!r}: a constant is one number; fp8ref explain '{op.id}#00' shows it")
         if op.family == "matmul":
             raise ValueError(f"operation {op.id!r}: vectors hold single cases; take dot/...")
+        if (op.mode or "").startswith("sr-") and not op.random_width:
+            raise ValueError(
+                f"operation {op.id!r}: the random bits of vectors are an operand: "
+                f"{op.family}/{'.'.join(op.operands)}.rbits32/{op.result}/{op.mode}"
+            )
         if is_product(op):
             op = with_length(op)
         elif "flags" not in dict(op.keys) and op.asked.kind not in WITHOUT_STATUS:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...cases.answers import Codes
 from ...cases.operation import Operation
 from ...cases.scaling.questions import is_recipe
+from ..random_bits import stochastic_rules
 from .arithmetic import arithmetic_rules, asked_arithmetic
 from .codes import code_rules, comparison_rules, integer_rules, test_rules
 from .constants import constant_rules
@@ -32,20 +33,20 @@ RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
 
 def rules_for(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
     """The wrong rules that could explain answers to an operation on these operand codes."""
-    yield from RULES[op.asked.kind](op, operands)
+    yield from (stochastic_rules if op.random_width else RULES[op.asked.kind])(op, operands)
     if op.flags:
         yield from status_rules(op, operands)
 
 
 def composed_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
     """Wrong rules of several steps, for answers that no rule of one step explains."""
-    if op.asked.kind in ("convert", "arithmetic"):
+    if op.asked.kind in ("convert", "arithmetic") and not op.random_width:
         yield from detour_rules(asked(op, operands))
 
 
 def paired_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]:
     """Another rounding, and one more mistake after it."""
-    if op.asked.kind in ("convert", "arithmetic"):
+    if op.asked.kind in ("convert", "arithmetic") and not op.random_width:
         yield from rules_after_rounding(op, lambda other: asked(other, operands))
 
 

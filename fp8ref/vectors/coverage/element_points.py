@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...cases.answers import expect
 from ...cases.operation import INTEGERS, UNITS, Operation
+from ...cases.stochastic import field_of
 from ...cases.tuples import width
 from ...fast.kernel import Fields, floor_log2_u64
 from ...spec.catalog import get_format
@@ -215,12 +216,32 @@ EXTRA: dict[str, Callable[[Operation], list[Point]]] = {
 }
 
 
+WORDS = ("last-down", "first-up", "least", "largest", "other")
+
+
+def _word(view: View) -> NDArray[np.int64]:
+    """Does the value go away from zero with these bits, and not with one less; or not, and with one more?"""
+    op = view.op
+    low, width = field_of(op)
+    words, place = view.operands[1].astype(np.uint64), np.uint64(low)
+    most = np.uint64((1 << width) - 1)
+    field = words >> place & most
+    rest = words ^ field << place
+
+    def answers(field: NDArray[np.uint64]) -> Codes:
+        return expect(op, [view.operands[0], (rest | field << place).astype(view.operands[1].dtype)]).codes
+
+    less = answers(field - np.minimum(field, np.uint64(1)))
+    more = answers(np.minimum(field, most - np.uint64(1)) + np.uint64(1))
+    return np.select([more != view.result, less != view.result, field == 0, field == most], [0, 1, 2, 3], 4)
+
+
 def element_points(op: Operation) -> tuple[Point, ...]:
     """The points of an operation on single codes."""
     types = op.operands
     bits = [width(type_) for type_ in types]
-    if len(types) == 1:
-        points = [of_class("from", 0, types[0], 0, "class and sign of the operand")]
+    if len(types) == 1 or op.random_width:
+        points = [of_class("from", 0, types[0], sum(bits[1:]), "class and sign of the operand")]
     else:
         points = [cross("classes", types, sum(bits[2:]), "classes and signs of the first two operands")]
         points += [
@@ -229,5 +250,9 @@ def element_points(op: Operation) -> tuple[Point, ...]:
         ]
     if op.asked.kind in ("convert", "arithmetic") and op.result not in (*UNITS, *INTEGERS):
         points += result_points(op)
+    if op.random_width:
+        points.append(
+            point("word", WORDS, "the random bits: at, or one beside, those with which the value turns", _word)
+        )
     extra = EXTRA.get(op.family)
     return (*points, *(extra(op) if extra else []))

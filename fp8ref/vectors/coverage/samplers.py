@@ -14,6 +14,7 @@ from ...cases.operation import INTEGERS, UNITS, Operation
 from ...cases.products.cases import codes_of
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
+from ...cases.stochastic import with_words
 from ...cases.tuples import F64, SOLVE, mixed, random_tuples, solved
 from ...fast.decode import decode_codes
 from ...fast.encode import convert_codes
@@ -37,6 +38,9 @@ def batch(op: Operation, seed: int, number: int) -> list[Codes]:
         return dot_batch(op, rng, number)
     if is_scale(op):
         return block_batch(op, rng)
+    if op.random_width:
+        value = Operation.convert(op.operands[0], op.result)
+        return with_words(op, rng.permutation(batch(value, seed, number)[0])[: BATCH // 4], rng)
     samplers = [_classes, _random, _marks, *([_scaled, _cancelling] if op.family in ("add", "sub", "fma") else [])]
     if len(op.operands) > 1:
         samplers += [_small, mixed, _ends] if op.operands[-1] not in INTEGERS else [_small]
