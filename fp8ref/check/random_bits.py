@@ -76,7 +76,8 @@ def _other_words(op: Operation, words: Codes) -> Iterator[tuple[str, str, Codes]
     half = width // 2
 
     def packed(changed: Codes) -> Codes:
-        return (rest | (changed & mask) << np.uint64(low)).astype(words.dtype)
+        found: Codes = (rest | (changed & mask) << np.uint64(low)).astype(words.dtype)
+        return found
 
     reversed_ = np.zeros_like(field)
     for i in range(width):
