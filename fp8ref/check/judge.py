@@ -20,12 +20,12 @@ from .compare import Options, compare, compared
 from .failing import Failing
 from .finding import findings_of
 from .fits import Fitting, alike, fitting, fitting_recipes, leave_open
-from .frequencies import judge_frequencies
 from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
 from .harness.transport import Declined, Session
 from .identify.recipes import find_recipe
 from .products import judge_products
+from .stochastic.frequencies import judge_frequencies
 from .sweep import add, diagnose_sweep, sweep, sweep_shards
 from .verdict import Report, Verdict, misbehaviour
 

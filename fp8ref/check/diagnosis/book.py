@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...cases.answers import Codes
 from ...cases.operation import Operation
 from ...cases.scaling.questions import is_recipe
-from ..random_bits import stochastic_rules
+from ..stochastic.random_bits import stochastic_rules
 from .arithmetic import arithmetic_rules, asked_arithmetic
 from .codes import code_rules, comparison_rules, integer_rules, test_rules
 from .constants import constant_rules

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import expect, is_nan
-from ..cases.operation import Operation, carrier_dtype
-from ..spec.catalog import get_format
-from ..spec.datum import Datum
-from ..spec.projection import encode
-from ..spec.rounding import Rounding
-from .diagnosis.diagnose import Diagnosis
-from .harness.transport import Session
-from .verdict import Finding, Report, Verdict
+from ...cases.answers import expect, is_nan
+from ...cases.operation import Operation, carrier_dtype
+from ...spec.catalog import get_format
+from ...spec.datum import Datum
+from ...spec.projection import encode
+from ...spec.rounding import Rounding
+from ..diagnosis.diagnose import Diagnosis
+from ..harness.transport import Session
+from ..verdict import Finding, Report, Verdict
 
 Codes = NDArray[Any]
 ALPHA = 1e-6  # of ever accusing an implementation that is right

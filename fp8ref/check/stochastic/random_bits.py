@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cases.answers import Expected, expect, project_into_with_status
-from ..cases.flags import parts_of
-from ..cases.operation import INTEGERS, Operation
-from ..cases.stochastic import field_of
-from ..spec.catalog import get_format
-from ..spec.formats import Format
-from ..spec.projection import Projection
-from ..spec.rounding import DETERMINISTIC, STOCHASTIC
-from .diagnosis.conversions import projection_rules
-from .diagnosis.rule import ROUNDING_SENTENCES, Asked, Rule
+from ...cases.answers import Expected, expect, project_into_with_status
+from ...cases.flags import parts_of
+from ...cases.operation import INTEGERS, Operation
+from ...cases.stochastic import field_of
+from ...spec.catalog import get_format
+from ...spec.formats import Format
+from ...spec.projection import Projection
+from ...spec.rounding import DETERMINISTIC, STOCHASTIC
+from ..diagnosis.conversions import projection_rules
+from ..diagnosis.rule import ROUNDING_SENTENCES, Asked, Rule
 
 Codes = NDArray[Any]
 

@@ -15,7 +15,7 @@ from fp8ref import get_format
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases
-from fp8ref.check.frequencies import tail, turns
+from fp8ref.check.stochastic.frequencies import tail, turns
 from fp8ref.check.verdict import Verdict
 from fp8ref.cli.main import main
 

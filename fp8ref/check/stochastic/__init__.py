@@ -1,0 +1,1 @@
+"""Stochastic rounding: bits that are handed over, and frequencies where they are hidden."""
