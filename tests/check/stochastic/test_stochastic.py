@@ -93,7 +93,7 @@ def half(right: Any, down: Any, up: Any) -> Any:
         (half, "half-always"),
         (lambda right, down, up: np.where((right != down) & (right & 7 == 0), down & 0xF8, right), "carry-lost"),
         (lambda right, down, up: np.where(right == down, up, down), "bits-inverted"),
-        (lambda right, down, up: right ^ (right == 0x7F), ""),
+        (lambda right, down, up: np.where(right == 0x7F, 0xFF, right), ""),
         (lambda right, down, up: np.where(right == 0x7E, 0x7D, right), "certain-wrong"),
     ],
 )
