@@ -79,7 +79,7 @@ def reports(impl: str) -> list[Report]:
         return list(run.reports())
 
 
-@pytest.mark.parametrize("name", every(2, NAMED))
+@pytest.mark.parametrize("name", every(3, NAMED))
 def test_every_fault_has_its_finding(name: str) -> None:
     for report in reports(f"mini:{name}"):
         said = [str(finding.diagnosis) for finding in report.findings]

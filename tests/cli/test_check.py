@@ -39,7 +39,7 @@ def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     ("arguments", "code"),
     [
         (["check", "--impl", "mini:correct", "convert/bf16"], 0),
-        (["check", "--impl", "mini:truncates"], 1),
+        (["check", "--impl", "mini:truncates", "convert/f32/e5m2"], 1),
         (["check", "--impl", "mini:raises"], 6),
         (["check", "--impl", "mini:hangs", "--timeout", "0.5"], 6),
         (["check", "--impl", "mini:correct", "add/e4m3fn"], 5),
@@ -120,10 +120,13 @@ def test_an_existing_record_is_not_overwritten(tmp_path: Path) -> None:
     assert record.read(path)["end"]["finished"] is True
 
 
+SOME = "convert/f32/e4m3fn"
+
+
 def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     process = subprocess.Popen(
-        [*FP8REF, "check", "--impl", "mini:correct", "--jobs", "1", "-o", str(path)],
+        [*FP8REF, "check", "--impl", "mini:correct", "--jobs", "1", "-o", str(path), SOME],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -133,18 +136,18 @@ def test_an_interruption_leaves_a_readable_record_and_exit_2(tmp_path: Path) -> 
     journal = path.with_name(path.name + ".shards")
     deadline = time.monotonic() + 60
     while not (journal.exists() and journal.read_text().count("\n") > 3) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2, errors
     assert "Traceback" not in errors
     found = record.read(path)
     assert found["end"]["finished"] is False
-    assert 2 <= len(found["operations"]) < 233
+    assert 2 <= len(found["operations"]) < len(found["header"]["operations"])
     assert f"--resume {path} --impl mini:correct goes on" in errors
     done = fp8ref("check", "--resume", str(path), "--impl", "mini:correct")
     assert done.returncode == 0, done.stderr
-    assert len(record.read(path)["operations"]) == 233
+    assert len(record.read(path)["operations"]) == len(found["header"]["operations"]) >= 10
     assert not journal.exists()
 
 

@@ -110,7 +110,7 @@ def check_task(task: Task, rng: random.Random, n: int) -> None:
         assert (int(got[i]), int(status[i])) == want, (task, [hex(c) for c in triple], one)
 
 
-@pytest.mark.parametrize("seed", some(range(4), [0, 3]))
+@pytest.mark.parametrize("seed", some(range(4), [3]))
 def test_any_operation(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(60):

@@ -72,7 +72,7 @@ def test_a_true_cause_stands_beside_an_unexplained_rest_and_after_it() -> None:
     assert [rule for rule, _ in named(report_on("negative-tail-rounds-down").findings)] == ["unexplained", "nan-zero"]
 
 
-@pytest.mark.parametrize("name", every(2, HABIT_MUTANTS))
+@pytest.mark.parametrize("name", every(3, HABIT_MUTANTS))
 def test_habits_of_kernels_are_named(name: str) -> None:
     with Run(Request(f"mini:{name}")) as run:
         for report in run.reports():

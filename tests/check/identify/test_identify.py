@@ -217,7 +217,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-@pytest.mark.parametrize("name", some(SETS, list(SETS)[:4:3]))
+@pytest.mark.parametrize("name", some(SETS, list(SETS)[3:4]))
 def test_hardware_results_are_identified_and_conform(name: str, converted: Path) -> None:
     path = converted / f"{name}.capture.jsonl"
     capture = captures.read(path)
@@ -248,7 +248,7 @@ def captured(mode: str, k: int, rows: int, result: str = "f32", keys: str = "") 
     [
         ("ada.mma.fp8.f32+split3.t64.interleaved", 320, ""),
         pytest.param("hopper.wgmma.fp8.f32+promote128.fadd+split2.t128", 768, "", marks=pytest.mark.full),
-        ("ada.mma.fp8.f32+out.sa.sb.bias", 272, ";scale=f32"),
+        pytest.param("ada.mma.fp8.f32+out.sa.sb.bias", 272, ";scale=f32", marks=pytest.mark.full),
         pytest.param("ada.mma.fp8.f32+split5.t64.interleaved.pairwise", 4096, "", marks=pytest.mark.full),
     ],
 )

@@ -23,7 +23,7 @@ rng = np.random.default_rng(20)
 INTEGERS = np.array([-7, -3, -2, -1, 0, 1, 2, 3, 5, 100])
 
 
-@pytest.mark.parametrize("op", every(2, FUNCTIONS))
+@pytest.mark.parametrize("op", every(4, FUNCTIONS))
 def test_equals_the_specification(op: str) -> None:
     """Drawn codes, mixed formats, modes, semantics, NaN choices and flushing, with flags."""
     definition = FUNCTIONS[op]
