@@ -53,6 +53,8 @@ class Connectable:
             raise ValueError(f"implementation {text!r:.120} has no name; see `fp8ref list impls`")
         if kind not in registered() and kind != PYTHON:
             near = difflib.get_close_matches(kind, [*registered(), PYTHON], n=1, cutoff=0.5)
+            if rest or kind.endswith(".py"):
+                near = [f"py:{kind.removesuffix('.py')}:{rest[0] if rest and rest[0] else 'Class'}"]
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join([*registered(), PYTHON + ':'])}"
             raise ValueError(f"unknown implementation {kind!r:.80}; {hint}")
         if kind == PYTHON and (len(rest) != 2 or not all(rest)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -197,12 +198,22 @@ def select(claims: Sequence[Operation], wanted: Sequence[str], skip: Sequence[st
         if not matching:
             families = sorted({f"{c.family}/{'.'.join(c.operands)}/{c.result}" for c in claims})
             shown = ", ".join(families[:8]) + (", ..." if len(families) > 8 else "")
-            raise NothingSelected(f"nothing claimed matches {pattern!r}; claimed are {shown or 'no operations at all'}")
+            names = [*families, *(claim.id for claim in claims)]
+            near = difflib.get_close_matches(pattern, names, n=1, cutoff=0.8)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise NothingSelected(
+                f"nothing claimed matches {pattern!r}; {hint}claimed are {shown or 'no operations at all'}"
+            )
         chosen.update((claim.id, claim) for claim in matching)
     kept = [claim for claim in chosen.values() if not any(_match(claim, pattern) for pattern in skip)]
     if not kept:
         raise NothingSelected("everything selected is skipped")
     return kept
+
+
+def unmatched(claims: Sequence[Operation], patterns: Sequence[str]) -> list[str]:
+    """The patterns that name none of the claims."""
+    return [pattern for pattern in patterns if not any(_match(claim, pattern) for claim in claims)]
 
 
 def _match(claim: Operation, pattern: str) -> Operation | None:

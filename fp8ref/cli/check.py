@@ -23,9 +23,9 @@ from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from ..report.runs import cases, record, text
 from ..report.runs.renderers import RENDERERS
-from ..report.terminal import terminal
 from . import engine as engines
-from . import resuming
+from . import resuming, several
+from .console import color_option, console
 from .errors import BadInput, OneLine
 from .files import report_files, require_cases, require_form, require_free, write
 from .inputs import Seconds
@@ -35,13 +35,19 @@ from .starting import open_run
 
 @click.command(cls=OneLine)
 @click.argument("select", nargs=-1)
-@click.option("--impl", default="ml_dtypes", show_default=True, help="The implementation: [kind:]id[,key=value...].")
+@click.option(
+    "--impl", "impls", multiple=True, default=["ml_dtypes"], show_default=True,
+    help="The implementation: [kind:]id[,key=value...]. Given several times: side by side.",
+)  # fmt: skip
 @click.option(
     "--level", type=click.IntRange(1, 3), default=1, show_default=True,
     help="1: seconds, every threshold and edge. 2: a minute or two, many random cases more. 3: all 2^32 float32.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
-@click.option("--flag", type=click.Choice(list(FLAGS)), default=None, help="Ask only cases that carry this flag.")
+@click.option(
+    "--flag", type=click.Choice(list(FLAGS)), default=None, metavar="FLAG",
+    help=f"Ask only cases that carry this flag: {', '.join(FLAGS)}.",
+)  # fmt: skip
 @click.option("--skip", multiple=True, metavar="GLOB", help="Leave these operations out.")
 @click.option(
     "--nan", type=click.Choice(["class", "bits"]), default="class", show_default=True,
@@ -79,9 +85,11 @@ from .starting import open_run
 )  # fmt: skip
 @report_files
 @click.option("-v", "--verbose", is_flag=True, help="List the operations that pass, too.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the last line alone.")
+@color_option
 def check(
     select: tuple[str, ...],
-    impl: str,
+    impls: tuple[str, ...],
     level: int,
     seed: int,
     flag: str | None,
@@ -103,6 +111,7 @@ def check(
     write_expect: Path | None,
     cases_file: Path | None,
     verbose: bool,
+    quiet: bool,
     **files: Path | None,
 ) -> None:
     """Judge an implementation against the reference.
@@ -112,18 +121,29 @@ def check(
 
     \b
     fp8ref check --impl torch
-    fp8ref check 'convert/f32/*' --impl py:my_module:MyKernel --level 2 -o run.jsonl
+    fp8ref check --impl torch --impl ml_dtypes 'convert/f32/*'
+    fp8ref check 'convert/f32/*' --impl py:my_module:MyKernel -o run.jsonl
     fp8ref check --impl torch --expect known.toml --strict --junit report.xml
-    fp8ref check --level 3 'convert/f32/*' -o run.jsonl; fp8ref check --resume run.jsonl
+    fp8ref check --level 3 'convert/f32/*' -o run.jsonl
+    fp8ref check --resume run.jsonl
     """
     set_threads(1)  # the implementation gets the other core
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: in good order, too
     workers, engine = engines.chosen(jobs, engine, scheduler)
+    impl = impls[0]
     asked: dict[str, Any] = {
         "connectable": impl, "select": select, "skip": skip, "timeout": timeout, "fail_fast": fail_fast,
         "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or "", "cases": cases_file is not None},
         "expect": None if expect is None else str(expect), "strict": strict, "fail_on": fail_on or "",
     }  # fmt: skip
+    if len(impls) > 1:
+        several.refuse_beside(output, resume, expect, write_expect, cases_file)
+
+        def judge(run: Run, header: dict[str, Any]) -> tuple[list[Report], bool]:
+            return _judge(run, header, None, None, None, False)[:2]
+
+        requests = [_request({**asked, "connectable": one}, workers, engine, scheduler) for one in impls]
+        several.check(requests, judge, (as_json, verbose, quiet, dry_run), files, force)
     journal, own = None, False
     if resume is not None:
         engines.refuse_beside_resume()
@@ -163,13 +183,17 @@ def check(
     if as_json:
         click.echo(RENDERERS["json"].render([document]), nl=False)
     else:
-        out = terminal(width=None if sys.stdout.isatty() else 140)
+        out = console()
         shown = plain_data(document)
         notes = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
         if known is not None and not known.same_cases:
             notes.append(f"expected failures: counted at {known.asked}; by rule and circumstance alone at {known.now}")
         ends = _outcome(reports, finished or fail_fast, strict, stale, fail_on)
-        text.render(out, shown["header"], record.reports_of(shown), finished, verbose, plain_data(notes), ends)
+        plainly = record.reports_of(shown)
+        if quiet:
+            text.conclude(out, plainly, finished, ends)
+        else:
+            text.render(out, shown["header"], plainly, finished, verbose, plain_data(notes), ends)
     write({path: RENDERERS[name].render([document]) for name, path in files.items() if path is not None}, force)
     if cases_file is not None:
         write({cases_file: cases.rendered(reports, cases_file.suffix)}, force)

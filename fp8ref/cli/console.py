@@ -1,27 +1,48 @@
-"""Where text goes: plain and 100 columns wide in a pipe, coloured in a terminal unless NO_COLOR is set."""
+"""Where text goes: as wide as COLUMNS or the terminal says, coloured in a terminal unless NO_COLOR is set."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from .. import escapes
-from ..report.terminal import terminal
+from ..report.terminal import columns, folded, terminal
 
-WIDTH = 100
+Command = TypeVar("Command", bound=Callable[..., Any])
+PIPE = 140  # columns of a table in a pipe, where COLUMNS says nothing
+WIDTH = 100  # of a page
+WIDEST = 160  # of a table: beyond, eyes lose the line
+
+
+def color_option(command: Command) -> Command:
+    """``--color``: rich, click and whatever a command starts read it from the environment."""
+
+    def chosen(context: click.Context, parameter: click.Parameter, value: str) -> None:
+        if value != "auto":
+            os.environ["FORCE_COLOR" if value == "always" else "NO_COLOR"] = "1"
+            os.environ.pop("NO_COLOR" if value == "always" else "FORCE_COLOR", None)
+
+    return click.option(
+        "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, callback=chosen,
+        expose_value=False, is_eager=True, help="Colours: auto has them in a terminal.",
+    )(command)  # fmt: skip
 
 
 def console() -> Console:
     """The console of standard output."""
-    found = terminal(file=sys.stdout, soft_wrap=False)
-    if not found.is_terminal or found.width > WIDTH:
-        found.width = WIDTH
-    return found
+    return terminal(file=sys.stdout, width=min(columns(PIPE) or PIPE, WIDEST))
+
+
+def page_width() -> int:
+    """How wide the pictures and tables of a page may be."""
+    return max(72, min(columns(WIDTH) or WIDTH, WIDTH))
 
 
 def draws_unicode() -> bool:
@@ -36,7 +57,7 @@ def draws_unicode() -> bool:
 
 def print_page(page: str) -> None:
     """Print a page: its first words and the answer stand out."""
-    text = Text(escapes.page(page))
+    text = Text(folded(escapes.page(page), columns()))
     text.highlight_regex(re.compile(r"\A\S+( 0x[0-9A-F]+)?"), "bold")
     text.highlight_regex(re.compile(r"^  answer .*$", re.M), "bold")
     text.highlight_regex(re.compile(r"●"), "bold")

@@ -77,7 +77,7 @@ def identify_(
     \b
     fp8ref identify --impl py:my_gpu:Wgmma
     fp8ref identify --impl replay:h100.capture.jsonl --json
-    fp8ref identify --quantized w.npz:codes --scales w.npz:scales --original w.npz:x
+    fp8ref identify --quantized w.npz:q --scales w.npz:s --original w.npz:x
 
     Exit codes: 0 each product is one class of the catalogue, or a recipe fits, 1 not so, 2 interrupted (what was
     found is shown), 5 no product is claimed, 6 the implementation failed.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
-from textwrap import shorten
 
 import click
-from rich.table import Table
 
 from ..adapters.base import Unavailable
 from ..adapters.connect import connect, registered
 from ..cases.families import FAMILIES
+from ..escapes import page
 from ..report.findings.documents import Document, format_document
 from ..report.formats.numbers import decimal_text
+from ..report.terminal import rows, shown
 from ..spec import catalog
 from ..spec.datum import floor_log2, power_of_two
 from ..spec.formats import Format, NaNs
@@ -23,7 +23,7 @@ from ..spec.profiles.catalog import PROFILES
 from ..spec.scaling.named import named
 from .console import console, print_json
 from .errors import BadInput, OneLine
-from .say import say
+from .say import prose, say
 
 DOCUMENTS = {
     catalog.OFP8: "OCP OFP8 1.0",
@@ -34,27 +34,27 @@ DOCUMENTS = {
     catalog.CUDA: "CUDA 13",
     catalog.IEEE754: "IEEE 754-2019",
 }
-NANS = {NaNs.NONE: "-", NaNs.IEEE: "IEEE", NaNs.ALL_ONES: "all ones", NaNs.NEGATIVE_ZERO: "at -0"}
+NANS = {NaNs.NONE: "-", NaNs.IEEE: "IEEE", NaNs.ALL_ONES: "all 1s", NaNs.NEGATIVE_ZERO: "at -0"}
 EXAMPLES = {f.name: f.example for f in FAMILIES.values()}
 
 
 def _formats(everything: bool) -> None:
     every = catalog.formats()
     family = [f.name for f in every if f.source == catalog.P3109]
-    numbers = [(name, "right") for name in ("k", "p", "w", "bias", "emin", "emax", "max", "smallest")]
+    numbers = [(name, "right") for name in ("k", "p", "bias", "emin", "emax", "max", "min")]
     heads = [("format", "left"), *numbers, ("inf", "left"), ("NaN", "left"), ("document", "left")]
     table(heads, (_format_row(f) for f in every if everything or f.name not in family))
     say()
     if not everything:
         say(f"and {len(family)} formats binary<k>p<p><s|u><e|f> of IEEE P3109, k from 3 to 8 (--all)")
-    say("Any eXmY[bB] with fn, fnuz, fnu or no suffix and any binary<k>p<p><s|u><e|f> up to 16 bits works.")
+    prose("Any eXmY[bB] with fn, fnuz, fnu or no suffix and any binary<k>p<p><s|u><e|f> up to 16 bits works.")
 
 
 def _format_row(f: Format) -> list[str]:
     bias = "-" if f.fixed_point else str(f.bias)
     return [
         f.name,
-        *map(str, (f.k, f.p, f.w, bias, f.emin, f.emax)),
+        *map(str, (f.k, f.p, bias, f.emin, f.emax)),
         _size(f.max),
         _size(f.min_subnormal),
         "yes" if f.infinities else "no",
@@ -66,7 +66,7 @@ def _format_row(f: Format) -> list[str]:
 def _size(x: Fraction) -> str:
     """A value as a power of two where it is one and small or large, else in at most 7 digits."""
     e = floor_log2(x)
-    return f"2^{e}" if x == power_of_two(e) and not -4 < e < 10 else decimal_text(x, 7, 4)
+    return f"2^{e}" if x == power_of_two(e) and not -4 < e < 10 else decimal_text(x, 7, 3)
 
 
 def _formats_document() -> list[Document]:
@@ -106,9 +106,9 @@ def _impls(everything: bool) -> None:
     found = _impls_document()
     table(
         [("impl", "left"), ("runs here", "left"), ("which, or why not", "left")],
-        ((d["impl"], "yes" if d["here"] else "no", shorten(d["about"], 150, placeholder=" ...")) for d in found),
+        ((d["impl"], "yes" if d["here"] else "no", d["about"]) for d in found),
     )
-    say("\nand py:module:Class, your own; packages add theirs in the entry-point group fp8ref.adapters")
+    prose("\nand py:module:Class, your own; packages add theirs in the entry-point group fp8ref.adapters")
 
 
 def _models(everything: bool) -> None:
@@ -116,7 +116,7 @@ def _models(everything: bool) -> None:
         [("model", "left"), ("result", "left"), ("k", "right"), ("evidence", "left"), ("operands", "left")],
         ((m.name, m.result, str(m.k), m.evidence.value, " ".join(m.operands) or "any") for m in models()),
     )
-    say("\nk: products of one instruction.  --json shows each model's source.")
+    prose("\nk: products of one instruction.  --json shows each model's source.")
 
 
 def _models_document() -> list[Document]:
@@ -139,7 +139,7 @@ def _profiles(everything: bool) -> None:
         [("profile", "left"), ("", "left"), ("what", "left")],
         ((p.name, "specification" if p.specification else "observed", p.title) for p in PROFILES.values()),
     )
-    say("\nOnly specifications can be met; the others describe what somebody does.  --json shows the rules.")
+    prose("\nOnly specifications can be met; the others describe what somebody does.  --json shows the rules.")
 
 
 def _profiles_document() -> list[Document]:
@@ -151,8 +151,8 @@ def _recipes(everything: bool) -> None:
         [("recipe", "left"), ("stack", "left"), ("factors", "left")],
         ((entry.name, entry.stack, str(entry.recipe)) for entry in named().values()),
     )
-    say("\nA recipe is its name, or these words; a name may be followed by other factors: vllm-group floor=s:1e-12.")
-    say("--json adds each recipe's source, versions and note.")
+    prose("\nA recipe is its name, or these words; a name may be followed by other factors: vllm-group floor=s:1e-12.")
+    prose("--json adds each recipe's source, versions and note.")
 
 
 def _recipes_document() -> list[Document]:
@@ -184,15 +184,8 @@ def list_(what: str | None, everything: bool, as_json: bool) -> None:
         tell_text(everything)
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
+def table(columns: Sequence[tuple[str, str]], cells: Iterable[Sequence[str]]) -> None:
     """Print rows under headings; a column is (heading, "left" or "right"), and the last one wraps."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for i, (heading, justify) in enumerate(columns):
-        last = i == len(columns) - 1
-        table.add_column(heading, justify=justify, no_wrap=not last, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*row)
+    right = [i for i, (_, side) in enumerate(columns) if side == "right"]
     out = console()
-    with out.capture() as captured:
-        out.print(table)
-    say("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    shown(out, rows([heading for heading, _ in columns], [list(map(page, row)) for row in cells], out.width, right))

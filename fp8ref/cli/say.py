@@ -7,6 +7,7 @@ import sys
 import click
 
 from .. import escapes
+from ..report.terminal import columns, folded
 
 
 def say(text: str = "", err: bool = False) -> None:
@@ -15,6 +16,11 @@ def say(text: str = "", err: bool = False) -> None:
     What a stranger wrote and stands in a line is made plain before: here its line ends would stay.
     """
     click.echo(escapes.page(text), err=err)
+
+
+def prose(text: str) -> None:
+    """Print sentences, no wider than the terminal."""
+    say(folded(text, columns()))
 
 
 def status(text: str = "") -> None:

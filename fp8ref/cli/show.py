@@ -10,13 +10,15 @@ import click
 from ..cases.keys import check_keys
 from ..cases.operation import Operation
 from ..cases.written import read_code, read_value
+from ..errors import Unreadable
 from ..report.findings.documents import code_document, conversion_document, format_document
 from ..report.findings.explain import Conversion, conversion_block
 from ..report.formats.code_page import code_page
 from ..report.formats.format_page import format_page
+from ..spec.formats import Format
 from ..spec.overflow import default_overflow
 from ..spec.rounding import RandomBits
-from .console import draws_unicode, print_json, print_page
+from .console import draws_unicode, page_width, print_json, print_page
 from .errors import BadInput, OneLine
 from .inputs import read_format, read_typed_code
 from .listing import list_
@@ -63,9 +65,9 @@ def show(
         if any((rounding, overflow, nan, negative, subnormal, via, random_bits)):
             raise BadInput("--rounding, --overflow and the like say how a value is converted: give it with --from")
         if code is None:
-            print_json(format_document(f)) if as_json else print_page(format_page(f, draws_unicode()))
+            print_json(format_document(f)) if as_json else print_page(format_page(f, draws_unicode(), page_width()))
         else:
-            number = read_code(code, f.k, f.name)
+            number = _code(code, f)
             print_json(code_document(number, f)) if as_json else print_page(code_page(number, f, draws_unicode()))
         return
     if code is not None:
@@ -76,6 +78,15 @@ def show(
     print_json(conversion_document(conversion)) if as_json else print_page(
         conversion_block(conversion, draws_unicode())
     )
+
+
+def _code(text: str, f: Format) -> int:
+    try:
+        return read_code(text, f.k, f.name)
+    except Unreadable as error:
+        if re.fullmatch(r"\d{1,30}(\.\d{1,30})?", text):
+            raise BadInput(f"{error}; the value {text}: fp8ref show {f.name} --from {text}") from None
+        raise
 
 
 def _conversion(

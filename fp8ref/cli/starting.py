@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from ..cases.operation import Operation
 from ..check.harness.transport import NotStarted, Session
-from ..check.run import NothingSelected, Request, Run, select
+from ..check.run import NothingSelected, Request, Run, select, unmatched
 from ..engines import EngineError
 from ..escapes import plain
 from .errors import BadInput
@@ -30,6 +30,8 @@ def open_run(request: Request) -> Run:
     try:
         run = Run(request)
         note(*request.select, *run.hello.claims)
+        for pattern in unmatched(run.parsed_claims(), request.skip):
+            say(f"note: --skip {plain(pattern)} matches nothing that {plain(request.connectable)} claims", err=True)
         return run
     except NotStarted as error:
         _not_started(request.connectable, error)

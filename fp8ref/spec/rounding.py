@@ -168,4 +168,9 @@ def get_rounding(name: Rounding | str) -> Rounding:
         for mode, long in LONG_NAMES.items():
             if name in (mode.value, long):
                 return mode
+        import difflib
+
+        near = difflib.get_close_matches(name, [mode.value for mode in Rounding], n=1, cutoff=0.75)
+        if near:
+            raise ValueError(f"unknown rounding {name!r:.80}; did you mean {near[0]}?")
     raise ValueError(f"unknown rounding {name!r:.80}; choose from {', '.join(m.value for m in Rounding)}")

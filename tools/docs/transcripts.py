@@ -28,7 +28,7 @@ LEFT_OUT = "..."
 RUN = ("fp8ref ", "echo ", "sed ")  # any other command a page only names
 LONG = ("--level 2", "--level 3", "system fp8-bert")
 TIMEOUT = 300
-ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "100", "FP8REF_THREADS": "1"}
+ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "80", "FP8REF_THREADS": "1"}
 
 Command = Callable[[str, Path, int], tuple[str, int]]
 

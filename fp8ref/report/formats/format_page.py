@@ -15,6 +15,7 @@ from ..findings.neighbours import code_text
 from .numbers import fitted_text, scaled_text
 from .scale import log_scale
 
+NARROW = 9  # columns: with less, few values could be shown exactly
 CELL = 13  # the most columns that a value in the table takes
 PLURALS = {"zero": "zeros", "infinity": "infinities"}
 
@@ -30,10 +31,11 @@ LIBRARIES = (
 )
 
 
-def format_page(f: Format, unicode: bool = True) -> str:
-    """The page of a format; ``unicode`` False draws with ASCII alone."""
-    density = "  how dense the positive values lie, on a logarithmic axis\n" + log_scale(f, WIDTH - 4, unicode)
-    parts = [title(f), bit_picture(f, unicode), extremes(f), names(f), density, value_table(f) if f.k <= 8 else ""]
+def format_page(f: Format, unicode: bool = True, width: int = WIDTH) -> str:
+    """The page of a format; ``unicode`` False draws with ASCII alone; ``width``: of its pictures and tables."""
+    density = "  how dense the positive values lie, on a logarithmic axis\n" + log_scale(f, width - 4, unicode)
+    table = value_table(f, width) if f.k <= 8 else ""
+    parts = [title(f), bit_picture(f, unicode), extremes(f), names(f), density, table]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -160,12 +162,12 @@ def census(f: Format) -> dict[str, int]:
     return {name: n for name, n in counts.items() if n}
 
 
-def value_table(f: Format) -> str:
+def value_table(f: Format, width: int = WIDTH) -> str:
     """Every value of a format of at most 8 bits: code by code up to 6 bits, else a line for every 8 codes or fewer."""
-    return _whole_table(f) if f.k <= 6 else _grid(f)
+    return _whole_table(f, width) if f.k <= 6 else _grid(f, width)
 
 
-def _whole_table(f: Format) -> str:
+def _whole_table(f: Format, width: int) -> str:
     half = 1 << (f.k - 1)
 
     def entry(code: int) -> str:
@@ -175,16 +177,20 @@ def _whole_table(f: Format) -> str:
         return f"{code_text(code, f.k)}  {bit_fields(code, f)}   {value:<14} {remark.removeprefix('NaN ')}".rstrip()
 
     pairs = [(entry(code), entry(code + half)) for code in range(half)]
-    width = max(len(left) for left, _ in pairs) + 4
-    return "\n".join(f"  {left:<{width}}{right}" for left, right in pairs)
+    left_width = max(len(left) for left, _ in pairs)
+    gap = max(1, min(4, width - 2 - left_width - max(len(right) for _, right in pairs)))
+    return "\n".join(f"  {left:<{left_width + gap}}{right}" for left, right in pairs)
 
 
-def _grid(f: Format) -> str:
+def _grid(f: Format, room: int) -> str:
     """Magnitude codes in rows; the column gives the last bits, the row the others."""
     magnitudes = f.magnitude_mask + 1
     low = max(min(f.t, 3), (magnitudes // 32).bit_length() - 1)  # bits given by the column: at most 8 columns, 32 rows
+    left = room - 4 - len(bit_fields(0, f)) - len(code_text(0, f.k))
+    if left // (1 << low) - 1 < NARROW and low > 2 and f.p > 1:
+        low = 2  # more rows, before values are rounded
     columns = 1 << low
-    cell = min(CELL, (WIDTH - 4 - len(bit_fields(0, f)) - len(code_text(0, f.k))) // columns - 1)
+    cell = min(CELL, left // columns - 1)
     rows = [["", *(f"{'_' if low < f.t else ''}{column:0{low}b}" for column in range(columns))]]
     for first in range(0, magnitudes, columns):
         bits = bit_fields(first, f)

@@ -49,7 +49,7 @@ def as_text(documents: Sequence[Document], width: int = WIDTH) -> str:
             console.print()
         end = document["end"] or {"finished": False}
         text.render(console, document["header"], reports_of(document), end["finished"], False, end.get("stale", ()))
-    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+    return out.getvalue()
 
 
 def as_json(documents: Sequence[Document]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ...cases.operation import Operation
@@ -19,6 +18,7 @@ from ...escapes import shell
 from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product, product_case_id
 from ..findings.scales import draw_scale, scale_case_text
+from ..terminal import counted, folded, rows, shown
 
 STYLES = {
     Verdict.PASS: "green",
@@ -32,6 +32,8 @@ STYLES = {
     Verdict.XPASS: "bold yellow",
 }
 BAD = (Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT)
+ENDS = {Outcome.CONFORMS: "bold green", Outcome.OPEN: "bold yellow"}
+ROOMY = 110  # columns: reasons stand beside the verdicts
 
 
 def heading(header: Mapping[str, Any]) -> str:
@@ -42,20 +44,16 @@ def heading(header: Mapping[str, Any]) -> str:
     return f"{name}{f' ({rest})' if rest else ''}  level {header['level']}  seed {header['seed']}"
 
 
-def table(reports: Sequence[Report]) -> Table:
-    """One row an operation."""
-    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    rows.add_column("operation", no_wrap=True)
-    for name in ("cases", "allowed", "fail"):
-        rows.add_column(name, justify="right", no_wrap=True)
-    rows.add_column("verdict", no_wrap=True)
-    rows.add_column("", overflow="fold")
-    for report in reports:
-        verdict = Text(report.verdict.value, STYLES[report.verdict])
-        allowed = sum(report.allowed.values())
-        counts = (f"{report.cases}", f"{allowed}" if allowed else "", f"{report.failed}" if report.failed else "")
-        rows.add_row(Text(report.op), *counts, verdict, Text(remark(report)))
-    return rows
+def table(reports: Sequence[Report], width: int) -> Iterator[Text]:
+    """One row an operation; where there is little room, the last column stands below the others."""
+    heads = ("operation", "cases", "allowed", "fail", "verdict", "")
+    yield from rows(heads, map(_row, reports), width, right=(1, 2, 3), own_line=width < ROOMY)
+
+
+def _row(report: Report) -> list[str | Text]:
+    allowed = sum(report.allowed.values())
+    counts = (f"{report.cases}", f"{allowed}" if allowed else "", f"{report.failed}" if report.failed else "")
+    return [report.op, *counts, Text(report.verdict.value, STYLES[report.verdict]), remark(report)]
 
 
 def remark(report: Report) -> str:
@@ -94,7 +92,7 @@ def _asked(report: Report) -> str:
     """What was asked, where it was a part."""
     if not report.asked:
         return ""
-    captured, cases = report.asked == "captured", f"{report.cases} cases" if report.cases != 1 else "1 case"
+    captured, cases = report.asked == "captured", counted(report.cases, "case")
     return f"{cases.replace(' ', ' captured ')}" if captured else f"{cases} ({report.asked})"
 
 
@@ -126,7 +124,7 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""
     flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
     case = op.id if is_product(op) else (scale_case_text if is_scale(op) else case_id)(op, finding.inputs)
-    title = f"FAIL {case}{flags}  {finding.count} of {finding.of} cases"
+    title = f"FAIL {case}{flags}  {finding.count} of {counted(finding.of, 'case')}"
     return f"{title}\n{block}{where}{status}{fresh}{again}"
 
 
@@ -139,13 +137,12 @@ def summary(reports: Sequence[Report], finished: bool = True, ends: Outcome | No
     unsupported = sum(r.verdict is Verdict.UNSUPPORTED for r in reports)
     judged = len(reports) - unsupported
     rest = f" ({unsupported} unsupported)" if unsupported else ""
-    if not finished:
-        rest += "; the run did not finish"
+    begun = "" if finished else "the run did not finish: "
     if not judged:
-        return f"nothing ran{rest}"
+        return f"{begun}nothing ran{rest}"
     passed = sum(r.verdict is Verdict.XPASS for r in reports)
     if passed:
-        rest += f"; {passed} operations expected to fail pass"
+        rest += f"; {counted(passed, 'operation')} expected to fail pass{'es' if passed == 1 else ''}"
     bad = [r for r in reports if r.verdict in BAD]
     if bad:
         cases, failed, wrong = (
@@ -153,15 +150,21 @@ def summary(reports: Sequence[Report], finished: bool = True, ends: Outcome | No
             sum(r.failed for r in bad),
             sum(r.failed > 0 for r in bad),
         )
-        ended = [f"{n} {what}" for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))]
-        notes = [f"{failed} of {cases} cases fail in {wrong} of {judged} operations"] if wrong else []
-        return f"does not conform: {', '.join([*notes, *ended])}{rest}"
-    said = "; ".join(_totals(reports, judged)) + asked_text(reports) + rest
-    return f"does not conform: {said}" if ends is Outcome.FAILS else said
+        ended = [
+            counted(n, what) for what in ("crash", "timeout") if (n := sum(r.verdict.value == what for r in reports))
+        ]
+        notes = (
+            [f"{failed} of {counted(cases, 'case')} fail in {wrong} of {counted(judged, 'operation')}"] if wrong else []
+        )
+        return f"{begun}does not conform: {', '.join([*notes, *ended])}{rest}"
+    plainly = ends in (Outcome.CONFORMS, Outcome.OPEN)
+    said = "; ".join(_totals(reports, judged, plainly)) + asked_text(reports) + rest
+    return begun + (f"does not conform: {said}" if ends is Outcome.FAILS else said)
 
 
-def _totals(reports: Sequence[Report], judged: int) -> list[str]:
-    """What nothing fails unexpectedly in; what keeps a run from conforming comes first."""
+def _totals(reports: Sequence[Report], judged: int, plainly: bool) -> list[str]:
+    """What nothing fails unexpectedly in; what keeps a run from conforming comes first, also what is not ``plainly``
+    to be said with it."""
     known = severities(reports)
     undecided = sum(r.verdict is Verdict.UNDECIDED for r in reports)
     in_part = sum(r.in_part for r in reports)
@@ -172,13 +175,17 @@ def _totals(reports: Sequence[Report], judged: int) -> list[str]:
     right = judged - in_part - undecided - sum(known.values())
     parts = [f"{undecided} undecided"] if undecided else []
     if known:
+        total = sum(known.values())
         kinds = [
             f"{count} {one.value}" + "s" * (count > 1) for one, count in known.items() if one is not Severity.FAULT
         ]
-        parts.append(f"{sum(known.values())} operations fail as expected" + (f" ({', '.join(kinds)})" if kinds else ""))
+        parts.append(
+            f"{counted(total, 'operation')} fail{'s' if total == 1 else ''} as expected"
+            + (f" ({', '.join(kinds)})" if kinds else "")
+        )
     if right:
-        word = "right" if parts else "conforms"
-        parts.append(f"{word}: {cases} cases of {right} operations{with_allowed}")
+        word = "conforms" if plainly and not parts else "right"
+        parts.append(f"{word}: {counted(cases, 'case')} of {counted(right, 'operation')}{with_allowed}")
     if in_part:
         parts.append(f"{in_part} pass{'es' if in_part == 1 else ''} in part")
     return parts
@@ -203,29 +210,33 @@ def render(
 
     ``header``: of the record; ``stale``: lines about expected failures that are none; ``ends``: see :func:`summary`.
     """
-    console.print(heading(header))
-    console.print()
+    width = console.width
+    shown(console, [folded(heading(header), width), ""])
     everything = verbose or len(reports) <= 24
     quiet = (Verdict.PASS, Verdict.ALLOWED)
-    shown = reports if everything else [r for r in reports if r.verdict not in quiet]
-    if shown:
-        console.print(table(shown))
+    listed = reports if everything else [r for r in reports if r.verdict not in quiet]
+    if listed:
+        shown(console, table(listed, width))
     if not everything:
-        for line in gathered(reports):
-            console.print(line)
-    for findings in by_cause(reports, each=verbose):
-        console.print()
-        block = drawing(findings[0], header["impl"], new="expected" in header)
-        console.print(block, soft_wrap=True)
-        if len(findings) > 1:
-            others = ", ".join(f.op.split(";")[0] for f in findings[1:])
-            console.print(f"  also   {others}", soft_wrap=True)
-    console.print()
-    for line in stale:
-        console.print(line, soft_wrap=True)
+        shown(console, (folded(line, width) for line in gathered(reports)))
+    counterexamples(console, header, reports, verbose)
+    shown(console, ["", *(folded(line, width) for line in stale)])
+    conclude(console, reports, finished, ends)
+
+
+def conclude(console: Console, reports: Sequence[Report], finished: bool, ends: Outcome | None = None) -> None:
+    """The last line."""
     ends = outcome(reports, finished) if ends is None else ends
-    style = {Outcome.CONFORMS: "bold green", Outcome.OPEN: "bold yellow"}.get(ends, "bold red")
-    console.print(summary(reports, finished, ends), style=style)
+    shown(console, [folded(summary(reports, finished, ends), console.width)], ENDS.get(ends, "bold red"))
+
+
+def counterexamples(console: Console, header: Mapping[str, Any], reports: Sequence[Report], each: bool) -> None:
+    """A drawing for each cause of findings that nothing expects; for ``each`` finding where that is asked for."""
+    for findings in by_cause(reports, each):
+        block = drawing(findings[0], header["impl"], new="expected" in header)
+        if len(findings) > 1:
+            block += "\n  also   " + ", ".join(f.op.split(";")[0] for f in findings[1:])
+        shown(console, ["", folded(block, console.width)])
 
 
 def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)") -> list[str]:
@@ -233,9 +244,9 @@ def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)
     lines = []
     for name in sorted({name for r in reports for name in r.allowed}):
         counts = [r.allowed[name] for r in reports if name in r.allowed]
-        lines.append(f"allowed  {name}: {sum(counts)} cases in {len(counts)} operations")
+        lines.append(f"allowed  {name}: {counted(sum(counts), 'case')} in {counted(len(counts), 'operation')}")
     passing = sum(r.verdict is Verdict.PASS for r in reports)
-    lines.append(f"pass     {passing} operations{hint}")
+    lines.append(f"pass     {counted(passing, 'operation')}{hint}")
     return lines
 
 
