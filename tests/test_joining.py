@@ -178,7 +178,7 @@ def test_the_action_takes_known_failures_and_operations(folder: Path, path: str)
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
     one = act(folder, path, impl="py:kernel:Kernel", operations="decode/e5m2/f16\n")
     assert one.returncode == 0, one.stdout
-    assert "of 1 operations" in one.stdout
+    assert "of 1 operation" in one.stdout
 
 
 def test_inputs_are_no_scripts(folder: Path, path: str) -> None:

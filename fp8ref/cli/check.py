@@ -25,7 +25,7 @@ from ..report.runs import cases, record, text
 from ..report.runs.renderers import RENDERERS
 from . import engine as engines
 from . import resuming, several
-from .console import color_option, console
+from .console import PIPE, color_option, console
 from .errors import BadInput, OneLine
 from .files import report_files, require_cases, require_form, require_free, write
 from .inputs import Seconds
@@ -183,7 +183,7 @@ def check(
     if as_json:
         click.echo(RENDERERS["json"].render([document]), nl=False)
     else:
-        out = console()
+        out = console(PIPE)
         shown = plain_data(document)
         notes = [f"stale: {entry.place}: {entry.text}: {why}" for entry, why in stale]
         if known is not None and not known.same_cases:

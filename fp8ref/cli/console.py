@@ -16,7 +16,7 @@ from .. import escapes
 from ..report.terminal import columns, folded, terminal
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-PIPE = 140  # columns of a table in a pipe, where COLUMNS says nothing
+PIPE = 140  # columns of a report in a pipe, where COLUMNS says nothing
 WIDTH = 100  # of a page
 WIDEST = 160  # of a table: beyond, eyes lose the line
 
@@ -35,9 +35,9 @@ def color_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
-def console() -> Console:
-    """The console of standard output."""
-    return terminal(file=sys.stdout, width=min(columns(PIPE) or PIPE, WIDEST))
+def console(pipe: int = WIDTH) -> Console:
+    """The console of standard output; ``pipe``: how wide it is in a pipe where COLUMNS says nothing."""
+    return terminal(file=sys.stdout, width=min(columns(pipe) or pipe, WIDEST))
 
 
 def page_width() -> int:

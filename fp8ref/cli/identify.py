@@ -21,7 +21,7 @@ from ..report.findings.recipes import recipe_document, recipe_page
 from .console import print_json
 from .errors import BadInput, OneLine
 from .inputs import Seconds
-from .say import say, status
+from .say import prose, say, status
 from .starting import open_session
 from .tensor_files import read_tensor
 
@@ -112,7 +112,7 @@ def _identify_recipe(
     if as_json:
         print_json(recipe_document(found))
     else:
-        say(recipe_page(found))
+        prose(recipe_page(found))
     sys.exit(0 if found.fits else NONE_FOUND)
 
 
@@ -138,7 +138,7 @@ def _each(
             continue
         found.append(document(result, identity))
         if not as_json:
-            say(("\n" if n else "") + page(result, shown))
+            prose(("\n" if n else "") + page(result, shown))
         if result.interrupted:
             return found, failures, True
     return found, failures, False

@@ -36,6 +36,7 @@ COMMANDS = {
     "show": "show:show",
     "explain": "explain:explain",
     "list": "listing:list_",
+    "explore": "explore:explore",
     "plot": "plot:plot",
     "prove": "prove:prove_",
     "system": "system:system",

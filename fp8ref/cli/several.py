@@ -18,7 +18,7 @@ from ..report.runs import record, side_by_side
 from ..report.runs.renderers import RENDERERS
 from ..report.runs.side_by_side import Judged
 from ..report.terminal import shown
-from .console import console
+from .console import PIPE, console
 from .errors import BadInput
 from .files import require_form, require_free, write
 from .say import say
@@ -81,9 +81,9 @@ def check(
     if as_json:
         click.echo(RENDERERS["json"].render(documents) if documents else "[]\n", nl=False)
     elif quiet:
-        shown(console(), [side_by_side.last(runs)])
+        shown(console(PIPE), [side_by_side.last(runs)])
     else:
-        side_by_side.render(console(), runs, verbose)
+        side_by_side.render(console(PIPE), runs, verbose)
     write({path: RENDERERS[name].render(documents) for name, path in files.items() if path is not None}, force)
     sys.exit(side_by_side.outcome_of(runs))
 

@@ -96,13 +96,10 @@ def rows(
     head = [Text(name, "dim") for name in heads]
     last = len(heads) - 1
     widest = [max((len(row[i]) for row in [head, *table]), default=0) for i in range(last + 1)]
-    room, gap = (1 << 15 if width is None else width), 2
-    for gap in (2, 1):
-        left = room - sum(widest[:last]) - gap * last
-        if left >= min(widest[last], BESIDE):
-            break
-    else:
-        gap = 2
+    room = 1 << 15 if width is None else width
+    need = 0 if own_line else min(widest[last], BESIDE)
+    gap = next((gap for gap in (2, 1) if room - sum(widest[:last]) - gap * last >= need), 2)
+    left = room - sum(widest[:last]) - gap * last
     below = left < min(widest[last], BESIDE) if own_line is None else own_line and widest[last] > 0
     for row in [head, *table] if any(heads) else table:
         line = Text()

@@ -270,7 +270,7 @@ def test_known_failures_say_of_which_cases_they_are_and_a_run_with_them_does_not
     assert len(data["expected"][0]["digest"]) == 16
     same = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--strict", "--badge", "b.json")
     assert same.returncode == 0
-    assert "1 operations fail as expected" in same.stdout
+    assert "1 operation fails as expected" in same.stdout
     assert "conform" not in same.stdout + (tmp_path / "b.json").read_text()
     other = check(tmp_path, OP, "--impl", "mini:truncates", "--expect", "known.toml", "--strict", "--seed", "3")
     assert other.returncode == 0
@@ -317,7 +317,7 @@ def test_severity_decides_which_expected_failures_an_exit_code_forgives(tmp_path
             assert done.returncode == refused, (severity, fail_on, done.stdout)
             last = done.stdout.splitlines()[-1]
             assert last.startswith("does not conform: ") is refused
-            assert "1 operations fail as expected" in last
+            assert "1 operation fails as expected" in last
             assert "conforms" not in last
         said = f"{severity}: rounding-rtz (https://example.org/pull/1)"
         assert f'<property name="severity" value="{said}" />' in (tmp_path / "x.xml").read_text()
@@ -330,7 +330,7 @@ OUTCOMES = {
     (Verdict.PASS, Verdict.FAIL): (1, "does not conform: "),
     (Verdict.PASS, Verdict.FAIL, Verdict.CRASH): (6, "does not conform: "),
     (Verdict.XPASS,): (0, "conforms: "),
-    (Verdict.XFAIL, Verdict.PASS): (0, "1 operations fail as expected; right: "),
+    (Verdict.XFAIL, Verdict.PASS): (0, "1 operation fails as expected; right: "),
     (Verdict.PASS, Verdict.UNDECIDED): (5, "1 undecided; right: "),
     (Verdict.UNDECIDED, Verdict.FAIL): (1, "does not conform: "),
     (Verdict.UNSUPPORTED,): (5, "nothing ran"),

@@ -1,0 +1,52 @@
+"""``fp8ref explore``: a page in which numbers are typed and their conversions seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..report.explorer.page import page
+from ..report.explorer.tables import FORMATS
+from ..report.runs import record
+from .errors import BadInput, OneLine
+from .files import require_free, write
+from .inputs import read_format
+from .say import say
+
+
+@click.command(cls=OneLine)
+@click.argument("formats", metavar="[FORMAT]...", nargs=-1)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The page to write: .html."
+)
+@click.option(
+    "--runs", multiple=True, metavar="RUN", type=click.Path(dir_okay=False, path_type=Path),
+    help="A record of `fp8ref check -o`: the page shows what that library answers.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+def explore(formats: tuple[str, ...], output: Path, runs: tuple[Path, ...], force: bool) -> None:
+    """Write a page in which one types a number and sees what it becomes, in every format, mode and overflow rule.
+
+    FORMAT is one of at most 8 bits; without any, the well-known ones are in the page.  It is one file and needs no
+    network; a link to it carries what was typed.
+
+    \b
+    fp8ref explore -o explorer.html
+    fp8ref explore e4m3fn e3m4b2fn --runs torch.jsonl -o explorer.html
+    """
+    require_free(output, force=force)
+    documents = []
+    for path in runs:
+        try:
+            documents.append(record.read(path))
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+        except OSError as error:
+            raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+    try:
+        text = page([read_format(name) for name in formats] or FORMATS, documents)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    write({output: text}, force)
+    say(f"{output}")
