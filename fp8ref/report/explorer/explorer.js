@@ -262,6 +262,7 @@ function move(step) {
   const up = (step > 0) === !x.sign;
   let [i, sign] = [up ? gap + 1 : region ? gap : gap - 1, x.sign];
   if (i < 0) [i, sign] = [1, 1 - sign];
+  while (i >= 0 && i < m.length && f.codes[sign][i] === null) i += up ? 1 : -1; // from beyond the largest to it
   const code = f.codes[sign][i];
   if (code === undefined || code === null) return false;
   state.x = `${state.f[0]}:${f.table[code][0].slice(2)}`;
@@ -349,6 +350,14 @@ function numberLine(f, x, chosen) {
 const nudge = (region, part) => (region === 1 ? Math.min(Math.max(part, 0.03), 0.47) : region >= 3 ? Math.min(Math.max(part, 0.53), 0.97) : part);
 const short = (value) => value.replace(/ = .*/, "");
 
+// A part that stays open, in every card, while one types.
+const unfolded = new Set();
+function folding(name, ...children) {
+  const own = make("details", unfolded.has(name) ? { open: "" } : {}, ...children);
+  own.addEventListener("toggle", () => (own.open ? unfolded.add(name) : unfolded.delete(name)));
+  return own;
+}
+
 function modesTable(f, x) {
   const rules = Object.keys(f.overflows);
   const head = make("tr", {}, make("th", { scope: "col" }, "rounding"), ...rules.map((rule) => make("th", { scope: "col" }, rule)));
@@ -360,7 +369,7 @@ function modesTable(f, x) {
         const names = FLAGS.filter(([bit]) => flags & bit).map(([, name]) => name).join(", ");
         return make("td", { class: here ? "here" : undefined, title: `${f.table[code][2]}${names ? "; " + names : ""}` }, f.table[code][0]);
       })));
-  return make("details", {}, make("summary", {}, "Every mode and overflow rule"),
+  return folding("modes", make("summary", {}, "Every mode and overflow rule"),
     make("div", { class: "scroll", tabindex: "0" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))));
 }
 
@@ -376,7 +385,7 @@ function libraries(name, f, x) {
     return make("tr", {}, make("th", { scope: "row" }, one.library), make("td", {}, one.from), make("td", {}, said[0]), make("td", { class: "why" }, said[1]));
   });
   const head = make("tr", {}, ...["library", "from", "answer", ""].map((text) => make("th", { scope: "col" }, text)));
-  return make("details", {}, make("summary", {}, `What ${new Set(known.map((one) => one.library)).size} recorded libraries answer`),
+  return folding("libraries", make("summary", {}, `What ${new Set(known.map((one) => one.library)).size} recorded libraries answer`),
     make("div", { class: "scroll", tabindex: "0" }, make("table", { class: "libraries" }, make("thead", {}, head), make("tbody", {}, ...rows))));
 }
 
