@@ -1,0 +1,1 @@
+"""Units that align their addends at the largest exponent, on tiles of outputs."""
