@@ -191,10 +191,8 @@ def main() -> int:
             rows.append(row)
             wish = f"  at least {row['target']}" if row["target"] else ""
             differs = "" if row["same"] else "  OTHER BITS"
-            print(
-                f"{row['case']:52}{row['before']:8.0f}{row['now']:8.0f} {row['unit']:13}{row['ratio']:6.2f}{wish}{differs}",
-                flush=True,
-            )
+            rates = f"{row['before']:8.0f}{row['now']:8.0f} {row['unit']:13}"
+            print(f"{row['case']:52}{rates}{row['ratio']:6.2f}{wish}{differs}", flush=True)
     finally:
         old.close()
         new.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +24,8 @@ from .tiles import ABSENT8, ABSENT16, PRESENT8, PRESENT16, Side, Tile, lay, make
 
 ROWS, COLUMNS = 64, 512
 TILE = ROWS * COLUMNS
-HELD = 1 << 23  # elements of an operand laid out at a time
+HELD = 1 << 21  # elements of an operand laid out at a time
+BUFFER = 512  # elements of numpy's buffer of operands: of a larger one it fills the rest with copies of broadcast rows
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,21 @@ def by_model(p: Problem, model: Model) -> Array:
         a = _side(p, model, leaf, how, rows, first=True)
         if held is None or held[0] != columns:
             held = columns, _side(p, model, leaf, how, columns, first=False)
-        tile = Tile(a, held[1], k, p.outer, how.present, how.lowest)
-        with np.errstate(all="ignore"):
+        tile = Tile(a, held[1], k, p.outer, how.present, how.lowest, p.fa.p + p.fb.p)
+        with np.errstate(all="ignore"), small_buffer():
             d = finish(p, model, tile, place, c)
         own[place] = _codes(d, model)
     return converted(own, p, model)
+
+
+@contextmanager
+def small_buffer() -> Iterator[None]:
+    """In this thread rows of a tile that broadcast are read where they lie."""
+    before = np.setbufsize(BUFFER)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
 
 
 def _places(p: Problem, k: int) -> Iterator[tuple[slice, slice]]:

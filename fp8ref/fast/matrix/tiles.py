@@ -8,8 +8,8 @@ taken out and kept aside in ``special``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ...spec.formats import Format
 from ..chunks import Array
 from ..decode import decode_codes
 from ..kernel import code_dtype
+from .aligned.powers import Exponents, lowest_bits
 from .exact_dot import judge, special_products
 from .expansion import F64, Floats, to_odd, two_product
 
@@ -50,6 +51,31 @@ class Side:
     scales: Floats | None = None
     scale_exponents: Array | None = None
     unit: int = 1
+
+    @cached_property
+    def shown(self) -> Exponents:
+        """The exponents of operands that are not zero, (K, outputs)."""
+        return Exponents(self.exponents.reshape(len(self.values), -1), self.flat != 0)
+
+    @cached_property
+    def lowest(self) -> Exponents:
+        """The exponents of their lowest bits, negated."""
+        return Exponents(-lowest_bits(self.flat.astype(np.float64, copy=False)), self.shown.present)
+
+    @cached_property
+    def narrow(self) -> NDArray[np.float32]:
+        """The values in float32."""
+        return self.values.astype(np.float32, copy=False)
+
+    @property
+    def flat(self) -> Array:
+        """The values, (K, outputs)."""
+        return self.values.reshape(len(self.values), -1)
+
+    def pick(self, order: NDArray[np.intp]) -> Side:
+        """The elements in another order, of a unit that has no scales of its own."""
+        special = None if self.special is None else self.special[order]
+        return replace(self, values=self.values[order], exponents=self.exponents[order], special=special)
 
     def part(self, start: int, stop: int, pad: int) -> Side:
         """Elements start .. stop-1 and ``pad`` zeros."""
@@ -94,7 +120,7 @@ def _padded(x: Array, pad: int, fill: int) -> Array:
 class Tile:
     """Two sides; ``present``: sums of exponents below it belong to products with a zero that takes no part.
 
-    ``lowest``: no other product shows a lower exponent.
+    ``lowest``: no other product shows a lower exponent.  ``bits``: of the significand of a product, at most.
     """
 
     a: Side
@@ -103,6 +129,7 @@ class Tile:
     outer: bool
     present: int | None
     lowest: int
+    bits: int = 1 << 10
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -112,14 +139,14 @@ class Tile:
         """Products start .. stop-1, zeros beyond the end; start begins a scale's unit."""
         end = min(stop, self.k)
         a, b = (side.part(start, end, stop - end) for side in (self.a, self.b))
-        return Tile(a, b, stop - start, self.outer, self.present, self.lowest)
+        return replace(self, a=a, b=b, k=stop - start)
 
     def gather(self, runs: Sequence[tuple[int, int]]) -> Tile:
         """The products of some runs (start, stop), one after another; each begins a scale's unit."""
         if len(runs) == 1:
             return self.part(*runs[0])
         a, b = (side.gather(runs) for side in (self.a, self.b))
-        return Tile(a, b, sum(stop - start for start, stop in runs), self.outer, self.present, self.lowest)
+        return replace(self, a=a, b=b, k=sum(stop - start for start, stop in runs))
 
     def stacked(self, pieces: Sequence[Sequence[tuple[int, int]]]) -> Tile | None:
         """Pieces of equally many products side by side, as if they were outputs of their own, piece after piece.
@@ -130,7 +157,7 @@ class Tile:
             return None
         places = np.stack([np.concatenate([np.arange(*run) for run in piece]) for piece in pieces], axis=1)
         a, b = (side.stacked(places) for side in (self.a, self.b))
-        return Tile(a, b, len(places), self.outer, self.present, self.lowest)
+        return replace(self, a=a, b=b, k=len(places))
 
     def pair(self, i: int) -> tuple[Floats, Floats] | None:
         """The i-th pair of scales; None where there are none."""
@@ -139,7 +166,7 @@ class Tile:
         x, y = (s[i if len(s) > 1 else 0] for s in (self.a.scales, self.b.scales))
         return x, y
 
-    def special_sum(self, places: list[int] | slice) -> Floats | None:
+    def special_sum(self, places: slice) -> Floats | None:
         """0, or the infinity or NaN that special products at these places make of every output; None: none there."""
         if self.a.special is None and self.b.special is None:
             return None
