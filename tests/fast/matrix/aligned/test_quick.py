@@ -132,7 +132,7 @@ CASES = (
     ("blackwell.mxf8f6f4", "e5m2", "specials", {"int32"}),
     ("blackwell.mxf8f6f4", "e2m3fn", "every", {"uncut"}),
     ("hopper.mma.fp8.f32", "e4m3fn", "normal", {"uncut"}),
-    ("hopper.mma.fp8.f32", "e4m3fn", "spread", {"uncut", "one by one"}),
+    ("hopper.mma.fp8.f32", "e5m2", "spread", {"uncut", "one by one"}),
     ("hopper.mma.fp8.f32", "e5m2", "every", {"int32"}),
     ("hopper.mma.fp8.f16", "e5m2", "specials", {"int32"}),
     ("hopper.wgmma.fp8.f32", "e4m3fn", "normal", {"float32"}),
