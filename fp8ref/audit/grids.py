@@ -33,7 +33,8 @@ def grid_of(
     rows, columns = (shape[-2], shape[-1]) if len(shape) > 1 else (1, shape[-1] if shape else 1)
     lead = int(np.prod(shape[:-2], dtype=object)) if len(shape) > 2 else 1
     if len(scale) > max(len(shape), 2):  # (m, 1, n, 1): blocks that were written with their broadcast axes
-        scale = tuple(n for n in scale if n != 1)
+        spread = len(scale) == 2 * len(shape) and all(n == 1 for n in scale[1::2])
+        scale = scale[::2] if spread else tuple(n for n in scale if n != 1)
     size = int(np.prod(scale, dtype=object)) if scale else 1
     if not rows * columns * lead or not size:
         return None
@@ -57,7 +58,7 @@ def grid_of(
             continue
         m, n = _ceil(rows, r), _ceil(columns, c)
         if (a, b) == (m, n) or (r == 1 and len(scale) > 2 and each == m * n and scale[-1] == n):
-            return Grid(r, c, m, n, lead, False, grain, layouts[0] if _tileable(m, n) else "rows")
+            return Grid(r, c, m, n, lead, False, grain, layouts[0] if layouts and _tileable(m, n) else "rows")
         if "128x4" in layouts and each == _tiles(m, 128) * _tiles(n, 4):
             return Grid(r, c, m, n, lead, False, grain, "128x4")
     if "RxC" in grains and 1 <= a <= rows and 1 <= b <= columns:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from .conventions import CODE_BOOKS, CONVENTIONS, SATELLITES, Convention
 from .declared import BITS, Declared, contradiction, declared
 from .files.stored import FLOATS, Files, Stored
+from .graphs import linked
 from .grids import grid_of, is_transposed
 from .kinds import Finding
 from .tensors import Grid, Quantised
@@ -49,8 +50,10 @@ def recognise(files: Files) -> Recognised:
     found = Recognised(declared(files))
     fits = {t.name: list(_fits(files, t, found.said)) for t in files.tensors.values()}
     usual = Counter(f.row.name for each in fits.values() for f in each if not f.wrong)
-    claimed: set[str] = set()
+    found.tensors, found.books, claimed = linked(files)
     for tensor in files.tensors.values():
+        if tensor.name in claimed:
+            continue
         book = _book(files, tensor)
         if book is not None:
             found.books.setdefault(book, []).append(tensor.name)
@@ -69,13 +72,12 @@ def recognise(files: Files) -> Recognised:
     for tensor in files.tensors.values():
         if tensor.name in claimed or tensor.name in quantised:
             continue
-        if tensor.kind in FP8 and tensor.size:
+        if tensor.kind in FP8 and tensor.size and not (files.form == "onnx" and tensor.size == 1):
             found.tensors.append(_unscaled(files, tensor, found.said, usual))
         else:
             _leftover(files, tensor, found, quantised)
     order = {name: i for i, name in enumerate(files.tensors)}
     found.tensors.sort(key=lambda t: order[t.name])
-    _linked(files, found)
     for kind, text, at in files.notes:
         found.findings.append(Finding(kind, text, at))
     return found
@@ -87,9 +89,6 @@ def _stem(name: str) -> str:
 
 def _fits(files: Files, tensor: Stored, said: Declared) -> Iterator[_Fit]:
     """The conventions whose spelling a tensor and its neighbours have."""
-    link = files.links.get(tensor.name)
-    if link is not None:
-        return
     for row in CONVENTIONS:
         if tensor.kind not in row.codes or not tensor.name.endswith(row.weight) or not tensor.size:
             continue
@@ -131,9 +130,11 @@ def _held(files: Files, tensor: Stored, row: Convention, stem: str, scale: Store
     block = said.block if BITS[element] == 8 or (said.block or (0, 0))[0] == 1 else None
     shape_of_scale = scale.shape
     grid = grid_of(shape, shape_of_scale, row.grains, row.layouts, block)
-    if grid is None:
+    turned = is_transposed(shape, shape_of_scale, row.grains, block)
+    if grid is None or (turned and grid.name not in row.grains):
+        grid = None
         what = f"{scale.name} has the shape {scale.shape} for elements {shape}"
-        if is_transposed(shape, shape_of_scale, row.grains, block):
+        if turned:
             wrong.append(("scale-transposed", f"{what}: rows and columns are exchanged"))
         elif any(grid_of(shape, shape_of_scale, (g,), ("128x4",)) for g in row.grains if "x" in g and g != "RxC"):
             wrong.append(("scale-swizzled", f"{what}: they lie in tiles of 128 by 4, which {row.name} does not use"))
@@ -288,25 +289,3 @@ def _leftover(files: Files, tensor: Stored, found: Recognised, quantised: set[st
         found.others.append(name)
     else:
         found.findings.append(Finding("scale-orphaned", f"no codes {base} stand in the file", name))
-
-
-def _linked(files: Files, found: Recognised) -> None:
-    """Tensors of a graph, whose scales are named by its nodes."""
-    for name, link in files.links.items():
-        tensor, scale = files.tensors[name], files.tensors.get(link["scale"])
-        found.tensors = [t for t in found.tensors if t.name != name]
-        if tensor.kind not in (*FP8, "e2m1fn"):
-            found.books.setdefault(f"ONNX {tensor.kind}", []).append(name)
-            continue
-        pack = "low" if tensor.kind == "e2m1fn" else ""
-        row = Convention("ONNX DequantizeLinear", ("onnx",), "ONNX operators, DequantizeLinear", codes=(tensor.kind,),
-                         pack=pack, element=tensor.kind, stacks=("onnx",), grains=("tensor", "row", "RxC"))  # fmt: skip
-        shape = _logical(tensor, row)
-        found.others = [n for n in found.others if n != link["scale"]]
-        grid = grid_of(shape, scale.shape, row.grains) if scale is not None else None
-        one = Quantised(name, name, row, tensor.kind, tensor, scale if grid else None, None, shape,
-                        grid or Grid(shape[-2] if len(shape) > 1 else 1, shape[-1], 1, 1, 1, True, "unknown"),
-                        scale.kind if scale is not None else "f32")  # fmt: skip
-        if scale is not None and grid is None:
-            one.find("shape", f"{scale.name} has the shape {scale.shape} for elements {shape}")
-        found.tensors.append(one)

@@ -12,6 +12,10 @@ import numpy as np
 
 from ..escapes import one_line, plain_data
 from ..version import __version__
+from .against.arrange import arrange
+from .against.compare import compare
+from .against.original import Original, amaxes, find_original
+from .against.verdicts import judge
 from .allowed import by_file
 from .conventions import FUSED, SATELLITES
 from .files.folder import open_files
@@ -149,12 +153,53 @@ def audit(path: str | Path, original: str | Path | None = None, progress: Progre
         ):
             t.find("scale-power", f"{found.seen.said.at} declares scale_fmt ue8m0, and scales are no powers of two")
         found.judged.append(Judged(t, s, by_file(t, s)))
+    if original is not None:
+        found.original = open_files(Path(original))
+        _against(found, found.original)
     _satellites(found)
     _fused(found)
     _twins(found)
     for name, tensors in found.seen.books.items():
         found.findings.append(Finding("code-book", f"{len(tensors)} tensors of {name} are not judged", tensors[0]))
     return found
+
+
+def _against(found: Audit, original: Files) -> None:
+    """Every tensor against its original."""
+    held = {j.tensor.name: find_original(j.tensor, original) for j in found.judged}
+    tops = _fused_tops(found, held)
+    for j in found.judged:
+        t, source = j.tensor, held[j.tensor.name]
+        if source is None:
+            t.find("no-original", f"{original.path} has no tensor for it, by name and shape")
+            continue
+        if t.grid.name == "unknown" or any(f.kind in ("scale-missing", "scale-dtype") for f in t.findings):
+            continue
+        arrange(t, source)
+        against = compare(t, j.scan, source, tops.get(t.name, []))
+        judge(against, [other.tensor for other in found.judged])
+        j.against, j.recipes = against, against.recipes()
+
+
+def _fused_tops(found: Audit, held: dict[str, Original | None]) -> dict[str, list[float]]:
+    """For tensors under a scale that others share: the largest magnitudes of the originals under that same scale."""
+    shared: dict[tuple[str, float], list[str]] = defaultdict(list)
+    for j in found.judged:
+        t = j.tensor
+        if t.whole is not None and t.wholes.size == 1 and held[t.name] is not None:
+            shared[t.stem.removesuffix(".weight").rpartition(".")[0], float(t.wholes[0])].append(t.name)
+    by_name = {j.tensor.name: j.tensor for j in found.judged}
+    tops: dict[str, list[float]] = {}
+    for members in shared.values():
+        if len(members) < 2:
+            continue
+        each = []
+        for name in members:
+            source = held[name]
+            assert source is not None
+            each.append(max(float(a.max(initial=0)) for a in amaxes(by_name[name], source)[0]))
+        tops |= {name: [max(each)] for name in members}
+    return tops
 
 
 def _satellites(found: Audit) -> None:

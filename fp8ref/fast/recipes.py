@@ -249,7 +249,7 @@ def _quantize(
             codes[part], stored[part] = _of_two(r, m, a[part], x[part], taken_of(whole, part), source)
         else:
             bits = None if random is None else random[part]
-            _elements(r, m, x[part], columns_of(scaled, part), source, codes[part], bits)
+            elements_of(r, m, x[part], columns_of(scaled, part), source, codes[part], bits)
 
 
 def taken_of(whole: Any, part: slice) -> Any:
@@ -318,12 +318,15 @@ def _of_two(r: Recipe, m: Vectors, a: F32s, x: F32s, whole: Any, source: str) ->
     six, four, better = four_or_six(r, m, a, list(np.ascontiguousarray(x.T)), whole, source)
     out = [np.empty(x.shape, np.uint8), np.empty(x.shape, np.uint8)]
     for s, codes in zip((six, four), out):
-        _elements(r, m, x, columns_of(s, slice(None)), source, codes, None)
+        elements_of(r, m, x, columns_of(s, slice(None)), source, codes, None)
     scales = [_storable(r, s.stored) for s in (six, four)]
     return np.where(better[:, None], out[1], out[0]), np.where(better, scales[1], scales[0])
 
 
-def _elements(r: Recipe, m: Vectors, x: F32s, s: Scaled, source: str, out: Array, random_bits: Array | None) -> None:
+def elements_of(
+    r: Recipe, m: Vectors, x: F32s, s: Scaled, source: str, out: Array, random_bits: Array | None = None
+) -> None:
+    """Codes of elements under their scales, which broadcast to x, into ``out``."""
     f = r.format
     if r.rounding == "first":
         out[...] = _first_nearest(x, s.step, f)

@@ -215,7 +215,6 @@ def nvfp4(name_of: str = "ct", fused: bool = True) -> Checkpoint:
             tensors[name + "_scale"] = block
             tensors[name + "_global_scale"] = np.array([g], F32)
         else:
-            codes[codes == 8] = 0
             tensors[name] = packed(codes, high=name_of == "comfy")
             tensors[name + "_scale"] = tiles(block) if name_of == "comfy" else block
             tensors[name + "_scale_2"] = np.array(g, F32)

@@ -75,8 +75,17 @@ def _capped(m: Arithmetic, q: Value, r: Recipe, source: str) -> Value:
 # -- the scale of the tensor -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Given:
+    """In place of a tensor's largest magnitude: its g or p, wherever it comes from."""
+
+    factor: Value
+
+
 def tensor_factor(r: Recipe, m: Arithmetic, whole: Value) -> Value:
     """g or p of a tensor from its largest magnitude."""
+    if isinstance(whole, Given):
+        return whole.factor
     top, zero, one = m.number(r.whole), m.number(Fraction(0)), _one(m)
     infinity = m.number("inf")
     if r.tensor == "p":

@@ -1,0 +1,91 @@
+"""The weights that were quantised: found by name and shape, read beside the codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files.stored import FLOATS, Files, Stored, chunks
+from ..tensors import Quantised
+
+Array = NDArray[Any]
+F32s = NDArray[np.float32]
+TYPES: dict[str, Any] = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
+
+
+@dataclass(eq=False)
+class Original:
+    """``turned``: rows and columns are exchanged there.  ``kind``: the type of its numbers; f64 is read as f32."""
+
+    stored: Stored
+    turned: bool
+    rows: int
+    columns: int
+    held: dict[int, Array] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return self.stored.kind if self.stored.kind in TYPES else "f32"
+
+    def part(self, e: int, i: int, j: int) -> F32s:
+        """Rows i to j of matrix e in binary32."""
+        if not self.turned:
+            start = (e * self.rows + i) * self.columns
+            flat = self.stored.read(start, start + (j - i) * self.columns)
+            with np.errstate(over="ignore"):
+                return np.asarray(flat).astype(np.float32).reshape(j - i, self.columns)
+        if e not in self.held:  # one matrix at a time
+            size = self.rows * self.columns
+            whole = np.asarray(self.stored.read(e * size, (e + 1) * size)).reshape(self.columns, self.rows)
+            self.held = {e: np.ascontiguousarray(whole.T)}
+        with np.errstate(over="ignore"):
+            return np.asarray(self.held[e][i:j].astype(np.float32))
+
+
+def narrowed(x: F32s, kind: str | None) -> F32s:
+    """Numbers rounded to a narrower type; None: as they are."""
+    if kind is None:
+        return x
+    with np.errstate(over="ignore"):
+        return np.asarray(x.astype(TYPES[kind]).astype(np.float32))
+
+
+def find_original(t: Quantised, files: Files) -> Original | None:
+    """The tensor that became these codes: of the same name without what the convention adds, and of the same shape."""
+    stem = t.stem.replace("._weight", ".weight")
+    for name in dict.fromkeys((stem, t.name, f"{stem}.weight", stem.removesuffix(".weight"))):
+        held = files.tensors.get(name)
+        if held is None or held.kind not in FLOATS or held.size != t.size:
+            continue
+        shape = tuple(n for n in held.shape if n != 1)
+        own = tuple(n for n in t.shape if n != 1)
+        if shape == own:
+            return Original(held, False, t.rows, t.columns)
+        if len(own) > 1 and shape == (*own[:-2], own[-1], own[-2]):
+            return Original(held, True, t.rows, t.columns)
+    return None
+
+
+def amaxes(t: Quantised, original: Original) -> tuple[list[F32s], bool]:
+    """Largest magnitudes of the groups (m, n), one array a matrix, NaNs left out; and is every number finite?"""
+    g = t.grid
+    found, finite = [], True
+    for e in range(g.matrices):
+        top = np.zeros((g.m, g.n), np.float32)
+        for i, j in chunks(t.rows, t.columns):
+            x = np.abs(original.part(e, i, j))
+            if not np.isfinite(x.max(initial=0)):
+                finite = False
+                x = np.where(np.isnan(x), np.float32(0), x)
+            wide = np.maximum.reduceat(x, np.arange(0, t.columns, g.c), axis=1)
+            index = np.arange(i, j) // g.r
+            starts = np.flatnonzero(np.diff(index, prepend=-1))
+            part = np.maximum.reduceat(wide, starts, axis=0)
+            where = index[starts]
+            top[where] = np.maximum(top[where], part)
+        found.append(top)
+    return found, finite
