@@ -103,6 +103,16 @@ def test_the_table_of_faults_is_of_these_mutants() -> None:
     assert sum(m["failing"] for m in found["correct"]) == 0
 
 
+def test_the_table_of_pairs_is_of_these_mutants() -> None:
+    found = json.loads((DOCS / "data" / "pairs.json").read_text(encoding="utf-8"))
+    for size, count, most in (("2", 60, 1), ("3", 20, 4)):
+        assert len(found[size]) == count
+        assert sum(bool(entry["missed"]) for entry in found[size]) <= most
+        for entry in found[size]:
+            assert len(entry["names"]) == int(size)
+            assert [MUTANTS[name].diagnosis for name in entry["names"]] == entry["planted"]
+
+
 @pytest.mark.parametrize(
     ("recorded", "printed", "agrees"),
     [

@@ -17,6 +17,7 @@ def pages(docs: Path) -> dict[str, str]:
     data = docs / "data"
     return {
         "results/faults.md": faults(_read(data / "faults.json")),
+        "results/pairs.md": pairs(_read(data / "pairs.json")),
         "results/bench.md": bench(_read(data / "bench.json")),
         "results/runs.md": "\n".join(run(path) for path in sorted((data / "runs").glob("*.jsonl")))
         or "No run is recorded here yet.\n",
@@ -55,6 +56,25 @@ def proofs(folder: Path) -> str:
         who = " ".join(found.identity.get(key, "") for key in ("name", "version"))
         rows.append([md.code(path.name), who, asked, f"{found.cases:,}", took[path.stem]])
     return md.table(["certificate", "answers of", "operations", "inputs", "processor time"], rows, [3])
+
+
+# -- several faults in one implementation ------------------------------------------------------------------------------
+def pairs(found: dict[str, Any]) -> str:
+    """Counts, then a row for each pair and triple."""
+    if not found:
+        return "Not measured yet: `python tools/docs/pairs.py`.\n"
+    parts = []
+    for size, what in (("2", "pairs"), ("3", "triples")):
+        entries = found[size]
+        named = sum(not entry["missed"] for entry in entries)
+        rows = [
+            [md.code("mini:" + "+".join(e["names"])), md.code(e["op"]), "<br>".join(map(md.code, e["said"])),
+             ", ".join(map(md.code, e["missed"])) or "none"]
+            for e in entries
+        ]  # fmt: skip
+        parts.append(f"Of {len(entries)} {what} {named} have every fault named (seed {found['seed']}).\n")
+        parts.append(md.table(["implementation", "operation", "its findings say", "not named"], rows))
+    return "\n".join(parts)
 
 
 # -- planted faults ---------------------------------------------------------------------------------------------------
