@@ -100,6 +100,16 @@ CONVENTIONS: tuple[Convention, ...] = (
         weight=".weight", scale=(".weight_scale",), scales=FLOAT_SCALES, grains=("tensor", "row", "128x128", "RxC"),
         methods=("comfyui",), stacks=("ComfyUI", "vLLM", "torchao"),
     ),
+    Convention(
+        "DeepSeek-V4 FP8", ("DeepSeek",), "DeepSeek-V4 checkpoints: vllm PR 51946, colibri PR 779", weight=".weight",
+        scale=(".scale",), scales=("e8m0fnu", "f32"), grains=("128x128", "RxC"), methods=("fp8",),
+        stacks=("DeepSeek", "DeepGEMM"),
+    ),
+    Convention(
+        "DeepSeek-V4 FP4", ("DeepSeek",), "DeepSeek-V4 checkpoints, experts: vllm PR 51946", weight=".weight",
+        codes=("i8", "u8", "e2m1fn"), element="e2m1fn", pack="low", scale=(".scale",), scales=("e8m0fnu", "f32"),
+        grains=("1x32",), methods=("fp8",), stacks=("DeepSeek", "DeepGEMM"),
+    ),
     # -- MX
     Convention(
         "compressed-tensors MXFP8", ("compressed-tensors", "llm-compressor"), "compressed-tensors mxfp8-quantized",

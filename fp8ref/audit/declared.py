@@ -89,7 +89,7 @@ def _schemes(config: dict[str, Any]) -> Iterator[Scheme]:
             weights = group.get("weights") if isinstance(group, dict) else None
             if isinstance(weights, dict):
                 yield _scheme(weights)
-    weights = (config.get("global_quant_config") or {}) if config.get("quant_method") == "quark" else None
+    weights = config.get("global_quant_config") if not config.get("layer_quant_config") else None
     if isinstance(weights, dict) and isinstance(weights.get("weight"), dict):
         dtype = str(weights["weight"].get("dtype", ""))
         kind = "float" if "fp" in dtype else "int" if "int" in dtype else None
@@ -129,7 +129,7 @@ def contradiction(said: Declared, element: str, grain: tuple[int, int], name: st
     if floats and all(s.bits is not None and s.bits != BITS[element] for s in floats):
         return f"{said.at} declares {floats[0].bits} bits, and codes of {element} have {BITS[element]}"
     fitting = [s for s in floats if s.bits in (None, BITS[element])]
-    if said.block and not fitting:
+    if said.block and not fitting and (BITS[element] == 8 or said.block[0] == 1):
         fitting = [Scheme(block=said.block)]
     wrong = ""
     for s in fitting:

@@ -51,7 +51,7 @@ KINDS: dict[str, Kind] = {
     "ties-away": Kind(FAULT, "ties go away from zero", "OCP MX 1.0 6.3: roundTiesToEven"),
     "codes-single": Kind(FAULT, "single codes break an otherwise complete rounding", ROUNDING),
     "signs": Kind(FAULT, "signs of codes are not those of the original", ROUNDING),
-    "codes-other": Kind(FAULT, "the codes are not those of this original", "a recipe keeps most of the original"),
+    "codes-other": Kind(FAULT, "the codes are those of another tensor", "a recipe keeps most of the original"),
     # -- worth knowing
     "scale-searched": Kind(NOTE, "scales by no recipe in use, codes complete: searched", "llm-compressor MSE"),
     "codes-learned": Kind(NOTE, "codes at most one step off: a learned rounding", "auto-round; AdaRound"),
@@ -63,6 +63,7 @@ KINDS: dict[str, Kind] = {
     "global-unequal": Kind(NOTE, "layers that kernels fuse have unequal scales of the tensor", "vllm PR 47515"),
     "saturated": Kind(NOTE, "many codes are the largest", READERS),
     "range-unused": Kind(NOTE, "no code comes near the top of the format", "amax recipes bring a code there"),
+    "codes-unrelated": Kind(WARNING, "the codes keep nothing of this original", "rotated, permuted or tuned weights"),
     "spelling": Kind(WARNING, "a scale under another name than the convention's", "stable-diffusion.cpp PR 1898"),
     "leftover": Kind(WARNING, "a tensor that nothing refers to", LAYOUT),
     "duplicate": Kind(WARNING, "two tensors hold the same codes", LAYOUT),

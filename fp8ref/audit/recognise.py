@@ -206,16 +206,17 @@ def _against_config(t: Quantised, said: Declared) -> None:
     what = contradiction(said, t.element, (t.grid.r, t.grid.c), t.name, t.rows, t.columns)
     if what:
         t.find("config", what)
-    if said.element and t.element.startswith("e") and BITS[t.element] == 8 and said.element != t.element:
+    if said.element and BITS[t.element] == 8 and said.element[:4] != t.element[:4]:
         t.find("format", f"{said.at} declares {said.element}, and the codes are stored as {t.element}")
     module = _stem(t.stem) if t.stem.endswith(".weight") else t.stem
     if module and module in said.ignored:
         t.find("config", f"{said.at} says that {module} is not quantised")
-    if said.method and said.method not in t.convention.methods and t.convention.methods:
-        known = sorted({m for row in CONVENTIONS for m in row.methods})
-        if said.method in known:
-            t.find("config", f"{said.at} declares {said.method}, and the tensor is stored as {t.convention.name} is")
+    if said.method in STRICT and t.convention.methods and said.method not in t.convention.methods:
+        t.find("config", f"{said.at} declares {said.method}, and the tensor is stored as {t.convention.name} is")
 
+
+# methods that store in one way alone; the others export in the ways of several readers
+STRICT = ("compressed-tensors", "modelopt", "fp8", "mxfp4", "fbgemm_fp8", "quanto")
 
 NONE = Convention("FP8 without scales", (), "the dtype alone", scale=(), scales=(), grains=("tensor",))
 
@@ -232,7 +233,9 @@ def _unscaled(files: Files, tensor: Stored, said: Declared, usual: Counter[str])
         row = next((r for r in CONVENTIONS if r.name == usual.most_common(1)[0][0] and tensor.kind in r.codes), NONE)
     found = Quantised(tensor.name, tensor.name, row, tensor.kind, tensor, None, None, shape,
                       Grid(rows, shape[-1], 1, 1, lead, True, "none"), "f32")  # fmt: skip
-    if row is not NONE and len(tensor.shape) > 1:
+    if row is not NONE and said.method not in row.methods:
+        found.findings = []  # the others have scales; whether these codes need one, their range decides
+    elif row is not NONE and len(tensor.shape) > 1:
         stem = tensor.name.removesuffix(row.weight) if row.weight else tensor.name
         other = _respelled(files, stem)
         if other:
@@ -282,7 +285,9 @@ def _leftover(files: Files, tensor: Stored, found: Recognised, quantised: set[st
         used = one.scale.name if one.scale is not None else "none"
         one.find("leftover", f"{name} stands beside it, and {one.convention.name} uses {used}")
         return
-    if owners:
+    if any(n in some for some in found.books.values() for n in owners):
+        found.others.append(name)
+    elif owners:
         kind = files.tensors[owners[0]].kind
         found.findings.append(Finding("scale-orphaned", f"{owners[0]} is {kind}, which needs no scale", name))
     elif base in files.elsewhere or base + "_packed" in files.elsewhere:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,7 +178,7 @@ def _against(found: Audit, original: Files) -> None:
             continue
         arrange(t, source)
         against = compare(t, j.scan, source, tops.get(t.name, []))
-        judge(against, [other.tensor for other in found.judged])
+        judge(against, [other.tensor for other in found.judged], lambda other: held[other.name])
         j.against, j.recipes = against, against.recipes()
 
 
@@ -233,12 +234,18 @@ def _fused(found: Audit) -> None:
                 sets[parts[0], members][parts[2]] = t
     full = {key: held for key, held in sets.items() if len(held) == len(key[1])}
     equal = [key for key, held in full.items() if len({float(t.wholes[0]) for t in held.values()}) == 1]
+
+    def alike(key: tuple[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
+        return re.sub(r"\d+", "*", key[0]), key[1]
+
+    fusing = Counter(alike(key) for key in equal)
+    all_of = Counter(alike(key) for key in full)
     for key, held in full.items():
         if key in equal:
             continue
         first = next(iter(held.values()))
         values = ", ".join(f"{name} {float(t.wholes[0]):.6g}" for name, t in held.items())
-        fuses = first.convention.fuses and len(equal) > len(full) - len(equal)
+        fuses = first.convention.fuses and 3 * fusing[alike(key)] >= 2 * all_of[alike(key)]
         first.find(
             "global-scale" if fuses else "global-unequal", f"{key[0]}: {values}; kernels load them under one scale"
         )

@@ -6,13 +6,32 @@ from dataclasses import replace
 
 from ..tensors import Quantised
 from .original import Original
-from .rounding import outside, table
+from .rounding import SLACKS, outside, table
 
 MOST = 1 << 17  # elements that decide
 
 
 def arrange(t: Quantised, original: Original) -> None:
-    """Give a tensor the convention, among those that store alike, and the layout of scales that fit its original."""
+    """Give a tensor the convention, among those that store alike, and the layout of scales that fit its original.
+
+    A square original stands turned where it fits the codes so, and not otherwise.
+    """
+    _options(t, original)
+    n = min(t.rows, max(1, MOST // max(t.columns, 1)))
+    if t.rows == t.columns > 1 and not original.turned and (straight := _off(t, original, n)) > n * t.columns // 2:
+        original.turned = True
+        _options(t, original)
+        if _off(t, original, n) > straight // 2:
+            original.turned = False
+
+
+def _off(t: Quantised, original: Original, n: int) -> int:
+    """Codes of the first rows that are no roundings, with all the slack of narrow types."""
+    tab = table(t.element, "nearest", SLACKS["bf16"])
+    return int(outside(original.part(0, 0, n), t.elements(0, 0, n), t.spread(t.factors(0), 0, n), tab).sum())
+
+
+def _options(t: Quantised, original: Original) -> None:
     rows = [t.convention, *(c for c in t.also if (c.scale, c.whole) == (t.convention.scale, t.convention.whole))]
     g = t.grid
     tiled = g.m % 128 == 0 and g.n % 4 == 0 and g.layout in ("rows", "128x4")

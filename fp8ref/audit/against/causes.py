@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays.layouts import SCALE_LAYOUTS, relayout
+from ...fast.recipes import values_of
 from ..allowed import of_types
 from ..tensors import Quantised
 from .compare import Against, sparse
@@ -22,13 +23,14 @@ from .rounding import feasible
 from .samples import Sample
 
 Array = NDArray[Any]
+FEW = 8  # codes that may be off by chance
 SLIGHT = 0.0625  # steps beyond a rounding interval that the arithmetic of a narrower type explains
 
 
 def causes(a: Against, s: Sample, others: list[Quantised]) -> Iterator[tuple[str, Any]]:
     """What explains every code of the sample, the harmless first."""
     t = a.t
-    if s.off(how="truncated") == 0:
+    if a.wrong >= FEW and s.off(how="truncated") == 0:
         yield "truncated", "every code is its quotient cut toward zero, not rounded"
     if sparse(a) and _few_in_groups(a, s):
         return
@@ -159,6 +161,16 @@ def _formats(t: Quantised, s: Sample) -> Iterator[tuple[str, Any]]:
             yield "format", f"the codes are {other}, and {t.element} is declared"
 
 
+def _stands(t: Quantised, s: Sample, low: Array, high: Array) -> NDArray[np.bool_]:
+    """Is there a scale of the stored format between two bounds?"""
+    if t.scale_format not in ("e8m0fnu", "e4m3fn"):
+        return np.ones(low.shape, np.bool_)
+    scales = np.sort(values_of(t.scale_format).astype(np.float64))
+    scales = scales[np.isfinite(scales) & (scales > 0)] * t.multiplier(s.e)
+    found: NDArray[np.bool_] = np.searchsorted(scales, low, "left") < np.searchsorted(scales, high, "right")
+    return found
+
+
 def _groups(a: Against, s: Sample) -> Iterator[tuple[str, Any]]:
     """Groups whose codes are a complete rounding over some other scale."""
     t, g = a.t, a.t.grid
@@ -174,7 +186,7 @@ def _groups(a: Against, s: Sample) -> Iterator[tuple[str, Any]]:
     n = int(bad.sum())
     if not n:
         return
-    whole = low <= high * slack
+    whole = (low <= high * slack) & _stands(t, s, low / slack, high * slack)
     counts = a.bad[s.e][index[firsts]]
     if not whole[bad].all() or ((counts[bad] <= 1).all() and t.format.k == 4 and n < 3):
         return

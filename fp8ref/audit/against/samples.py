@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..tensors import Quantised
 from .compare import Against
+from .original import Original
 from .rounding import SLACK, outside, table
 
 Array = NDArray[Any]
@@ -41,10 +42,19 @@ class Sample:
         tab = table(element or self.t.element, how, self.slack)
         return int(outside(self.x if x is None else x, self.codes if codes is None else codes, s, tab).sum())
 
+    def numbers(self, original: Original) -> Array:
+        """The same rows of another original."""
+        return np.concatenate([original.part(self.e, i, j) for i, j in _runs(self.rows)])
+
     def quiet(self) -> Array:
         """Codes that are off, for each row."""
         tab = table(self.t.element, "nearest", self.slack)
         return np.asarray(outside(self.x, self.codes, self.spread(self.factors), tab).sum(axis=1))
+
+
+def _runs(rows: NDArray[np.intp]) -> list[tuple[int, int]]:
+    parts = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+    return [(int(r[0]), int(r[-1]) + 1) for r in parts]
 
 
 def sample(a: Against) -> Sample:
@@ -59,7 +69,6 @@ def sample(a: Against) -> Sample:
         first = (bad * t.grid.r)[:, None] + np.arange(max(1, min(t.grid.r, n // max(2 * bad.size, 1))))
         rows = np.unique(np.concatenate([first.reshape(-1), np.linspace(0, t.rows - 1, n // 2).astype(np.intp)]))
         rows = rows[rows < t.rows]
-    runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
-    x = np.concatenate([a.original.part(e, int(r[0]), int(r[-1]) + 1) for r in runs])
-    codes = np.concatenate([t.elements(e, int(r[0]), int(r[-1]) + 1) for r in runs])
+    x = np.concatenate([a.original.part(e, i, j) for i, j in _runs(rows)])
+    codes = np.concatenate([t.elements(e, i, j) for i, j in _runs(rows)])
     return Sample(t, e, rows, x, codes, t.factors(e), a.slack)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,20 @@ from ..tensors import Quantised
 from .causes import causes
 from .compare import Against, recount, same, sparse
 from .hypotheses import Hypothesis
-from .original import TYPES, F32s, narrowed
+from .original import TYPES, F32s, Original, narrowed
 from .rounding import SLACK, SLACKS, table
 from .samples import Sample, sample
 
 Array = NDArray[Any]
+UNRELATED = 3.0  # dB of signal to noise below which codes keep nothing
 SLIGHT = 0.0625  # steps beyond a rounding interval that the arithmetic of a narrower type explains
 
 
-def judge(a: Against, others: list[Quantised]) -> None:
-    """Add to the tensor's findings what the comparison with its original shows.  ``others``: the file's tensors."""
+def judge(a: Against, others: list[Quantised], originals: Callable[[Quantised], Original | None]) -> None:
+    """Add to the tensor's findings what the comparison with its original shows.
+
+    ``others``: the file's tensors, whose originals ``originals`` finds.
+    """
     t = a.t
     if a.fitting:
         _of_recipe(a)
@@ -55,7 +59,18 @@ def judge(a: Against, others: list[Quantised]) -> None:
             text = text[1]
         t.find(str(kind), str(text), _place(a))
         return
+    if (a.sqnr or 0) < UNRELATED:
+        for other in others:
+            source = originals(other) if other is not t and other.shape == t.shape else None
+            if source is not None and _of_other(s, s.numbers(source), other):
+                t.find("codes-other", f"the codes are those of {source.stored.name}", _place(a))
+                return
     _no_cause(a)
+
+
+def _of_other(s: Sample, x: Any, other: Quantised) -> bool:
+    """Are the codes the rounding of another tensor's numbers, over its scales or these?"""
+    return s.off(x=x) == 0 or (other.grid == s.t.grid and s.off(other.factors(s.e), x=x) == 0)
 
 
 def _widened(a: Against, s: Sample) -> Sample:
@@ -111,32 +126,23 @@ def _nearest(a: Against) -> str:
 
 def _ties(a: Against) -> None:
     """Codes that are roundings: do exact ties all go one way?"""
-    if a.t.size == 0:
-        return
     s = sample(a)
-    here = s.spread(s.factors)
+    here = s.spread(s.factors).astype(np.float64)
     f = a.t.format
+    x = s.x.astype(np.float64)
     with np.errstate(all="ignore"):
-        q = (s.x.astype(np.float64) / here).astype(np.float32)
-    usual = np.isfinite(q)
-    q = np.where(usual, q, np.float32(0))
+        q = (x / here).astype(np.float32)
+    q = np.where(np.isfinite(q), q, np.float32(0))
     even, away, zero = (encoded(q, f, how) for how in ("rne", "rna", "rtz"))
-    middle = (even != away) & usual  # of ties, those where the even code is not the one away from zero
-    upper = usual & (even == away) & (away != zero) & _tied(q, s, away, zero)
-    n = int(middle.sum())
-    if n < 4:
-        return
-    if bool((s.codes[middle] == away[middle]).all()):
+    values = table(a.t.element).values.astype(np.float64)
+    with np.errstate(all="ignore"):
+        tie = (away != zero) & ((values[away] + values[zero]) / 2 * here == x)
+    down, up = tie & (even == zero), tie & (even == away)  # by where the even code is
+    if int(down.sum()) >= 4 and bool((s.codes[tie] == away[tie]).all()):
         if "gpt-oss" not in a.t.convention.stacks:
-            a.t.find("ties-away", f"all {n} ties that should go to the even code below go away from zero")
-    elif bool((s.codes[middle] == even[middle]).all()) and upper.any() and bool((s.codes[upper] == zero[upper]).all()):
-        a.t.find("ties-to-zero", f"all {int(upper.sum())} ties go to the smaller magnitude")
-
-
-def _tied(q: Array, s: Sample, away: Array, zero: Array) -> NDArray[np.bool_]:
-    values = table(s.t.element).values.astype(np.float64)
-    found: NDArray[np.bool_] = (values[away] + values[zero]) / 2 == q
-    return found
+            a.t.find("ties-away", f"all {int(tie.sum())} ties go away from zero")
+    elif int(up.sum()) >= 4 and bool((s.codes[tie] == zero[tie]).all()):
+        a.t.find("ties-to-zero", f"all {int(tie.sum())} ties go to the smaller magnitude")
 
 
 def _no_cause(a: Against) -> None:
@@ -149,8 +155,8 @@ def _no_cause(a: Against) -> None:
         t.find("codes-single", f"{a.wrong} of {t.size} codes are off in an otherwise complete rounding", _place(a))
     elif off.excess <= SLIGHT and not off.more:
         t.find("codes-arithmetic", f"{a.wrong} of {t.size} codes near a tie went the other way", _place(a))
-    elif sqnr < 3.0:
-        t.find("codes-other", f"the codes keep nothing of {a.original.stored.name}: {sqnr:g} dB", _place(a))
+    elif sqnr < UNRELATED:
+        t.find("codes-unrelated", f"the codes keep nothing of {a.original.stored.name}: {sqnr:g} dB", _place(a))
     elif not off.more:
         t.find("codes-learned", f"{a.wrong} of {t.size} codes are one step off, none more", _place(a))
     else:
