@@ -36,11 +36,10 @@ def _saturating(f: Format) -> Projection:
 def amax_bits(x: F32s) -> U32s:
     """Bits of the largest magnitude of every row."""
     bits = x.view(np.uint32) & np.uint32(0x7FFFFFFF)
-    n = bits.shape[1]
-    while n > 1 and n % 2 == 0:  # halves: whole rows at a time, not one row's 32 elements
-        n //= 2
-        bits = np.maximum(bits[:, :n], bits[:, n:])
-    largest: U32s = bits[:, 0] if n == 1 else bits.max(axis=1) if n else np.zeros(bits.shape[0], np.uint32)
+    groups, n = bits.shape
+    if n == 0 or groups == 0:
+        return np.zeros(groups, np.uint32)
+    largest: U32s = np.maximum.reduceat(bits.reshape(-1), np.arange(0, bits.size, n))
     return largest
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,32 @@ def to_format(x: Array, f: Format) -> F32s:
     if f.name == "f32":
         return x.astype(np.float32, copy=False)
     if f.name == "f16":
-        return x.astype(np.float16).astype(np.float32)
+        rounded = _to_f16(x)
+        return x.astype(np.float16).astype(np.float32) if rounded is None else rounded
     return _to_bf16(x)
+
+
+def _to_f16(x: Array) -> F32s | None:
+    """To f16 by one addition: None where a value is 2**15 or more, infinite or NaN.
+
+    Of |x| in [2**e, 2**(e + 1)), or below with e = -14, f16 holds the multiples of u = 2**(e - 10).  With t
+    trailing significand bits of x, u is the ulp of m = 1.5 * 2**(e + t - 10); x + m stays among the numbers of that ulp
+    and m is an even multiple of u, and so the sum rounds x to nearest, ties to even; subtracting m is exact.
+    """
+    kind: type[np.signedinteger[Any]]
+    kind, t, bias = (np.int64, 52, 1023) if x.dtype == np.float64 else (np.int32, 23, 127)
+    bits: Array = x.view(kind)
+    field: Array = bits & kind((2 * bias + 1) << t)
+    if int(field.max(initial=0)) >= (bias + 15) << t:
+        return None
+    np.maximum(field, np.full(field.shape, (bias - 14) << t, kind), out=field)
+    field += kind(((t - 10) << t) + (1 << (t - 1)))
+    m: Array = field.view(x.dtype)
+    rounded: Array = x + m
+    rounded -= m
+    signed: Array = rounded.view(kind)
+    signed |= bits & kind(np.iinfo(kind).min)  # a zero keeps its sign
+    return rounded.astype(np.float32, copy=False)
 
 
 def _to_bf16(x: Array) -> F32s:
