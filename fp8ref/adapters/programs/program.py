@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import os
 import select
 import signal
@@ -27,6 +26,10 @@ GRACE = 2.0  # seconds to end after the end of input, or after closing stdout
 TICK_MS = 50
 LOG_BYTES = 1 << 16
 PIPE_BYTES = 1 << 20
+try:
+    import fcntl
+except ImportError:  # no POSIX: what is here is imported, but starts no program
+    fcntl = None  # type: ignore[assignment]
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
@@ -47,6 +50,8 @@ class Program:
     """A running program.  Raises Unavailable where it cannot be started."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        if fcntl is None:
+            raise Unavailable(f"{command[0]!a} cannot be run: programs are watched as POSIX has it, on Linux and macOS")
         try:
             self._child = subprocess.Popen(
                 command,

@@ -33,6 +33,11 @@ __all__ = [
     "Session", "TimedOut", "largest",
 ]  # fmt: skip
 
+POSIX = os.name == "posix"
+NO_CHILDREN = (
+    "implementations run in child processes, which need POSIX: Linux or macOS, on Windows WSL; in this process, on any "
+    "system, fp8ref.judge(function, operation) judges from Python"
+)
 CAPACITY = 1 << 23  # elements of buffer for each operand, and for answers; what is never used takes no memory
 USUAL = 1 << 21  # elements of a call, unless its length is what is asked about
 MAX_LINE = 1 << 22
@@ -80,6 +85,8 @@ class Session:
         self.closed = False
         self._slowest = 0.0  # seconds of the longest answer
         self._lock = threading.Lock()  # a child is started and ended by one thread at a time
+        if not POSIX:
+            raise NotStarted(NO_CHILDREN)
         open_standard_streams()
         self._arena_fd = _anonymous_file("fp8ref-arena", arena_size(CAPACITY))
         self._log_fd = _anonymous_file("fp8ref-log", 0)
