@@ -20,7 +20,7 @@ from ...cases.answers import Expected, differs, expect
 from ...cases.operation import Operation
 from ..harness.observe import Observations
 from .book import composed_rules, paired_rules, rules_for
-from .rule import Rule
+from .rule import Rule, either
 from .traits.pattern import pattern
 from .traits.places import Place, circumstances
 from .traits.severity import SEVERITIES, severity
@@ -366,7 +366,7 @@ def _named(fitting: Sequence[Candidate], place: Place) -> Diagnosis:
     """The diagnosis of rules that predict the same."""
     fitting = [c for c in fitting if c.composed == fitting[0].composed]  # the simpler ones alone
     rules = list({c.rule.sentence: c.rule for c in fitting}.values())
-    sentence = ", or ".join(rule.sentence for rule in rules[:TOGETHER])
+    sentence = either([rule.sentence for rule in rules[:TOGETHER]])
     if len(rules) > TOGETHER:
         sentence += f", or by {len(rules) - TOGETHER} more rules"
     fits = tuple(dict.fromkeys(rule.name for rule in rules[1:]))

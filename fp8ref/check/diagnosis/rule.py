@@ -6,8 +6,9 @@ wrong, so a rule here costs nothing but its own line.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -87,3 +88,16 @@ ROUNDING_SENTENCES = {mode: f"rounds {direction}" for mode, direction in DIRECTI
 def where(condition: Codes, then: Any, otherwise: Codes) -> Callable[[], Codes]:
     """``np.where`` for later, with its arguments bound now."""
     return lambda: np.where(condition, then, otherwise).astype(otherwise.dtype, copy=False)
+
+
+def either(sentences: Sequence[str]) -> str:
+    """Alternatives as one sentence; what they all begin with is said once.
+
+    >>> either(["ties go away; and NaN becomes 0", "ties go away; and NaN becomes the largest"])
+    'ties go away; and NaN becomes 0, or NaN becomes the largest'
+    """
+    clauses = [sentence.split("; and ") for sentence in sentences]
+    together = zip(*(c[:-1] for c in clauses))
+    shared = [first for first, *_ in takewhile(lambda column: len(set(column)) == 1, together)]
+    rest = ["; and ".join(c[len(shared) :]) for c in clauses]
+    return "; and ".join([*shared, ", or ".join(rest)])

@@ -14,6 +14,7 @@ from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases
 from fp8ref.check.compare import Options
+from fp8ref.check.diagnosis.rule import either
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Finding, Report, Verdict
 
@@ -154,3 +155,17 @@ def test_faults_drawn_at_random_are_named(size: int, count: int, least: int) -> 
     every = drawn(size, count, 11)
     missed = [names for names in every if not all_named(names)]
     assert count - len(missed) >= least, missed
+
+
+@pytest.mark.parametrize(
+    ("sentences", "said"),
+    [
+        (["a"], "a"),
+        (["a", "b"], "a, or b"),
+        (["a; and b", "a; and c"], "a; and b, or c"),
+        (["a; and b; and c", "a; and x; and c", "a; and b"], "a; and b; and c, or x; and c, or b"),
+        (["a; and b", "x; and b", "a"], "a; and b, or x; and b, or a"),
+    ],
+)
+def test_what_alternatives_begin_with_is_said_once(sentences: list[str], said: str) -> None:
+    assert either(sentences) == said
