@@ -121,10 +121,19 @@ def test_ties_away_of_e2m1() -> None:
     assert [finding.diagnosis.rule for finding in report.findings] == ["rounding-rna"]
 
 
-def test_what_needs_random_bits_is_not_asked() -> None:
-    report = judged("convert/f32/e5m2/sr-a.sat", exponent_field)
-    assert report.verdict is Verdict.UNSUPPORTED
-    assert "random bits" in report.reason
+def test_rounding_that_never_goes_up_is_not_stochastic() -> None:
+    """Where the random bits are hidden, as where they are an operand."""
+    report = judged("convert/f32/e5m2/sr-a.sat", lambda op, x: expect(op.with_mode("rtz.sat"), [x]).codes)
+    assert report.verdict is Verdict.FAIL
+    assert "never rounds up" in str(report.findings[0].diagnosis)
+    given = judged(
+        "convert/f32.rbits32/e5m2/sr-a.sat", lambda op, x, _: expect(Operation.parse(TOWARD_ZERO), [x]).codes
+    )
+    assert given.verdict is Verdict.FAIL
+    assert "never rounds up" in str(given.findings[0].diagnosis)
+
+
+TOWARD_ZERO = "convert/f32/e5m2/rtz.sat"
 
 
 def a_row(floor: float, multiplied: bool) -> Callable[..., Any]:
