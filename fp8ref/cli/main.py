@@ -32,6 +32,7 @@ COMMANDS = {
     "identify": "identify:identify_",
     "audit": "audit:audit_",
     "diff": "diff:diff_",
+    "quantize": "quantize:quantize_",
     "capture": "capture:capture",
     "show": "show:show",
     "explain": "explain:explain",

@@ -126,7 +126,7 @@ def auto_round(scheme: str, original: Path, out: Path) -> None:
     work = out.parent / (out.name + ".work")
     command = [
         sys.executable, "-m", "auto_round", str(original), "--scheme", scheme, "--iters", "0", "--disable_opt_rtn",
-        "--model_free", "--format", form or "auto_round", "--output_dir", str(work),
+        "--model_free", "--act_bits", "16", "--format", form or "auto_round", "--output_dir", str(work),
     ]  # fmt: skip
     subprocess.run(command, check=True)
     found = next(path.parent for path in sorted(work.rglob("*.safetensors")))

@@ -1,0 +1,63 @@
+"""``fp8ref quantize``: a checkpoint in a convention, made by a recipe bit for bit."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ..audit.quantize.places import convention_of
+from ..audit.quantize.write import KEPT, quantize
+from ..escapes import one_line
+from ..spec.scaling.named import get_recipe
+from .errors import BadInput, OneLine
+from .files import why
+from .say import say, status
+
+PATIENCE = 2.0  # seconds after which a line says how far it is
+
+
+@click.command("quantize", cls=OneLine)
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--recipe", required=True, metavar="NAME", help="A recipe's name or its text: `fp8ref list recipes`.")
+@click.option("--convention", metavar="NAME", help="How tensors are stored; by default as the recipe's library does.")
+@click.option(
+    "--keep", "kept", multiple=True, metavar="TEXT", default=KEPT, show_default=True,
+    help="Matrices with this in their names are copied.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace existing files.")
+def quantize_(
+    source: Path, folder: Path, recipe: str, convention: str | None, kept: tuple[str, ...], force: bool
+) -> None:
+    """Write a quantised checkpoint bit-exactly: a reference producer, to test readers with.
+
+    IN is a model in any form that `fp8ref audit` reads; OUT is a folder, into which model.safetensors, config.json and
+    fp8ref-manifest.json are written.  The manifest has the digest of every tensor, made and read.  The same input gives
+    the same bytes.
+
+    \b
+    fp8ref quantize model/ model-fp8/ --recipe ct-fp8-bf16
+    fp8ref quantize model/ model-fp8/ --recipe "deepseek-v3 128x128" --convention "block FP8"
+
+    Exit codes: 0 written, 2 interrupted, 4 IN cannot be read, or nothing in it can be quantised so.
+    """
+    began = time.monotonic()
+
+    def progress(name: str, done: int, total: int) -> None:
+        if time.monotonic() - began > PATIENCE:
+            status(f"{done} of {total} tensors, {one_line(name, 40)} ...")
+
+    try:
+        asked = get_recipe(recipe)
+        row = convention_of(asked, convention)
+        made = quantize(source, folder, asked, row, kept=kept, force=force, progress=progress)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(why(error, f"cannot write {folder}")) from None
+    status()
+    say(f"{len(made.quantised)} weights in {row.name}, {len(made.copied)} tensors copied: {one_line(str(folder), 200)}")
+    sys.exit(0)
