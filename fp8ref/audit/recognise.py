@@ -55,7 +55,7 @@ def recognise(files: Files) -> Recognised:
         if tensor.name in claimed:
             continue
         book = _book(files, tensor)
-        if book is not None:
+        if book is not None and all(f.wrong for f in fits[tensor.name]):
             found.books.setdefault(book, []).append(tensor.name)
             claimed |= {n for n in files.tensors if n.startswith(_stem(tensor.name) + ".") and n != tensor.name}
             continue

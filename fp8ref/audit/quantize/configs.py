@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ...spec.scaling.recipe import Recipe
 from ..conventions import Convention
+
+FP8 = {"tensor": "FP8", "row": "FP8_PER_CHANNEL_PER_TOKEN", "128x128": "FP8_PB_WO"}  # ModelOpt's names
+MX = {8: "MXFP8", 4: "MXFP4"}
+
+
+def metadata(row: Convention, recipe: Recipe, stems: list[str]) -> dict[str, str]:
+    """What the header of the file says beside its tensors."""
+    found = {"format": "pt"}
+    if row.methods[:1] == ("comfyui",):
+        form = "nvfp4" if row.whole else "mxfp8" if recipe.stored == "e8m0fnu" else "float8_e4m3fn"
+        layers = {stem: {"format": form} for stem in stems}
+        found["_quantization_metadata"] = json.dumps({"format_version": "1.0", "layers": layers})
+    return found
 
 
 def quantization_config(row: Convention, recipe: Recipe, ignored: list[str]) -> dict[str, Any] | None:
@@ -28,7 +42,8 @@ def quantization_config(row: Convention, recipe: Recipe, ignored: list[str]) -> 
     if method == "compressed-tensors":
         return _compressed_tensors(row, recipe, ignored, r, c)
     if method == "modelopt":
-        return {"quant_method": "modelopt", "quant_algo": "NVFP4" if row.whole else "FP8", "ignore": ignored}
+        algorithm = "NVFP4" if row.whole else MX[recipe.format.k] if recipe.stored == "e8m0fnu" else FP8[recipe.group]
+        return {"quant_method": "modelopt", "quant_algo": algorithm, "ignore": ignored}
     if method in ("comfyui", "torchao", ""):
         return None
     return {"quant_method": method, "modules_to_not_convert": ignored}

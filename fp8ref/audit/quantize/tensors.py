@@ -26,7 +26,7 @@ def stored(name: str, x: Array, recipe: Recipe, row: Convention, amax: float | N
     largest magnitude that the tensor's scale is made of, where the recipe has one.
     """
     scaled = scale_blocks(x, recipe, tensor_amax=amax)
-    stem = name.removesuffix(row.weight) if row.weight.startswith(".") and name.endswith(row.weight) else name
+    stem = _stem(name, row)
     codes = scaled.codes
     if recipe.format.k == 4:
         codes = pack(codes, recipe.element)
@@ -36,7 +36,7 @@ def stored(name: str, x: Array, recipe: Recipe, row: Convention, amax: float | N
     scale_as = text.partition("=")[0]
     scales = scaled.multipliers.astype(KINDS[scale_as]) if recipe.stored == "f32" else scaled.scales
     scales = _laid(scales, row, recipe)
-    found = {_weight(name, stem, row): (kind, codes), stem + row.scale[0]: (scale_as, scales)}
+    found = {stem + row.weight: (kind, codes), stem + row.scale[0]: (scale_as, scales)}
     if row.whole:
         assert amax is not None
         with np.errstate(all="ignore"):
@@ -48,8 +48,12 @@ def stored(name: str, x: Array, recipe: Recipe, row: Convention, amax: float | N
     return found
 
 
-def _weight(name: str, stem: str, row: Convention) -> str:
-    return stem + row.weight
+def _stem(name: str, row: Convention) -> str:
+    """What a convention's ends are put behind: a weight's name, or that of its module."""
+    module = name.removesuffix(".weight")
+    if row.weight == "_qdata":  # torchao: X._weight_qdata
+        return f"{module}._weight"
+    return module if row.weight == ".weight" else name
 
 
 def _laid(scales: Array, row: Convention, recipe: Recipe) -> Array:

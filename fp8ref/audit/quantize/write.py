@@ -24,7 +24,7 @@ from ...version import __version__
 from ..conventions import FUSED, Convention
 from ..files.folder import open_files
 from ..files.stored import FLOATS, Files, Stored
-from .configs import quantization_config
+from .configs import metadata, quantization_config
 from .tensors import stored
 
 SCHEMA = "fp8ref/quantize/1"
@@ -98,7 +98,8 @@ def quantize(
                 "tensors": digests, "copied": found.copied}  # fmt: skip
     with outputs.together(force) as place:
         with place.file(folder / MODEL) as file:
-            for piece in _safetensors(made):
+            stems = [name.removesuffix(".weight") for name in found.quantised]
+            for piece in safetensors(made, metadata(row, recipe, stems)):
                 file.write(piece)
         described = _config(files, config)
         if described is not None:
@@ -154,9 +155,11 @@ def _config(files: Files, quantization: dict[str, Any] | None) -> dict[str, Any]
     return found or None
 
 
-def _safetensors(made: dict[str, tuple[str, tuple[int, ...], NDArray[np.uint8]]]) -> Iterator[bytes]:
+def safetensors(
+    made: dict[str, tuple[str, tuple[int, ...], NDArray[np.uint8]]], said: dict[str, str] | None = None
+) -> Iterator[bytes]:
     """The file: eight bytes of length, a table padded with spaces to a multiple of eight, the tensors in its order."""
-    table: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    table: dict[str, Any] = {"__metadata__": said or {"format": "pt"}}
     at = 0
     for name in sorted(made):
         kind, shape, raw = made[name]
