@@ -8,6 +8,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import arrays as arrays
+    from . import audit as audit
     from . import errors as errors
     from . import fast as fast
     from . import spec as spec
@@ -204,7 +205,7 @@ if not TYPE_CHECKING:
         | dict.fromkeys(("delayed_scale", "next_history", "scale_by"), ".arrays.delayed")
         | {"explain": ".ask.explain", "identify": ".ask.identify", "judge": ".ask.judge", "Report": ".ask.report"}
         | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
-        | {name: f".{name}" for name in ("arrays", "errors", "fast", "spec")},
+        | {name: f".{name}" for name in ("arrays", "audit", "errors", "fast", "spec")},
     )
 
 

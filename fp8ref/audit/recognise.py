@@ -90,7 +90,7 @@ def _stem(name: str) -> str:
 def _fits(files: Files, tensor: Stored, said: Declared) -> Iterator[_Fit]:
     """The conventions whose spelling a tensor and its neighbours have."""
     for row in CONVENTIONS:
-        if tensor.kind not in row.codes or not tensor.name.endswith(row.weight) or not tensor.size:
+        if tensor.kind not in row.codes or not tensor.name.endswith(row.weight) or not tensor.size or not tensor.shape:
             continue
         stem = tensor.name.removesuffix(row.weight) if row.weight else tensor.name
         scale = next((files.tensors[stem + end] for end in row.scale if stem + end in files.tensors), None)

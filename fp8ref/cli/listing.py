@@ -10,6 +10,7 @@ import click
 
 from ..adapters.base import Unavailable
 from ..adapters.connect import connect, registered
+from ..audit.conventions import CONVENTIONS
 from ..cases.families import FAMILIES
 from ..escapes import page
 from ..report.findings.documents import Document, format_document
@@ -159,6 +160,18 @@ def _recipes_document() -> list[Document]:
     return [{**asdict(entry), "text": str(entry.recipe)} for entry in named().values()]
 
 
+def _conventions(everything: bool) -> None:
+    table(
+        [("convention", "left"), ("producers", "left")],
+        ((row.name, ", ".join(row.producers)) for row in CONVENTIONS),
+    )
+    prose("\nHow producers store quantised tensors, as fp8ref audit knows them.  --json adds names, types and sources.")
+
+
+def _conventions_document() -> list[Document]:
+    return [asdict(row) for row in CONVENTIONS]
+
+
 WHAT: dict[str, tuple[Callable[[bool], None], Callable[[], list[Document]]]] = {
     "formats": (_formats, _formats_document),
     "operations": (_operations, _operations_document),
@@ -166,6 +179,7 @@ WHAT: dict[str, tuple[Callable[[bool], None], Callable[[], list[Document]]]] = {
     "models": (_models, _models_document),
     "profiles": (_profiles, _profiles_document),
     "recipes": (_recipes, _recipes_document),
+    "conventions": (_conventions, _conventions_document),
 }
 
 
@@ -174,7 +188,7 @@ WHAT: dict[str, tuple[Callable[[bool], None], Callable[[], list[Document]]]] = {
 @click.option("--all", "everything", is_flag=True, help="formats: list those of IEEE P3109 one by one, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_(what: str | None, everything: bool, as_json: bool) -> None:
-    """What there is: formats, operations, implementations, accumulator models, profiles, recipes of block scaling."""
+    """What there is: formats, operations, implementations, models, profiles, recipes, conventions of model files."""
     if what not in WHAT:
         raise BadInput(f"list {what or 'what'}? choose from {', '.join(WHAT)}")
     tell_text, document = WHAT[what]

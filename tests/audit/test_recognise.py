@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import fp8ref
 from audit.checkpoints import CHECKPOINTS, COLUMNS, ROWS
 from fp8ref.audit.run import audit
 
@@ -22,3 +23,10 @@ def test_a_convention(name: str, tmp_path: Path) -> None:
     assert [f for f in found.everything() if f.severity == "fault"] == []
     assert len(document["tensors"]) == 3
     assert {tuple(t["shape"]) for t in document["tensors"]} == {(ROWS, COLUMNS)}
+
+
+def test_from_python(tmp_path: Path) -> None:
+    folder, original = CHECKPOINTS["ct-mxfp4"][0]().write(tmp_path / "m")
+    found = fp8ref.audit(folder, original)  # a package that can be called
+    assert found.clean
+    assert found.document()["schema"] == "fp8ref/audit/1"

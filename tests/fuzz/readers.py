@@ -196,6 +196,12 @@ def _without_place(entry: known.Entry) -> dict[str, Any]:
     return {name: value for name, value in vars(entry).items() if name != "place"}
 
 
+def checkpoints(data: bytes) -> None:
+    from fp8ref.audit.run import audit  # its packages are no part of what every target needs
+
+    json.dumps(audit(write("model.gguf" if data[:4] == b"GGUF" else "model.safetensors", data)).document())
+
+
 def weights(data: bytes) -> None:
     for tensor in read_safetensors(write("model.safetensors", data)).values():
         tensor.sum()

@@ -410,3 +410,30 @@ def weights() -> list[bytes]:
         {"__metadata__": {"a": "b"}, "w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}
     ).encode()
     return [struct.pack("<Q", len(header)) + header + np.arange(4, dtype="<f4").tobytes()]
+
+
+def checkpoints() -> list[bytes]:
+    """Small checkpoints: FP8 with row scales, NVFP4 with two, MXFP4 in GGUF."""
+
+    def safetensors(**tensors: tuple[str, list[int], bytes]) -> bytes:
+        table, at = {}, 0
+        for name, (dtype, shape, raw) in tensors.items():
+            table[name.replace("__", ".")] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + len(raw)]}
+            at += len(raw)
+        header = json.dumps(table).encode()
+        return struct.pack("<Q", len(header)) + header + b"".join(raw for _, _, raw in tensors.values())
+
+    codes = bytes(range(0x30, 0x50))
+    name = b"blk.0.ffn_up.weight"
+    head = struct.pack("<4sIQQQ", b"GGUF", 3, 1, 0, len(name)) + name + struct.pack("<IQQIQ", 2, 32, 2, 39, 0)
+    return [
+        safetensors(
+            a__weight=("F8_E4M3", [2, 16], codes), a__weight_scale=("F32", [2, 1], struct.pack("<2f", 0.01, 2))
+        ),
+        safetensors(
+            a__weight_packed=("U8", [2, 16], codes),
+            a__weight_scale=("F8_E4M3", [2, 2], codes[:4]),
+            a__weight_global_scale=("F32", [1], struct.pack("<f", 3000)),
+        ),
+        head + bytes(-len(head) % 32) + (b"\x7a" + codes[:16]) * 2 + bytes(30),
+    ]

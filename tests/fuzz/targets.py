@@ -57,6 +57,7 @@ TARGETS: dict[str, Target] = {
     "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates, names_file=True),
     "expected": Target("files of expected failures", readers.expected, seeds.expected, names_file=True),
     "weights": Target("safetensors", readers.weights, seeds.weights, names_file=True),
+    "checkpoints": Target("model files, audited", readers.checkpoints, seeds.checkpoints, names_file=True),
     "worker": Target(
         "what an implementation's process says to the checker", protocols.worker, answers.worker, protocols.SAID
     ),

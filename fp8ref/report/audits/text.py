@@ -24,8 +24,9 @@ def audit_page(document: dict[str, Any]) -> str:
     books = "".join(f"; {n} of {name}, not judged" for name, n in document["code_books"].items())
     lines.append(f"{len(tensors)} quantised tensors, {document['others']} others{books}")
     lines += ["", *_layers(tensors)] if tensors else []
+    firsts = {id(f): t["first"] for t in tensors if "first" in t for f in t["findings"]}
     for severity in ("fault", "warning", "note"):
-        lines += _found([f for f in kept if f["severity"] == severity], severity)
+        lines += _found([f for f in kept if f["severity"] == severity], severity, firsts)
     lines += ["", f"{_count(len(faults), 'fault')}" if faults else "no faults"]
     return "\n".join(lines)
 
@@ -40,13 +41,13 @@ def _layers(tensors: list[dict[str, Any]]) -> Iterator[str]:
     for t in tensors:
         name = NUMBER.sub("*", t["name"])
         rows[name, t["format"], t["granularity"], tuple(t["recipes"][:1])].append(t)
-    width = min(max((len(key[0]) for key in rows), default=0), 36)
+    width = min(max((len(key[0]) for key in rows), default=0), 28)
     for (name, format_, grain, recipe), group in rows.items():
         wrong = sum(any(f["severity"] == "fault" for f in t["findings"]) for t in group)
         short = name if len(name) <= width else "..." + name[3 - width :]
         state = f"{wrong} wrong" if wrong else "ok"
-        line = f"{short:{width}} {len(group):4d} {format_:8} {grain:8} {state:8} {_answer(group, recipe)}"
-        yield line.rstrip()[: WIDTH + 40]
+        line = f"{short:{width}} {len(group):4d} {format_:7} {grain:7} {state:8} {_answer(group, recipe)}"
+        yield line.rstrip()
 
 
 def _answer(group: list[dict[str, Any]], recipe: tuple[str, ...]) -> str:
@@ -59,7 +60,8 @@ def _answer(group: list[dict[str, Any]], recipe: tuple[str, ...]) -> str:
     return "complete rounding, no known recipe" if sound else "-"
 
 
-def _found(findings: list[dict[str, Any]], severity: str) -> Iterator[str]:
+def _found(findings: list[dict[str, Any]], severity: str, firsts: dict[int, dict[str, Any]]) -> Iterator[str]:
+    """Findings by kind.  ``firsts``: for some of them the first code that is off, by their ``id``."""
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for f in findings:
         kinds[f["kind"]].append(f)
@@ -70,6 +72,10 @@ def _found(findings: list[dict[str, Any]], severity: str) -> Iterator[str]:
         for f in some[:most]:
             yield f"  {one_line(f['at'], 200)}" if f["at"] else "  the file"
             yield from (f"    {line}" for line in _wrapped(f["text"], WIDTH - 4))
+            if severity == "fault" and id(f) in firsts:
+                first = firsts[id(f)]
+                yield from (f"    {line}" for line in _wrapped(f"first: {first['text']}", WIDTH - 4))
+                yield f"    fp8ref explain {first['case']} --got {first['code']}"
         if len(some) > most:
             yield f"  and {len(some) - most} more: --json has all"
 
