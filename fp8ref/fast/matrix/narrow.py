@@ -38,7 +38,7 @@ def _to_f16(x: Array) -> F32s | None:
     field: Array = bits & kind((2 * bias + 1) << t)
     if int(field.max(initial=0)) >= (bias + 15) << t:
         return None
-    np.maximum(field, _floor(field.shape, (bias - 14) << t, kind), out=field)
+    np.maximum(field, _floor(field.shape, (bias - 14) << t, field.dtype.str), out=field)
     field += kind(((t - 10) << t) + (1 << (t - 1)))
     m: Array = field.view(x.dtype)
     rounded: Array = x + m
@@ -50,9 +50,9 @@ def _to_f16(x: Array) -> F32s | None:
 
 
 @lru_cache(maxsize=8)
-def _floor(shape: tuple[int, ...], value: int, kind: type[np.signedinteger[Any]]) -> Array:
+def _floor(shape: tuple[int, ...], value: int, dtype: str) -> Array:
     """An array of one number: numpy's maximum with a scalar is four times as slow."""
-    return np.full(shape, value, kind)
+    return np.full(shape, value, dtype)
 
 
 def _to_bf16(x: Array) -> F32s:

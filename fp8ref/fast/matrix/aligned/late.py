@@ -139,9 +139,9 @@ class _Uncut:
         """The sums of some outputs anew, every product cut by itself."""
         rows, columns = np.nonzero(which)
         a, b = self.tile.a, self.tile.b
-        operands = a.flat[part][:, rows], b.flat[part][:, columns]
-        exponents = (x.exponents.reshape(len(x.values), -1)[part][:, at] for x, at in ((a, rows), (b, columns)))
-        total[rows, columns] = _sums(self.model, *operands, *exponents, None)[0]
+        ea, eb = (x.exponents.reshape(len(x.values), -1)[part] for x in (a, b))
+        x, y = a.flat[part][:, rows], b.flat[part][:, columns]
+        total[rows, columns] = _sums(self.model, x, y, ea[:, rows], eb[:, columns], None)[0]
 
 
 def _kept(d: Floats, model: FusedLate, keep: int) -> Floats:
