@@ -98,6 +98,8 @@ def _schemes(config: dict[str, Any]) -> Iterator[Scheme]:
     algorithm = config.get("quant_algo")
     if isinstance(algorithm, str):
         bits = 4 if "FP4" in algorithm else 8 if "FP8" in algorithm else None
+        if not bits and ("INT" in algorithm or "AWQ" in algorithm or "GPTQ" in algorithm):
+            yield Scheme(None, "int")
         group = {"NVFP4": (1, 16), "W4A16_NVFP4": (1, 16), "MXFP8": (1, 32), "MXFP4": (1, 32)}.get(algorithm)
         if bits:
             yield Scheme(bits, "float", None, group)

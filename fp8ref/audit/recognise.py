@@ -59,8 +59,11 @@ def recognise(files: Files) -> Recognised:
             found.books.setdefault(book, []).append(tensor.name)
             claimed |= {n for n in files.tensors if n.startswith(_stem(tensor.name) + ".") and n != tensor.name}
             continue
-        best = _best(fits[tensor.name], found.said, usual)
+        best = _best([f for f in fits[tensor.name] if _plausible(f, tensor, found.said, usual)], found.said, usual)
         if best is None:
+            if fits[tensor.name]:  # bytes with scales of types that no convention here has: integers of some kind
+                found.books.setdefault("packed integers", []).append(tensor.name)
+                claimed |= {n for n in files.tensors if n.startswith(f"{tensor.name}_")}
             continue
         one = _quantised(tensor, best, found.said)
         if not best.wrong:
@@ -170,6 +173,13 @@ def _rank(fit: _Fit, said: Declared, usual: Counter[str]) -> tuple[int, int, int
     return (grave, int(foreign), -usual[fit.row.name] if fit.wrong else 0, CONVENTIONS.index(fit.row))
 
 
+def _plausible(fit: _Fit, tensor: Stored, said: Declared, usual: Counter[str]) -> bool:
+    """May bytes that fit a convention badly be meant as it?  Integers of all kinds lie in bytes beside scales, too."""
+    if not fit.wrong or tensor.kind in FP8 or fit.row.weight not in ("", ".weight"):
+        return True
+    return usual[fit.row.name] > 0 or any(s.kind == "float" and s.bits == 4 for s in said.schemes)
+
+
 def _best(fits: list[_Fit], said: Declared, usual: Counter[str]) -> _Fit | None:
     if not fits:
         return None
@@ -271,8 +281,10 @@ ORPHANS = ("_scale_inv", "_scale", "_scales", "_scale_2", "_global_scale", "._sc
 def _leftover(files: Files, tensor: Stored, found: Recognised, quantised: set[str]) -> None:
     """A tensor that belongs to no quantised one: plain weights, activations' scales, or a scale that lost its codes."""
     name = tensor.name
-    plain = name.endswith(SATELLITES) or not tensor.kind.startswith(("f", "b", "e", "u"))
     end = next((e for e in ORPHANS if name.endswith(e)), None)
+    if end == "_scales" and tensor.kind not in ("u8", "e8m0fnu"):
+        end = None
+    plain = name.endswith(SATELLITES) or not tensor.kind.startswith(("f", "b", "e", "u"))
     if plain or end is None or ("weight" not in name.rpartition(".")[2] and end not in ("._scale", "_scales")):
         found.others.append(name)
         return

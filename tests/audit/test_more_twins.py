@@ -116,3 +116,26 @@ def test_npz(tmp_path: Path) -> None:
     assert found["clean"]
     assert len(found["tensors"]) == 3
     assert all(t["codes"]["rounded"] for t in found["tensors"])
+
+
+@pytest.mark.parametrize("scale", ["float16", "float32", "bfloat16"])
+@pytest.mark.parametrize("config", [{}, {"quant_method": "modelopt", "quant_algo": "W4A16_AWQ"}])
+def test_integers_in_bytes_are_no_fp4(scale: str, config: dict[str, str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    tensors = {
+        "a.weight": rng.integers(0, 256, (64, 64)).astype(np.uint8),
+        "a.weight_scale": rng.uniform(0.001, 0.01, (64, 2)).astype(F32).astype(BF16 if scale == "bfloat16" else scale),
+        "a.weight_zero_point": rng.integers(0, 16, (64, 2)).astype(np.uint8),
+        "token_scales": np.ones(4, F32),
+    }
+    folder, _ = Checkpoint(tensors, {}, dict(config)).write(tmp_path / "m")
+    found = audit(folder)
+    assert [f for f in found.everything() if f.severity == "fault"] == []
+    assert sum(found.document()["code_books"].values()) == 1
+
+
+def test_an_original_with_infinities_accuses_nobody(tmp_path: Path) -> None:
+    held = CHECKPOINTS["vllm-fp8"][0]()
+    for w in held.original.values():
+        w[3, 3], w[4, 4] = np.inf, np.nan
+    assert faults(*held.write(tmp_path / "m")) == []

@@ -73,6 +73,8 @@ def outside(x: F32s, codes: NDArray[np.uint8], s: Array, t: Table) -> NDArray[np
         inside = (x >= low * s) & (x <= high * s)
         if (s == 0).any():
             inside |= (s == 0) & (t.rank[codes] == 0)
+        if not np.isfinite(x.sum()):
+            inside |= ~np.isfinite(x)  # what a NaN or an infinity becomes is the producer's own choice
         if not np.isfinite(s).all():
             inside |= ~np.isfinite(np.broadcast_to(s, x.shape))
     return ~inside
