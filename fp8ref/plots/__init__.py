@@ -1,7 +1,8 @@
 """Figures: where the values of formats lie, how they round, what they lose, and the numbers of the papers' systems.
 
-Every function returns a ``matplotlib.figure.Figure``, so that a caller may add to it and save it; nothing is shown and
-no global state of matplotlib is touched.  Needs the extra ``plots``.
+Every function returns a ``matplotlib.figure.Figure``, which a notebook shows and a caller may add to and save; with
+``ax=`` it draws into axes of the caller's and returns them (several where the figure has several).  No global state of
+matplotlib is touched.  Needs the extra ``plots``.
 
 >>> from fp8ref.plots import density
 >>> [line.get_label() for line in density(["e4m3fn", "e5m2"]).axes[0].lines]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from fractions import Fraction
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +37,42 @@ class MissingMatplotlib(ImportError):
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw under one style, and leave matplotlib's own settings as they were."""
+    """Draw under one style, and leave matplotlib's own settings as they were.
+
+    With ``ax=`` what is drawn stands in axes of the caller's, which are returned in the figure's place: one, or as many
+    in a row as the figure has.
+    """
 
     @wraps(draw)
-    def drawn(*args: Any, **options: Any) -> Figure:
-        with matplotlib().rc_context(STYLE):
-            return draw(*args, **options)
+    def drawn(*args: Any, ax: Axes | Sequence[Axes] | None = None, **options: Any) -> Figure | Axes:
+        given = None if ax is None else Given(ax)
+        token = _GIVEN.set(given)
+        try:
+            with matplotlib().rc_context(STYLE):
+                fig = draw(*args, **options)
+        finally:
+            _GIVEN.reset(token)
+        return fig if given is None else ax
 
     return drawn
+
+
+class Given:
+    """The caller's axes, as far as a figure is asked for what it has."""
+
+    def __init__(self, ax: Axes | Sequence[Axes]) -> None:
+        self._axes: list[Axes] = list(getattr(ax, "flat", ax if isinstance(ax, (list, tuple)) else [ax]))
+
+    def subplots(self, rows: int = 1, columns: int = 1, **_: Any) -> Axes:
+        if rows * columns != len(self._axes):
+            raise ValueError(f"this figure has {rows * columns} axes; ax= gives {len(self._axes)}")
+        return self._axes[0] if len(self._axes) == 1 else self._axes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._axes[0].figure, name)
+
+
+_GIVEN: ContextVar[Given | None] = ContextVar("given", default=None)
 
 
 def save(fig: Figure, file: str, force: bool = True) -> None:
@@ -69,7 +99,23 @@ def matplotlib() -> Any:
 
 
 def figure() -> Figure:
-    return importlib.import_module("matplotlib.figure").Figure(figsize=SIZE, layout="constrained")
+    given = _GIVEN.get()
+    if given is not None:
+        return given
+    return _inline(importlib.import_module("matplotlib.figure").Figure)(figsize=SIZE, layout="constrained")
+
+
+@cache
+def _inline(base: Any) -> Any:
+    """matplotlib's figure, shown by a notebook without its backend or pyplot."""
+
+    class Figure(base):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            out = io.BytesIO()
+            self.savefig(out, format="png", dpi=110)
+            return out.getvalue()
+
+    return Figure
 
 
 def log2_axis(axes: Axes, low: Fraction, high: Fraction) -> None:

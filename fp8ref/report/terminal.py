@@ -57,7 +57,7 @@ def _folded(line: str, width: int) -> Iterator[str]:
     if len(line) <= width or COMMAND.match(line):
         yield line
         return
-    label = re.match(r"\s*(?:\S+ {2,}|FAIL )?", line)
+    label = re.match(r"\s*(?:FAIL |\S+(?: \S+)* {2,})?", line)
     indent = label.end() if label and 0 < label.end() <= width // 2 else INDENT
     head, rest = line[:indent], re.sub(" {4,}", " " * 3, line[indent:])  # columns give way before lines are broken
     yield from _broken(head + rest, width, indent)

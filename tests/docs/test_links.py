@@ -31,7 +31,7 @@ import matrix_page  # noqa: E402
 import md  # noqa: E402
 
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
-PAGES += sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated"} & set(p.relative_to(DOCS).parts))
+PAGES += sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated", "format"} & set(p.relative_to(DOCS).parts))
 SHELLS = ("bash", "console", "sh", "yaml")
 
 

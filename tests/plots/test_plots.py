@@ -203,3 +203,21 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingMatplotlib, match=r"pip install '\.\[plots\]'"):
         density(["e5m2"])
+
+
+def test_axes_of_the_caller_are_drawn_into_and_returned() -> None:
+    fig = Figure()
+    left, right = fig.subplots(1, 2)
+    assert density(["e4m3fn", "e5m2"], ax=left) is left
+    assert [line.get_label() for line in left.lines] == ["e4m3fn", "e5m2"]
+    assert not right.lines
+    pair = Figure().subplots(2, 1)
+    assert number_line("e2m1fn", ax=pair) is pair
+    assert set(ticks(pair[1])) == E2M1
+    with pytest.raises(ValueError, match=r"this figure has 2 axes; ax= gives 1"):
+        number_line("e2m1fn", ax=right)
+    assert isinstance(density("e2m1fn"), Figure)  # the next one has a figure of its own again
+
+
+def test_a_notebook_shows_a_figure() -> None:
+    assert density("e2m1fn")._repr_png_().startswith(b"\x89PNG")

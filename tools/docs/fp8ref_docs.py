@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import checker_tables
+import explorer_page
 import gallery
 import matrix_page
 import md
@@ -27,6 +28,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     recipe_tables.pages,
     result_tables.pages,
     matrix_page.pages,
+    explorer_page.pages,
     vector_pages.pages,
     reference_pages.pages,
 )

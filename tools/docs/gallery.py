@@ -10,6 +10,8 @@ import pictures
 from fp8ref.report.findings.neighbours import code_text
 from fp8ref.report.formats.format_page import census, format_page, infinity_codes, nan_ranges
 from fp8ref.report.formats.numbers import decimal_text
+from fp8ref.report.notebook.formats import code_map
+from fp8ref.report.notebook.markup import STYLE
 from fp8ref.spec import Format, aliases, formats
 from fp8ref.spec.catalog import P3109
 from fp8ref.spec.datum import floor_log2, power_of_two
@@ -25,7 +27,8 @@ def pages(docs: Path) -> dict[str, str]:
     drawn |= pictures.draw([f for f in family if f.k == 8], ["number-line"], docs)
     return {
         "formats/overview.md": md.table(COLUMNS, [row(f, link=True) for f in listed], NUMBERS),
-        "formats/sections.md": "\n".join(section(f, drawn.get(f.name, ())) for f in listed),
+        "formats/thumbnails.md": thumbnails(listed, drawn),
+        **{f"../format/{f.name}.md": page(f, drawn.get(f.name, ())) for f in listed},
         "formats/p3109.md": "\n".join(by_width(family, k, drawn) for k in sorted({f.k for f in family}, reverse=True)),
     }
 
@@ -33,7 +36,7 @@ def pages(docs: Path) -> dict[str, str]:
 def row(f: Format, link: bool = False) -> list[str]:
     fields = [str(f.bias), str(f.emin), str(f.emax)] if not f.fixed_point else ["", "", str(f.emax)]
     return [
-        f"[{f.name}](#{f.name})" if link else md.code(f.name),
+        f"[{f.name}](format/{f.name}.md)" if link else md.code(f.name),
         *map(str, (f.k, f.p, f.t, f.w)),
         *fields,
         size(f.max),
@@ -54,16 +57,51 @@ def size(x: object) -> str:
     return f"2^{e}" if x == power_of_two(e) and not -4 < e < 10 else decimal_text(x, 7, 5)
 
 
-def section(f: Format, drawn: tuple[str, ...]) -> str:
-    """One format: its definition, its parameters, its special codes, its names, its pictures, its values."""
+def thumbnails(listed: list[Format], drawn: dict[str, tuple[str, ...]]) -> str:
+    """A grid of pictures, each leading to the page of its format."""
+    cards = []
+    for f in listed:
+        paths = drawn.get(f.name, ())
+        picture = f'<img src="{_image(paths[0])}" alt="number line of {f.name}" loading="lazy">' if paths else ""
+        said = f"{f.k} bits, to {size(f.max)}"
+        cards.append(f'<a href="format/{f.name}.html">{picture}<strong>{f.name}</strong><span>{said}</span></a>')
+    hidden = "\n".join(["```{toctree}", ":hidden:", "", *(f"format/{f.name}" for f in listed), "```", ""])
+    # pictures that only raw HTML names are copied where Markdown names them, too: on the pages of the formats
+    return md.fence("\n".join(['<div class="fp8ref-cards">', *cards, "</div>"]), "{raw} html") + "\n" + hidden
+
+
+def _image(path: str) -> str:
+    return f"_images/{Path(path).name}"
+
+
+def page(f: Format, drawn: tuple[str, ...]) -> str:
+    """One format: its definition, its parameters, its codes by value and class, its names, pictures, values."""
+    codes_map = []
+    if f.k <= 8:
+        colours = "".join(code_map(f))
+        codes_map = [
+            "## Its codes\n",
+            "The first hexadecimal digit gives the row, the second the column. Colours show the class; larger normal "
+            "numbers are stronger. Point at one to see its value.\n",
+            md.fence(f'<style>{STYLE}</style><div class="fp8ref fp8ref-scroll">{colours}</div>', "{raw} html"),
+        ]
     parts = [
-        f"({f.name})=\n## {f.name}\n",
+        f"({f.name})=\n# {f.name}\n",
         f"{f.source}\n",
         md.table(["", ""], parameters(f)),
-        "".join(f"![{caption(f, path)}]({path})\n\n" for path in drawn),
+        *codes_map,
+        "## Its values\n" if drawn else "",
+        "".join(f"![{caption(f, path)}]({_beside(path)})\n\n" for path in drawn),
         md.folded(f"fp8ref show {f.name}", format_page(f)),
+        f"Every conversion into it: type a number in [the explorer](../explorer.md). "
+        f"In a terminal: `fp8ref show {f.name} --from 0.1`.\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _beside(path: str) -> str:
+    """A picture's path from a page of one format."""
+    return f"../{path}"
 
 
 def parameters(f: Format) -> list[list[str]]:

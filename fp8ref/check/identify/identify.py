@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import display
 from ...cases.operation import Operation
 from ...cases.products.cases import KINDS, Cases, probes, random_cases, special_cases
 from ...cases.products.probes import ones
@@ -79,6 +80,9 @@ class Identification:
     remarks: list[str] = field(default_factory=list)
     interrupted: bool = False
     empty: bool = False  # every answer is zero
+
+    def _repr_html_(self) -> str | None:
+        return display.html("identification", self)
 
     @property
     def unit(self) -> Fused | None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...arrays.conversion import decode
+from ...check.identify.identify import Identification
 from ...check.verdict import Finding, Verdict
 from ...escapes import plain_data
 from ...spec.scaling.named import short_text
+from ..findings.identification import page as identification_page
 from ..runs import text
 from .formats import format_html
 from .markup import Markup, element, lines, piece, table
@@ -62,6 +64,10 @@ def run_html(report: Any) -> Markup:
     return piece(head, table(names, rows, numbers=(1, 2, 3)), drawn, last)
 
 
+def identification_html(found: Identification) -> Markup:
+    return piece(lines(identification_page(found, {})))
+
+
 def _verdict(verdict: Verdict) -> Markup:
     return element("span", verdict.value, class_="good" if verdict in GOOD else "open" if verdict in OPEN else "bad")
 
@@ -97,4 +103,5 @@ def _strength(value: float, top: float) -> int:
 
 KINDS: Mapping[str, Callable[[Any], Markup]] = {
     "format": format_html, "page": page_html, "finding": finding_html, "run": run_html, "scaled": scaled_html,
+    "identification": identification_html,
 }  # fmt: skip

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import fp8ref
+from fp8ref.cases.operation import Operation
+from fp8ref.check.identify.identify import Identification
 from fp8ref.report.notebook.markup import element, table
 from fp8ref.report.notebook.shown import shown_html
 
@@ -89,3 +91,10 @@ def test_elements_escape_texts_and_attributes() -> None:
 
 def test_an_unknown_kind_shows_as_text() -> None:
     assert shown_html("nothing", 3) is None
+
+
+def test_an_identification_shows_its_page() -> None:
+    op = Operation.parse("dot/e4m3fn.e4m3fn/f32/hopper.wgmma.fp8.f32")
+    text = "".join(parsed(Identification(op, 3, False, empty=True)).itertext())
+    assert op.id in text
+    assert "every answer is zero" in text
