@@ -27,11 +27,13 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(ROOT / "tools" / "docs"))
 
+import explorer_page  # noqa: E402
 import matrix_page  # noqa: E402
 import md  # noqa: E402
 
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 PAGES += sorted(p for p in DOCS.rglob("*.md") if not {"_build", "generated", "format"} & set(p.relative_to(DOCS).parts))
+MADE = [(DOCS / page).resolve() for page in (matrix_page.PAGE, explorer_page.PAGE)]
 SHELLS = ("bash", "console", "sh", "yaml")
 
 
@@ -70,7 +72,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             continue  # the web
         path, _, anchor = link.partition("#")
         target = (page.parent / unquote(path)).resolve() if path else page
-        if DOCS / "generated" in target.parents or target == (DOCS / matrix_page.PAGE).resolve():
+        if DOCS / "generated" in target.parents or target in MADE:
             continue  # made with the documentation, which refuses lost pictures; the matrix is tested below
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in headings(target)):
             lost.append(link)
