@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import display
 from ...cases.operation import Operation
 from ...cases.products.cases import KINDS, Cases, probes, random_cases, special_cases
 from ...cases.products.probes import ones
 from ...cases.products.questions import blocks, length, scale_type, under
+from ...display import Shown
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Fused
 from ...spec.matrix.units import Finished
@@ -56,7 +56,7 @@ POOL, LEAST_POOL = 1 << 18, 128  # multiplications, and cases, that are simulate
 
 
 @dataclass
-class Identification:
+class Identification(Shown, kind="identification"):
     """What was found out about one operation of an implementation.
 
     ``classes``: catalogued models that agree on every answer, gathered into those that are one function as far as the
@@ -80,9 +80,6 @@ class Identification:
     remarks: list[str] = field(default_factory=list)
     interrupted: bool = False
     empty: bool = False  # every answer is zero
-
-    def _repr_html_(self) -> str | None:
-        return display.html("identification", self)
 
     @property
     def unit(self) -> Fused | None:
