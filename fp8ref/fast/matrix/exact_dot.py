@@ -23,7 +23,7 @@ from ...spec.projection import Projection
 from ..chunks import Array
 from ..decode import decode_codes
 from ..kernel import code_dtype, project_codes
-from .expansion import F64, Floats, grow, round_sum, sum_fields, two_product
+from .expansion import F64, Floats, grow, round_sum, round_values, sum_fields, two_product
 
 BITS = 53
 K_RUN = 1 << 17  # products that one float64 sum may take together
@@ -31,6 +31,8 @@ K_TILE = 1 << 11
 ROWS = 1 << 10  # outputs of a tile: ROWS x ROWS
 CHUNK = 1 << 14  # outputs finished at a time
 NEVER = 1 << 30
+OPEN = 100  # where more than one output in so many is left open by a bound, slices are quicker
+BOUND_FROM = 32  # products; of fewer a bound gains nothing
 MANY = 12  # terms held before they are summed into as few as they need
 
 Contract = Callable[[Floats, Floats], Floats]
@@ -297,10 +299,55 @@ def exact_matmul(a: Operand, b: Operand, epilogue: Epilogue) -> Array:
     out = np.empty((m, n), code_dtype(epilogue.f))
     for rows in _runs(m, ROWS):
         for columns in _runs(n, ROWS):
+            bounded = _by_bound(a, b, rows, columns, epilogue)
+            if bounded is not None:
+                out[rows, columns] = bounded
+                continue
             terms, special = exact_tile(a, b, rows, columns, lambda x, y: np.asarray(np.matmul(x, y.T)))
             terms = terms or [np.zeros((rows.stop - rows.start, columns.stop - columns.start))]
             out[rows, columns] = epilogue.finish(terms, special, (rows, columns))
     return out
+
+
+def _by_bound(a: Operand, b: Operand, rows: slice, columns: slice, epilogue: Epilogue) -> Array | None:
+    """Codes of a tile by one inexact product and its bound; None where one product is exact, or where many are open.
+
+    Lemma.  A float64 sum S of K products, in any order, is off by at most K u / (1 - K u) times the sum of their
+    magnitudes, u = 2**-53, nothing underflowing [Higham 2002, 3.1]; that sum is at most |a| |b| [Cauchy-Schwarz].  With
+    E = (K + 8) u |a| |b| the eight more cover the errors of the norms, of E, S - E and S + E.  Rounding is monotone:
+    where S - E and S + E have one code, the exact sum has it.
+    """
+    k = a.codes.shape[1]
+    plain = a.scales is None and b.scales is None and not epilogue.factors and epilogue.c is None
+    if not plain or not BOUND_FROM <= k <= K_TILE or epilogue.f.p > 40:
+        return None
+    ks = slice(0, k)
+    room = BITS - (k - 1).bit_length()
+    if sum(top - lsb for lsb, top in (format_range(a.f), format_range(b.f))) <= room:
+        return None
+    if sum(top - lsb for lsb, top in (codes_range(x.codes[s], x.f) for x, s in ((a, rows), (b, columns)))) <= room:
+        return None
+    va, vb = a.values(rows, ks), b.values(columns, ks)
+    if not (a.is_finite(rows, ks, va) and b.is_finite(columns, ks, vb)):
+        return None
+    total: Floats = np.matmul(va, vb.T)
+    bound = np.multiply.outer(*(np.sqrt(np.einsum("ik,ik->i", v, v)) for v in (va, vb)))
+    bound *= (k + 8) * 2.0**-BITS
+    low = np.subtract(total, bound).reshape(-1)
+    high = np.add(total, bound, out=total).reshape(-1)
+    out = np.empty(low.size, code_dtype(epilogue.f))
+    undecided = []
+    for i in range(0, out.size, CHUNK):
+        s = slice(i, i + CHUNK)
+        out[s] = round_values(low[s], epilogue.f, epilogue.rho)
+        undecided.append(i + np.flatnonzero(out[s] != round_values(high[s], epilogue.f, epilogue.rho)))
+    left = np.concatenate(undecided)
+    if left.size * OPEN > out.size:
+        return None
+    i, j = np.divmod(left, total.shape[1])
+    parts = Operand(a.codes[rows][i], a.f), Operand(b.codes[columns][j], b.f)
+    out[left] = exact_dots(*parts, epilogue)
+    return out.reshape(total.shape)
 
 
 def exact_dots(a: Operand, b: Operand, epilogue: Epilogue) -> Array:

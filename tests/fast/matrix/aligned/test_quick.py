@@ -242,6 +242,20 @@ def test_the_last_bit_that_is_not_cut(e: int) -> None:
                 assert got == want, bits
 
 
+@pytest.mark.parametrize("e", [-13, -12, -11, -10, -9])
+def test_the_last_bit_that_cdna3_keeps(e: int) -> None:
+    """One product at 2**14, another of one bit, in its group or the other: kept at 24 bits below, cut at 25."""
+    unit = "cdna3.mfma.fp8.f32"
+    big, x, y = (int(fp8ref.encode(v, "e4m3fnuz")) for v in (2.0**7, 2.0 ** (e // 2), 2.0 ** (e - e // 2)))
+    for place in (1, 2):
+        for sign in (0, 0x80):
+            a, b = [0] * 16, [0] * 16
+            a[0], b[0], a[place], b[place] = big, big, x | sign, y
+            a[3], b[3] = big | 0x80, big  # the large ones cancel: what is kept shows
+            got = fp8ref.matmul([a], [[v] for v in b], "e4m3fnuz", accumulator=unit).view(np.uint32).item()
+            assert got == reference(a, b, "e4m3fnuz", "e4m3fnuz", accumulator=unit)
+
+
 def test_the_largest_products_fill_int32() -> None:
     """1.875 * 1.875 at the largest exponent, all of one sign: 16 of them at 25 bits are just below 2**31."""
     for unit in ("blackwell.tcgen05.fp8.f32", "hopper.mma.fp8.f32", "hopper.wgmma.fp8.f32", "ada.mma.fp8.f32"):
