@@ -344,8 +344,8 @@ def _by_bound(a: Operand, b: Operand, rows: slice, columns: slice, epilogue: Epi
     left = np.concatenate(undecided)
     if left.size * OPEN > out.size:
         return None
-    i, j = np.divmod(left, total.shape[1])
-    parts = Operand(a.codes[rows][i], a.f), Operand(b.codes[columns][j], b.f)
+    row, column = np.divmod(left, total.shape[1])
+    parts = Operand(a.codes[rows][row], a.f), Operand(b.codes[columns][column], b.f)
     out[left] = exact_dots(*parts, epilogue)
     return out.reshape(total.shape)
 
