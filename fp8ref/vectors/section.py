@@ -20,6 +20,8 @@ from ..cases.operation import ANY_MODE, INTEGERS, UNITS, Operation, carrier_dtyp
 from ..cases.products.questions import (
     has_addend,
     has_output_scale,
+    is_exact,
+    is_fixed,
     is_product,
     operand_types,
     shapes,
@@ -27,10 +29,15 @@ from ..cases.products.questions import (
 )
 from ..cases.scaling.questions import is_scale
 from ..spec.catalog import get_format
+from ..spec.matrix.exact import Zero
 
 Codes = NDArray[Any]
-VERSION = "1.0.1"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
-ERRATA = {  # version: what was wrong before it
+VERSION = "1.1.0"  # of the vectors: MAJOR a format changed, MINOR coverage was added, PATCH an answer was wrong
+ERRATA = {  # version: what was wrong before it, or what came with it
+    "1.1.0": "more is asked, no answer was wrong: arithmetic in five modes; exact dot products of every pair of "
+    "E4M3 and E5M2 with K 2, 4, 16 and 32, with flags, and of two units in five modes; at least 8 cases "
+    "in every bin; bins for zeros that gate their lane, one-hot and constant lanes, and sums rounded "
+    "before C. Exact sums say the sign of zeros: zero=ieee where they said +0",
     "1.0.1": "convert/*_to_e4m3fn, convert/*_to_e5m2, rto.nonsat: round to odd overflows to the largest finite value, "
     "not to infinity or NaN (SoftFloat, Arm, RISC-V .rod); dot/scaled_mxf4nvf4, dot/scaled_mxf8f6f4: the least "
     "exponents at which these units align, which decide about tiny sums and C",
@@ -139,7 +146,7 @@ class Section:
                 f"{op.family}/{'.'.join(op.operands)}.rbits32/{op.result}/{op.mode}"
             )
         if is_product(op):
-            op = with_length(op)
+            op = _with_zero(with_length(op))
         elif "flags" not in dict(op.keys) and op.asked.kind not in WITHOUT_STATUS:
             op = replace(op, keys=tuple(sorted([*op.keys, ("flags", "1")])))
         return cls(op, **rest)
@@ -165,6 +172,14 @@ class Section:
     def has_exact(self) -> bool:
         """Does every case carry the exact sum beside the result?"""
         return is_product(self.operation)
+
+
+def _with_zero(op: Operation) -> Operation:
+    """An exact sum with its rule for zeros said: IEEE's where the id says none."""
+    fits = is_exact(op.mode or "exact") and not is_fixed(op) and op.result_format.has_negative_zero
+    if not fits or op.key("zero"):
+        return op
+    return replace(op, keys=tuple(sorted([*op.keys, ("zero", Zero.IEEE.value)])))
 
 
 @dataclass(frozen=True)

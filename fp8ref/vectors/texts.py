@@ -15,7 +15,9 @@ EXAMPLES = {
     "convert": "convert/f32/e4m3fn/rne.sat", "decode": "decode/e5m2/f32", "unary": "sqrt/e5m2/e5m2/rne.nonsat",
     "add": "add/e5m2.e5m2/e5m2/rne.nonsat", "mul": "mul/e5m2.e5m2/e5m2/rne.nonsat",
     "div": "div/e5m2.e5m2/e5m2/rne.nonsat", "fma": "fma/e5m2.e5m2.e5m2/e5m2/rne.nonsat",
-    "dot": "dot/e5m2.e5m2/f32/exact;k=32",
+    "dot": "dot/e5m2.e5m2/f32/exact;flags=1;k=32;zero=ieee",
+    "dot in fixed point": "dot/e5m2.e5m2/fx40.20/exact.rne.wrap;c=none;k=4",
+    "stochastic convert": "convert/f32.rbits16/e5m2/sr-ptx.sat",
     "block-scaled dot": "dot/e5m2.e5m2/f32/exact;block=32;k=64;scale=ue4m3",
     "scale": "scale/f32/mxfp8_e4m3/floor",
 }  # fmt: skip

@@ -42,7 +42,7 @@ module exsdotp #(
   // a finite binary16; its smallest is 2^-24
   function automatic logic signed [W-1:0] half(input logic [15:0] x);
     logic [W-1:0] significand;
-    significand = {{(W - 11) {1'b0}}, |x[14:10], x[9:0]} << ((|x[14:10] ? x[14:10] : 5'd1) + 6'd7);
+    significand = {{(W - 11) {1'b0}}, |x[14:10], x[9:0]} << ({1'b0, |x[14:10] ? x[14:10] : 5'd1} + 6'd7);
     return x[15] ? -$signed(significand) : $signed(significand);
   endfunction
 
@@ -114,12 +114,13 @@ module exsdotp #(
   wire alike = (negative0 == negative1) & (negative0 == c[15]);
   wire zero_sign = all_zero & alike ? c[15] : rm == 3'd2;
   wire lost = again && (&first[14:10]);
+  wire [20:0] joined = found | {again ? first[20:16] : 5'b0, 16'b0};
 
   always_comb begin
     if (nan | undefined | opposite) {flags, z} = {invalid, 4'b0, 16'h7E00};
     else if (plus | minus) {flags, z} = {invalid, 4'b0, minus, 15'h7C00};
     else if (lost) {flags, z} = first;
     else if (sum == 0) {flags, z} = {invalid, 4'b0, zero_sign, 15'h0};
-    else {flags, z} = found | {again ? first[20:16] : 5'b0, 16'b0};
+    else {flags, z} = joined;
   end
 endmodule

@@ -19,7 +19,14 @@ SOURCES = ("f32", "f16", "bf16")
 RESULTS = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu", "e3m2fn", "e2m3fn", "e2m1fn")
 OCP = ("e4m3fn", "e5m2")
 ROUNDINGS = ("rne", "rna", "rtz", "rtp", "rtn", "rto")
-ACCUMULATORS = ("exact", "hopper.wgmma.fp8.f32", "ada.mma.fp8.f32", "blackwell.tcgen05.fp8.f32")
+MODES = ("rtz", "rtp", "rtn", "rna")  # RISC-V's others beside rne
+PAIRS = tuple((a, b) for a in OCP for b in OCP)
+LENGTHS = (2, 4, 16, 32)
+UNITS = (  # with modes and flags: (name, operation, with the mode left out)
+    ("e5m2", "dot/e5m2.e5m2/f16/exact.{}.nonsat;flags=1;k=2"),
+    ("e4m3fn", "dot/e4m3fn.e4m3fn/f16/exact.{}.nonsat;flags=1;k=4"),
+)
+ACCUMULATORS = ("hopper.wgmma.fp8.f32", "ada.mma.fp8.f32", "blackwell.tcgen05.fp8.f32")
 SCALED = (
     "dot/e4m3fn.e4m3fn/f32/exact;block=32;k=64;scale=e8m0fnu",
     "dot/e4m3fn.e4m3fn/f32/blackwell.mxf8f6f4;block=32;k=64;scale=e8m0fnu",
@@ -52,20 +59,29 @@ def plan() -> Iterator[Planned]:
         for family in ("add", "mul"):
             recipe = Recipe.of(f"{family}/{f}.{f}/{f}/rne.nonsat")
             yield Planned(f"arithmetic/{f}_{family}.fpv.gz", "testfloat", (recipe,))
-        fma = [f"fma/{f}.{f}.{f}/{f}/rne.nonsat", f"fma/{f}.{f}.f32/f32/rne.nonsat"]
+        fma = [f"fma/{f}.{f}.{f}/{f}/{mode}.nonsat" for mode in ("rne", *MODES)]
+        fma.append(f"fma/{f}.{f}.f32/f32/rne.nonsat")
         yield Planned(f"arithmetic/{f}_mulAdd.jsonl.gz", "jsonl", tuple(map(Recipe.of, fma)))
-        unary = [f"sqrt/{f}/{f}/rne.nonsat", f"rintx/{f}/{f}/rne.nonsat", f"neg/{f}/{f}", f"classify/{f}/class"]
+        unary = [f"sqrt/{f}/{f}/{mode}.nonsat" for mode in ("rne", *MODES)]
+        unary += [f"rintx/{f}/{f}/rne.nonsat", f"neg/{f}/{f}", f"classify/{f}/class"]
         yield Planned(f"arithmetic/{f}_unary.jsonl.gz", "jsonl", tuple(map(Recipe.of, unary)))
-        binary = [f"div/{f}.{f}/{f}/rne.nonsat", f"sub/{f}.{f}/{f}/rne.nonsat", f"lt/{f}.{f}/bool"]
-        recipes = tuple(Recipe.of(op, "bins", 2) for op in binary)
+        binary = [f"{name}/{f}.{f}/{f}/{mode}.nonsat" for name in ("add", "mul", "div", "sub") for mode in MODES]
+        binary += [f"div/{f}.{f}/{f}/rne.nonsat", f"sub/{f}.{f}/{f}/rne.nonsat", f"lt/{f}.{f}/bool"]
+        recipes = tuple(Recipe.of(op, "bins") for op in binary)
         yield Planned(f"arithmetic/{f}_binary.jsonl.gz", "jsonl", recipes)
+    for a, b in PAIRS:
+        sums = tuple(Recipe.of(f"dot/{a}.{b}/f32/exact;flags=1;k={k}") for k in LENGTHS)
+        yield Planned(f"dot/{a if a == b else f'{a}_{b}'}_exact.jsonl.gz", "jsonl", sums)
+    for name, op in UNITS:
+        modes = tuple(Recipe.of(op.format(mode)) for mode in ("rne", *MODES))
+        yield Planned(f"dot/{name}_modes.jsonl.gz", "jsonl", modes)
     for model in ACCUMULATORS:
-        recipe = Recipe.of(f"dot/e4m3fn.e4m3fn/f32/{model};k=32", each=4)
+        recipe = Recipe.of(f"dot/e4m3fn.e4m3fn/f32/{model};k=32")
         yield Planned(f"dot/e4m3fn_{model.split('.')[0]}.jsonl.gz", "jsonl", (recipe,))
     for op in SCALED:
         model = op.split("/")[3].partition(";")[0].split(".")[-1]
-        yield Planned(f"dot/scaled_{model}.jsonl.gz", "jsonl", (Recipe.of(op, each=4),))
-    yield Planned("scale/blocks.jsonl.gz", "jsonl", tuple(Recipe.of(f"scale/{s}", each=4) for s in SCHEMES))
+        yield Planned(f"dot/scaled_{model}.jsonl.gz", "jsonl", (Recipe.of(op),))
+    yield Planned("scale/blocks.jsonl.gz", "jsonl", tuple(Recipe.of(f"scale/{s}") for s in SCHEMES))
 
 
 def further() -> Iterator[Recipe]:

@@ -176,7 +176,7 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
         point("growth", ("+max", "-max", "same", "one-sign"), "all products of one sign; all the largest", _growth,
               {} if all(get_format(name).signed for name in op.operands) else {"-max": "the operands have no sign"},
               {} if has_addend(op) or scale_type(op) else {"+max": 2.0**k, "-max": 2.0**k}),
-        *(lane_points(op) if says_more(op) else ()),
+        *lane_points(op),
         *_scale_points(op),
     )  # fmt: skip
 

@@ -23,8 +23,9 @@ def dot_batch(op: Operation, rng: np.random.Generator, number: int) -> list[Code
     parts += [probes(op)] if number == 0 else []
     columns = [list(part.operands) for part in parts] + [_extremes(op, n // 8, rng), _windows(op, n // 4, rng)]
     columns.append(_addends(op, n // 8, rng))
+    columns += [_gated(op, n // 8, rng), _shapes(op, n // 8, rng)]
     if says_more(op):
-        columns += [_solved(op, n // 4, rng), _gated(op, n // 8, rng), _shapes(op, n // 8, rng)]
+        columns.append(_solved(op, n // 4, rng))
     columns = [_with_scales(op, column, rng) for column in columns]
     joined = [np.concatenate(column) for column in zip(*columns)]
     if not has_addend(op):
@@ -129,6 +130,8 @@ def _solved(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     if has_addend(op):
         own = values_of(c, fc)
         c = np.where(rng.random(n) < 0.7, codes_of(own + left, fc), c)
+        ends = c.dtype.type(fc.max_code) | rng.integers(0, 2, n).astype(c.dtype) * c.dtype.type(fc.sign_bit)
+        c = np.where(rng.random(n) < 0.1, ends, c)  # the largest, and a little more or less
     return [a, b, c]
 
 
@@ -152,19 +155,26 @@ def _gated(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
 
 
 def _shapes(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
-    """One lane alone, all lanes equal, or all of the largest magnitude with any signs; C of every kind."""
+    """One lane alone, all lanes equal, all of the largest magnitude with any signs, or zeros of one sign; C of every
+    kind."""
     k = length(op)
     c = random_cases(op, 2 * n, rng, ("normal", "wide")).c[:n].copy()
-    kind = rng.integers(0, 3, (n, 1))
+    kind = rng.integers(0, 4, (n, 1))
     alone = np.arange(k) == rng.integers(0, k, (n, 1))
     columns = []
     minus = rng.integers(0, 2, (n, k))
+    sign = rng.integers(0, 2, (n, 1))  # of all products of the last kind
+    zeros = minus
     for name in op.operands:
         f = get_format(name)
         codes = rng.integers(f.zero, f.max_code + 1, (n, 1)) | rng.integers(0, 2, (n, 1)) * f.sign_bit
         most = f.max_code | minus * f.sign_bit
-        minus = minus ^ rng.integers(0, 2, (n, 1))
-        column = np.where(kind == 0, np.where(alone, codes, 0), np.where(kind == 1, codes, most))
+        nothing = zeros * (f.sign_bit if f.has_negative_zero else 0)
+        minus, zeros = minus ^ rng.integers(0, 2, (n, 1)), zeros ^ sign
+        column = np.select([kind == 0, kind == 1, kind == 2], [np.where(alone, codes, 0), codes, most], nothing)
         columns.append(column.astype(code_dtype(f)))
+    fc = get_format(addend_type(op))
     c[rng.random(n) < 0.3] = 0
-    return [*columns, c]
+    alike = (kind[:, 0] == 3) & (rng.random(n) < 0.7)
+    signs = sign[:, 0].astype(c.dtype) * c.dtype.type(fc.sign_bit)
+    return [*columns, np.where(alike, signs, c)]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...cases.answers import expect
 from ...cases.operation import Operation
-from ...cases.products.questions import exact_projection, has_addend, is_exact, is_fixed, length, scale_type
+from ...cases.products.exact import says_more
+from ...cases.products.questions import exact_projection, has_addend, is_fixed, length, scale_type
 from ...fast.kernel import Fields
 from ...spec.catalog import get_format
 from ..section import NONE
@@ -103,7 +104,7 @@ def lane_points(op: Operation) -> tuple[Point, ...]:
         point("gate", gates, "the lane in which a zero meets a NaN or an infinity, among numbers", _gate(k), missing),
         point("shape", shapes, "one product alone, by its lane; all equal; all there", _shape(k)),
     ]
-    if is_exact(op.mode or "exact") and has_addend(op) and not is_fixed(op) and not scale_type(op):
+    if says_more(op) and has_addend(op) and not is_fixed(op) and not scale_type(op):
         asks = "does rounding the sum of the products before C is added change the result?"
         found.append(point("twice", ("same", "differs"), asks, _twice))
     return tuple(found)

@@ -127,10 +127,6 @@ def case_columns(section: Section) -> tuple[Column, ...]:
     return (*section.columns, *([STATUS] if section.has_status else []))
 
 
-def case_keys(section: Section) -> list[str]:
-    return ["exact"] * section.has_exact + ["bins"] * bool(section.coverpoints)
-
-
 def case_lines(section: Section, block: Block) -> bytes:
     """The lines of a block, each with its end."""
     n = block.size
@@ -182,14 +178,15 @@ def stream(sections: Sections, out: IO[bytes]) -> None:
 class _Reading:
     """One section as it is read: how many lines were there, and their hash."""
 
-    def __init__(self, section: Section, sha256: str | None, where: str) -> None:
+    def __init__(self, section: Section, sha256: str | None, where: str, binned: bool) -> None:
         self.section, self.sha256, self.where = section, sha256, where
+        self.keys = ["exact"] * section.has_exact + ["bins"] * binned
         self.digest, self.seen = hashlib.sha256(), 0
         self.ended = section.count is not None
 
     def take(self, piece: bytes, first: int, source: Source) -> Found:
         section = self.section
-        found: Lines = parse(piece, first, case_columns(section), case_keys(section), source.at)
+        found: Lines = parse(piece, first, case_columns(section), self.keys, source.at)
         self.digest.update(piece)
         self.seen += len(found.lines)
         if section.count is not None and self.seen > section.count:
@@ -255,7 +252,7 @@ def _marked(found: dict[str, Any], now: _Reading | None, source: Source, line: i
         return now
     if now is not None:
         _finish(now, source, line)
-    return _Reading(*read_header(found, where), where)
+    return _Reading(*read_header(found, where), where, bool(found.get("bins")))
 
 
 def _finish(now: _Reading, source: Source, line: int) -> None:
@@ -285,13 +282,18 @@ def read_header(found: dict[str, Any], where: str) -> tuple[Section, str | None]
         section = Section.of(op, selection=str(found.get("selection", ""))[:80], seed=seed, count=count)
     except ValueError as error:
         raise Unreadable(f"{where}: {error}") from None
+    if op.asked.kind == "dot":
+        section = replace(section, operation=op)  # it means what it says, and no more
     bins = found.get("bins") or []
-    known = coverpoints_of(section.operation) if bins else ()
-    if bins and bins != [point.name for point in known]:
+    same = version == VERSION  # the bins of other versions are others, and are not compared
+    known = coverpoints_of(section.operation) if bins and same else ()
+    if known and bins != [point.name for point in known]:
         raise Unreadable(f"{where}: bins of {op.family} are {', '.join(p.name for p in known)}, not {repr(bins)[:60]}")
-    return replace(section, operation=op if op.asked.kind == "dot" else _said(op, section), coverpoints=known), sha256
+    return replace(section, operation=_said(op, section), coverpoints=known), sha256
 
 
 def _said(op: Operation, section: Section) -> Operation:
     """A file's operation has a status only where its id says so."""
+    if op.asked.kind == "dot":
+        return op
     return section.operation if op.flags else replace(op, keys=tuple((k, v) for k, v in op.keys if k != "flags"))

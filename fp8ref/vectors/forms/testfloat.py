@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 
 from ...cases.operation import Operation
-from ...cases.products.questions import addend_type, has_addend, length
+from ...cases.products.questions import addend_type, has_addend, length, with_length
 from ...spec.catalog import get_format
 from ...spec.overflow import get_overflow
 from ..demanded import Demanded
@@ -109,6 +109,8 @@ def parse_header(line: str, where: str) -> Header:
         if "op" in keys and name not in (function(op), function(op).replace("ui", "u")):
             raise ValueError(f"op={op.id} is {function(op)}, and the header begins with {name[:40]}")
         section = Section.of(op, selection=keys.get("select", "").replace(",", " "), seed=int(keys.get("seed", "0")))
+        if "op" in keys and op.family == "dot":
+            section = replace(section, operation=with_length(op))  # it means what it says, and no more
     except ValueError as error:
         raise Unreadable(f"{where}: {error}") from None
     flags = keys.get("flags", "NV,DZ,OF,UF,NX")

@@ -48,18 +48,24 @@ def rules_of(op: Operation) -> Rules:
 
 
 class Model:
-    """A compiled model; ``edit`` replaces text of its source first."""
+    """A compiled model; ``edits`` replace text of its source first, ``loops`` are C files beside this one."""
 
-    def __init__(self, folder: Path, formats: Sequence[str], edit: tuple[str, str] | None = None, level: str = "-O1"):
+    def __init__(
+        self,
+        folder: Path,
+        formats: Sequence[str],
+        *edits: tuple[str, str],
+        level: str = "-O1",
+        loops: Sequence[str] = ("model_loops.c",),
+    ):
         sources = c_model(formats)
-        if edit is not None:
+        for edit in edits:
             assert sources["fp8ref_model.c"].count(edit[0]) == 1, edit[0]
             sources["fp8ref_model.c"] = sources["fp8ref_model.c"].replace(*edit)
         for name, text in sources.items():
             (folder / name).write_text(text, encoding="utf-8")
-        loops = Path(__file__).with_name("model_loops.c")
         shared = folder / "model.so"
-        parts = [str(folder / "fp8ref_model.c"), str(loops)]
+        parts = [str(folder / "fp8ref_model.c"), *(str(Path(__file__).with_name(name)) for name in loops)]
         command = ["gcc", *STRICT, level, "-shared", "-fPIC", f"-I{folder}", "-o", str(shared), *parts]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
