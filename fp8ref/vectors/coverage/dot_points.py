@@ -156,7 +156,7 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
         get_format(name).emax - get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands
     )
     narrow = {value: f"the products span {reach + 1} binades" for value, least in zip(
-        spread, (0, 1, bits - 1, bits, bits + 1, bits + 2)) if least > reach + 1}  # fmt: skip
+        spread, (0, 1, bits - 1, bits, bits + 1, bits + 2)) if least > reach + 1 and not scale_type(op)}  # fmt: skip
     addend = ("0", f">{bits}", "above", "same", "below", f"<-{bits}")
     cancel = ("no", f"<{bits - 1}", f"{bits - 1}..{bits + 1}", f">{bits + 1}", "all")
     few = k <= 2 and not has_addend(op) and not scale_type(op)
