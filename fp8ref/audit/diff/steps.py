@@ -82,7 +82,7 @@ def described(j: Judged) -> dict[str, Any]:
 
 def answer(name: str, a: Judged, b: Judged, n: Counts, judged: bool) -> Answered:
     """The answers for two quantised tensors.  ``judged``: their original was there."""
-    steps = [_form(a, b), _recipe(a, b, judged), _scales(a, b, n), _codes(a, b, n), _values(a, b, n)]
+    steps = [_form(a, b), _recipe(a, b, n, judged), _scales(a, b, n), _codes(a, b, n), _values(a, b, n)]
     return Answered(name, _verdict(a, b, n, judged), steps, described(a), described(b))
 
 
@@ -129,7 +129,7 @@ def _form(a: Judged, b: Judged) -> Step:
     return Step("same form?", not parts, "; ".join(parts) or same, len(parts))
 
 
-def _recipe(a: Judged, b: Judged, judged: bool) -> Step:
+def _recipe(a: Judged, b: Judged, n: Counts, judged: bool) -> Step:
     common = [name for name in a.recipes if name in b.recipes]
     question = "same recipe?"
     if not judged:
@@ -139,12 +139,16 @@ def _recipe(a: Judged, b: Judged, judged: bool) -> Step:
         if common:
             return Step(question, None, f"{len(common)} recipes can have made both: {_some(common)}")
         return Step(question, False, f"A: {_some(a.recipes)}; B: {_some(b.recipes)}; none can have made both")
-    if common:
+    if common and not (n.codes or n.scales):
         return Step(question, True, _some(common))
-    if a.recipes and b.recipes:
-        left, right, apart = _closest(a.recipes, b.recipes)
-        return Step(question, False, f"A: {_some(a.recipes)}; B: {_some(b.recipes)}", len(apart), 0,
+    # one recipe that gives both, where they differ, was fed other types: a recipe may follow the type of its source
+    mine, others = ([name for name in j.recipes if name not in common] for j in (a, b))
+    if mine and others:
+        left, right, apart = _closest(mine, others)
+        return Step(question, False, f"A: {_some(mine)}; B: {_some(others)}", len(apart), 0,
                     {"a": left, "b": right, "text": _apart(apart)} if left else None)  # fmt: skip
+    if common:
+        return Step(question, False, f"{_some(common)} in both, from another type of the source or in another group")
     known = [f"{side}: {_some(j.recipes) if j.recipes else 'none that is known'}" for side, j in (("A", a), ("B", b))]
     return Step(question, False, "; ".join(known))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audit.checkpoints import BF16, F32, Checkpoint, e4m3, fp8, nvfp4, spread, write_safetensors
+from audit.checkpoints import BF16, F32, Checkpoint, ct_channel, e4m3, fp8, nvfp4, spread, write_safetensors
 from click.testing import CliRunner
 from second_oracles import matrix_units as second
 
@@ -159,6 +159,40 @@ def test_names_of_strangers_and_unreadable_files(tmp_path: Path) -> None:
     assert "\x1b" not in done.output
     (tmp_path / "c.safetensors").write_bytes(b"short")
     assert run(tmp_path / "a.safetensors", tmp_path / "c.safetensors")[0] == 4
+
+
+def test_both_right_by_different_recipes(tmp_path: Path) -> None:
+    """Scales and quotients in bfloat16 against binary32: numpy counts what differs, and the recipes are named."""
+    bf16, f32 = ct_channel(), fp8((1, 0), config=ct_channel().config)
+    original = tmp_path / "original.safetensors"
+    write_safetensors(original, bf16.original)
+    a, b = written(tmp_path, bf16, "a"), written(tmp_path, f32, "b")
+    code, found = run(a, b, "--original", original)
+    t = only(found)
+    name = f"{NAME}.weight"
+    scales = int((bf16.tensors[f"{name}_scale"].astype(F32) != f32.tensors[f"{name}_scale"]).sum())
+    codes = int((bf16.tensors[name].view(np.uint8) != f32.tensors[name].view(np.uint8)).sum())
+    assert (code, t["verdict"], found["explained"]) == (0, "both right", True)
+    assert (t["same scales?"]["differ"], t["same codes?"]["differ"]) == (scales, codes)
+    assert t["same recipe?"]["same"] is False
+    assert "ct-fp8-bf16" in t["same recipe?"]["answer"]
+    assert "bfloat16" in t["same recipe?"]["first"]["text"]
+    assert "the largest magnitude" in t["same scales?"]["first"]["text"]
+    i = t["same scales?"]["first"]["at"][1]
+    assert t["same scales?"]["first"]["amax"] == float(np.abs(bf16.original[name][i].astype(F32)).max())
+
+
+def test_a_code_that_no_recipe_gives_is_not_explained(tmp_path: Path) -> None:
+    one, other = block(), block()
+    original = tmp_path / "original.safetensors"
+    write_safetensors(original, one.original)
+    name = f"{NAME}.weight"
+    other.tensors[name] = other.tensors[name].copy()
+    other.tensors[name].view(np.uint8)[20, 30] ^= 0x04
+    code, found = run(written(tmp_path, one, "a"), written(tmp_path, other, "b"), "--original", original)
+    assert code == 1
+    assert found["explained"] is False
+    assert only(found)["verdict"] in ("fault", "unexplained")
 
 
 # -- products ----------------------------------------------------------------------------------------------------------
