@@ -140,7 +140,7 @@ def _row(i: int, t: Mapping[str, Any], drawn: Pictures | None) -> dict[str, Any]
         "said": _said(severities), "findings": [_signed(f) for f in t["findings"]],
         "scales_said": _verdict(scales.get("by_recipe"), scales.get("differ"), "by a recipe", "by none"),
         "codes_said": _verdict(codes.get("rounded"), codes.get("differ"), "rounded", "not rounded"),
-        "sqnr": f"{t['sqnr']:.1f} dB" if isinstance(t.get("sqnr"), (int, float)) else "",
+        "sqnr": f"{t['sqnr_db']:.1f} dB" if isinstance(t.get("sqnr_db"), (int, float)) else "",
         "largest_error": f"{t['largest_error']:.3g}" if isinstance(t.get("largest_error"), (int, float)) else "",
         "zeros": f"{100 * codes.get('zeros', 0):.2f} %", "saturated": f"{100 * codes.get('saturated', 0):.2f} %",
         "scales": None, "error": None, "usage": None,
