@@ -82,7 +82,19 @@ def resume(path: Path, kind: str) -> Journal:
 def refuse_beside_resume() -> None:
     """BadInput where options that say what to do stand beside ``--resume``, which has them from the run's beginning."""
     context = click.get_current_context()
-    free = {"resume", "impl", "expect", "jobs", "engine", "scheduler", "verbose", "as_json", "force", "write_expect"}
+    free = {
+        "resume",
+        "impl",
+        "impls",
+        "expect",
+        "jobs",
+        "engine",
+        "scheduler",
+        "verbose",
+        "as_json",
+        "force",
+        "write_expect",
+    }
     given = [
         parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
         for parameter in context.command.params
