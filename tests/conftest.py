@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 import fp8ref
+
+os.environ.pop("COLUMNS", None)  # xdist's workers have one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

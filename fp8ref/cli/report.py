@@ -8,6 +8,7 @@ import click
 
 from ..report.runs import record
 from ..report.runs.renderers import RENDERERS
+from .console import PIPE, console
 from .errors import BadInput, OneLine
 from .files import require_form, require_free, write
 
@@ -40,7 +41,8 @@ def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) 
         except OSError as error:
             raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
     try:
-        rendered = RENDERERS[form].render(documents)
+        width = {"width": console(PIPE).width} if form == "text" and output is None else {}
+        rendered = RENDERERS[form].render(documents, **width)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{', '.join(map(str, runs))}: not a whole run record: {error}") from None
     if output is None:

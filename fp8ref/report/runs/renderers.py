@@ -30,14 +30,14 @@ class Renderer:
     ``needs``: a package of the extra ``report``.  ``exact``: a program reads it, and texts stay as they are.
     """
 
-    make: Callable[[Sequence[Document]], str]
+    make: Callable[..., str]
     help: str = ""
     needs: str = ""
     exact: bool = False
 
-    def render(self, documents: Sequence[Document]) -> str:
+    def render(self, documents: Sequence[Document], **options: Any) -> str:
         """Records rendered, with whatever strangers wrote in them made plain first."""
-        return self.make(documents if self.exact else [plain_data(document) for document in documents])
+        return self.make(documents if self.exact else [plain_data(document) for document in documents], **options)
 
 
 def as_text(documents: Sequence[Document], width: int = WIDTH) -> str:

@@ -140,6 +140,8 @@ def test_the_report_of_a_record_is_what_the_run_said_and_wrote(tmp_path: Path) -
                                            (("junit", "xml"), ("md", "md"), ("badge", "badge")))):  # fmt: skip
         again = fp8ref(tmp_path, "report", "run.jsonl", "--as", form)
         assert (again.returncode, again.stdout) == (0, wanted)
+    narrow = warm.fp8ref("report", "run.jsonl", cwd=tmp_path, env={"COLUMNS": "80"}).stdout.splitlines()
+    assert max(map(len, narrow)) <= 80
     two = fp8ref(tmp_path, "report", "run.jsonl", "run.jsonl", "--as", "json", "-o", "two.json")
     assert two.stdout == ""
     assert json.loads((tmp_path / "two.json").read_text()) == [record.read(tmp_path / "run.jsonl")] * 2
