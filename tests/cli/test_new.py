@@ -105,5 +105,10 @@ def test_the_script_of_ci_says_what_check_takes(tmp_path: Path) -> None:
         done = subprocess.run(["sh", "check.sh"], cwd=tmp_path, capture_output=True, text=True, timeout=60, env=here)
         name, *arguments = done.stdout.splitlines()
         given = check.make_context(name, arguments).params
-        assert (done.returncode, name, given["impl"], given["select"]) == (6, "check", "exec:./my dut", ("decode/*",))
+        assert (done.returncode, name, given["impls"], given["select"]) == (
+            6,
+            "check",
+            ("exec:./my dut",),
+            ("decode/*",),
+        )
         assert (given["strict"], given["expect"] is not None) == (known, known)
