@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .generate import Recipe, generate
-from .section import Block, Codes, Section
+from .section import Block, Codes, Section, by_case
 
 
 class Demanded:
@@ -36,7 +36,7 @@ class Demanded:
             other = np.zeros(n, bool)
             for mine, theirs in zip(self._now, operands):
                 unlike = mine[start : start + n] != theirs[done : done + n]
-                other |= unlike.reshape(n, -1).any(axis=1)
+                other |= by_case(unlike).any(axis=1)
             if other.any():
                 return done + int(np.argmax(other))
             done, self._left = done + n, self._left - n

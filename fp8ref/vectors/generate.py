@@ -21,7 +21,7 @@ from ..cases.tuples import EVERY, every, total_width
 from .coverage.bins import Coverage, bins_of, coverpoints_of, points_of
 from .coverage.exact_sums import text_of
 from .coverage.samplers import batch
-from .section import Block, Codes, Section
+from .section import Block, Codes, Section, by_case
 
 BARREN, SEARCH = 12, 64  # batches without a wanted case after which the search ends, and batches at most
 SIZE = 1 << 14  # cases of a block
@@ -196,7 +196,7 @@ def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator
 def _rows(block: Block) -> list[bytes]:
     if not block.size:
         return []
-    columns = [np.ascontiguousarray(x.reshape(block.size, -1)).view(np.uint8) for x in block.operands]
+    columns = [np.ascontiguousarray(by_case(x)).view(np.uint8) for x in block.operands]
     joined = np.ascontiguousarray(np.concatenate(columns, axis=1))
     width = joined.shape[1]
     raw = joined.tobytes()

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,6 +46,11 @@ ERRATA = {  # version: what was wrong before it, or what came with it
 NAMES, RESULT = ("a", "b", "c", "sa", "sb", "sr"), "z"
 WITHOUT_STATUS = ("decode", "dot", "scale")  # kinds of operation that raise no flags
 NONE = -1  # a case that is in no bin of a coverpoint
+
+
+def by_case(x: NDArray[Any]) -> NDArray[Any]:
+    """A column with one row a case, of which there may be none."""
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..cases.answers import differs
 from .forms.jsonl import case_lines
 from .generate import answered
-from .section import NONE, Block, Section
+from .section import NONE, Block, Section, by_case
 from .source import Found
 
 SHOWN = 10
@@ -97,7 +97,7 @@ def _wrong(
     """Field -> which cases differ in it."""
     got, op = piece.block, piece.section.operation
     result = differs(op, got.result, want.result, nan)
-    yield "result", np.asarray(result.reshape(got.size, -1).any(axis=1))
+    yield "result", np.asarray(by_case(result).any(axis=1))
     if got.status is not None and want.status is not None:
         yield "flags", np.asarray(got.status != want.status & np.uint8(piece.mask), bool)
     if got.exact is not None and want.exact is not None:

@@ -1,6 +1,5 @@
 """Questions that single faults of units and libraries call for: each planted fault answers something else there."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,7 +155,7 @@ def test_what_is_slow_is_not_asked_a_long_call_and_not_accused(tmp_path: Path, m
     with Run(Request("py:slow_kernel:Kernel", timeout=1.0)) as run:
         (report,) = run.reports()
     assert report.verdict == "pass", report
-    assert re.fullmatch("calls of [0-9,]+ elements and more were left out, which would take .*", report.unasked)
+    assert report.unasked.startswith("longer calls, up to 1,048,579 elements, were left out")
     assert report.unasked in remark(report)
     assert Report.from_json(report.as_json()) == report
 
@@ -169,7 +168,7 @@ def test_what_calls_on_the_way_to_a_long_one_answer_is_judged(tmp_path: Path, mo
     with Run(Request("py:slow_and_wrong:Kernel", timeout=1.0)) as run:
         (report,) = run.reports()
     assert report.verdict == "fail", report
-    assert (report.findings[0].length, report.unasked[:9]) == (65536, "calls of ")
+    assert (report.findings[0].length, report.unasked[:9]) == (65536, "longer ca")
 
 
 @pytest.mark.parametrize("result", ["f32", "bf16", "f16", "e4m3fn"])

@@ -131,7 +131,8 @@ def test_a_torn_or_damaged_gz_is_refused(cut: int, good: dict[str, bytes], tmp_p
         path = tmp_path / "x.jsonl.gz"
         path.write_bytes(damaged)
         code, out, err = fp8ref(capfdbinary, "vectors", "verify", path)
-        assert (code, out) == (4, b"")
+        assert code == 4
+        assert b"conforms" not in out  # wrong answers are shown as they come, and the sum at the end is then the fault
         assert err.startswith(f"Error: {path}:")
         assert err.count("\n") == 1
 
@@ -262,7 +263,7 @@ def test_missing_files_and_other_versions_are_reported(copy: Path, capfdbinary: 
 def test_the_shipped_set_is_small_and_its_manifest_is_whole(capfdbinary: Fd) -> None:
     directory = ROOT / "vectors"
     files = json.loads((directory / "MANIFEST.json").read_text())["files"]
-    assert sum(entry["size"] for entry in files) < 2_000_000
+    assert sum(entry["size"] for entry in files) < 4_000_000
     for entry in files:
         assert hashlib.sha256((directory / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
     assert fp8ref(capfdbinary, "vectors", "list", directory)[0] == 0

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...outputs import together
-from ..section import Column, Section
+from ..section import Column, Section, by_case
 from .jsonl import case_columns
 from .registry import Sections
 from .tables import digest, gathered, identifier, numbered
@@ -44,7 +44,7 @@ def _lines(section: Section, table: dict[str, NDArray[Any]], name: str) -> Itera
     for column in case_columns(section):
         shape = f"[{section.count}]" + (f"[{math.prod(column.stored)}]" if column.stored else "")
         yield f"static const {_type(column)} {name}_{column.name}{shape} = {{"
-        yield from _rows(table[column.name].reshape(section.count or 0, -1), column)
+        yield from _rows(by_case(table[column.name]), column)
         yield "};\n"
     yield f"#endif /* {guard} */\n"
 

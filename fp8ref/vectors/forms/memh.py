@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...outputs import require_free, together
-from ..section import Block, Column, Section
+from ..section import Block, Column, Section, by_case
 from ..source import Found, Source, Unreadable
 from .digits import from_digits, to_digits
 from .jsonl import case_columns, header, read_header
@@ -79,7 +79,7 @@ def words(section: Section, block: Block) -> bytes:
     """The words of a block, a line each."""
     if not block.size:
         return b""
-    parts = [to_digits(x, c).reshape(block.size, -1) for x, c in zip(arrays(section, block), case_columns(section))]
+    parts = [by_case(to_digits(x, c)) for x, c in zip(arrays(section, block), case_columns(section))]
     end = np.full((block.size, 1), ord("\n"), np.uint8)
     return np.concatenate([*parts, end], axis=1).tobytes()
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..section import Block, Column, Section
+from ..section import Block, Column, Section, by_case
 from ..source import Found, Unreadable
 from .jsonl import case_columns, header, read_header
 from .registry import Sections
@@ -106,9 +106,9 @@ def found_of(section: Section, sha256: str, table: dict[str, NDArray[Any]], wher
     for column in case_columns(section):
         array = table[column.name]
         if column.words > 1:
-            array = array.reshape(len(array), -1)[:, :1]  # the highest word
+            array = by_case(array)[:, :1]  # the highest word
         if column.dtype.kind == "u" and (spare := 8 * column.dtype.itemsize * column.words - column.bits):
-            bad = (array >> (8 * column.dtype.itemsize - spare) != 0).reshape(len(array), -1).any(axis=1)
+            bad = by_case(array >> (8 * column.dtype.itemsize - spare) != 0).any(axis=1)
             if bad.any():
                 case = int(np.argmax(bad))
                 raise Unreadable(
