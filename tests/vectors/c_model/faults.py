@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
     "cancelled sums are +0 downward": (("return made(ZERO, r->rounding == FP8REF_RTN);\n    }\n    low", "return made(ZERO, 0);\n    }\n    low"),),
     "infinities of both signs are quiet": (("        t->invalid = 1;\n", "        t->nan = 1;\n"),),
     "every block has the first scale": (("operand(sa[i / s->block]", "operand(sa[0]"),),
-    "NaN scales are ones": (("        x[0] = operand(a[i], s->a, r);\n", "        x[0] = operand(a[i], s->a, r);\n        if (s->scale && operand(sa[i / s->block], s->scale, r).kind == NOT_A_NUMBER)\n            x[0] = made(ZERO, 0);\n"),),
+    "NaN scales are ones": (("            x[3] = operand(sb[i / s->block], s->scale, r);\n", "            x[3] = operand(sb[i / s->block], s->scale, r);\n            if (x[2].kind == NOT_A_NUMBER)\n                x[2] = finite(0, 1, 0);\n"),),
     # blocks
     "scales one binade high": (("    e -= f->emax;\n", "    e -= f->emax - 1;\n"),),
     "infinite blocks have a scale": (("amax.kind == NOT_A_NUMBER || (amax.kind == INFINITE && rule != FP8REF_SCALE_TE)", "amax.kind == NOT_A_NUMBER"),),
