@@ -37,7 +37,7 @@ FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
     "to odd overflows": (("|| r->rounding == FP8REF_RTO ||", "||"),),
     "directions exchanged at overflow": (("(negative ? FP8REF_RTP : FP8REF_RTN)", "(negative ? FP8REF_RTN : FP8REF_RTP)"),),
     "overflow one code late": ((": f->max_code)) {", ": f->max_code) + 1) {"),),
-    "overflow a binade early": (("if (e > f->emax + 1) {", "if (e > f->emax) {"),),
+    "overflow a binade early": (("if (e > f->emax + 1) {", "if (e >= f->emax) {"),),
     "overflow raises no NX": (("        return FP8REF_OF | FP8REF_NX;\n    }\n    flags = rest", "        return FP8REF_OF;\n    }\n    flags = rest"),),
     # underflow and subnormals
     "no underflow": (("flags |= FP8REF_UF;", "flags |= 0;"),),
