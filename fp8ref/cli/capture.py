@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -95,7 +96,7 @@ def _file(folder: Path, op: Operation) -> Path:
 
 def _captured(session: Session, claim: Operation, path: Path, level: int, seed: int, force: bool) -> int:
     """Capture one operation; says so in one line, and returns its exit code."""
-    if not force and path.exists() and _is_of(session, claim, path, level, seed):
+    if not force and os.path.exists(path) and _is_of(session, claim, path, level, seed):
         say(f"kept       {claim.id}  {path}")
         return 0
     unfinished = path.with_name(f"part-{path.name.partition('.jsonl')[0]}.blocks")

@@ -70,7 +70,7 @@ def resume(path: Path, kind: str) -> Journal:
     try:
         journal = Journal(place)
     except FileNotFoundError:
-        end = f"{path} is finished" if path.exists() else f"neither {path} nor {place} is there"
+        end = f"{path} is finished" if os.path.exists(path) else f"neither {path} nor {place} is there"
         raise BadInput(f"nothing to resume: {end}") from None
     except (OSError, JournalError) as error:
         raise BadInput(_why(error, f"cannot read {place}")) from None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ DTYPES: dict[str, Any] = {
 def read_tensor(text: str) -> NDArray[Any]:
     """The tensor of ``FILE`` or ``FILE:NAME``.  Raises BadInput that says what is wrong and what is there."""
     path, name = Path(text), ""
-    if not path.exists() and ":" in text:
+    if not os.path.exists(path) and ":" in text:
         before, _, name = text.rpartition(":")
         path = Path(before)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadInput(f"{text}: there is no such file")
     if path.stat().st_size > MOST:
         raise BadInput(f"{path}: a file of {path.stat().st_size} bytes; at most {MOST} are read")

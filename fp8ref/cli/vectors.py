@@ -257,7 +257,7 @@ def verify(
     asked = Section.of(_operation(op, rounding, overflow, tininess, profile)) if op else None
     if (rounding or overflow or tininess or profile) and not op:
         raise BadInput("--rounding, --overflow, --tininess and --profile change what --op says")
-    if path != "-" and Path(path).is_dir():
+    if path != "-" and os.path.isdir(path):
         _verify_directory(Path(path), quiet)
         return
     try:
@@ -337,7 +337,7 @@ def list_(path: str) -> None:
             say(f"{form.name:<10} {form.suffix:<9} {form.asks}{'' if form.reads else '; written only'}")
         return
     try:
-        if Path(path).is_dir():
+        if os.path.isdir(path):
             found = manifest.read(Path(path))
             for entry in found["files"]:
                 say(f"{entry['size']:>9}  {plain(entry['name'])}")

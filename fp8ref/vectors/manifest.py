@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -179,7 +180,7 @@ def check(directory: Path, advance: Progress = lambda n: None) -> dict[str, int]
     known = documents()
     for entry in sorted(read(directory)["files"], key=lambda entry: entry["form"] != "document"):
         path = directory / entry["name"]
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise Unreadable(f"{path}: the manifest lists it, and it is not there")
         if entry["form"] == "document":
             if entry["name"] not in known:

@@ -86,7 +86,7 @@ class Appending:
         line = json.dumps(header, sort_keys=True).encode() + b"\n"
         self.known: list[dict[str, Any]] = []
         self.contents: list[bytes] = []  # of the records that were there already
-        if path.exists() and b"\n" in path.read_bytes()[:LONGEST]:
+        if os.path.exists(path) and b"\n" in path.read_bytes()[:LONGEST]:
             found = read(path)
             if json.dumps(found.header, sort_keys=True).encode() + b"\n" != line:
                 differ = sorted(k for k in {**found.header, **header} if found.header.get(k) != header.get(k))

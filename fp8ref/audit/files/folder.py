@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def _configs(folder: Path, files: Files) -> None:
     for name, key in CONFIGS:
         path = folder / name
-        if not path.is_file():
+        if not os.path.isfile(path):
             continue
         data = read_json(path)
         found = data.get(key) if key not in ("", "*") else data

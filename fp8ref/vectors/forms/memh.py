@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,7 +196,7 @@ def _by_sidecar(source: Source) -> tuple[Section, str | None]:
     path = Path(source.name)
     beside = sidecar_of(path)
     where = str(beside)
-    if source.name == "-" or not beside.is_file():
+    if source.name == "-" or not os.path.isfile(beside):
         raise Unreadable(f"{source.name}: words are read by the sidecar beside them, and there is no {beside.name}")
     raw = beside.read_bytes()[: LONGEST_SIDECAR + 1]
     if len(raw) > LONGEST_SIDECAR:
