@@ -19,6 +19,7 @@ NARROWEST = 40  # columns: below, nothing is folded any further
 BESIDE = 24  # columns that the last cell of a row needs beside the others; with less it has lines of its own
 INDENT = 4
 COMMAND = re.compile(r"\s*(?:repro|again|\$)?\s*(?:fp8ref|python|pip) ")
+COMPARED = re.compile(r"\s*(?:want|got) ")
 
 
 def terminal(**options: Any) -> Console:
@@ -50,17 +51,25 @@ def folded(page: str, width: int | None) -> str:
     """
     if width is None:
         return page
-    return "\n".join(part for line in page.split("\n") for part in _folded(line.rstrip(), width))
+    lines = [line.rstrip() for line in page.split("\n")]
+    if any(len(line) > width for line in lines if COMPARED.match(line)):  # they stand below each other
+        lines = [_narrow(line, width)[0] if COMPARED.match(line) else line for line in lines]
+    return "\n".join(part for line in lines for part in _folded(line, width))
+
+
+def _narrow(line: str, width: int) -> tuple[str, int]:
+    """A line whose columns give way, before it is broken, and where what has no room goes on."""
+    label = re.match(r"\s*(?:FAIL |\S+(?: \S+)* {2,})?", line)
+    indent = label.end() if label and 0 < label.end() <= width // 2 else INDENT
+    return line[:indent] + re.sub(" {4,}", " " * 3, line[indent:]), indent
 
 
 def _folded(line: str, width: int) -> Iterator[str]:
     if len(line) <= width or COMMAND.match(line):
         yield line
         return
-    label = re.match(r"\s*(?:FAIL |\S+(?: \S+)* {2,})?", line)
-    indent = label.end() if label and 0 < label.end() <= width // 2 else INDENT
-    head, rest = line[:indent], re.sub(" {4,}", " " * 3, line[indent:])  # columns give way before lines are broken
-    yield from _broken(head + rest, width, indent)
+    line, indent = _narrow(line, width)  # columns give way before lines are broken
+    yield from _broken(line, width, indent)
 
 
 def _broken(line: str, width: int, indent: int) -> Iterator[str]:
