@@ -66,7 +66,7 @@ def _table(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: a recipe's file has at most {LARGEST} bytes")
     try:
         text = raw.decode("utf-8")
-        found = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text, object_pairs_hook=_once)
+        found = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text, object_pairs_hook=once)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: byte {error.start} is no UTF-8") from None
     except ValueError as error:
@@ -78,7 +78,8 @@ def _table(path: Path) -> dict[str, Any]:
     return found
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A table of JSON; ValueError for a key that is given twice."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

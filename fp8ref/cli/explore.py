@@ -8,10 +8,10 @@ import click
 
 from ..report.explorer.page import page
 from ..report.explorer.tables import FORMATS
-from ..report.runs import record
 from .errors import BadInput, OneLine
 from .files import require_free, write
 from .inputs import read_format
+from .report import read_records
 from .say import say
 
 
@@ -36,14 +36,7 @@ def explore(formats: tuple[str, ...], output: Path, runs: tuple[Path, ...], forc
     fp8ref explore e4m3fn e3m4b2fn --runs torch.jsonl -o explorer.html
     """
     require_free(output, force=force)
-    documents = []
-    for path in runs:
-        try:
-            documents.append(record.read(path))
-        except ValueError as error:
-            raise BadInput(str(error)) from None
-        except OSError as error:
-            raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+    documents = read_records(runs)
     try:
         text = page([read_format(name) for name in formats] or FORMATS, documents)
     except ValueError as error:

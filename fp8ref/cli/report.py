@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +13,19 @@ from ..report.runs.renderers import RENDERERS
 from .console import PIPE, console
 from .errors import BadInput, OneLine
 from .files import require_form, require_free, write
+
+
+def read_records(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Run records of strangers; BadInput in one line for one that is none or cannot be read."""
+    documents = []
+    for path in paths:
+        try:
+            documents.append(record.read(path))
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+        except OSError as error:
+            raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+    return documents
 
 
 @click.command(cls=OneLine)
@@ -32,14 +47,7 @@ def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) 
     """
     require_free(output, force=force)
     require_form(form)
-    documents = []
-    for path in runs:
-        try:
-            documents.append(record.read(path))
-        except ValueError as error:
-            raise BadInput(str(error)) from None
-        except OSError as error:
-            raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
+    documents = read_records(runs)
     try:
         width = {"width": console(PIPE).width} if form == "text" and output is None else {}
         rendered = RENDERERS[form].render(documents, **width)

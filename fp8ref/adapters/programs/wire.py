@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...cases.operation import INTEGERS, Operation
 from ...cases.products.questions import operand_types, shapes
 from ...vectors.forms.digits import from_digits, to_digits
-from ...vectors.section import Column
+from ...vectors.section import Column, by_case
 from ..base import Broken, Codes
 
 Block = NDArray[np.uint8]  # text of a column: cases by characters
@@ -176,12 +176,12 @@ def _columns_slowly(lines: Sequence[bytes], form: Sequence[Field | None]) -> lis
 
 def _check_echo(echoed: Codes, asked: Codes, field: Field) -> None:
     """Raises Broken where the echoed operands are not those of the question on the same line."""
-    off = np.flatnonzero((echoed != asked).reshape(len(echoed), -1).any(axis=1))
+    off = np.flatnonzero(by_case(echoed != asked).any(axis=1))
     if not off.size:
         return
     i = int(off[0])
     names = [hex_block(x[i : i + 1], field).tobytes().decode() for x in (echoed, asked)]
-    asked_at = np.flatnonzero((asked == echoed[i]).reshape(len(asked), -1).all(axis=1))
+    asked_at = np.flatnonzero(by_case(asked == echoed[i]).all(axis=1))
     also = f", which is question {asked_at[0] + 1}: answers out of order" if asked_at.size else ""
     raise Broken(f"answer {i + 1} is about {field.name} = {names[0][:40]}{also}; asked was {names[1][:40]}")
 

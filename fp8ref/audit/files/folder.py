@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...arrays.recipe_files import once
 from .archives import read_npz, read_torch
 from .gguf import read_gguf
 from .onnx import read_onnx
-from .safetensors import once, read_safetensors
+from .safetensors import read_safetensors
 from .stored import BadFile, Files, regular
 
 INDEX = ".safetensors.index.json"

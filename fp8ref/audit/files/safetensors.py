@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...arrays.recipe_files import once
 from ...extras import install
 from .stored import MOST_AXES, BadFile, Files, mapped, of_file
 
@@ -72,14 +73,4 @@ def _header(path: Path, data: Any) -> dict[str, Any]:
         raise BadFile(path, f"its header: {error}") from None
     if not isinstance(found, dict):
         raise BadFile(path, f"its header is a table of tensors, not {type(found).__name__}")
-    return found
-
-
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A table of JSON in which no key stands twice."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the name {key!r:.80} stands twice")
-        found[key] = value
     return found

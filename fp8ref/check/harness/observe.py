@@ -141,10 +141,8 @@ def _ask_long(
         # short calls cost more for each element: the pace of a longer one decides
         n = length if length * pace <= session.limits.seconds / 2 else min(GROWTH * n, length)
         if n * pace > session.limits.seconds / 2:
-            return (
-                found,
-                f"longer calls, up to {length:,} elements, were left out: they would take half of the time limit",
-            )
+            why = "they would take more than half of the time limit"
+            return found, f"longer calls, up to {length:,} elements, were left out: {why}"
         started = time.monotonic()
         (answer,) = session.ask_each(op, [([np.resize(codes, n) for codes in operands], "plain")])
         pace = min(pace, (time.monotonic() - started) / n)
