@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import display
+from .advice.pages import pages_of
 from .diagnosis.diagnose import Diagnosis
 from .failing import Failing
 from .harness.outcomes import Crashed, Declined, Mishap, TimedOut
@@ -108,6 +109,7 @@ class Finding:
             "where": d.where,
             "diagnosis": str(d),
             **({"fits": list(d.fits)} if d.fits else {}),
+            "pages": [page.name for page in pages_of(d.rule)],
             "length": self.length,
             "position": self.position,
             "layout": self.layout,

@@ -11,6 +11,7 @@ import explorer_page
 import gallery
 import matrix_page
 import md
+import mistakes
 import profile_tables
 import recipe_tables
 import reference_pages
@@ -24,6 +25,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     rule_tables.pages,
     system_pages.pages,
     checker_tables.pages,
+    mistakes.generated,
     profile_tables.pages,
     recipe_tables.pages,
     result_tables.pages,

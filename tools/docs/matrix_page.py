@@ -20,7 +20,7 @@ def pages(docs: Path) -> dict[str, str]:
     if not documents:
         return {"matrix.md": "No implementation was asked yet: `python tools/matrix/ask.py`.\n"}
     table = md.table(["implementation", "verdict", "allowed", "asked"], _rows(documents))
-    return {f"{SITE}/{PAGE}": html(documents), "matrix.md": f"{_picture(documents)}\n{table}"}
+    return {f"{SITE}/{PAGE}": html(documents, "wrong-rules/"), "matrix.md": f"{_picture(documents)}\n{table}"}
 
 
 def _picture(documents: list[dict[str, Any]]) -> str:

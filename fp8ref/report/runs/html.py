@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from ...check.advice.pages import pages
 from ...check.verdict import Report, Verdict
 from ...escapes import script
 from .matrix import (
@@ -48,8 +49,11 @@ STRIPES = {"convert": 0, "decode": 1}  # of a tile; all else is computing
 STRIPE_NAMES = ("conversions into it", "decoding", "computing")
 
 
-def html(documents: Sequence[Mapping[str, Any]]) -> str:
-    """The page.  Raises ImportError without jinja2, the extra ``report``."""
+def html(documents: Sequence[Mapping[str, Any]], guide: str = "") -> str:
+    """The page; ``guide``: the folder of the pages of wrong rules, if they lie beside it.
+
+    Raises ImportError without jinja2, the extra ``report``.
+    """
     found = build(documents)
     code = _file("matrix.js")
     verdicts = {report.verdict for one in found.implementations for report in one.reports}
@@ -69,7 +73,7 @@ def html(documents: Sequence[Mapping[str, Any]]) -> str:
             picture=_picture(found),
             page="",
             made=_made(found),
-            data=_data(found),
+            data=_data(found, guide),
         )
     )
     return text + "\n"
@@ -156,11 +160,12 @@ def _tile(name: str, stripes: list[list[Report]] | None) -> dict[str, Any] | Non
     return {"format": name, "label": f"{name}: {'; '.join(counts)}", "stripes": verdicts}
 
 
-def _data(found: Matrix) -> Any:
+def _data(found: Matrix, guide: str) -> Any:
     """What the script shows, as JSON in which no character can end or open an element; texts that recur stand once."""
     from markupsafe import Markup  # jinja2's own
 
     strings: dict[str, int] = {"": 0}
+    named: set[str] = set()
 
     def text(said: str) -> int:
         return strings.setdefault(said, len(strings))
@@ -169,6 +174,7 @@ def _data(found: Matrix) -> Any:
 
     def operation(report: Report, one: Implementation) -> list[Any]:
         findings = [finding_data(finding, str(one.header["impl"])) for finding in report.findings[:FINDINGS]]
+        named.update(name for finding in findings for name in finding["pages"])
         return [
             text(place_of(report.op).mode), ORDER.index(report.verdict), report.cases, report.failed,
             [[text(name), count] for name, count in sorted(report.allowed.items())] or 0, text(report.claim),
@@ -191,6 +197,8 @@ def _data(found: Matrix) -> Any:
             for key, place in found.places.items()
         ],
         "implementations": implementations,
+        "pages": {name: [pages()[name].title, pages()[name].mend] for name in sorted(named)},
+        "guide": guide,
         "strings": list(strings),
     }
     return Markup(script(document))

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...cases.families import FAMILIES
 from ...cases.operation import INTEGERS, WIDE, Operation
+from ...check.advice.pages import pages_of
 from ...check.verdict import Finding, Report, Verdict
 from ...escapes import plain_data
 from ...spec import catalog
@@ -37,7 +38,7 @@ OTHER, UNKNOWN = "other", "unknown kind"
 P3109, BLOCKS, WIDER = "P3109", "blocks", "wider"
 FIRST = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu", "e2m1fn", "e2m3fn", "e3m2fn", "e4m3", "e3m4")
 LAST = (P3109, BLOCKS, WIDER, UNKNOWN)
-APART = ("why", "spec", "repro", "again")  # lines of a drawing that a page shows in places of their own
+APART = ("why", "spec", "repro", "again", "mend")  # lines of a drawing that a page shows in places of their own
 FINDINGS = 8  # kept of one operation
 
 
@@ -252,5 +253,6 @@ def finding_data(finding: Finding, connectable: str) -> dict[str, Any]:
         "clause": said.get("spec", ""),
         "repro": said.get("repro", ""),
         "again": said.get("again", ""),
+        "pages": [page.name for page in pages_of(finding.diagnosis.rule)],
         "script": script(finding, connectable),
     }

@@ -11,6 +11,7 @@ from rich.text import Text
 from ...cases.operation import Operation
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
+from ...check.advice.pages import pages_of
 from ...check.diagnosis.diagnose import UNEXPLAINED
 from ...check.outcome import Outcome, outcome, severities
 from ...check.verdict import Finding, Report, Severity, Verdict
@@ -121,11 +122,12 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     if finding.want_status != finding.got_status:
         status = f"\n  status want {finding.want_status}, got {finding.got_status}"
     again = f"\n  again  fp8ref check {shell(finding.op, True)} --impl {shell(connectable)}" if connectable else ""
+    mend = "\n  mend   " + ", ".join(f"fp8ref help {page.name}" for page in pages_of(finding.diagnosis.rule))
     fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""
     flags = f"  [{' '.join(finding.flags)}]" if finding.flags else ""
     case = op.id if is_product(op) else (scale_case_text if is_scale(op) else case_id)(op, finding.inputs)
     title = f"FAIL {case}{flags}  {finding.count} of {counted(finding.of, 'case')}"
-    return f"{title}\n{block}{where}{status}{fresh}{again}"
+    return f"{title}\n{block}{where}{status}{fresh}{again}{mend}"
 
 
 def summary(reports: Sequence[Report], finished: bool = True, ends: Outcome | None = None) -> str:

@@ -170,6 +170,12 @@
       el("p", {}, `${number(f.count)} of ${number(f.of)} cases`, f.flags.length ? `; the smallest: ${f.flags.join(", ")}` : "", " · ",
         el("a", { href: link, class: "permalink" }, "link")),
       drawn, el("p", {}, el("small", {}, "Clause: "), f.clause || "none decides: the exact sum is rounded once"));
+    for (const name of f.pages) {
+      const [title, mend] = data.pages[name];
+      part.append(el("details", { class: "mend" }, el("summary", {}, `How to mend it: ${title}`), el("p", {}, mend),
+        data.guide ? el("p", {}, el("a", { href: `${data.guide}${name}.html` }, "The page of this mistake")) : "",
+        command(`fp8ref help ${name}`, "command")));
+    }
     if (f.script) part.append(el("p", { class: "label" }, "Seen with the library alone"), command(f.script, "script"));
     if (f.repro) part.append(el("p", { class: "label" }, "Why that is right"), command(f.repro, "command"));
     if (f.again) part.append(el("p", { class: "label" }, "Judge it again"), command(f.again, "command"));
