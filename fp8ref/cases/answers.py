@@ -131,21 +131,24 @@ def product(
     model: Model | None,
     rounding: str = "rne",
     overflow: Overflow | None = None,
+    result: str | None = None,
 ) -> Codes:
     """Dot or matrix products of codes a, b, c under a model; without one the exact sum, rounded as said.
 
-    ``operands``: also the codes of both scales, where the operation has them.
+    ``operands``: also the codes of both scales, where the operation has them.  ``result``: another format of the
+    answers than the operation's; C keeps the type that it has there.
     """
+    result = result or op.result
     a, b, codes, *scales = operands
     overflow = overflow or exact_projection(op.with_mode("exact")).overflow
     c = codes.view(FLOAT_DTYPES[addend_type(op)])
     if model is not None:
         c = c.astype(FLOAT_DTYPES[model.result], copy=False)
     d = (dot if op.family == "dot" else matmul)(
-        a, b, *op.operands, c=c, accumulator=model or "exact", result=op.result, rounding=rounding,
+        a, b, *op.operands, c=c, accumulator=model or "exact", result=result, rounding=rounding,
         overflow=(overflow.finite, overflow.infinite), **scaling(op, scales),
     )  # fmt: skip
-    return d.view(f"u{d.dtype.itemsize}") if op.result in FLOAT_DTYPES else d
+    return d.view(f"u{d.dtype.itemsize}") if result in FLOAT_DTYPES else d
 
 
 def scaling(op: Operation, scales: Sequence[Codes]) -> dict[str, Any]:

@@ -45,11 +45,11 @@ class Hypothesis:
     overflow: Overflow | None = None
 
 
-def answers(op: Operation, h: Hypothesis | Model, cases: Cases) -> Codes:
-    """What a hypothesis answers to cases of an operation, as codes of its result."""
+def answers(op: Operation, h: Hypothesis | Model, cases: Cases, result: str | None = None) -> Codes:
+    """What a hypothesis answers to cases of an operation, as codes of its result or of another one."""
     if isinstance(h, Model):
         h = Hypothesis(h.name, h)
-    return product(replace(op, family="dot"), cases.operands, h.model, h.rounding, h.overflow)
+    return product(replace(op, family="dot"), cases.operands, h.model, h.rounding, h.overflow, result)
 
 
 def wrong(op: Operation, got: Codes, want: Codes) -> Mask:
@@ -64,9 +64,9 @@ def wrong(op: Operation, got: Codes, want: Codes) -> Mask:
 def unfinished(op: Operation, h: Hypothesis, cases: Cases) -> Codes:
     """What a hypothesis answers before an output's conversion: it shows what a short result hides."""
     if h.model is None:
-        return answers(replace(op, result="f32"), replace(h, overflow=None), cases)
+        return answers(op, replace(h, overflow=None), cases, "f32")
     model = replace(h.model, rounding=None, overflow=None) if isinstance(h.model, Finished) else h.model
-    return answers(replace(op, result=model.result), model, cases)
+    return answers(op, model, cases, model.result)
 
 
 def telling(op: Operation, got: Codes, cases: Cases) -> NDArray[np.intp]:

@@ -19,7 +19,7 @@ from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.cases import Cases, dot_cases, random_cases, special_cases
 from fp8ref.check.harness.transport import Session
-from fp8ref.check.identify.accumulators import CUTS, Hypothesis, Order, answers, unit, wrong
+from fp8ref.check.identify.accumulators import CUTS, Hypothesis, Order, answers, unfinished, unit, wrong
 from fp8ref.check.identify.blackbox import BlackBox
 from fp8ref.check.identify.fitting import parameters
 from fp8ref.check.identify.identify import Identification, _classes, identify, identify_captured
@@ -284,6 +284,19 @@ def test_c_keeps_its_type_where_the_output_is_shorter(result: str) -> None:
     found = captured("ada.mma.fp8.f32+out.scale.bias", 32, 200, result, ";scale=f32")
     assert found.op.key("bias") == "f32"
     assert "ada.mma.fp8.f32" in [h.name for members in found.classes for h in members]
+
+
+def test_a_binary16_c_is_read_as_such_before_the_output_s_conversion() -> None:
+    """What shows the sums behind a short result took C's binary16 codes for half as many of binary32."""
+    op = Operation.parse("dot/f16.f16/f16/*;k=8")
+    pool = random_cases(op, 60, np.random.default_rng(3), ("normal",))
+    c = pool.c.view(np.float16).astype(float)
+    a, b = (x.view(np.float16).astype(float) for x in (pool.a, pool.b))
+    assert np.abs(c).max() > 1
+    wide = unfinished(op, Hypothesis("exact", None), pool).view(np.float32)
+    assert np.allclose(wide, (a * b).sum(axis=1) + c, rtol=1e-6)
+    model = Hypothesis("ampere.mma.f16.f32", get_model("ampere.mma.f16.f32"))
+    assert np.allclose(unfinished(op, model, pool).view(np.float32), (a * b).sum(axis=1) + c, rtol=1e-5, atol=1e-5)
 
 
 def test_splits_that_only_a_long_result_shows_are_two_functions() -> None:
