@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools" / "docs")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools" / "docs"), str(ROOT / "tools" / "matrix")]
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import fp8ref  # noqa: E402

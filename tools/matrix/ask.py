@@ -8,6 +8,8 @@ that will not install or start is a row of the matrix with its reason.
 from __future__ import annotations
 
 import argparse
+import functools
+import gzip
 import hashlib
 import json
 import re
@@ -57,22 +59,55 @@ def implementations(path: Path = HERE / "implementations.toml") -> list[Implemen
         raise ValueError(f"{path}: {error}") from None
 
 
+def folder_of(one: Implementation) -> Path:
+    """Where the environment of an implementation lies."""
+    return CACHE / hashlib.sha256("\n".join((sys.version, *one.requires)).encode()).hexdigest()[:12]
+
+
 def environment(one: Implementation) -> Path:
     """The Python of an environment with fp8ref and what an implementation requires; made where it is not there."""
     command = one.needs.get("command", "")
     if command and shutil.which(command) is None:
         raise Failed(f"no {command} on PATH: apt-get install {one.needs['package']}")
-    digest = hashlib.sha256("\n".join((sys.version, *one.requires)).encode()).hexdigest()[:12]
-    folder = CACHE / digest
+    folder = folder_of(one)
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)])
-        if one.requires:
-            _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *one.requires])
+        uv = shutil.which("uv")
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)] if uv else
+             [sys.executable, "-m", "venv", str(folder)])  # fmt: skip
+        _install(python, *one.requires, f"fp8ref @ {fp8ref_wheel().as_uri()}")
         (folder / "complete").touch()
-    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(REPOSITORY)])
+    _install(python, "--upgrade", "--force-reinstall", "--no-deps", str(fp8ref_wheel()))
     return python
+
+
+def cases_of(one: Implementation, kept: Path = REPOSITORY / "docs" / "data" / "matrix") -> int:
+    """How many cases it was asked last time, 0 for a new one: the cheap ones go first."""
+    path = kept / f"{one.stem}.jsonl.gz"
+    if not path.exists():
+        return 0
+    end = gzip.decompress(path.read_bytes()).rstrip().rpartition(b"\n")[2]
+    return int(json.loads(end)["cases"])
+
+
+def _install(python: Path, *what: str) -> None:
+    """By uv where it is on PATH, which links what it has once unpacked, else by pip."""
+    if uv := shutil.which("uv"):
+        _run([uv, "pip", "install", "--quiet", "--python", str(python), *what])
+    else:
+        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what])
+
+
+@functools.cache
+def fp8ref_wheel() -> Path:
+    """This fp8ref as a wheel, made once a command."""
+    folder = CACHE / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
+    uv = shutil.which("uv")
+    _run([*([uv, "build", "--quiet", "--wheel", "-o", str(folder)] if uv else pip), str(REPOSITORY)])
+    return next(folder.glob("*.whl"))
 
 
 def ask(one: Implementation, level: int, record: Path) -> str:
@@ -119,12 +154,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these, as implementations.toml has them")
     parser.add_argument("-o", "--output", type=Path, default=Path("matrix"), help="the folder of records")
     parser.add_argument("--level", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--no-page", action="store_true", help="make no page of the records")
     parser.add_argument("--again", action="store_true", help="ask those again whose record is there")
     options = parser.parse_args()
     everyone = implementations()
     chosen = [one for one in everyone if not options.names or one.impl in options.names or one.stem in options.names]
     if unknown := set(options.names) - {n for one in everyone for n in (one.impl, one.stem)}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(one.impl for one in everyone)}")
+    chosen.sort(key=cases_of)
     options.output.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True, highlight=False)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as bar:
@@ -140,6 +177,8 @@ def main() -> int:
                 record.write_text(not_asked(one, options.level, str(error)), encoding="utf-8")
                 console.print(f"{one.impl}: not asked: {error}")
             bar.remove_task(task)
+    if options.no_page:
+        return 0
     page = options.output / "matrix.html"
     records = [str(path) for path in sorted(options.output.glob("*.jsonl"))]
     report = [sys.executable, "-m", "fp8ref", "report", *records, "--as", "html", "-o", str(page), "--force"]

@@ -1,8 +1,9 @@
 """Keep the records of a matrix as data of the documentation: dated, trimmed, compressed.
 
-``python tools/matrix/keep.py DIR`` replaces docs/data/matrix by the records (``*.jsonl``) of DIR, which
-``tools/matrix/ask.py -o DIR`` wrote.  What the page does not show is left out: the list of claimed operations, and of
-one operation the findings beyond the first few.
+``python tools/matrix/keep.py DIR`` puts the records (``*.jsonl``) of DIR, which ``tools/matrix/ask.py -o DIR`` wrote,
+into docs/data/matrix, and removes those of rows that ``implementations.toml`` no longer has.  What the page does not
+show is left out: the list of claimed operations, and of one operation the findings beyond the first few.  Each finding
+gets its severity, by ``known.toml``; ``--grade`` does that alone, to the records that are kept already.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from ask import implementations
+from known import graded, load
 
 KEPT = Path(__file__).parents[2] / "docs" / "data" / "matrix"
 FINDINGS = 4  # of one operation; a record has the smallest counterexample of each cause first
@@ -39,22 +43,40 @@ def keep(record: Path, folder: Path) -> Path:
     lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
     meta = record.with_suffix(".meta.json")
     date = json.loads(meta.read_text(encoding="utf-8")).get("started", "")[:10] if meta.exists() else ""
-    text = "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in trimmed(lines, date))
-    path = folder / f"{record.stem}.jsonl.gz"
+    return write(folder / f"{record.stem}.jsonl.gz", trimmed(lines, date))
+
+
+def write(path: Path, lines: list[dict[str, Any]]) -> Path:
+    """A compressed record of lines, graded."""
+    graded_lines = graded(load(), lines)
+    text = "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in graded_lines)
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     return path
+
+
+def grade(path: Path) -> None:
+    """Grade a kept record anew."""
+    write(path, [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()])
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of records")
-    records = sorted(parser.parse_args().folder.glob("*.jsonl"))
+    parser.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="the folder of records")
+    parser.add_argument("--grade", action="store_true", help="only grade the kept records anew")
+    options = parser.parse_args()
+    if options.grade:
+        for path in sorted(KEPT.glob("*.jsonl.gz")):
+            grade(path)
+        return 0
+    records = sorted(options.folder.glob("*.jsonl")) if options.folder else []
     if not records:
         parser.error("no *.jsonl there: write records with tools/matrix/ask.py -o DIR")
     KEPT.mkdir(parents=True, exist_ok=True)
+    stems = {one.stem for one in implementations()}
     for old in KEPT.glob("*.jsonl.gz"):
-        old.unlink()
+        if old.name.removesuffix(".jsonl.gz") not in stems:
+            old.unlink()
     sizes = [keep(record, KEPT).stat().st_size for record in records]
     print(f"{len(sizes)} records, {sum(sizes):,} bytes, in {KEPT}")
     return 0
