@@ -45,6 +45,7 @@ ANYTHING = None
 # floor or door: third-party packages beyond numpy and ml_dtypes that may be imported there
 ROOMS: dict[str, set[str] | None] = {
     "engines": {"dask", "distributed"},  # one of them
+    "cases": {"yaml"},  # P3109's declarations
     "vectors": {"pyarrow"},  # one of its forms
     "adapters": ANYTHING,
     "systems": {"sklearn"},  # data to train on

@@ -131,7 +131,7 @@ def classify(a: ArrayLike, format: FormatLike | None = None) -> Array:
 def is_class(a: ArrayLike, predicate: str, format: FormatLike | None = None) -> Array:
     """Which codes are in a class?  A bool array.  [IEEE 754-2019 5.7.2]
 
-    ``predicate``: isnan issignalling isinf isfinite isnormal issubnormal iszero issignminus.
+    ``predicate``: isnan issignalling isinf isfinite isnormal issubnormal iszero issignminus, and P3109's isone.
 
     >>> is_class([0x7F, 0x01, 0x38], "issubnormal", "e4m3fn").tolist()
     [False, True, False]
@@ -141,8 +141,10 @@ def is_class(a: ArrayLike, predicate: str, format: FormatLike | None = None) -> 
     codes, f = _native(a, format)
     if predicate == "issignminus":
         return fast.has_sign(codes, f)
+    if predicate == "isone":
+        return fast.is_one(codes, f)
     if predicate not in CLASS_PREDICATES:
-        choices = ", ".join([*CLASS_PREDICATES, "issignminus"])
+        choices = ", ".join([*CLASS_PREDICATES, "issignminus", "isone"])
         raise ValueError(f"unknown predicate {predicate!r}; choose from {choices}")
     member = np.isin(np.arange(10), [int(c) for c in CLASS_PREDICATES[predicate]])
     return np.asarray(member[fast.classes(codes, f)])

@@ -74,7 +74,7 @@ RELATIONS = {
     "lg": "a < b or a > b", "un": "a or b is a NaN", "ord": "neither is a NaN", "nlt": "not a < b",
     "nle": "not a <= b", "ngt": "not a > b", "nge": "not a >= b", "nlg": "a = b or unordered",
 }  # fmt: skip
-TESTS = (*CLASS_PREDICATES, "issignminus")
+TESTS = (*CLASS_PREDICATES, "issignminus", "isone")
 _TESTFLOAT_RELATIONS = {"eq": "eq", "le": "le", "lt": "lt"}
 
 FAMILIES = {
@@ -107,6 +107,12 @@ FAMILIES = {
         _arithmetic("maxmag", 2, "maximum_magnitude", "the one of larger magnitude"),
         _arithmetic("minmagnum", 2, "minimum_magnitude_number", "minmag, but a number rather than a NaN"),
         _arithmetic("maxmagnum", 2, "maximum_magnitude_number", "maxmag, but a number rather than a NaN"),
+        _arithmetic("minfin", 2, "minimum_finite", "the smaller; a finite number rather than a NaN or an infinity"),
+        _arithmetic("maxfin", 2, "maximum_finite", "the larger; a finite number rather than a NaN or an infinity"),
+        _arithmetic("clamp", 3, "clamp", "x held between lo and hi; x, lo, hi (n) -> z (n)"),
+        _arithmetic("negative", 1, "negative", "-x, rounded"),
+        _arithmetic("absolute", 1, "absolute", "the magnitude of x, rounded"),
+        _arithmetic("signed", 2, "copy_sign", "a with the sign of b, rounded"),
         *(_function(name, asks) for name, asks in FUNCTIONS.items()),
         *(_function(name, asks, 2) for name, asks in FUNCTIONS_OF_TWO.items()),
         _codes("neg", 1, "the sign bit inverted; rounds nothing"),

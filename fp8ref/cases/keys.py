@@ -10,6 +10,7 @@ from ..spec.matrix.exact import Zero
 from ..spec.operations.definition import Semantics
 from ..spec.projection import NaN, Negative, SNaN, Subnormal
 from ..spec.status import Tininess
+from .kappa import Kappa, require_name
 
 BIT = ("0", "1")
 EVERY = ("convert", "decode", "arithmetic", "int", "compare", "test", "codes", "constant", "scale", "dot")
@@ -33,6 +34,8 @@ KEYS = {
     "nan": Key(ROUNDED, tuple(NaN)),
     "negative": Key(ROUNDED, tuple(Negative)),
     "semantics": Key(("arithmetic",), tuple(Semantics)),
+    "as": Key(("arithmetic",), require_name),
+    "kappa": Key(("arithmetic",), Kappa.parse),
     "signalling": Key(("compare",), BIT),
     "exact": Key(("int",), BIT),
     "via": Key(("convert",), get_format),

@@ -179,6 +179,11 @@ class Operation:
         return dict(self.keys).get(name, default)
 
     @property
+    def put(self) -> Operation:
+        """The question as an implementation hears it: how far off it may be is the judge's affair."""
+        return replace(self, keys=tuple(pair for pair in self.keys if pair[0] != "kappa"))
+
+    @property
     def asked(self) -> Family:
         """The kind of question."""
         return FAMILIES[self.family]

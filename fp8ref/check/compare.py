@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.answers import Expected, differs, expect
+from ..cases.kappa import Kappa, beyond
 from ..cases.operation import Operation
+from ..spec.catalog import get_format
 from .harness.observe import Observations
 from .variations.settle import settle
 from .verdict import Report
@@ -52,11 +54,11 @@ def compared(
     given: Mapping[str, str] | None = None,
 ) -> Compared:
     """Which answers are wrong.  ``given``: how open questions were settled by other answers to the same operation."""
-    wrong = differs(op, got, want.codes, nan)
+    wrong = _off(op, operands, got, want.codes, nan)
     found = Compared(wrong, want, want, {}, {})
     if wrong.any() or given:
         settled = settle(op, operands, got, want.codes, given)
-        wrong = found.wrong = differs(op, got, settled.want, nan)
+        wrong = found.wrong = _off(op, operands, got, settled.want, nan)
         for mask in settled.allowed.values():  # NaNs are one where a NaN is an answer to an open question
             where = np.flatnonzero(mask & wrong)
             wrong[where] = differs(op, got[where], settled.want[where])
@@ -72,6 +74,16 @@ def compared(
             found.chosen = {**found.chosen, **of_status.chosen}
         wrong |= off
     return found
+
+
+def _off(op: Operation, operands: Sequence[Codes], got: Codes, want: Codes, nan: str) -> Mask:
+    """Which answers are others than what is wanted, or farther from it than an approximation's ``kappa`` allows."""
+    wrong = differs(op, got, want, nan)
+    kappa = op.key("kappa")
+    if kappa and wrong.any():
+        f, g = get_format(op.operands[0]), op.result_format
+        wrong &= beyond(Kappa.parse(kappa), operands, f, got, want, g)
+    return wrong
 
 
 MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # of splitmix64

@@ -40,6 +40,7 @@ class Request:
     fail_fast: bool = False
     engine: str = "processes"
     scheduler: str = ""
+    declared: tuple[str, ...] = ()  # operations that a declaration claims, asked instead of the implementation's own
 
 
 class Run:
@@ -55,7 +56,8 @@ class Run:
             hello = shards.task("hello", impl=request.connectable, timeout=request.timeout)
             ((_, result),) = done(self.engine, [hello])
             self.hello: Hello = shards.said(result)
-            self.claims = select(self.parsed_claims(), request.select, request.skip)
+            asked = [Operation.parse(claim) for claim in request.declared] or self.parsed_claims()
+            self.claims = select(asked, request.select, request.skip)
         except BaseException:
             self.close()
             raise

@@ -26,6 +26,7 @@ from ..report.runs.renderers import RENDERERS
 from . import engine as engines
 from . import resuming, several
 from .console import PIPE, color_option, console
+from .declared import TEXTS, declared
 from .errors import BadInput, OneLine
 from .files import report_files, require_cases, require_form, require_free, write
 from .inputs import Seconds
@@ -47,6 +48,14 @@ from .starting import open_run
 @click.option(
     "--flag", type=click.Choice(list(FLAGS)), default=None, metavar="FLAG",
     help=f"Ask only cases that carry this flag: {', '.join(FLAGS)}.",
+)  # fmt: skip
+@click.option(
+    "--declaration", type=click.Path(path_type=Path), metavar="PATH",
+    help="Ask what a P3109 declaration claims, and nothing else: a folder of its YAML files, or one of them.",
+)  # fmt: skip
+@click.option(
+    "--p3109-text", type=click.Choice(list(TEXTS)), default="report", show_default=True,
+    help="Where they differ: by P3109's interim report, or by its formal text.",
 )  # fmt: skip
 @click.option("--skip", multiple=True, metavar="GLOB", help="Leave these operations out.")
 @click.option(
@@ -93,6 +102,8 @@ def check(
     level: int,
     seed: int,
     flag: str | None,
+    declaration: Path | None,
+    p3109_text: str,
     skip: tuple[str, ...],
     nan: str,
     timeout: float,
@@ -124,6 +135,7 @@ def check(
     fp8ref check --impl torch --impl ml_dtypes 'convert/f32/*'
     fp8ref check 'convert/f32/*' --impl py:my_module:MyKernel -o run.jsonl
     fp8ref check --impl torch --expect known.toml --strict --junit report.xml
+    fp8ref check --impl py:my_module:MyUnit --declaration folder/
     fp8ref check --level 3 'convert/f32/*' -o run.jsonl
     fp8ref check --resume run.jsonl
     """
@@ -135,6 +147,7 @@ def check(
         "connectable": impl, "select": select, "skip": skip, "timeout": timeout, "fail_fast": fail_fast,
         "options": {"level": level, "seed": seed, "nan": nan, "flag": flag or "", "cases": cases_file is not None},
         "expect": None if expect is None else str(expect), "strict": strict, "fail_on": fail_on or "",
+        "declared": [] if declaration is None or resume is not None else declared(declaration, p3109_text),
     }  # fmt: skip
     if len(impls) > 1:
         several.refuse_beside(output, resume, expect, write_expect, cases_file)
@@ -281,6 +294,7 @@ def _request(asked: dict[str, Any], workers: int, engine: str, scheduler: str) -
     return Request(
         **{name: asked[name] for name in own},
         select=tuple(asked["select"]),
+        declared=tuple(asked["declared"]),
         skip=tuple(asked["skip"]),
         options=Options(**asked["options"]),
         jobs=workers,

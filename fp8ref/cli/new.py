@@ -21,6 +21,7 @@ STARTERS: dict[str, tuple[str, ...]] = {
     "kernel-test": (),
     "ci": (),
     "rtl": (),
+    "declaration": (),
 }
 
 
@@ -39,7 +40,8 @@ def new(kind: str, folder: Path) -> None:
 
     adapter: an implementation under test in Python, as a program and as a shared object in C. kernel-test: a
     test of a function for pytest. ci: a script and a workflow for continuous integration. rtl: designs and benches for
-    $readmemh, cocotb and DPI-C. README.md there says what to run.
+    $readmemh, cocotb and DPI-C. declaration: the files in which an implementation of P3109 says what it does. README.md
+    there says what to run.
     """
     texts = {folder / source.name: source.read_bytes() for source in sources(kind)}
     there = [path.name for path in texts if os.path.lexists(path)]

@@ -193,7 +193,7 @@ def exact_results(task: Task, arrays: Sequence[Array], random: Random | None = N
         found = functions.outcomes(op, task.operands, task.semantics, [*given, *arrays[len(codes) :]])
         lost &= signalling | ~found.known
         exact, status = found.parts(), found.status.copy()
-    elif op.endswith("_number"):
+    elif DEFINITIONS[op].drops_nan(task.semantics):
         (x, y), lost = operands, operands[0].nan & operands[1].nan
         exact, status = EXACT[op](
             choose(x.nan, y, x), choose(y.nan, x, y), Context(rho.rounding, task.semantics, random)

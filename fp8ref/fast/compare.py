@@ -85,7 +85,7 @@ def _total_key(codes: Codes, f: Format, semantics: Semantics) -> NDArray[np.int6
     negative = (codes & codes.dtype.type(f.sign_bit)) != 0 if f.signed else np.zeros(codes.shape, bool)
     if f.fixed_point:
         return np.where(negative, magnitude | np.int64(-1 << (f.k - 1)), magnitude)
-    if semantics is Semantics.P3109:
+    if semantics.of_p3109:
         nan = nan_codes(codes, f)
         return np.where(nan, np.int64(-1 << 63), np.where(negative, -magnitude, magnitude))
     if f.nans is NaNs.NEGATIVE_ZERO:  # the NaN is at the code of -0
@@ -161,6 +161,13 @@ def has_sign(codes: Codes, f: Format) -> Bools:
     """Which data are negative?  A NaN at the code of -0 is not."""
     x = unpack_fields(codes, f)
     return x.negative & ~x.nan if f.nans is NaNs.NEGATIVE_ZERO else x.negative
+
+
+def is_one(codes: Codes, f: Format) -> Bools:
+    """Which data are the number 1?  [P3109 IsOne]"""
+    x = unpack_fields(codes, f)
+    one = (x.sig == np.uint64(1) << np.clip(-x.exp, 0, 63).astype(np.uint64)) & (x.exp <= 0) & (x.exp > -64)
+    return np.asarray(one & ~(x.negative | x.infinite | x.nan))
 
 
 def neighbours(codes: Codes, f: Format, step: int, semantics: Semantics) -> tuple[Codes, Flags]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +157,7 @@ def _faa(x: Fields, y: Fields, z: Fields, c: Context) -> Outcome:
 def _divide(x: Fields, y: Fields, c: Context) -> Outcome:
     by_zero, sign = is_zero(y), x.negative ^ y.negative
     invalid = (is_zero(x) & by_zero) | (x.infinite & y.infinite)
-    if c.semantics is Semantics.P3109:
+    if c.semantics.of_p3109:
         invalid |= by_zero
     n = normalise(x)
     divisor = np.maximum(y.sig, U64(1))
@@ -259,6 +260,35 @@ def _selection(greatest: bool, by_magnitude: bool) -> Callable[[Fields, Fields, 
     return select
 
 
+def _preferring_finite(greatest: bool) -> Callable[[Fields, Fields, Context], Outcome]:
+    among = _selection(greatest, False)
+
+    def select(x: Fields, y: Fields, c: Context) -> Outcome:
+        found, status = among(x, y, c)
+        return choose(x.infinite & ~y.infinite, y, choose(y.infinite & ~x.infinite, x, found)), status
+
+    return select
+
+
+def _clamp(x: Fields, low: Fields, high: Fields, c: Context) -> Outcome:
+    less, more = _below(low, high)
+    above = np.where(low.negative == high.negative, np.where(low.negative, less, more), high.negative)
+    invalid = above & ~(is_zero(low) & is_zero(high))
+    held, _ = _selection(False, False)(_selection(True, False)(x, low, c)[0], high, c)
+    nan = invalid | held.nan
+    return Fields(held.negative, held.sig, held.exp, held.infinite & ~nan, nan), _flag(invalid, Status.INVALID)
+
+
+def _copied(negative: Callable[..., Bools]) -> Callable[..., Outcome]:
+    """The first operand under another sign."""
+
+    def copy(x: Fields, *rest: Any) -> Outcome:
+        signed = Fields(negative(x.negative, *(y.negative for y in rest[:-1])), x.sig, x.exp, x.infinite, x.nan)
+        return signed, _none(x.nan)
+
+    return copy
+
+
 EXACT: dict[str, Callable[..., Outcome]] = {
     "add": _sum,
     "subtract": lambda x, y, c: _sum(x, negated(y), c),
@@ -279,4 +309,11 @@ EXACT: dict[str, Callable[..., Outcome]] = {
     "maximum_magnitude": _selection(True, True),
     "minimum_magnitude_number": _selection(False, True),
     "maximum_magnitude_number": _selection(True, True),
+    "minimum_finite": _preferring_finite(False),
+    "maximum_finite": _preferring_finite(True),
+    "clamp": _clamp,
+    "copy": _copied(lambda x: x),
+    "negative": _copied(np.logical_not),
+    "absolute": _copied(np.zeros_like),
+    "copy_sign": _copied(lambda x, y: y),
 }

@@ -18,6 +18,7 @@ WRITTEN = {
     "kernel-test": "README.md test_my_kernel.py",
     "ci": "README.md check.sh fp8ref.yml",
     "rtl": "README.md bench_dpi.sv bench_readmemh.sv cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py",
+    "declaration": "Configurations.yaml Constraints.yaml Kappas.yaml Profiles.yaml README.md",
 }
 
 

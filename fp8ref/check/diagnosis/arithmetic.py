@@ -127,7 +127,7 @@ def _special_rules(a: Asked, operands: Sequence[Codes], parts: Sequence[Fields])
         yield Rule(
             "sign-of-first", "the result has the sign of a", lambda: np.where(is_nan(right, f.name), right, signed)
         )
-    other = Semantics.P3109 if a.op.key("semantics") != "p3109" else Semantics.IEEE
+    other = Semantics.P3109 if a.op.key("semantics", "ieee") == "ieee" else Semantics.IEEE
     yield Rule(f"semantics-{other.value}", f"special values follow {other.value}",
                answers(a, operands, semantics=other))  # fmt: skip
 

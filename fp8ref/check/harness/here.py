@@ -42,7 +42,7 @@ class Here(Session):
         """Nothing is to be started again."""
 
     def send(self, op: Operation, calls: Sequence[Call]) -> None:
-        self._asked = op, calls
+        self._asked = op.put, calls
 
     def receive(self) -> list[Answer]:
         assert self._asked is not None

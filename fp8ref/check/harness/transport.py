@@ -152,7 +152,7 @@ class Session:
             for (operands, _), slot in zip(calls, found):
                 for region, (name, codes) in enumerate(zip(operand_types(op), operands)):
                     slot.view(self._arena, carrier_dtype(name), region, CAPACITY, codes.shape)[...] = codes
-            message = {"op": op.id, "calls": [[s.start, s.n, s.layout, n] for s, n in zip(found, counts)]}
+            message = {"op": op.put.id, "calls": [[s.start, s.n, s.layout, n] for s, n in zip(found, counts)]}
             self._notify(message)
         except Failed as error:
             self._unsent = error

@@ -8,6 +8,7 @@ from ...cases.flags import task_of
 from ...cases.operation import Operation
 from ...spec.catalog import get_format
 from ...spec.codec import unpack
+from ...spec.datum import Datum
 from ...spec.formats import Format
 from ...spec.operations import quiet
 from ...spec.operations.arithmetic import compute_codes
@@ -57,6 +58,8 @@ def answer(op: Operation, inputs: tuple[int, ...]) -> int:
         return ON_CODES[op.family](*inputs, formats[0])
     if kind == "compare":
         return int(compare(definition, data[0], data[1])[0])
+    if kind == "test" and definition == "isone":
+        return int(data[0] == Datum.finite(1))
     if kind == "test":
         return (
             data[0].sign

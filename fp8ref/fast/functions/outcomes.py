@@ -149,4 +149,4 @@ _settled = lru_cache(maxsize=1 << 16)(_exact)  # formats have most of their valu
 
 def _datum(code: int, f: Format, semantics: Semantics) -> Datum:
     x = unpack(code, f)
-    return x.with_sign(0) if semantics is Semantics.P3109 and x.is_zero else x
+    return x.with_sign(0) if semantics.of_p3109 and x.is_zero else x

@@ -146,7 +146,7 @@ def clause_for(op: Operation, datum: Datum | None) -> str:
         return quantiser(op).sources.get(op.mode or "", "fp8ref: any of the rules")
     assert datum is not None
     if op.asked.kind == "arithmetic" and (datum.is_nan or datum.is_infinite or datum.is_zero):
-        if op.key("semantics") == "p3109":
+        if op.key("semantics", "ieee") != "ieee":
             return "p3109/operations"
         if datum.is_nan:
             return "ieee754-2019/7.2"

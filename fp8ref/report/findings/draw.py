@@ -211,7 +211,7 @@ def exact_result(op: Operation, inputs: Sequence[int]) -> Datum | None:
         known = definition.despite_nan(data, semantics) if definition.despite_nan else None
         if known is not None and not any(is_signalling(x) for x in data):
             return known[0]
-        return numbers[0] if definition.prefers_numbers and numbers else Datum.nan()
+        return numbers[0] if definition.drops_nan(semantics) and numbers else Datum.nan()
     return definition.exact(*data, Context(op.result_format, rho.rounding, semantics))[0]
 
 

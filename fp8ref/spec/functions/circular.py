@@ -109,7 +109,7 @@ def _exact_cos_pi(x: Fraction) -> Exact | None:
 def _tan_pi_row(x: Datum, semantics: Semantics) -> Outcome:
     """Zeros: + at positive even and negative odd integers, else -; poles: + at n + 1/2 for even n, - for odd n.
 
-    [IEEE 754-2019 9.2.1]  P3109's report has NaN at the poles.
+    [IEEE 754-2019 9.2.1]  P3109's report has NaN at the poles, its formal text these infinities.
     """
     if x.is_infinite:
         return INVALID
@@ -160,7 +160,8 @@ def _angle(y: Fraction, x: Fraction, prec: int, turns: bool) -> Interval:
 
 
 def _atan2(turns: bool) -> Callable[..., Outcome]:
-    """[IEEE 754-2019 9.2.1: no exception at (0, 0)]  P3109: two zeros or infinities give NaN, (Y < 0, -Inf) +pi."""
+    """[IEEE 754-2019 9.2.1: no exception at (0, 0)]  P3109: two zeros or infinities give NaN, (Y < 0, -Inf) +pi in the
+    report, -pi in the formal text."""
 
     def of_pi(part: Fraction, sign: int) -> Outcome:
         if turns:
@@ -168,7 +169,7 @@ def _atan2(turns: bool) -> Callable[..., Outcome]:
         return lambda prec: pi(prec) * (-part if sign else part)
 
     def row(y: Datum, x: Datum, semantics: Semantics) -> Outcome:
-        p3109, sign = semantics is Semantics.P3109, y.sign
+        p3109, sign = semantics.of_p3109, y.sign
         if p3109 and ((y.is_zero and x.is_zero) or (y.is_infinite and x.is_infinite)):
             return INVALID
         if y.is_infinite:
@@ -176,7 +177,7 @@ def _atan2(turns: bool) -> Callable[..., Outcome]:
             return of_pi(part, sign)
         if y.is_zero or x.is_infinite:
             if x.sign:
-                return of_pi(Fraction(1), 0 if p3109 else sign)
+                return of_pi(Fraction(1), 0 if semantics is Semantics.P3109 else sign)
             return exactly(Datum.finite(0, sign))
         if x.is_zero:
             return of_pi(HALF, sign)

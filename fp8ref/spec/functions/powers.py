@@ -34,14 +34,14 @@ def _signed(outcome: Outcome, sign: int) -> Outcome:
 
 def _reciprocal(x: Datum, semantics: Semantics) -> Outcome:
     if x.is_zero:
-        return INVALID if semantics is Semantics.P3109 else pole(x.sign)
+        return INVALID if semantics.of_p3109 else pole(x.sign)
     return number(0, x.sign) if x.is_infinite else number(1 / x.value)
 
 
 def _rsqrt(x: Datum, semantics: Semantics) -> Outcome:
     """[IEEE 754-2019 9.2.1: rSqrt(+-0) is +-Inf and divideByZero]  P3109: NaN at 0."""
     if x.is_zero:
-        return INVALID if semantics is Semantics.P3109 else pole(x.sign)
+        return INVALID if semantics.of_p3109 else pole(x.sign)
     if x.sign:
         return INVALID
     return ZERO if x.is_infinite else _root(1 / x.magnitude, 2)

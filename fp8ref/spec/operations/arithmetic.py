@@ -59,7 +59,7 @@ def _divide(a: Datum, b: Datum, context: Context) -> Exact:
     """[IEEE 754-2019 7.2 e, 7.3; P3109 Divide]"""
     sign = a.sign ^ b.sign
     if b.is_zero:
-        if a.is_zero or context.semantics is Semantics.P3109:
+        if a.is_zero or context.semantics.of_p3109:
             return INVALID
         return Datum.infinity(sign), Status.NONE if a.is_infinite else Status.DIVIDE_BY_ZERO
     if a.is_infinite:
@@ -155,6 +155,28 @@ def _extreme(choose: Callable[[Datum, Datum], Datum], sense: int) -> Callable[[D
     return exact
 
 
+def _preferring_finite(choose: Callable[[Datum, Datum], Datum]) -> Callable[[Datum, Datum, Context], Exact]:
+    """An infinity loses to every finite number  [P3109 MinimumFinite, MaximumFinite]."""
+
+    def exact(x: Datum, y: Datum, context: Context) -> Exact:
+        if x.is_finite != y.is_finite:
+            return exactly(x if x.is_finite else y)
+        return exactly(choose(x, y))
+
+    return exact
+
+
+def _clamp(x: Datum, low: Datum, high: Datum, context: Context) -> Exact:
+    """x held between two bounds; invalid where low is above high  [P3109 Clamp]."""
+    if order(low) > order(high) and not (low.is_zero and high.is_zero):
+        return INVALID
+    return exactly(_least(_greatest(x, low), high))
+
+
+def _copy_sign(x: Datum, y: Datum, context: Context) -> Exact:
+    return exactly(x.with_sign(y.sign))
+
+
 _min, _max = _extreme(_least, 0), _extreme(_greatest, 0)
 _min_magnitude, _max_magnitude = _extreme(_least, -1), _extreme(_greatest, 1)
 
@@ -173,12 +195,20 @@ DEFINITIONS: dict[str, Definition] = {
     "log_b": Definition(1, _log_b),
     "minimum": Definition(2, _min, selects=True),
     "maximum": Definition(2, _max, selects=True),
-    "minimum_number": Definition(2, _min, True, True),
-    "maximum_number": Definition(2, _max, True, True),
+    "minimum_number": Definition(2, _min, prefers_numbers=True, selects=True),
+    "maximum_number": Definition(2, _max, prefers_numbers=True, selects=True),
     "minimum_magnitude": Definition(2, _min_magnitude, selects=True),
     "maximum_magnitude": Definition(2, _max_magnitude, selects=True),
-    "minimum_magnitude_number": Definition(2, _min_magnitude, True, True),
-    "maximum_magnitude_number": Definition(2, _max_magnitude, True, True),
+    "minimum_magnitude_number": Definition(2, _min_magnitude, True, but_in_the_formal_text=True, selects=True),
+    "maximum_magnitude_number": Definition(2, _max_magnitude, True, but_in_the_formal_text=True, selects=True),
+    "minimum_finite": Definition(2, _preferring_finite(_least), prefers_numbers=True, selects=True),
+    "maximum_finite": Definition(2, _preferring_finite(_greatest), prefers_numbers=True, selects=True),
+    "clamp": Definition(3, _clamp, selects=True),
+    # the sign operations as P3109 has them: projected onto a result of any format
+    "copy": Definition(1, lambda x, context: exactly(x), selects=True),  # Convert
+    "negative": Definition(1, lambda x, context: exactly(_negated(x))),
+    "absolute": Definition(1, lambda x, context: exactly(x.with_sign(0))),
+    "copy_sign": Definition(2, _copy_sign),
     **FUNCTIONS,
 }
 
@@ -225,7 +255,7 @@ def compute(
         raise ValueError(f"rounding {rho.rounding.value!r} adds to the bits of a source: it belongs to conversions")
     if len(operands) != definition.arity:
         raise ValueError(f"{op} takes {definition.arity} operand(s), not {len(operands)}")
-    if semantics is Semantics.P3109:  # external formats: -0 is 0, every NaN is the NaN
+    if semantics.of_p3109:  # external formats: -0 is 0, every NaN is the NaN
         operands = [Datum.nan() if x.is_nan else x.with_sign(0) if x.is_zero else x for x in operands]
     context = Context(result, rho.rounding, semantics, random)
     signals = rho.snan is SNaN.IEEE and any(is_signalling(x) for x in operands)
@@ -236,18 +266,18 @@ def compute(
         exact, status = known
     elif not nans:
         exact, status = definition.exact(*operands, context)
-    elif definition.prefers_numbers and len(nans) < len(operands):
+    elif definition.drops_nan(semantics) and len(nans) < len(operands):
         exact = next(x for x in operands if not x.is_nan)
     else:
         exact = nans[0]
         if op == "fma" and not (operands[0].is_nan or operands[1].is_nan):
             status = product(operands[0], operands[1])[1]
-    if semantics is Semantics.P3109 and exact.is_zero:
+    if semantics.of_p3109 and exact.is_zero:
         exact = exact.with_sign(0)
     datum, raised = project(exact, result, rho, random)
     if signals:
         raised |= Status.INVALID
-    if semantics is Semantics.P3109 and datum.is_zero:
+    if semantics.of_p3109 and datum.is_zero:
         datum = datum.with_sign(0)
     return datum, raised | status
 

@@ -90,10 +90,10 @@ def total_key(x: Datum, semantics: Semantics = Semantics.IEEE) -> tuple[int, Fra
     """A key that sorts data in the total order."""
     side = -1 if x.sign else 1
     if x.is_nan:
-        return (-3, ZERO, 0) if semantics is Semantics.P3109 else (2 * side, side * x.payload, 0)
+        return (-3, ZERO, 0) if semantics.of_p3109 else (2 * side, side * x.payload, 0)
     if x.is_infinite:
         return side, ZERO, 0
-    return 0, x.value, 0 if semantics is Semantics.P3109 else -x.sign
+    return 0, x.value, 0 if semantics.of_p3109 else -x.sign
 
 
 class Class(enum.IntEnum):

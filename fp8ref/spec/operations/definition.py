@@ -17,6 +17,12 @@ class Semantics(enum.StrEnum):
 
     IEEE = "ieee"  # IEEE 754-2019: signed zeros, x/0 is an infinity and divideByZero
     P3109 = "p3109"  # P3109 v4.0 draft: one zero, one NaN, x/0 is NaN for every x
+    FORMAL = "p3109-formal"  # the working group's formal text of July 2026, where it differs from the report
+
+    @property
+    def of_p3109(self) -> bool:
+        """One zero, one NaN, no flags."""
+        return self is not Semantics.IEEE
 
 
 def get_semantics(name: Semantics | str) -> Semantics:
@@ -60,6 +66,11 @@ class Definition:
     arity: int
     exact: Callable[..., Exact]
     prefers_numbers: bool = False  # a number wins over a NaN (the Number forms)
+    but_in_the_formal_text: bool = False  # where P3109's formal text, unlike its report, has the NaN
     selects: bool = False  # gives back an operand, and so makes no value that its formats lack
     integer: bool = False  # the last operand is an integer, not a code
     despite_nan: Callable[[Sequence[Datum], Semantics], Exact | None] | None = None
+
+    def drops_nan(self, semantics: Semantics) -> bool:
+        """Is a NaN operand left out where another is a number?"""
+        return self.prefers_numbers and not (self.but_in_the_formal_text and semantics is Semantics.FORMAL)

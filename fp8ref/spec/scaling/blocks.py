@@ -135,7 +135,7 @@ def _exact(definition: Definition, operands: Sequence[Datum], context: Context) 
     numbers = [x for x in operands if not x.is_nan]
     if len(numbers) == len(operands):
         return _p3109(definition.exact(*operands, context)[0])
-    return numbers[0] if definition.prefers_numbers and numbers else NAN
+    return numbers[0] if definition.drops_nan(context.semantics) and numbers else NAN
 
 
 def _same_length(blocks: Sequence[Block]) -> None:
