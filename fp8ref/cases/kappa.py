@@ -70,7 +70,7 @@ def order(codes: Codes, f: Format) -> NDArray[np.int64]:
     magnitude = (codes & codes.dtype.type(f.magnitude_mask)).astype(np.int64)
     if not f.signed:
         return codes.astype(np.int64)
-    return np.where((codes & codes.dtype.type(f.sign_bit)) != 0, -magnitude, magnitude)
+    return np.asarray(np.where((codes & codes.dtype.type(f.sign_bit)) != 0, -magnitude, magnitude))
 
 
 def distance(got: Codes, want: Codes, f: Format) -> NDArray[np.float64]:
@@ -81,7 +81,7 @@ def distance(got: Codes, want: Codes, f: Format) -> NDArray[np.float64]:
     found[unlike] = INFINITE
     found[a.nan & b.nan] = 0
     found[a.nan != b.nan] = NOT_A_NUMBER
-    return found
+    return np.asarray(found)
 
 
 def beyond(kappa: Kappa, operands: Sequence[Codes], f: Format, got: Codes, want: Codes, g: Format) -> NDArray[np.bool_]:
