@@ -14,6 +14,7 @@ from ...escapes import plain_data
 from ...spec.scaling.named import short_text
 from ..findings.identification import page as identification_page
 from ..runs import text
+from ..runs.siblings import causes
 from .formats import format_html
 from .markup import Markup, element, lines, piece, table
 
@@ -56,10 +57,10 @@ def run_html(report: Any) -> Markup:
     ]
     names = ("operation", "cases", "allowed", "fail", "verdict", "")
     more = len(operations) - MOST_OPERATIONS
-    causes = text.by_cause(operations)
-    drawn = [lines(text.drawing(found[0], header["impl"])) for found in causes[:MOST_FINDINGS]]
+    found = causes(operations)
+    drawn = [lines(text.cause_block(cause, {"impl": header["impl"]})) for cause in found[:MOST_FINDINGS]]
     rest = [f"{more} more operations"] if more > 0 else []
-    rest += [f"{len(causes) - MOST_FINDINGS} more causes"] if len(causes) > MOST_FINDINGS else []
+    rest += [f"{len(found) - MOST_FINDINGS} more causes"] if len(found) > MOST_FINDINGS else []
     last = element("p", "; ".join([text.summary(operations), *rest]))
     return piece(head, table(names, rows, numbers=(1, 2, 3)), drawn, last)
 

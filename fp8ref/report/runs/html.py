@@ -27,6 +27,7 @@ from .matrix import (
     verdict_counts,
     worst,
 )
+from .siblings import causes
 from .text import BAD
 
 TITLE = "Who conforms"
@@ -160,6 +161,16 @@ def _tile(name: str, stripes: list[list[Report]] | None) -> dict[str, Any] | Non
     return {"format": name, "label": f"{name}: {'; '.join(counts)}", "stripes": verdicts}
 
 
+def _beside(report: Report) -> str:
+    """Why there is no answer, or what was not asked."""
+    return report.reason or "; ".join(filter(None, [report.declines, report.unasked]))
+
+
+def _alike(reports: Sequence[Report]) -> dict[int, str]:
+    """What is said of findings, by identity, whose cause several operations show."""
+    return {id(f): cause.text for cause in causes(reports) if len(cause.findings) > 1 for f in cause.findings}
+
+
 def _data(found: Matrix, guide: str) -> Any:
     """What the script shows, as JSON in which no character can end or open an element; texts that recur stand once."""
     from markupsafe import Markup  # jinja2's own
@@ -172,20 +183,23 @@ def _data(found: Matrix, guide: str) -> Any:
 
     rows = {key: i for i, key in enumerate(found.places)}
 
-    def operation(report: Report, one: Implementation) -> list[Any]:
-        findings = [finding_data(finding, str(one.header["impl"])) for finding in report.findings[:FINDINGS]]
+    def operation(report: Report, one: Implementation, alike: Mapping[int, str]) -> list[Any]:
+        findings = [
+            finding_data(finding, str(one.header["impl"]), alike.get(id(finding), ""))
+            for finding in report.findings[:FINDINGS]
+        ]
         named.update(name for finding in findings for name in finding["pages"])
         return [
             text(place_of(report.op).mode), ORDER.index(report.verdict), report.cases, report.failed,
             [[text(name), count] for name, count in sorted(report.allowed.items())] or 0, text(report.claim),
-            text(report.source), text(report.reason or report.declines), text(", ".join(report.profiles)),
+            text(report.source), text(_beside(report)), text(", ".join(report.profiles)),
             findings or 0, text(report.expected),
         ]  # fmt: skip
 
     implementations = [
         {"id": one.id, "name": one.name, "version": one.version, "detail": one.detail,
-         "cells": [[rows[key], [operation(report, one) for report in reports]] for key, reports in one.cells.items()]}
-        for one in found.implementations
+         "cells": [[rows[key], [operation(r, one, alike) for r in reports]] for key, reports in one.cells.items()]}
+        for one, alike in ((one, _alike(one.reports)) for one in found.implementations)
     ]  # fmt: skip
     groups = [{"id": name, "title": GROUPS[name]} for name in found.groups]
     document = {

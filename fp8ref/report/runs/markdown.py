@@ -10,6 +10,7 @@ from ...escapes import code, fenced
 from ...escapes import markdown as md
 from . import text
 from .record import reports_of
+from .siblings import causes
 
 QUIET = (Verdict.PASS, Verdict.ALLOWED)
 HEAD = ["| operation | cases | allowed | fail | verdict | |", "| --- | ---: | ---: | ---: | --- | --- |"]
@@ -36,7 +37,5 @@ def _section(document: dict[str, Any]) -> str:
         parts.append("\n".join(f"- {md(line)}" for line in text.gathered(reports, hint="")))
     for line in end.get("stale", ()):
         parts.append(f"- stale: {md(line)}")
-    for findings in text.by_cause(reports):
-        others = "".join(f"\n  also   {f.op}" for f in findings[1:])
-        parts.append(fenced(text.drawing(findings[0], header["impl"], "expected" in header) + others))
+    parts += [fenced(text.cause_block(cause, header)) for cause in causes(reports)]
     return "\n\n".join(parts)

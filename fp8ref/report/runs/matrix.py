@@ -229,8 +229,11 @@ def verdict_counts(reports: Sequence[Report]) -> str:
     return f"{judged} operations conform" + (f", {varied} with an allowed variation" if varied else "")
 
 
-def finding_data(finding: Finding, connectable: str) -> dict[str, Any]:
-    """A finding as a page shows it: sentences, the drawing line by line, commands and a script."""
+def finding_data(finding: Finding, connectable: str, siblings: str = "") -> dict[str, Any]:
+    """A finding as a page shows it: sentences, the drawing line by line, commands and a script.
+
+    ``siblings``: the operations that show the same cause, where they are several.
+    """
     said: dict[str, str] = {}
     try:
         found = [
@@ -242,6 +245,7 @@ def finding_data(finding: Finding, connectable: str) -> dict[str, Any]:
     except (ValueError, KeyError, AssertionError, ArithmeticError, TypeError):  # no operation of this version
         shown = [["input", " ".join(f"0x{code:X}" for code in finding.inputs)]]
         shown += [["want", f"0x{finding.want:X}"], ["got", f"0x{finding.got:X}"]]
+    shown += [["in", siblings]] if siblings else []
     shown += [["where" if i == 0 else "", line] for i, line in enumerate(finding.picture)]
     return {
         "why": str(finding.diagnosis) + (f": {finding.expected}" if finding.expected else ""),

@@ -18,6 +18,7 @@ from .html import html
 from .junit import junit
 from .markdown import markdown
 from .record import reports_of
+from .siblings import causes
 
 Document = dict[str, Any]
 WIDTH = 140
@@ -53,8 +54,11 @@ def as_text(documents: Sequence[Document], width: int = WIDTH) -> str:
 
 
 def as_json(documents: Sequence[Document]) -> str:
-    """The record as one document; a list of several."""
-    return json.dumps(documents[0] if len(documents) == 1 else list(documents), indent=1, sort_keys=True) + "\n"
+    """The record as one document, with its causes across operations; a list of several."""
+    found = [
+        {**document, "causes": [cause.as_json() for cause in causes(reports_of(document))]} for document in documents
+    ]
+    return json.dumps(found[0] if len(found) == 1 else found, indent=1, sort_keys=True) + "\n"
 
 
 def badge(documents: Sequence[Document]) -> str:

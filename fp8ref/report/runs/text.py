@@ -20,6 +20,7 @@ from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product, product_case_id
 from ..findings.scales import draw_scale, scale_case_text
 from ..terminal import counted, folded, rows, shown
+from .siblings import Cause, causes
 
 STYLES = {
     Verdict.PASS: "green",
@@ -234,11 +235,14 @@ def conclude(console: Console, reports: Sequence[Report], finished: bool, ends: 
 
 def counterexamples(console: Console, header: Mapping[str, Any], reports: Sequence[Report], each: bool) -> None:
     """A drawing for each cause of findings that nothing expects; for ``each`` finding where that is asked for."""
-    for findings in by_cause(reports, each):
-        block = drawing(findings[0], header["impl"], new="expected" in header)
-        if len(findings) > 1:
-            block += "\n  also   " + ", ".join(f.op.split(";")[0] for f in findings[1:])
-        shown(console, ["", folded(block, console.width)])
+    for cause in causes(reports, each):
+        shown(console, ["", folded(cause_block(cause, header), console.width)])
+
+
+def cause_block(cause: Cause, header: Mapping[str, Any]) -> str:
+    """The drawing of the first finding of a cause, and the operations that show it where they are several."""
+    block = drawing(cause.findings[0], header["impl"], new="expected" in header)
+    return block + (f"\n  in     {cause.text}" if len(cause.findings) > 1 else "")
 
 
 def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)") -> list[str]:
@@ -250,19 +254,3 @@ def gathered(reports: Sequence[Report], hint: str = " (--verbose lists them all)
     passing = sum(r.verdict is Verdict.PASS for r in reports)
     lines.append(f"pass     {counted(passing, 'operation')}{hint}")
     return lines
-
-
-def by_cause(reports: Sequence[Report], each: bool = False) -> list[list[Finding]]:
-    """Findings that nothing expects, those with the same diagnosis together.
-
-    Those without a diagnosis, and all of them for ``each``, stand alone.
-    """
-    groups: dict[object, list[Finding]] = {}
-    for report in reports:
-        for finding in report.findings:
-            if finding.expected:
-                continue
-            d = finding.diagnosis
-            alone = each or d.rule == UNEXPLAINED
-            groups.setdefault((finding.op, len(groups)) if alone else (d.rule, d.where), []).append(finding)
-    return list(groups.values())

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...cases.operation import Operation
-from ...cases.scaling.questions import elements, quantiser, split
+from ...cases.scaling.questions import elements, quantiser, scaled_rows, split
 from ...fast.kernel import Fields, floor_log2_u64, unpack_fields
 from ...spec.catalog import get_format
 from ..section import NONE, Codes
 from .classes import CLASSES, classes, sizes, why_empty
 from .points import Point, View, point
+from .reasons import largest_scale
 
 AMAX = ("zero", "subnormal", "power", "normal", "ones", "max", "inf", "nan")
 SPREADS = ("none", "0", "1..7", "8..15", "16+")
@@ -75,6 +76,8 @@ def block_points(op: Operation) -> tuple[Point, ...]:
     scale = quantiser(op).scale
     missing = {name: why_empty(scale, name) for name, there in zip(CLASSES, sizes(scale)) if not there}
     missing |= {name: "scales come from magnitudes" for name in CLASSES if name[0] == "-" and name not in missing}
+    if not quantiser(op).tensor and scale not in ("f32", "f16", "bf16"):
+        missing |= largest_scale(scale, int(split(op, scaled_rows(op, [_largest(op)]))[0][0]))
     lone = dict.fromkeys(SPREADS[2:], "a block is one element") if elements(op) == 1 else {}
     return (
         point("amax", AMAX, "the largest magnitude of the block", _amax),
@@ -85,6 +88,12 @@ def block_points(op: Operation) -> tuple[Point, ...]:
         point("elements", ("inside", "lost", "full", "full,lost"), "elements that become 0, or the largest code",
               _elements, {"full,lost": "a block is one element"} if elements(op) == 1 else {}),
     )  # fmt: skip
+
+
+def _largest(op: Operation) -> Codes:
+    """One block (1, B) of the largest numbers."""
+    f = get_format(op.operands[0])
+    return np.full((1, elements(op)), f.max_code, f"u{f.k // 8}")
 
 
 def block_batch(op: Operation, rng: np.random.Generator) -> list[Codes]:

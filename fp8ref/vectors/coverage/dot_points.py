@@ -32,6 +32,7 @@ from .classes import CLASSES, classes, sizes, why_empty
 from .dot_view import LOWEST, DotView
 from .lane_points import lane_points
 from .points import Point, View, point, result_points
+from .reasons import never_from_unit
 
 
 def window(op: Operation) -> int:
@@ -271,7 +272,7 @@ def _result(op: Operation) -> list[Point]:
 def _class_of_result(op: Operation) -> Point:
     f = op.result
     missing = {name: why_empty(f, name) for name, there in zip(CLASSES, sizes(f)) if not there}
-    missing["snan"] = "no result is a signalling NaN"
+    missing |= never_from_unit(model_of(op)) | {"snan": "no result is a signalling NaN"}
     result = get_format(f)
     least = sum(get_format(name).quantum_exponent(get_format(name).emin) for name in op.operands)
     if (

@@ -7,10 +7,22 @@ import numpy as np
 from ...cases.operation import Operation
 from ...cases.products.cases import Codes, codes_of, probes, random_cases, special_cases, values_of
 from ...cases.products.exact import says_more
-from ...cases.products.questions import addend_type, blocks, has_addend, has_output_scale, is_fixed, length, scale_type
+from ...cases.products.questions import (
+    addend_type,
+    block_of,
+    blocks,
+    has_addend,
+    has_output_scale,
+    is_fixed,
+    length,
+    scale_type,
+)
 from ...fast.kernel import code_dtype
 from ...spec.catalog import get_format
+from ...spec.formats import Format
 from .classes import random_of_classes
+from .dot_points import window
+from .dot_view import Exponents
 from .marks import end_marks, marks_of
 
 DOT_BATCH = 1 << 10
@@ -27,6 +39,10 @@ def dot_batch(op: Operation, rng: np.random.Generator, number: int) -> list[Code
     if says_more(op):
         columns.append(_solved(op, n // 4, rng))
     columns = [_with_scales(op, column, rng) for column in columns]
+    if scale_type(op):
+        columns.append(_outputs(op, _solved(op, n // 2, rng, _powers(op, n // 2, rng)), rng))
+        if blocks(op) > 1:
+            columns.append(_outputs(op, _deep(op, n // 4, rng), rng))
     joined = [np.concatenate(column) for column in zip(*columns)]
     if not has_addend(op):
         del joined[2]
@@ -48,10 +64,16 @@ def _with_scales(op: Operation, columns: list[Codes], rng: np.random.Generator) 
         strange = random_of_classes(name, n * count, rng).reshape(n, count)
         strange = np.where(rng.random((n, 1)) < 0.4, strange[:, :1], strange)
         found.append(np.where(odd, strange, near).astype(strange.dtype))
-    if has_output_scale(op):
-        usual = codes_of(np.ldexp(1 + rng.integers(0, 8, n) / 8, rng.integers(-6, 7, n)), get_format("f32"))
-        found.append(np.where(rng.random(n) < 0.3, random_of_classes("f32", n, rng), usual).astype(np.uint32))
-    return found
+    return _outputs(op, found, rng)
+
+
+def _outputs(op: Operation, columns: list[Codes], rng: np.random.Generator) -> list[Codes]:
+    """The operands, with a factor of everything where the operation has it."""
+    if not has_output_scale(op):
+        return columns
+    n = len(columns[0])
+    usual = codes_of(np.ldexp(1 + rng.integers(0, 8, n) / 8, rng.integers(-6, 7, n)), get_format("f32"))
+    return [*columns, np.where(rng.random(n) < 0.3, random_of_classes("f32", n, rng), usual).astype(np.uint32)]
 
 
 def _extremes(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
@@ -98,8 +120,62 @@ def _windows(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     return [codes_of(a, fa), codes_of(b, fb), codes_of(c, fc)]
 
 
-def _solved(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
-    """Sums solved for the marks of the result: up to four products and C each take what is left of one."""
+def _least(f: Format) -> int:
+    """The exponent of a format's smallest power of two."""
+    return f.emin - f.t if f.has_subnormals else f.emin
+
+
+def _powers(op: Operation, n: int, rng: np.random.Generator) -> Exponents:
+    """Exponents (n) of scales that are powers of two, both of a pair together, of the whole range or near 1."""
+    f = get_format(scale_type(op) or "")
+    near = rng.integers(-8, 9, n)
+    return np.where(rng.random(n) < 0.5, rng.integers(2 * _least(f), 2 * f.emax + 1, n), near)
+
+
+def _pairs(op: Operation, exponents: Exponents, rng: np.random.Generator) -> list[Codes]:
+    """The scales of A and of B (n, blocks), powers of two whose product has these exponents (n, blocks)."""
+    f = get_format(scale_type(op) or "")
+    half = np.clip(exponents // 2 + rng.integers(-6, 7, exponents.shape), _least(f), f.emax)
+    other = np.clip(exponents - half, _least(f), f.emax)
+    return [codes_of(np.ldexp(1.0, e), f) for e in (np.clip(exponents - other, _least(f), f.emax), other)]
+
+
+def _deep(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
+    """Two opposite products under large scales, and one under small ones, as far below as the window or more."""
+    k, block, f = length(op), block_of(op), get_format(scale_type(op) or "")
+    rows = np.arange(n)
+    first = rng.integers(0, k // block, n)
+    second = (first + rng.integers(1, max(k // block, 2), n)) % blocks(op)
+    lane = first * block + rng.integers(0, block, n)
+    twin = first * block + (lane - first * block + 1 + rng.integers(0, max(block - 1, 1), n)) % block
+    low = np.minimum(second * block + rng.integers(0, block, n), k - 1)
+    depth = rng.integers(-2, 8, n) + window(op)
+    columns, tops, lows = [], np.zeros(n, np.int64), np.zeros(n, np.int64)
+    for name in op.operands:
+        g = get_format(name)
+        high = rng.integers(g.max_code // 2, g.max_code + 1, n)
+        small = rng.integers(1 if g.zero else 0, max(g.max_code // 2, 2), n)
+        codes = np.zeros((n, k), code_dtype(g))
+        codes[rows, lane], codes[rows, twin], codes[rows, low] = high, high, small
+        tops += np.frexp(values_of(high.astype(codes.dtype), g))[1]
+        lows += np.frexp(values_of(small.astype(codes.dtype), g))[1]
+        columns.append(codes)
+    last = get_format(op.operands[1])
+    if last.signed:
+        columns[1][rows, twin] |= columns[1].dtype.type(last.sign_bit)
+    top = rng.integers(2 * _least(f), 2 * f.emax + 1, n)
+    top = np.where(rng.random(n) < 0.7, np.maximum(top, 2 * f.emax - rng.integers(0, 4, n)), top)
+    exponents = np.broadcast_to(top[:, None], (n, blocks(op))).copy()
+    exponents[rows, second] = np.maximum(top + tops - lows - depth, 2 * _least(f))
+    c = np.zeros(n, code_dtype(get_format(addend_type(op))))
+    return [*columns, c, *_pairs(op, exponents, rng)]
+
+
+def _solved(op: Operation, n: int, rng: np.random.Generator, powers: Exponents | None = None) -> list[Codes]:
+    """Sums solved for the marks of the result: up to four products and C each take what is left of one.
+
+    ``powers``: exponents (n) of the scales that multiply every product.
+    """
     k, (fa, fb), fc = length(op), map(get_format, op.operands), get_format(addend_type(op))
     f = get_format(op.result)
     if is_fixed(op):
@@ -113,6 +189,13 @@ def _solved(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     else:
         c = np.zeros(n, np.uint32)
     left = left - (values_of(c, fc) if has_addend(op) else 0.0)
+    scales: list[Codes] = []
+    if powers is not None:  # half of them so that the first product reaches what is left
+        reach = np.frexp(np.where(left == 0, 1.0, left))[1] + rng.integers(-10, 11, n)
+        wanted = np.where(rng.random(n) < 0.8, reach, powers)
+        scales = _pairs(op, np.broadcast_to(wanted[:, None], (n, blocks(op))), rng)
+        unit = [values_of(x[:, 0], get_format(scale_type(op) or "")) for x in scales]
+        left = left / (unit[0] * unit[1])
     a, b = (codes_of(np.zeros((n, k)), x) for x in (fa, fb))
     rows = np.arange(n)
     places = np.argsort(rng.random((n, k)), axis=1)
@@ -127,12 +210,14 @@ def _solved(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
         place = places[:, i]
         a[rows, place], b[rows, place] = x, y
         left = left - values_of(x, fa) * values
+    if powers is not None:
+        left = left * (unit[0] * unit[1])
     if has_addend(op):
         own = values_of(c, fc)
         c = np.where(rng.random(n) < 0.7, codes_of(own + left, fc), c)
         ends = c.dtype.type(fc.max_code) | rng.integers(0, 2, n).astype(c.dtype) * c.dtype.type(fc.sign_bit)
         c = np.where(rng.random(n) < 0.1, ends, c)  # the largest, and a little more or less
-    return [a, b, c]
+    return [a, b, c, *scales]
 
 
 def _gated(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:

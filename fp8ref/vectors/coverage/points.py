@@ -27,6 +27,7 @@ from ...spec.overflow import To
 from ...spec.rounding import Rounding
 from ..section import NONE, Codes, Coverpoint
 from .classes import CLASSES, classes, sizes, why_empty
+from .reasons import few_exact, few_results
 
 Index = NDArray[np.int16]
 Mask = NDArray[np.bool_]
@@ -288,6 +289,7 @@ def result_points(op: Operation) -> list[Point]:
     rounding = op.projection.rounding
     never = f"{rounding.value} never rounds an odd code up" if rounding in NEVER_UP else ""
     to_missing = _classes_to(op)
+    exact, parity = few_exact(op)
     grain, _ = _reach(op)
     small = {}
     if grain is not None and grain >= f.emin - f.t:
@@ -302,10 +304,11 @@ def result_points(op: Operation) -> list[Point]:
     elif small:
         no_carry["normal"] = small[""]
     points = [
-        point("to", CLASSES, "class and sign of the result", lambda view: classes(view.result, f.name), to_missing),
-        point("grs", GRS, "guard, round and sticky bit; after the point the last bit kept", _grs),
+        point("to", CLASSES, "class and sign of the result", lambda view: classes(view.result, f.name), to_missing,
+              few_results(op)),
+        point("grs", GRS, "guard, round and sticky bit; after the point the last bit kept", _grs, {}, parity),
         point("mid", MIDPOINTS, "exact, or where between two codes the exact result lies", _midpoint,
-               minus(MIDPOINTS)),
+               minus(MIDPOINTS), exact),
         point("carry", ("normal", "binade"), "rounding carries into the smallest normal, or a higher binade", _carry,
                no_carry),
         point("limit", LIMITS, "the largest finite value, half an ulp more, the first value beyond it", _limit,
