@@ -13,8 +13,8 @@ from ...check.verdict import Finding, Verdict
 from ...escapes import plain_data
 from ...spec.scaling.named import short_text
 from ..findings.identification import page as identification_page
+from ..findings.siblings import causes
 from ..runs import text
-from ..runs.siblings import causes
 from .formats import format_html
 from .markup import Markup, element, lines, piece, table
 

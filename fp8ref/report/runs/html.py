@@ -15,6 +15,7 @@ from typing import Any
 from ...check.advice.pages import pages
 from ...check.verdict import Report, Verdict
 from ...escapes import script
+from ..findings.siblings import causes
 from .matrix import (
     FINDINGS,
     GROUPS,
@@ -27,7 +28,6 @@ from .matrix import (
     verdict_counts,
     worst,
 )
-from .siblings import causes
 from .text import BAD
 
 TITLE = "Who conforms"

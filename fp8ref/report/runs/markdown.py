@@ -8,9 +8,9 @@ from typing import Any
 from ...check.verdict import Verdict
 from ...escapes import code, fenced
 from ...escapes import markdown as md
+from ..findings.siblings import causes
 from . import text
 from .record import reports_of
-from .siblings import causes
 
 QUIET = (Verdict.PASS, Verdict.ALLOWED)
 HEAD = ["| operation | cases | allowed | fail | verdict | |", "| --- | ---: | ---: | ---: | --- | --- |"]

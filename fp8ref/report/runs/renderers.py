@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...escapes import plain_data
+from ..findings.siblings import causes
 from ..terminal import terminal
 from . import text
 from .html import html
 from .junit import junit
 from .markdown import markdown
 from .record import reports_of
-from .siblings import causes
 
 Document = dict[str, Any]
 WIDTH = 140

@@ -19,8 +19,8 @@ from ...escapes import shell
 from ..findings.draw import case_id, draw_case
 from ..findings.products import draw_product, product_case_id
 from ..findings.scales import draw_scale, scale_case_text
+from ..findings.siblings import Cause, causes
 from ..terminal import counted, folded, rows, shown
-from .siblings import Cause, causes
 
 STYLES = {
     Verdict.PASS: "green",

@@ -12,8 +12,8 @@ import pytest
 import fp8ref
 from fp8ref.adapters.mutants.arithmetic import right
 from fp8ref.cases.operation import Operation
+from fp8ref.report.findings.siblings import causes, gathered
 from fp8ref.report.runs.renderers import RENDERERS
-from fp8ref.report.runs.siblings import causes, gathered
 from fp8ref.report.runs.text import render
 from fp8ref.report.terminal import terminal
 
