@@ -16,11 +16,11 @@ from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
 from ..spec.matrix.epilogue import exact_words, output_projection
-from ..spec.matrix.models import check_operands, check_width, get_model
-from ..spec.matrix.units import Finished
+from ..spec.matrix.models import get_model
+from ..spec.matrix.units import Finished, check_operands
 from ..spec.overflow import OverflowLike
 from ..spec.rounding import Rounding
-from .conversion import FLOAT_DTYPES, OWN_FORMAT, Array, FormatLike, as_codes
+from .conversion import FLOAT_DTYPES, OWN_FORMAT, Array, FormatLike, as_codes, float_format
 from .dense import dense
 from .factors import (
     block_of,
@@ -73,7 +73,8 @@ def dot(
 ) -> Array:
     """Scaled dot products over the last axis: ``sum(a * scale_a * b * scale_b) * tensor_scale + c``.
 
-    ``a``, ``b``: codes of shapes (..., K), broadcast against each other; ``c``: of the outputs' shape or broadcast to
+    ``a``, ``b``: codes of shapes (..., K), broadcast against each other, or arrays of float16, bfloat16, float32 or
+    float64, which are codes of their own; ``c``: of the outputs' shape or broadcast to
     it, a float array of the result's dtype (exact: of any float dtype).  ``scale_a``, ``scale_b``: decode multipliers,
     a number or an array of shape (..., 1) or (..., ceil(K / block)) with the leading axes of its operand; floats, or
     codes where ``scale_format`` is named.  A :class:`ScaledArray` scaled along K brings its format, scales, block and
@@ -197,10 +198,19 @@ def output_amax(*operands: Any, accumulator: str | Model, **given: Any) -> float
 def _operands(
     a: ArrayLike, b: ArrayLike, format_a: FormatLike | None, format_b: FormatLike | None
 ) -> tuple[Array, Format, Array, Format]:
-    ca, fa = as_codes(a, format_a, "a")
+    ca, fa = _codes_of(a, format_a, "a")
     own = dense(b, "b").dtype in OWN_FORMAT
-    cb, fb = as_codes(b, format_b if format_b is not None or own else fa, "b")
+    cb, fb = _codes_of(b, format_b if format_b is not None or own else fa, "b")
     return ca, fa, cb, fb
+
+
+def _codes_of(x: ArrayLike, format: FormatLike | None, what: str) -> tuple[Array, Format]:
+    """Codes and their format; an array of floats holds the codes of its dtype's format."""
+    if isinstance(x, np.ndarray) and x.dtype in FLOAT_DTYPES.values():
+        own = float_format(x.dtype)
+        if format is None or get_format(format) == own:
+            return np.ascontiguousarray(x).view(code_dtype(own)), own
+    return as_codes(x, format, what)
 
 
 @dataclass(frozen=True)
@@ -239,7 +249,6 @@ def _solve(sides: _Sides, fa: Format, fb: Format, scales: list[Array | None], sa
         raise ValueError(f"rounding {rho.rounding.value!r}: dot products are rounded by deterministic modes")
     if model is not None:
         check_operands(model, fa.name, fb.name)
-    check_width(model, fa, fb)
     block = block_of(scales, said.block, sides.k, model)
     if model is not None:
         scales = [fit(s, model, said.scale_format, w) for s, w in zip(scales, ("scale_a", "scale_b"))]

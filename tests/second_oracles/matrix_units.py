@@ -18,6 +18,7 @@ FIELDS = {  # name: exponent width, significand width, bias
     "e2m1fn": (2, 1, 1),
     "f16": (5, 10, 15),
     "bf16": (8, 7, 127),
+    "tf32": (8, 10, 127),
     "f32": (8, 23, 127),
     "f64": (11, 52, 1023),
 }

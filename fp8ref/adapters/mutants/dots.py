@@ -29,6 +29,7 @@ from ..base import Codes, Unsupported
 
 E4M3, E5M2 = "e4m3fn.e4m3fn", "e5m2.e5m2"
 HOPPER, ADA, EMULATED, WIDE = "hopper.wgmma.fp8", "ada.mma.fp8", "hopper.mma.fp8", "blackwell.tcgen05.fp8"
+TF32 = "ampere.mma.tf32.f32+in.tf32"
 Answer = Callable[..., Codes]
 Floats = NDArray[np.float64]
 
@@ -298,6 +299,11 @@ DOT_MUTANTS: dict[str, DotMutant] = {
         "dot/e2m1fn.e2m1fn/f32/blackwell.mxf4nvf4;k=128;scale=e4m3fn", f"dot/{E4M3}/f32/{HOPPER}.f32;k=64;scale=f32",
         f"dot/{E4M3}/f32/{HOPPER}.f32+promote128.ffma;block=128;k=256;scale=f32",
         f"matmul/{E4M3}/f32/blackwell.mxf8f6f4;k=96;scale=e8m0fnu", f"dot/{E4M3}/f32/*;k=64;scale=e8m0fnu;block=32")),
+    "dot-wide-correct": DotMutant(right, ("dot/f32.f32/f32/exact;k=8", "dot/f32.f32/f32/f32.mul-add;k=8",
+                                         f"dot/f32.f32/f32/{TF32}.rna;k=8", "dot/f64.f64/f64/f64.pairwise;k=4")),
+    # binary32 operands
+    "dot-wide-not-fused": DotMutant(by("f32.mul-add"), ("dot/f32.f32/f32/f32.fma;k=8",)),
+    "dot-wide-truncates": DotMutant(by(f"{TF32}.rtz"), (f"dot/f32.f32/f32/{TF32}.rna;k=8",)),
     # activations
     "dot-gelu-correct": DotMutant(activated(gelu_by_tanh), GELU),
     "dot-gelu-by-sigmoid": DotMutant(activated(lambda x: x / (1 + np.exp(-1.702 * x))), GELU),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +177,8 @@ def random_cases(op: Operation, n: int, rng: np.random.Generator, kinds: tuple[s
     parts = []
     for kind in kinds:
         draw = _Draw(op, each, rng)
-        a, b, c = KINDS[kind](draw)
+        with np.errstate(over="ignore"):
+            a, b, c = KINDS[kind](draw)
         codes = codes_of(a, draw.fa), codes_of(b, draw.fb), codes_of(c, draw.fc)
         parts.append(Cases(*codes, (kind,) * each, _random_scales(op, each, rng)))
     return Cases.joined(parts)
@@ -219,6 +221,8 @@ def special_cases(op: Operation, n: int, rng: np.random.Generator) -> Cases:
     parts.append(_huge(op, max(16, n // 8), rng, (fa, fb, fc)))
     if scale_type(op):
         parts.append(_odd_scales(op, max(32, n // 4), rng))
+    if op.operands == ("f32", "f32"):
+        parts.append(_between_narrow(op, max(32, n // 8), rng))
     return Cases.joined(parts)
 
 
@@ -260,7 +264,8 @@ def _zeros(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ..
         codes[:] = np.where(rng.random(codes.shape) < 0.7, rng.choice(zeros, codes.shape), codes)
     found.a[rng.random(found.a.shape) < 0.5] = 0
     half = found.size // 2
-    found.a[:half] = np.where(rng.random((half, 1)) < 0.5, 0, fs[0].sign_bit if fs[0].has_negative_zero else 0)
+    signs = rng.random((half, 1)) >= 0.5
+    found.a[:half] = _minus(signs, found.a, fs[0]) if fs[0].has_negative_zero else 0
     if fs[2].has_negative_zero:
         found.c[:] = rng.choice(np.array([0, fs[2].sign_bit, 1, fs[2].sign_bit | 1], found.c.dtype), found.size)
     minus = max(1, found.size // 8)  # sums of -0 alone
@@ -283,7 +288,7 @@ def _small(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ..
     found = random_cases(op, n, rng, ("normal",))
     for codes, f in zip((found.a, found.b), fs):
         small = rng.integers(0, min(1 << (f.t + 1), f.max_code), codes.shape).astype(codes.dtype)
-        small |= (rng.integers(0, 2, codes.shape) * f.sign_bit).astype(codes.dtype)
+        small |= _minus(rng.integers(0, 2, codes.shape), codes, f)
         sparse = rng.random(codes.shape) < rng.random((found.size, 1))
         codes[:] = np.where(sparse, small, 0)
     f = fs[2]
@@ -297,7 +302,12 @@ def _small(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ..
 
 def _signs(cases: Cases, rng: np.random.Generator, f: Format) -> Codes:
     """Sign bits for C, each drawn."""
-    signs: Codes = rng.integers(0, 2, cases.size).astype(cases.c.dtype) * cases.c.dtype.type(f.sign_bit)
+    return _minus(rng.integers(0, 2, cases.size), cases.c, f)
+
+
+def _minus(which: NDArray[Any], like: Codes, f: Format) -> Codes:
+    """The sign bit where ``which`` is 1, in the dtype of some codes."""
+    signs: Codes = which.astype(like.dtype) * like.dtype.type(f.sign_bit)
     return signs
 
 
@@ -306,9 +316,7 @@ def _huge(op: Operation, n: int, rng: np.random.Generator, fs: tuple[Format, ...
     found = random_cases(op, n, rng, ("wide",))
     for codes, f in zip((found.a, found.b), fs):
         large = (f.max_code - rng.integers(0, 3, codes.shape)).astype(codes.dtype)
-        large |= (rng.integers(0, 2, codes.shape) * (rng.random((found.size, 1)) < 0.7) * f.sign_bit).astype(
-            codes.dtype
-        )
+        large |= _minus(rng.integers(0, 2, codes.shape) * (rng.random((found.size, 1)) < 0.7), codes, f)
         codes[:] = np.where(rng.random(codes.shape) < 0.8, large, codes)
     f = fs[2]
     c = f.max_code - rng.integers(0, 1 << min(f.t, 12), found.size)
@@ -327,6 +335,17 @@ def _odd_scales(op: Operation, n: int, rng: np.random.Generator) -> Cases:
         scales[:] = np.where(rng.random(scales.shape) < max(0.1, 1 / scales.shape[1]) / 2, odd, scales)
     found.c[: n // 4] = 0
     return _named(found, "odd scale")
+
+
+def _between_narrow(op: Operation, n: int, rng: np.random.Generator) -> Cases:
+    """binary32 operands halfway between two numbers of TF32 or BF16, and next to halfway."""
+    found = random_cases(op, n, rng, ("normal",))
+    for codes in (found.a, found.b):
+        for bits, rows in ((13, slice(0, None, 2)), (16, slice(1, None, 2))):
+            here = codes[rows]
+            near = rng.choice([-1, 0, 0, 0, 1], here.shape) + (1 << (bits - 1))
+            codes[rows] = here >> np.uint32(bits) << np.uint32(bits) | near.astype(np.uint32)
+    return _named(found, "between TF32 or BF16")
 
 
 def _gated(op: Operation, rng: np.random.Generator) -> Cases:

@@ -31,8 +31,8 @@ from ...spec.formats import Format
 from ...spec.matrix.accumulate import Model
 from ...spec.matrix.epilogue import exact_words
 from ...spec.matrix.exact import IMPOSSIBLE, SATURATE, WRAP, Zero
-from ...spec.matrix.models import check_operands, check_width, get_model, scales_taken
-from ...spec.matrix.units import Finished
+from ...spec.matrix.models import get_model, scales_taken
+from ...spec.matrix.units import Finished, check_operands
 from ...spec.overflow import OverflowLike
 from ...spec.projection import Projection, get_projection
 from ..families import CHECKS
@@ -202,10 +202,6 @@ def check_product(op: Operation, text: str) -> None:
     model = model_of(op)
     if model is not None:
         check_operands(model, *op.operands)
-    try:
-        check_width(model, *map(get_format, op.operands))
-    except ValueError as error:
-        raise ValueError(f"operation {text!r}: {error}") from None
     _check_exact(op, text)
     _check_epilogue(op, text, model)
     check_scales(op, text, model)

@@ -20,8 +20,8 @@ from ...cases.products.questions import addend_type, block_of, check_scales, len
 from ...fast.tables import exactly_holds
 from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import Chain, Evidence, Fused, Model, Scales
-from ...spec.matrix.models import QUIET_NAN, check_operands, get_model, models
-from ...spec.matrix.units import Finished
+from ...spec.matrix.models import QUIET_NAN, get_model, models
+from ...spec.matrix.units import Finished, check_operands
 from ...spec.overflow import Overflow
 from ...spec.rounding import Rounding
 
@@ -31,6 +31,7 @@ FIRST_ROWS = 8  # on which a hypothesis is tried before any others: most fail th
 MOST_BITS = 44  # fraction bits beyond which float64 no longer adds a step exactly
 CUTS = (Rounding.TOWARD_ZERO, Rounding.TOWARD_NEGATIVE, Rounding.TOWARD_POSITIVE, Rounding.TIES_TO_EVEN)
 ROUNDINGS = (*CUTS, Rounding.TIES_TO_AWAY, Rounding.TO_ODD)
+NARROWING = ("rtz", "rna", "rne")  # of operands: bits ignored, cvt.rna.tf32, the usual cast
 EXACT_MODES = ("rne", "rtz", "rna", "rtp", "rtn", "rto")
 
 
@@ -95,7 +96,7 @@ def catalogue(op: Operation) -> list[Hypothesis]:
     """The exact sum, every catalogued model that takes these operands, and those promoted to an outer sum."""
     k = length(op)
     found = [Hypothesis(f"exact.{mode}" if mode != "rne" else "exact", None, mode) for mode in EXACT_MODES]
-    for model in models():
+    for model in (*models(), *rounding_first(op)):
         if not takes(model, op):
             continue
         here = [model]
@@ -108,6 +109,18 @@ def catalogue(op: Operation) -> list[Hypothesis]:
             here += [get_model(f"{model.name}+promote{n}.fadd") for n in sorted(lengths) if n % model.k == 0]
         found += [Hypothesis(m.name, m, evidence=m.evidence.value) for m in here if fits(m, op)]
     return found
+
+
+def rounding_first(op: Operation) -> Iterator[Model]:
+    """Of binary32 operands: the units that take TF32 or BF16, and chains, after a rounding of the operands."""
+    if op.operands != ("f32", "f32"):
+        return
+    chains = [get_model(name) for name in ("f32.fma", "f32.mul-add", "f32.pairwise")]
+    for operand in ("tf32", "bf16"):
+        units = [model for model in models() if operand in model.operands]
+        for rounding in NARROWING:
+            for model in (*chains, *units):
+                yield get_model(f"{model.name}+in.{operand}.{rounding}")
 
 
 def fits(model: Model, op: Operation) -> bool:

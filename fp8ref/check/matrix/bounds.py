@@ -16,7 +16,7 @@ from ...cases.products.bounds import Bound
 from ...cases.products.cases import Cases, values_of
 from ...cases.products.questions import addend_type, block_of, length, model_of, scale_type
 from ...fast.environment import exact_floats
-from ...fast.matrix.tiles import exponent_table
+from ...fast.matrix.tiles import shown_exponents
 from ...spec.catalog import get_format
 from ...spec.matrix.units import Finished
 from ..identify.accumulators import Hypothesis, answers
@@ -64,7 +64,7 @@ def _sizes(op: Operation, cases: Cases) -> tuple[NDArray[np.float64], NDArray[np
     with np.errstate(all="ignore"):
         scale = scale_products(op, cases)
         addends = np.concatenate([a * b * scale, c[:, np.newaxis]], axis=1)
-        e = exponent_table(fa, -9999)[cases.a].astype(int) + exponent_table(fb, -9999)[cases.b]
+        e = shown_exponents(cases.a, fa, -9999).astype(int) + shown_exponents(cases.b, fb, -9999)
         e = e + np.frexp(np.abs(scale))[1]
         top = np.maximum(np.ldexp(1.0, np.clip(e.max(axis=1), -1000, 1000)), np.abs(c))
     return addends, np.asarray(top)

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from ...fast.environment import exact_floats
 from ...spec.catalog import get_format
 from ...spec.datum import Datum
-from ...spec.matrix.accumulate import Chain, Composed, Tree
+from ...spec.formats import Format
+from ...spec.matrix.accumulate import Chain, Composed, FusedLate, GroupDot, Tree
 from ...spec.matrix.products import dot as spec_dot
 from ..chunks import Array
+from ..decode import decode_codes
 from ..kernel import code_dtype
 from ..tables import exactly_holds
-from .doubles import fma_chain
-from .exact_dot import Epilogue, Operand, exact_dots, exact_matmul, flagged_dots, format_range
+from .converted import converted
+from .doubles import of_doubles
+from .exact_dot import TABLE, Epilogue, Operand, data_range, exact_dots, exact_matmul, flagged_dots, format_range
 from .expansion import F64, Floats
 from .model_dot import by_model
 from .problem import Problem
@@ -29,7 +32,8 @@ LARGEST, SMALLEST = 2.0**128, 2.0**-149  # magnitudes of factors that float64 mu
 @exact_floats
 def solve(p: Problem) -> Array:
     """Codes of the outputs."""
-    doubles = fma_chain(p)
+    p = converted(p)
+    doubles = of_doubles(p)
     if doubles is not None:
         return doubles
     if not _float64_serves(p):
@@ -88,12 +92,17 @@ def _float64_serves(p: Problem) -> bool:
         leaf = leaf.inner
     if p.model is None and p.scale_result is not None and p.c is not None and not _multiplies_c(p.c, p.scale_result):
         return False
+    if p.model is not None and (p.fa.p + p.fb.p > F64.p or p.model.result == "f64"):
+        return False  # a product, or an answer, that the engines of units do not hold
     reach = REACH if all(x is None for x in (p.scale_a, p.scale_b, p.tensor_scale)) else SCALED
-    for f in (p.fa, p.fb):
+    for codes, f in ((p.a, p.fa), (p.b, p.fb)):
         if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):
             return False
-        lsb, top = format_range(f)
-        if lsb < -reach or top > reach or not exactly_holds(F64, f):
+        if isinstance(leaf, FusedLate | GroupDot) and f.k > TABLE:
+            return False
+        if not exactly_holds(F64, f):
+            return False
+        if not _within(reach, format_range(f)) and not _within(reach, _range_of(codes, f)):
             return False
     tensor = None if p.tensor_scale is None else np.array(p.tensor_scale)
     if tensor is not None and not np.isfinite(tensor):
@@ -109,6 +118,17 @@ def _float64_serves(p: Problem) -> bool:
             if ((size >= LARGEST) | ((size > 0) & (size < SMALLEST))).any():
                 return False
     return True
+
+
+def _within(reach: int, bits: tuple[int, int]) -> bool:
+    lsb, top = bits
+    return lsb >= -reach and top <= reach
+
+
+def _range_of(codes: Array, f: Format) -> tuple[int, int]:
+    """(lsb, top) of the finite numbers at hand, of a format that exceeds what float64 multiplies."""
+    values = decode_codes(np.ascontiguousarray(codes), f, F64).view(np.float64)
+    return data_range(values[np.isfinite(values)])
 
 
 def _multiplies_c(c: Floats, r: Floats) -> bool:

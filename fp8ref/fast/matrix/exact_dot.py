@@ -1,6 +1,6 @@
 """Exact dot products at the speed of float64 matrix multiplication.
 
-Every operand of at most 16 bits is an integer in units of its smallest bit.  Where both operands' bit ranges and log2 K
+Every operand is an integer in units of its smallest bit.  Where both operands' bit ranges and log2 K
 fit into 53 bits, one float64 product is exact in whatever order it is summed.  Otherwise operands are cut into slices
 of fewer bits, whose products are exact one by one and are then added without error (``expansion.py``).  The bit ranges
 are those of the format, or, where these do not suffice, those of the data at hand.
@@ -26,6 +26,7 @@ from ..kernel import code_dtype, project_codes
 from .expansion import F64, Floats, grow, round_sum, round_values, sum_fields, two_product
 
 BITS = 53
+TABLE = 19  # bits of formats whose codes have a table of their ranges
 K_RUN = 1 << 17  # products that one float64 sum may take together
 K_TILE = 1 << 11
 ROWS = 1 << 10  # outputs of a tile: ROWS x ROWS
@@ -49,7 +50,9 @@ class Operand:
 
     def range(self, rows: slice, ks: slice, values: Floats) -> tuple[int, int]:
         """(lsb, top) of the finite values of a tile."""
-        return codes_range(self.codes[rows, ks], self.f) if self.scales is None else data_range(values)
+        if self.scales is None and self.f.k <= TABLE:
+            return codes_range(self.codes[rows, ks], self.f)
+        return data_range(values)
 
     def is_finite(self, rows: slice, ks: slice, values: Floats) -> bool:
         """Is every value of a tile a number?  The codes show it sooner than the values."""
@@ -293,6 +296,10 @@ def _with_c(special: Floats, c: Floats, unusual: NDArray[np.bool_]) -> Floats:
     return np.where(unusual, joined, special)
 
 
+def _width(bits: tuple[int, int]) -> int:
+    return bits[1] - bits[0]
+
+
 def exact_matmul(a: Operand, b: Operand, epilogue: Epilogue) -> Array:
     """Codes (M, N) of the products of rows of a (M, K) and rows of b (N, K)."""
     m, n = a.codes.shape[0], b.codes.shape[0]
@@ -325,7 +332,8 @@ def _by_bound(a: Operand, b: Operand, rows: slice, columns: slice, epilogue: Epi
     room = BITS - (k - 1).bit_length()
     if sum(top - lsb for lsb, top in (format_range(a.f), format_range(b.f))) <= room:
         return None
-    if sum(top - lsb for lsb, top in (codes_range(x.codes[s], x.f) for x, s in ((a, rows), (b, columns)))) <= room:
+    tabled = a.f.k <= TABLE and b.f.k <= TABLE
+    if tabled and sum(_width(codes_range(x.codes[s], x.f)) for x, s in ((a, rows), (b, columns))) <= room:
         return None
     va, vb = a.values(rows, ks), b.values(columns, ks)
     if not (a.is_finite(rows, ks, va) and b.is_finite(columns, ks, vb)):

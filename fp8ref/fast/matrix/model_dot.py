@@ -56,7 +56,7 @@ def layout(model: Model, fa: Format, fb: Format) -> Layout:
         return Layout(np.float64, np.int16, zeros, None)
     dtype = (
         np.float64
-        if isinstance(model, GroupDot | ExactStep) or (isinstance(model, Chain) and not narrow)
+        if isinstance(model, GroupDot | ExactStep) or (isinstance(model, Chain | Tree) and not narrow)
         else np.float32
     )
     return Layout(dtype, np.int16, (0, 0), None)

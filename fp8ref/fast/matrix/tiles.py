@@ -23,7 +23,7 @@ from .aligned.powers import Exponents, lowest_bits
 from .exact_dot import judge, special_products
 from .expansion import F64, Floats, to_odd, two_product
 
-WIDEST = 19  # bits of the operands that units align: a table has an entry for every code
+TABLE = 19  # bits of operands whose exponents are looked up: a table has an entry for every code
 ABSENT8, ABSENT16 = -60, -8000  # exponent that a zero operand shows where zero products take no part
 PRESENT8, PRESENT16 = -33, -4000  # sums below: at least one operand was absent
 
@@ -31,9 +31,20 @@ PRESENT8, PRESENT16 = -33, -4000  # sums below: at least one operand was absent
 @lru_cache(maxsize=64)
 def exponent_table(f: Format, zero: int) -> NDArray[np.int16]:
     """The exponent field of every code, unbiased: emin for subnormals, ``zero`` for zeros and what is no number."""
-    values = decode_codes(np.arange(1 << f.k, dtype=code_dtype(f)), f, F64).view(np.float64)
+    return exponents_of(decode_codes(np.arange(1 << f.k, dtype=code_dtype(f)), f, F64).view(np.float64), f, zero)
+
+
+def exponents_of(values: Floats, f: Format, zero: int) -> NDArray[np.int16]:
+    """The same of values."""
     e = np.maximum(np.frexp(values)[1] - 1, f.emin)
     return np.where(np.isfinite(values) & (values != 0), e, zero).astype(np.int16)
+
+
+def shown_exponents(codes: Array, f: Format, zero: int) -> NDArray[np.int16]:
+    """The same of codes of any format."""
+    if f.k <= TABLE:
+        return exponent_table(f, zero)[codes]
+    return exponents_of(decode_codes(codes, f, F64).view(np.float64), f, zero)
 
 
 @dataclass(frozen=True)
@@ -229,7 +240,7 @@ def make_side(
     """
     codes = np.ascontiguousarray(codes)
     values = decode_codes(codes, f, F64).view(np.float64)
-    exponents = np.zeros(codes.shape, np.int16) if f.k > WIDEST else exponent_table(f, zero)[codes]
+    exponents = exponents_of(values, f, zero) if f.k > TABLE else exponent_table(f, zero)[codes]
     if flush:
         values = np.where(np.abs(values) < float(f.min_normal), 0.0, values)
     if inside is not None:

@@ -23,6 +23,7 @@ from ...spec.matrix.accumulate import (
     Split,
     Tree,
 )
+from ..chunks import Array
 from .aligned.late import fused_late
 from .aligned.steps import Steps
 from .exact_steps import exact_steps
@@ -120,10 +121,11 @@ def _split(model: Split, tile: Tile, c: F32s) -> F32s:
     return zero if total is None else total
 
 
-def _products(tile: Tile) -> Callable[[int], F32s]:
-    """The k-th products in float32 (as IEEE multiplies), special ones included."""
+def _products(tile: Tile) -> Callable[[int], Array]:
+    """The k-th products, exact or (of a tree in f32) as IEEE multiplies, special ones included."""
+    wide = tile.a.values.dtype == np.float64
     sides = [s.values if s.special is None else s.special for s in (tile.a, tile.b)]
-    a, b = (s.astype(np.float32) for s in sides)
+    a, b = (s.astype(np.float64 if wide else np.float32, copy=False) for s in sides)
     return lambda k: a[k] * b[k]
 
 
@@ -155,7 +157,7 @@ def _order(order: str, n: int) -> Sequence[int]:
     return [i for first in range(stride) for i in range(first, n, stride)]
 
 
-def _tree(model: Tree, product: Callable[[int], F32s], start: int, stop: int) -> F32s:
+def _tree(model: Tree, product: Callable[[int], Array], start: int, stop: int) -> F32s:
     if stop - start == 1:
         p = product(start)
         return _flushed(model, to_format(p, model.format))

@@ -10,14 +10,14 @@ A model is data (``units.py``, ``models.py``); this file says what the data mean
 - :class:`Chain`: IEEE fma, or multiply and add, one product after another;
 - :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA2).
 
-:class:`Promote` and :class:`Split` compose them; ``epilogue.py`` finishes them.
+:class:`Promote`, :class:`Split` and :class:`Converted` compose them; ``epilogue.py`` finishes them.
 ``exact_sum`` is the seventh answer: no rounding at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..catalog import get_format
 from ..codec import unpack
 from ..datum import ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
-from ..projection import Projection, project
+from ..projection import Projection, get_projection, project
 from ..rounding import Rounding
 from .sums import (
     TO_INFINITY,
@@ -42,6 +42,7 @@ from .sums import (
 from .units import (
     Chain,
     Composed,
+    Converted,
     Evidence,
     ExactStep,
     Fused,
@@ -106,6 +107,12 @@ class Vectors:
         a, b = tuple(self.a[i] for i in places), tuple(self.b[i] for i in places)
         return Vectors(a, b, self.format_a, self.format_b, self.scales, self.block)
 
+    def converted(self, f: Format, rounding: Rounding) -> Vectors:
+        """The same with every element rounded into a format."""
+        rho = get_projection(f, rounding)
+        a, b = (tuple(project(x, f, rho)[0] for x in side) for side in (self.a, self.b))
+        return replace(self, a=a, b=b, format_a=f, format_b=f)
+
     @property
     def products(self) -> tuple[Datum, ...]:
         """The exact products, without scales."""
@@ -126,6 +133,8 @@ def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
     chunk); what comes after the sum is ``epilogue.finish``'s.
     """
     match model:
+        case Converted():
+            return accumulate(model.inner, v.converted(model.to, model.rounding), c)
         case Promote():
             for start in range(0, len(v.a), model.every):
                 c = _joined(model, v.part(start, min(start + model.every, len(v.a))), c)

@@ -2,6 +2,7 @@
 
 ===============================================  =====================================================================
 ``@option=value``                                a named choice of the model, or its order over K
+``+in.format.rounding``                          operands are rounded into a format first (``units.Converted``)
 ``+promoteN.fadd|ffma|fmul|triton|triton-fmul``  a partial sum of N products joins a register (``units.Join``)
 ``+splitS.tW[.interleaved][.pairwise][.f16]``    K in S parts of tiles of W (``units.Split``), added in f16 or bf16
 ``+streamR.tW.firstF``                           stream-K: a part of F tiles of W, then parts of R tiles
@@ -18,9 +19,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 from ..catalog import get_format
-from .accumulate import Chain, Evidence, Join, Model, Promote, Scales, Split, Tree
+from ..rounding import DETERMINISTIC, get_rounding
+from .accumulate import Chain, Composed, Evidence, Join, Model, Promote, Scales, Split, Tree
 from .epilogue import out_words
-from .units import Finished
+from .units import Converted, Finished, check_operands
 
 
 def _exponent_or_none(text: str, model: Model) -> int | None:
@@ -63,8 +65,10 @@ OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal 
 _PROMOTE = re.compile(rf"promote([1-9]\d{{0,6}})\.({'|'.join(Join)})")
 _SPLIT = re.compile(r"split([1-9]\d{0,3})\.t([1-9]\d{0,6})(\.interleaved)?(\.pairwise)?(?:\.(f16|bf16))?")
 _STREAM = re.compile(r"stream([1-9]\d{0,5})\.t([1-9]\d{0,6})\.first(0|[1-9]\d{0,5})")
+_IN = re.compile(rf"in\.([a-z0-9]{{2,16}})\.({'|'.join(r.value for r in DETERMINISTIC)})")
 _SPLITK = re.compile(r"splitk([1-9]\d{0,3})")
 FORMS = (
+    "in.<format>.<rounding>, "
     f"promote<N>.{'|'.join(Join)}, split<S>.t<W>[.interleaved][.pairwise][.f16|.bf16], stream<R>.t<W>.first<F>, "
     "splitk<S>, and last out.<steps>"
 )
@@ -111,6 +115,8 @@ def compose(model: Model, suffix: str, name: str) -> Model:
             raise ValueError(f"accumulator {name!r}: {model.name} takes its scales inside, not in an epilogue")
         common["evidence"] = model.evidence
         return Finished(k=model.k, steps=steps, rounding=rounding, overflow=overflow, **common)
+    if match := _IN.fullmatch(suffix):
+        return _converted(model, match[1], match[2], name, common)
     if match := _PROMOTE.fullmatch(suffix):
         return _promoted(model, int(match[1]), Join(match[2]), name, common)
     if match := _SPLITK.fullmatch(suffix):
@@ -122,6 +128,20 @@ def compose(model: Model, suffix: str, name: str) -> Model:
         run, tile, first = (int(match[i]) for i in (1, 2, 3))
         return _split(model, name, common, parts=0, tile=tile, first=first, run=run)
     raise ValueError(f"accumulator {name!r}: {suffix!r} is none of {FORMS}")
+
+
+def _converted(model: Model, operand: str, rounding: str, name: str, common: dict[str, Any]) -> Converted:
+    if isinstance(model, Composed):
+        raise ValueError(f"accumulator {name!r}: in.{operand}.{rounding} comes first, right after the unit")
+    try:
+        f = get_format(operand)
+        check_operands(model, f.name, f.name)
+    except ValueError as error:
+        raise ValueError(f"accumulator {name!r}: {error}") from None
+    if f.fixed_point or not f.signed:
+        raise ValueError(f"accumulator {name!r}: operands are rounded into a signed float format, not {f.name}")
+    common |= {"operands": (), "evidence": model.evidence}
+    return Converted(operand=f.name, rounding=get_rounding(rounding), k=model.k, **common)
 
 
 def _split(model: Model, name: str, common: dict[str, Any], *, tile: int, **how: Any) -> Split:

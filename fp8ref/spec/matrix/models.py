@@ -15,8 +15,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from ..catalog import get_format
-from ..formats import Format
 from ..rounding import Rounding
 from .accumulate import Chain, Evidence, ExactStep, Fused, FusedLate, GroupDot, Model, Scales, Tree
 from .compositions import compose, with_option
@@ -63,7 +61,7 @@ def _nvidia(
 
 VOLTA, AMPERE, HOPPER = (-131, -19), (-132, -20), (-133, -21)  # least exponents: f32 results, f16 results
 
-for _f in ("f32", "f16", "bf16"):
+for _f in ("f32", "f16", "bf16", "f64"):
     _own: dict[str, Any] = {
         "result": _f,
         "nan": QUIET_NAN[_f],
@@ -302,25 +300,8 @@ def models() -> tuple[Model, ...]:
     return tuple(MODELS.values())
 
 
-WIDEST = 19  # bits of operands, but for a model's own
-
-
-def check_width(model: Model | None, *operands: Format) -> None:
-    """Raise ValueError for operands wider than tf32 that no unit of the model's takes."""
-    for f in operands:
-        if f.k > WIDEST and not (model is not None and f.name in model.operands):
-            raise ValueError(f"dot products take operands of at most {WIDEST} bits, not {f.name}")
-
-
 def scales_taken(model: Model) -> str:
     """What formats of scales a unit takes, and which variants of its instruction take others; for messages."""
     others = [m for m in MODELS.values() if m.name.startswith(f"{model.name}.") and m.scale_formats]
     said = (f"{m.name} takes scales in {', '.join(m.scale_formats)}" for m in (model, *others))
     return "; ".join(said)
-
-
-def check_operands(model: Model, format_a: str, format_b: str) -> None:
-    """Raise ValueError where a unit does not take operands of these formats."""
-    for which, name in (("a", format_a), ("b", format_b)):
-        if model.operands and get_format(name).name not in model.operands:
-            raise ValueError(f"{model.name} takes {', '.join(model.operands)}; format_{which} is {name}")

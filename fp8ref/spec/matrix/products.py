@@ -13,7 +13,8 @@ from ..projection import get_projection, project
 from ..rounding import Rounding
 from .accumulate import Model, Scales, Vectors, exact_sum, product, unpack_all
 from .epilogue import exact_words, finish, output_code
-from .models import check_operands, get_model
+from .models import get_model
+from .units import check_operands
 
 
 def dot(

@@ -256,6 +256,21 @@ class Split(Composed):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Converted(Composed):
+    """Operands of any format are rounded into ``operand``, by ``rounding``, before the unit takes them.
+
+    NaNs stay NaNs, subnormals stay; what is too large goes by the default of the rounding (TF32 units fed binary32).
+    """
+
+    operand: str
+    rounding: Rounding
+
+    @property
+    def to(self) -> Format:
+        return get_format(self.operand)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished(Composed):
     """A model and what is done to its answer (see ``epilogue.py``): arithmetic steps, then the output's conversion.
 
@@ -266,3 +281,10 @@ class Finished(Composed):
     steps: tuple[str, ...] = ()
     rounding: str | None = None
     overflow: str | None = None
+
+
+def check_operands(model: Model, format_a: str, format_b: str) -> None:
+    """Raise ValueError where a unit does not take operands of these formats."""
+    for which, name in (("a", format_a), ("b", format_b)):
+        if model.operands and get_format(name).name not in model.operands:
+            raise ValueError(f"{model.name} takes {', '.join(model.operands)}; format_{which} is {name}")
