@@ -17,12 +17,11 @@ from ..chunks import Array
 from ..decode import decode_codes
 from ..kernel import code_dtype
 from ..tables import exactly_holds
-from .converted import converted
 from .doubles import of_doubles
 from .exact_dot import TABLE, Epilogue, Operand, data_range, exact_dots, exact_matmul, flagged_dots, format_range
 from .expansion import F64, Floats
 from .model_dot import by_model
-from .problem import Problem
+from .problem import Problem, converted
 
 F32 = get_format("f32")
 REACH, SCALED = 300, 235  # exponents of operands alone, and of those that three factors of 53 bits leave above 2**-1074

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ...spec.formats import Format
-from ...spec.matrix.accumulate import Model
-from ...spec.projection import Projection
+from ...spec.matrix.accumulate import Composed, Model
+from ...spec.matrix.units import Converted
+from ...spec.projection import Projection, get_projection
 from ..chunks import Array
+from ..encode import convert_codes
 from .expansion import Floats
 
 
@@ -37,3 +41,24 @@ class Problem:
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.a.shape[0], self.b.shape[0]) if self.outer else (self.a.shape[0],)
+
+
+def converted(p: Problem) -> Problem:
+    """The problem with its operands converted, and the unit inside for its model; itself where nothing converts."""
+    how, model = _apart(p.model)
+    if how is None:
+        return p
+    to = how.to
+    rho = get_projection(to, how.rounding)
+    a, b = (convert_codes(np.ascontiguousarray(x), f, to, rho, False)[0] for x, f in ((p.a, p.fa), (p.b, p.fb)))
+    return replace(p, a=a, b=b, fa=to, fb=to, model=model)
+
+
+def _apart(model: Model | None) -> tuple[Converted | None, Model | None]:
+    """The conversion in a composition, and the composition without it."""
+    if isinstance(model, Converted):
+        return model, model.inner
+    if not isinstance(model, Composed):
+        return None, model
+    how, inner = _apart(model.inner)
+    return (None, model) if how is None or inner is None else (how, replace(model, inner=inner))
