@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .arrays.delayed import delayed_scale, next_history, scale_by
     from .arrays.functions import *  # noqa: F403  those of _FUNCTIONS
     from .arrays.recipe_files import read_recipe
+    from .ask.code_table import code_table
     from .ask.explain import explain
     from .ask.identify import identify
     from .ask.judge import judge
@@ -74,6 +75,7 @@ __all__ = [
     "abs_",
     "add",
     "classify",
+    "code_table",
     "compare",
     "convert",
     "copysign",
@@ -203,7 +205,8 @@ if not TYPE_CHECKING:
         | dict.fromkeys(("get_recipe", "recipes"), ".spec.scaling.named")
         | {"read_recipe": ".arrays.recipe_files"}
         | dict.fromkeys(("delayed_scale", "next_history", "scale_by"), ".arrays.delayed")
-        | {"explain": ".ask.explain", "identify": ".ask.identify", "judge": ".ask.judge", "Report": ".ask.report"}
+        | {"code_table": ".ask.code_table", "explain": ".ask.explain", "identify": ".ask.identify"}
+        | {"judge": ".ask.judge", "Report": ".ask.report"}
         | {"Recipe": ".spec.scaling.recipe", "Unsupported": ".errors"}
         | {name: f".{name}" for name in ("arrays", "audit", "errors", "fast", "spec")},
     )

@@ -12,6 +12,7 @@ import gallery
 import matrix_page
 import md
 import mistakes
+import notebook
 import profile_tables
 import recipe_tables
 import reference_pages
@@ -33,6 +34,7 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     explorer_page.pages,
     vector_pages.pages,
     reference_pages.pages,
+    notebook.pages,
 )
 
 

@@ -23,7 +23,7 @@ PACKAGES = {
     "fp8ref.check": "Judging: plan, run, compare, shrink, diagnose.",
     "fp8ref.adapters": "Asking others: the protocol and the built-in implementations.",
 }
-ASKED = "judge, explain, identify"  # have a page of their own, reference/judge.md
+ASKED = "code_table, judge, explain, identify"  # have a page of their own, reference/judge.md
 
 
 def pages(docs: Path) -> dict[str, str]:

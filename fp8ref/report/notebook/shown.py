@@ -15,7 +15,7 @@ from ...spec.scaling.named import short_text
 from ..findings.identification import page as identification_page
 from ..findings.siblings import causes
 from ..runs import text
-from .formats import format_html
+from .formats import code_map, format_html
 from .markup import Markup, element, lines, piece, table
 
 MOST_ROWS, MOST_ELEMENTS, MOST_FINDINGS, MOST_OPERATIONS = 16, 32, 8, 60
@@ -34,6 +34,11 @@ def page_html(shown: Any) -> Markup:
 
 def finding_html(finding: Finding) -> Markup:
     return piece(lines(text.drawing(finding)))
+
+
+def codes_html(shown: Any) -> Markup:
+    """A code table: the map of a narrow format, what its text says of a wider one."""
+    return piece(code_map(shown.format)) if shown.format.k <= 8 else piece(lines(repr(shown)))
 
 
 def run_html(report: Any) -> Markup:
@@ -103,6 +108,6 @@ def _strength(value: float, top: float) -> int:
 
 
 KINDS: Mapping[str, Callable[[Any], Markup]] = {
-    "format": format_html, "page": page_html, "finding": finding_html, "run": run_html, "scaled": scaled_html,
-    "identification": identification_html,
+    "format": format_html, "codes": codes_html, "page": page_html, "finding": finding_html, "run": run_html,
+    "scaled": scaled_html, "identification": identification_html,
 }  # fmt: skip

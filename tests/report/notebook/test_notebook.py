@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from fp8ref.cases.operation import Operation
 from fp8ref.check.identify.identify import Identification
 from fp8ref.report.notebook.markup import element, table
 from fp8ref.report.notebook.shown import shown_html
+from fp8ref.spec.codec import unpack
 
 
 def parsed(shown: Any) -> ElementTree.Element:
@@ -40,6 +42,29 @@ def test_the_map_of_a_format_has_every_code(name: str) -> None:
         said = title.split()[1]
         assert said == "NaN" if np.isnan(value) else said != "NaN"
     assert f.name in "".join(tree.itertext())
+
+
+@pytest.mark.parametrize("name", ["e4m3fn", "e2m1fn", "f16"])
+def test_a_code_table_has_every_code_with_its_value_and_class(name: str) -> None:
+    table = fp8ref.code_table(name)
+    f = fp8ref.get_format(name)
+    assert table.codes.tolist() == [*range(1 << f.k)]
+    for code in range(0, 1 << f.k, 1 if f.k <= 8 else 977):
+        value = unpack(code, f)
+        if value.is_nan or not value.is_finite:
+            assert np.isnan(table.values[code]) == value.is_nan
+        else:
+            assert Fraction(table.values[code]) == (-1) ** value.sign * value.magnitude
+        assert ("NaN" in table.classes[code]) == value.is_nan
+    assert len(cells(parsed(table))) == (1 << f.k if f.k <= 8 else 0)
+    assert "more codes" in repr(table) or f.k < 5
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    assert isinstance(table.to_frame(), pandas.DataFrame)
+
+
+def test_a_table_of_too_many_codes_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 16 bits"):
+        fp8ref.code_table("f32")
 
 
 def test_wide_formats_have_no_map() -> None:
