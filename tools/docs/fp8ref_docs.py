@@ -18,12 +18,14 @@ import recipe_tables
 import reference_pages
 import result_tables
 import rule_tables
+import steps
 import system_pages
 import vector_pages
 
 PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     gallery.pages,
     rule_tables.pages,
+    steps.pages,
     system_pages.pages,
     checker_tables.pages,
     mistakes.generated,
