@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ..cases.operation import Operation
 from ..cases.products.cases import Cases
 from ..cases.products.questions import COLUMNS, columns, length, with_columns
+from ..engines import pulse
 from .harness.declines import Declines
 from .harness.transport import USUAL, Declined, Session
 from .matrix.causes import Asked
@@ -69,6 +71,7 @@ def ask(
     """Every case; then some again in short calls and odd layouts, and in the same order once more."""
     found = Answers()
     rng = np.random.default_rng([seed, cases.size])
+    done, total = 0, sum(which.size for which, _, _ in _calls(op, cases.size, copy.deepcopy(rng), replay))
     for which, layout, call in _calls(op, cases.size, rng, replay):
         here = cases.taken(which)
         if op.family == "dot":
@@ -78,6 +81,8 @@ def ask(
         else:
             _ask_matrix(session, op, here, cases, rng, layout, call, found)
         advance(which.size)
+        done += which.size
+        pulse.report(which.size, done, total)
     if op.family == "matmul" and cases.size and not replay:
         for m, n in SHAPES[min(level, 2)]:
             here = cases.taken(rng.integers(0, cases.size, m))

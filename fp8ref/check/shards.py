@@ -14,7 +14,7 @@ from dataclasses import asdict, astuple
 from typing import Any
 
 from ..cases.operation import Operation
-from ..engines import Result, Task
+from ..engines import Result, Task, pulse
 from ..engines.pack import pack, unpack
 from ..engines.task import compact
 from .compare import Options
@@ -87,14 +87,14 @@ def said(result: Result) -> Hello:
 
 def judge(argument: dict[str, Any]) -> Result:
     """A claim's cases: its report, before any sweep and not concluded; ``alone``: asked for while nothing else runs."""
-    with _session(argument) as found:
+    with _session(argument) as found, pulse.working(argument["claim"]):
         return report_json(judge_cases(found, Operation.parse(argument["claim"]), Options(**argument["options"])))
 
 
 def sweep_shard(argument: dict[str, Any]) -> Result:
     """Blocks ``first`` .. ``first + count`` of the sweep of the operation that ``report`` is about."""
     report, options = report_of(argument["report"]), Options(**argument["options"])
-    with _session(argument) as found:
+    with _session(argument) as found, pulse.working(report.op):
         return swept_json(sweep(found, report, options, argument["first"], argument["count"]))
 
 

@@ -13,6 +13,7 @@ from ..cases.answers import expect
 from ..cases.operation import Operation
 from ..cases.products.questions import is_product
 from ..cases.selection import BLOCK, sweep_blocks, sweep_size
+from ..engines import pulse
 from .compare import Options, compared, digest
 from .finding import findings_of, reading_order
 from .harness.capturing import captured
@@ -92,6 +93,7 @@ def sweep(session: Session, report: Report, options: Options, first: int, count:
             got, status = answer
             found = compared(op, block, got, status, want, options.nan, report.chosen)
             swept.cases += got.size
+            pulse.report(got.size, swept.cases, count * BLOCK)
             for name, mask in found.allowed.items():
                 if n := int((mask & ~found.wrong).sum()):
                     swept.allowed[name] = swept.allowed.get(name, 0) + n

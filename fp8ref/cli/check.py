@@ -23,21 +23,22 @@ from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from ..report.runs import cases, record, text
 from ..report.runs.renderers import RENDERERS
+from . import complete, resuming, several
 from . import engine as engines
-from . import resuming, several
 from .console import PIPE, color_option, console
 from .declared import TEXTS, declared
 from .errors import BadInput, OneLine
 from .files import report_files, require_cases, require_form, require_free, write
 from .inputs import Seconds
+from .meter import metered
 from .say import say
 from .starting import open_run
 
 
 @click.command(cls=OneLine)
-@click.argument("select", nargs=-1)
+@click.argument("select", nargs=-1, shell_complete=complete.operations)
 @click.option(
-    "--impl", "impls", multiple=True, default=["ml_dtypes"], show_default=True,
+    "--impl", "impls", multiple=True, shell_complete=complete.implementations, default=["ml_dtypes"], show_default=True,
     help="The implementation: [kind:]id[,key=value...]. Given several times: side by side.",
 )  # fmt: skip
 @click.option(
@@ -257,7 +258,7 @@ def _judge(
     stale: Stale = []
     finished = over = False
     try:
-        with engines.progress("judging") as tick:
+        with metered("judging", "operation" if run.request.options.level < 3 else "piece", len(run.claims)) as tick:
             for report in run.reports(tick, journal):
                 reports.append(report if known is None else known.judge(report))
         over = True

@@ -1,21 +1,18 @@
-"""Which engine a command uses, and the bar that shows how far it is."""
+"""Which engine a command uses."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..engines import ENGINES, Journal
 from ..engines.journal import JournalError
 from ..escapes import plain, shell
-from ..report.terminal import terminal
 from .errors import BadInput
 from .say import say
 
@@ -117,15 +114,3 @@ def no_room(path: Path, error: OSError) -> NoReturn:
 
 def _why(error: Exception, what: str) -> str:
     return f"{what}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, where that is a terminal: a function that takes how many pieces are done, and of how many."""
-    if not sys.stderr.isatty():
-        yield lambda done, of: None
-        return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -8,6 +8,7 @@ from importlib.resources import files
 import click
 
 from ..check.advice.pages import pages
+from . import complete
 from .errors import BadInput, OneLine
 from .say import prose, say
 
@@ -18,6 +19,7 @@ TOPICS = {
     "exit-codes": "what 0 to 6 mean, and what to do in CI",
     "connectables": "what --impl takes",
     "recipes": "block scaling: names and texts of recipes",
+    "completion": "the tab key in bash, zsh and fish",
     "mistakes": "wrong rules: what each looks like, where it comes from, how to mend it",
 }
 
@@ -30,13 +32,13 @@ def topic_text(topic: str) -> str:
 
 
 @click.command("help", cls=OneLine)
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=complete.among(lambda: (*TOPICS, *pages())))
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
     """A page about a topic, or about a command.
 
-    TOPIC is adapters, operations, levels, exit-codes, connectables, recipes, mistakes, one of these mistakes, or a
-    command.
+    TOPIC is adapters, operations, levels, exit-codes, connectables, recipes, completion, mistakes, one of these
+    mistakes, or a command.
     """
     group = ctx.parent.command if ctx.parent is not None else None
     if topic is None:

@@ -18,6 +18,7 @@ from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
 from ..report.findings.identification import document, page
 from ..report.findings.recipes import recipe_document, recipe_page
+from . import complete
 from .console import print_json
 from .errors import BadInput, OneLine
 from .inputs import Seconds
@@ -30,7 +31,10 @@ NONE_FOUND, INTERRUPTED, NOTHING_RAN, FAILED = 1, 2, 5, 6
 
 @click.command("identify", cls=OneLine)
 @click.argument("wanted", metavar="[SELECT]...", nargs=-1)
-@click.option("--impl", help="The implementation: [kind:]id[,key=value...], replays included.")
+@click.option(
+    "--impl", shell_complete=complete.implementations,
+    help="The implementation: [kind:]id[,key=value...], replays included.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
 @click.option(
     "--random", "count", type=click.IntRange(100, 10_000_000), default=RANDOM, show_default=True,

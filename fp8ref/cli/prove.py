@@ -26,6 +26,7 @@ from . import engine as engines
 from . import resuming
 from .errors import BadInput, OneLine
 from .files import require_free, write
+from .meter import metered
 from .say import say
 
 REFUTED, ANOTHER, NOT_STARTED = 1, 5, 6
@@ -208,7 +209,7 @@ def _asked(
 ) -> Found:
     found: Found = []
     try:
-        with engines.progress("proving") as tick:
+        with metered("proving", "piece", len(asked)) as tick:
             for one in prove(asked, identity, engine, journal):
                 found.append(one)
                 tick(len(found), len(asked))

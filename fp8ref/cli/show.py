@@ -18,6 +18,7 @@ from ..report.formats.format_page import format_page
 from ..spec.formats import Format
 from ..spec.overflow import default_overflow
 from ..spec.rounding import RandomBits
+from . import complete
 from .console import draws_unicode, page_width, print_json, print_page
 from .errors import BadInput, OneLine
 from .inputs import read_format, read_typed_code
@@ -26,7 +27,7 @@ from .plot import plot
 
 
 @click.command(cls=OneLine)
-@click.argument("format")
+@click.argument("format", shell_complete=complete.formats)
 @click.argument("code", required=False)
 @click.option("--from", "value", metavar="VALUE", help="Convert a value, or a code of another type, to FORMAT.")
 @click.option("--rounding", metavar="MODE", help="rne rna rtz rtp rtn rto, or the long names.  [default: rne]")

@@ -10,6 +10,7 @@ from ..check.harness.smoke import smoke as try_out
 from ..check.outcome import Outcome
 from ..escapes import plain, plain_data
 from ..fast.chunks import set_threads
+from . import complete
 from .errors import OneLine
 from .inputs import Seconds
 from .say import say
@@ -18,7 +19,10 @@ from .starting import open_session, selected
 
 @click.command(cls=OneLine)
 @click.argument("select", nargs=-1)
-@click.option("--impl", default="ml_dtypes", show_default=True, help="The implementation: [kind:]id[,key=value...].")
+@click.option(
+    "--impl", default="ml_dtypes", show_default=True, shell_complete=complete.implementations,
+    help="The implementation: [kind:]id[,key=value...].",
+)  # fmt: skip
 @click.option("--timeout", type=Seconds(), default=30.0, show_default=True, help="Seconds for one call.")
 def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
     """Start an implementation and ask each claimed operation a handful of cases.

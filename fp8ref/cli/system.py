@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from ..report.terminal import terminal
 from ..systems import SYSTEMS, get_system
 from ..systems.watch import watching
+from . import complete
 from .console import console, print_json
 from .errors import BadInput, OneLine
 from .files import require_free
@@ -21,7 +22,7 @@ from .say import say
 
 
 @click.command(cls=OneLine)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.systems)
 @click.option("--plot", "picture", metavar="FILE", help="Also draw its picture: .png, .svg or .pdf.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -76,9 +76,8 @@ def drawn(name: str) -> tuple[list[Strip], int]:
     a, b = operands(f)
     c = unpack(C_CODE, F32)
     right = dot(a, b, f, c=c, accumulator=name)
-    v = Vectors(
-        *(tuple(unpack(code, get_format(f)) for code in codes) for codes in (a, b)), get_format(f), get_format(f)
-    )
+    x, y = (tuple(unpack(code, get_format(f)) for code in codes) for codes in (a, b))
+    v = Vectors(x, y, get_format(f), get_format(f))
     strips: list[Strip] = []
     for start in range(0, LENGTH, model.k):
         part = v.part(start, start + model.k)

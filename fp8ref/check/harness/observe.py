@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.operation import Operation, carrier_dtype
+from ...engines import pulse
 from .declines import Declines
 from .layout import ALIGNED, LAYOUTS, extent, slots
 from .outcomes import Declined
@@ -90,6 +91,7 @@ def observe(
     status: list[Codes] = []
     answered: list[bool] = []
     declines = Declines()
+    total = sum(call.cases.size for group in plan.groups for call in group)
     for group in plan.groups:
         answers = session.ask_each(op, [([o[call.cases] for o in operands], call.layout) for call in group])
         for call, answer in zip(group, answers):
@@ -104,6 +106,7 @@ def observe(
                 status.append(flags.copy())
         elements += (asked := sum(call.cases.size for call in group))
         advance(asked)
+        pulse.report(asked, elements, total)
     pace = (time.monotonic() - started) / max(elements, 1)
     long, unasked = _ask_long(session, op, operands, long_call(op, level), declines, pace)
     declines.require_an_answer()

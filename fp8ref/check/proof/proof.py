@@ -21,7 +21,7 @@ from ...cases.answers import differs, expect
 from ...cases.operation import INTEGERS, Operation, carrier_dtype
 from ...cases.selection import BLOCK
 from ...cases.tuples import EVERY, every, total_width
-from ...engines import Engine, Journal, Result, Task
+from ...engines import Engine, Journal, Result, Task, pulse
 from ...engines import run as done
 from ...fast.chunks import set_threads
 from ...spec.catalog import get_format
@@ -158,6 +158,7 @@ def prove_shard(claim: Claim, first: int, count: int, ask: Callable[[list[Codes]
             i = int(off[0])
             found = tuple(int(x[i]) for x in operands), int(got[i]), int(want[i])
         wrong += off.size
+        pulse.report(size, start + size - first, count)
     return Shard(first, count, digest.hexdigest(), wrong, found)
 
 
@@ -209,7 +210,7 @@ def shard(argument: dict[str, Any]) -> Result:
     claim = Claim(Operation.parse(argument["claim"]), argument["impl"])
     set_threads(1)
     try:
-        with _asker(claim, argument["identity"]) as ask:
+        with _asker(claim, argument["identity"]) as ask, pulse.working(claim.op.id):
             found = prove_shard(claim, argument["first"], argument["count"], ask)
     except tuple(FAILURES.values()) as error:
         return {"failed": type(error).__name__, "reason": str(error)}

@@ -28,7 +28,7 @@ import judge_units
 import pack
 
 from fp8ref.check.run import Request, Run
-from fp8ref.cli.engine import progress
+from fp8ref.cli.meter import metered
 from fp8ref.fast.chunks import set_threads
 
 AGREES, DISAGREES, UNREADABLE, NOTHING = 0, 1, 4, 5
@@ -81,7 +81,7 @@ class Report:
     def each(self, what: str, paths: list[Any], judge: Callable[[Any], Any]) -> list[Any]:
         """What is found in files, or in parts of them; those that cannot be read are named."""
         answers = []
-        with ProcessPoolExecutor(self.jobs) as pool, progress(what) as tick:
+        with ProcessPoolExecutor(self.jobs) as pool, metered(what, "piece", 0) as tick:
             for answer in pool.map(attempt, repeat(judge), paths):
                 answers.append(answer)
                 tick(len(answers), len(paths))
