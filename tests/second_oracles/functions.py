@@ -90,6 +90,62 @@ INTERVALS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+IN_TURNS = {"asinpi": "asin", "acospi": "acos", "atanpi": "atan"}  # divided by pi
+OF_PI = {
+    "sinpi": lambda x: iv.sin(iv.pi * x),
+    "cospi": lambda x: iv.cos(iv.pi * x),
+    "tanpi": lambda x: iv.sin(iv.pi * x) / iv.cos(iv.pi * x),
+}
+EXACT = {"reciprocal": lambda x: 1 / x, "square": lambda x: x * x}
+BEYOND = 20  # where erf is 1 to more bits than a format of 8 bits has
+
+
+def by_parts(op: str, x: Fraction) -> Exact | None:
+    """At a finite x other than 0 what neither MPFR nor mpmath has as one function; None where it is special."""
+    if op in EXACT:
+        value = EXACT[op](x)
+    elif op in OF_PI:
+        return by_half_turns(op, x)
+    elif op in IN_TURNS:
+        if abs(x) > 1 and op != "atanpi":
+            return ("nan", True)
+        if abs(x) == 1:
+            ends = {"asinpi": x / 2, "acospi": Fraction(1 - x, 2), "atanpi": x / 4}
+            value = ends[op]
+        else:
+            with gmpy2.context(WIDE):
+                value = stand_in(getattr(gmpy2, IN_TURNS[op])(number(x)) / gmpy2.const_pi())
+    else:
+        assert op == "gelu"
+        if x > BEYOND:
+            value = x * (1 - FINER / 2**PRECISION)
+        elif x < -BEYOND:
+            value = -Fraction(1, 2**200)
+        else:
+            with gmpy2.context(WIDE):
+                value = stand_in(number(x) / 2 * gmpy2.erfc(-number(x) / gmpy2.sqrt(gmpy2.mpfr(2))))
+    return ("number", int(value < 0), abs(value)) if value else ("zero", 0)
+
+
+def by_half_turns(op: str, x: Fraction) -> Exact | None:
+    """Niven: rational at multiples of 1/2, of the tangent 1/4, alone; signs of zeros are restated in tests/spec."""
+    reduced = x % 2
+    if reduced.denominator == 1 or (reduced.denominator == 2 and op != "sinpi"):
+        value = {"cospi": {0: 1, 1: -1}}.get(op, {}).get(reduced)
+        return None if value is None else ("number", int(value < 0), Fraction(1))
+    if op == "sinpi" and reduced.denominator == 2:
+        return ("number", int(reduced > 1), Fraction(1))
+    if op == "tanpi" and reduced.denominator == 4:
+        return ("number", int(reduced % 1 > Fraction(1, 2)), Fraction(1))
+    iv.prec = IV_BITS
+    found = OF_PI[op](iv.mpf(reduced.numerator) / iv.mpf(reduced.denominator))
+    value = (end(found._mpi_[0]) + end(found._mpi_[1])) / 2
+    return ("number", int(value < 0), abs(value))
+
+
+PARTS = (*EXACT, *OF_PI, *IN_TURNS, "gelu")
+
+
 def end(x: Any) -> Fraction:
     """An end of an interval, an mpf of mpmath, exactly."""
     sign, mantissa, exponent, _ = x._mpf_ if hasattr(x, "_mpf_") else x

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from second_oracles.exact import OVERFLOWS, ROUNDINGS, TABLES
-from second_oracles.functions import DIRECT, INTERVALS, Exact, by_intervals, by_mpfr, gmpy2
+from second_oracles.functions import DIRECT, INTERVALS, PARTS, Exact, by_intervals, by_mpfr, by_parts, gmpy2
 from second_oracles.naive_arithmetic import NV, deliver, signals
 
 from fp8ref import get_format
@@ -20,12 +20,13 @@ from fp8ref.fast.arithmetic import Task, compute_arrays
 from fp8ref.spec import get_projection
 from fp8ref.spec.functions.catalog import FUNCTIONS
 
-UNARY = [op for op in (*DIRECT, *INTERVALS) if FUNCTIONS[op].arity == 1]
+UNARY = [op for op in (*DIRECT, *INTERVALS, *PARTS) if FUNCTIONS[op].arity == 1]
 EIGHT_BITS = ("e4m3fn", "e5m2", "e4m3", "e3m4", "e4m3fnuz", "e5m2fnuz", "e4m3b11fnuz", "binary8p4se", "binary8p3sf")
 DOMAINS = {"rsqrt": lambda x: x > 0, "log2p1": lambda x: x > -1, "log10p1": lambda x: x > -1}
 IN_CI = [
     *(("e2m3fn", op) for op in ("exp", "sin", "atanh", "gelu_tanh", "rsqrt", "log2p1")),
-    *(("e5m2", op) for op in ("tanh", "log", "silu")),
+    *(("e5m2", op) for op in ("tanh", "log", "silu", "gelu")),
+    *(("e2m3fn", op) for op in ("sinpi", "tanpi", "acospi", "atanpi", "cospi", "asinpi", "reciprocal", "square")),
     *(("e4m3fn", op) for op in ("exp2", "erf", "tan")),
 ]
 
@@ -41,6 +42,9 @@ def outcomes(name: str, op: str) -> list[tuple[Exact, int] | None]:
             outcome = ("nan", False), NV if signals(table, code) else 0
         elif op in DIRECT:
             outcome = by_mpfr(op, [meaning]), 0
+        elif op in PARTS:
+            found_in_parts = by_parts(op, meaning[2]) if meaning[2] else None
+            outcome = None if found_in_parts is None else (found_in_parts, 0)
         elif meaning[2] and DOMAINS.get(op, lambda x: True)(meaning[2]):
             outcome = by_intervals(op, meaning[2]), 0
         else:
