@@ -101,6 +101,11 @@ def _next_after(a: Codes, b: Codes, f: str) -> Codes:
     return np.where(is_nan(b, f), b, np.where(is_nan(a, f), a, moved)).astype(a.dtype)
 
 
+def _true(x: Codes, f: str) -> Mask:
+    """As C converts to bool: whatever is no zero, a NaN too  [C23 6.3.1.2]."""
+    return np.asarray(~is_class(x, "iszero", f))
+
+
 CODES: dict[str, Callable[..., Codes]] = {
     "neg": negate,
     "abs": abs_,
@@ -110,6 +115,10 @@ CODES: dict[str, Callable[..., Codes]] = {
     "nextafter": _next_after,
     "totalorder": lambda a, b, f: total_order_of(a, b, f).astype(np.uint8),
     "classify": classify,
+    "and": lambda a, b, f: (_true(a, f) & _true(b, f)).astype(np.uint8),
+    "or": lambda a, b, f: (_true(a, f) | _true(b, f)).astype(np.uint8),
+    "xor": lambda a, b, f: (_true(a, f) ^ _true(b, f)).astype(np.uint8),
+    "not": lambda x, f: (~_true(x, f)).astype(np.uint8),
 }
 
 

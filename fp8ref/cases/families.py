@@ -69,6 +69,13 @@ FUNCTIONS_OF_TWO = {
     "pow": "a^b", "powr": "exp(b log a)", "hypot": "sqrt(a^2 + b^2)", "atan2": "the angle of (x, y) = (b, a)",
     "atan2pi": "that angle over pi", "logaddexp": "log(e^a + e^b)", "logaddexp2": "log2(2^a + 2^b)",
 }  # fmt: skip
+PARTS = {  # of NumPy and C: name -> definition, operands, what it asks
+    "floordiv": ("floor_divide", 2, "the integer at or below a / b"), "mod": ("modulo", 2, "a - b floor(a / b)"),
+    "fmod": ("fmod", 2, "a - b trunc(a / b)"), "sign": ("sign", 1, "-1, 0 or 1"),
+    "heaviside": ("heaviside", 2, "0 below 0, 1 above it, b at it"),
+    "frac": ("fraction", 1, "x - trunc(x), the first result of modf"),
+    "significand": ("significand", 1, "x 2^-e in [1/2, 1), the first result of frexp"),
+}  # fmt: skip
 RELATIONS = {
     "eq": "a = b", "ne": "not a = b", "lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b",
     "lg": "a < b or a > b", "un": "a or b is a NaN", "ord": "neither is a NaN", "nlt": "not a < b",
@@ -115,6 +122,7 @@ FAMILIES = {
         _arithmetic("signed", 2, "copy_sign", "a with the sign of b, rounded"),
         *(_function(name, asks) for name, asks in FUNCTIONS.items()),
         *(_function(name, asks, 2) for name, asks in FUNCTIONS_OF_TWO.items()),
+        *(_arithmetic(name, arity, definition, asks) for name, (definition, arity, asks) in PARTS.items()),
         _codes("neg", 1, "the sign bit inverted; rounds nothing"),
         _codes("abs", 1, "the sign bit cleared"),
         _codes("copysign", 2, "a with the sign of b"),
@@ -125,6 +133,12 @@ FAMILIES = {
             Family(name, 2, None, f"{asks}? 1 or 0; signalling=1 or 0 chooses the form", "compare", name, "bool",
                    _TESTFLOAT_RELATIONS.get(name, ""), f"{name}/e4m3fn.e4m3fn/bool")
             for name, asks in RELATIONS.items()
+        ),
+        *(
+            Family(name, arity, None, f"{asks}, where every number but 0 and every NaN is true", "codes",
+                   result="bool", example=f"{name}/{'.'.join(['e5m2'] * arity)}/bool")
+            for name, arity, asks in (("and", 2, "a and b"), ("or", 2, "a or b"), ("xor", 2, "one of them"),
+                                      ("not", 1, "not x"))
         ),
         Family("totalorder", 2, None, "is a at or before b in the total order?", "codes", result="bool",
                example="totalorder/e5m2.e5m2/bool"),

@@ -38,7 +38,12 @@ OPERATIONS = {
         "neg": np.negative, "abs": np.absolute, "copysign": np.copysign, "nextafter": np.nextafter,
         "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
         "ge": np.greater_equal, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-        "issignminus": np.signbit,
+        "issignminus": np.signbit, "and": np.logical_and, "or": np.logical_or, "xor": np.logical_xor,
+        "not": np.logical_not,
+    }.items()},
+    **{name: (ufunc, "*") for name, ufunc in {  # of modf and frexp the first result
+        "sign": np.sign, "frac": np.modf, "significand": np.frexp, "floordiv": np.floor_divide, "mod": np.remainder,
+        "fmod": np.fmod, "heaviside": np.heaviside,
     }.items()},
 }  # fmt: skip
 NUMPY_NAMES = {  # where they are not the specification's
@@ -67,20 +72,25 @@ def elementary() -> dict[str, np.ufunc]:
 
 ELEMENTARY = elementary()
 SIGNALS = (("snan", "quiet"),)  # C, whose functions NumPy calls, leaves signalling NaNs open [C23 F.2.1]
+SLOW = frozenset({"floordiv", "mod", "fmod", "heaviside"})  # tables of all pairs, by the specification
 INTEGRAL = {"rne.nonsat": np.rint, "rtz.nonsat": np.trunc, "rtn.nonsat": np.floor, "rtp.nonsat": np.ceil}
 
 
-def operations() -> Iterator[Operation]:
+def operations(pairs: bool = False) -> Iterator[Operation]:
     """What NumPy's functions answer on narrow types, where the specification defines it.
 
-    ``remainder`` and ``fmod`` are left out: NumPy documents other functions than IEEE 754's remainder.
+    Left out: ``spacing`` and the exponent of ``frexp``, which have no definition that says what becomes of the ends.
+    ``pairs``: functions of two operands on 8-bit types, too.
     """
     for name in NARROW:
-        yield from claims_of({family: mode for family, (_, mode) in OPERATIONS.items()}, name)
+        few = {f: mode for f, (_, mode) in OPERATIONS.items() if pairs or f not in SLOW or 2 * get_format(name).k <= 12}
+        yield from claims_of(few, name)
+        if get_format(name).zero:
+            yield Operation("scaleb", (name, "i32"), name, ANY_MODE)
         for mode in INTEGRAL:
             yield from claims_of({"rint": mode}, name)
         for op in claims_of({f: "*" for f, u in ELEMENTARY.items() if _loops(u, name, FAMILIES[f].arity)}, name):
-            if total_width(op) > 12:
+            if total_width(op) > 12 and not pairs:
                 continue
             yield replace(op, keys=SIGNALS) if DEFINITIONS[op.asked.definition].despite_nan else op
 
@@ -90,9 +100,13 @@ class MlDtypes:
 
     The README (of 0.6.0) specifies the formats but neither rounding nor overflow of casts and arithmetic, so every
     such mode is "find out".
+
+    ``pairs``: ``all`` asks functions of two operands on 8-bit types, too, whose 65,536 true values take minutes once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pairs: str = "narrow") -> None:
+        if pairs not in ("narrow", "all"):
+            raise ValueError(f"ml_dtypes has no pairs {pairs!r:.40}; choose from narrow, all")
         self.profile = get_profile("ml_dtypes")
         casts = (
             cast_claim(source, result, self.profile)
@@ -100,7 +114,7 @@ class MlDtypes:
             for result in (*NARROW, *(WIDE if source in NARROW else ()))
             if source != result and not unregistered(source, result)
         )
-        self._claims = Claims([*casts, *operations(), *constant_claims(CONSTANTS, NARROW)])
+        self._claims = Claims([*casts, *operations(pairs == "all"), *constant_claims(CONSTANTS, NARROW)])
 
     def identify(self) -> Mapping[str, str]:
         return {"name": "ml_dtypes", "version": ml_dtypes.__version__, "device": "cpu", "numpy": np.__version__}
@@ -125,7 +139,9 @@ class MlDtypes:
             return published(op, operands[0], ml_dtypes.finfo(arrays[0].dtype))
         with np.errstate(all="ignore"):  # a float64 beyond float32 warns of its overflow
             if op.family not in ("convert", "decode"):
-                return ufunc_of(op)(*arrays).view(carrier_dtype(op.result))  # type: ignore[no-any-return]
+                found = ufunc_of(op)(*arrays)
+                first = found[0] if isinstance(found, tuple) else found
+                return first.view(carrier_dtype(op.result))  # type: ignore[no-any-return]
             (x,) = arrays
             return x.astype(numpy_dtype(op.result)).view(carrier_dtype(op.result))
 
@@ -134,6 +150,8 @@ def ufunc_of(op: Operation) -> np.ufunc:
     """The function that an operation asks."""
     if op.family in ELEMENTARY:
         return ELEMENTARY[op.family]
+    if op.family == "scaleb":
+        return np.ldexp
     return INTEGRAL[op.mode or ""] if op.family == "rint" else OPERATIONS[op.family][0]
 
 

@@ -42,6 +42,10 @@ ON_CODES: dict[str, Callable[..., int]] = {
     "nextafter": next_after,
     "totalorder": lambda a, b, f: int(total_order(unpack(a, f), unpack(b, f))),
     "classify": lambda code, f: int(classify(unpack(code, f), f)),
+    "and": lambda a, b, f: int(not unpack(a, f).is_zero and not unpack(b, f).is_zero),
+    "or": lambda a, b, f: int(not unpack(a, f).is_zero or not unpack(b, f).is_zero),
+    "xor": lambda a, b, f: int(unpack(a, f).is_zero != unpack(b, f).is_zero),
+    "not": lambda x, f: int(unpack(x, f).is_zero),
 }
 KINDS = ("convert", "decode", "arithmetic", "codes", "compare", "test")
 

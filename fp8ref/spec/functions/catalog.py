@@ -6,7 +6,8 @@ from .activations import ACTIVATIONS
 from .circular import CIRCULAR
 from .exponentials import EXPONENTIALS
 from .hyperbolic import HYPERBOLIC
+from .parts import PARTS
 from .powers import POWERS
 from .rows import Function
 
-FUNCTIONS: dict[str, Function] = {**EXPONENTIALS, **CIRCULAR, **HYPERBOLIC, **POWERS, **ACTIVATIONS}
+FUNCTIONS: dict[str, Function] = {**EXPONENTIALS, **CIRCULAR, **HYPERBOLIC, **POWERS, **ACTIVATIONS, **PARTS}
