@@ -35,7 +35,7 @@ FLOORS = (
 )
 DOORS = ("ask", "cli", "learn", "starters", "strategies", "testing", "plots", "__init__", "__main__")
 DOOR = len(FLOORS)
-OPEN = {("testing", "strategies"), ("__init__", "ask")}  # doors that lead to another one
+OPEN = {("testing", "strategies"), ("__init__", "ask"), ("starters", "testing")}  # doors that lead to another one
 
 CROWD = 14  # modules that a folder may hold
 ONE_OF_A_KIND = {Path("cli"), Path("adapters/libraries")}  # a command a file, a library a file: these may grow

@@ -25,25 +25,39 @@ STARTERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def sources(kind: str) -> Iterator[Traversable]:
-    """The files that a start consists of, by name."""
+# language of an RTL start -> the ends of the names of its files
+LANGUAGES: dict[str, tuple[str, ...]] = {
+    "sv": (".sv",),
+    "vhdl": (".vhd",),
+    "cocotb": ("f32_to_e4m3fn.sv", "mul_e4m3fn.sv", "cocotb_bench.py"),
+}
+ALWAYS = ("README.md", "run.py")
+
+
+def sources(kind: str, language: str | None = None) -> Iterator[Traversable]:
+    """The files that a start consists of, by name; in one language, where it has several."""
     package = files("fp8ref")
     own = [entry for entry in (package / "starters" / kind).iterdir() if entry.is_file()]
+    if language is not None:
+        own = [entry for entry in own if entry.name.endswith((*ALWAYS, *LANGUAGES[language]))]
     yield from sorted([*own, *(package.joinpath(other) for other in STARTERS[kind])], key=lambda entry: entry.name)
 
 
 @click.command(cls=OneLine)
 @click.argument("kind", type=click.Choice(list(STARTERS)))
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-def new(kind: str, folder: Path) -> None:
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default=None, help="Of rtl: one alone; default: all.")
+def new(kind: str, folder: Path, language: str | None) -> None:
     """Write the files of a start into DIR, which may exist; nothing there is replaced.
 
     adapter: an implementation under test in Python, as a program and as a shared object in C. kernel-test: a
     test of a function for pytest. ci: a script and a workflow for continuous integration. rtl: designs and benches for
-    $readmemh, cocotb and DPI-C. declaration: the files in which an implementation of P3109 says what it does. README.md
-    there says what to run.
+    $readmemh, DPI-C, cocotb and VHDL's textio. declaration: the files in which an implementation of P3109 says what it
+    does. README.md there says what to run.
     """
-    texts = {folder / source.name: source.read_bytes() for source in sources(kind)}
+    if language is not None and kind != "rtl":
+        raise BadInput(f"--language is of rtl; {kind} has one")
+    texts = {folder / source.name: source.read_bytes() for source in sources(kind, language)}
     there = [path.name for path in texts if os.path.lexists(path)]
     if there:
         raise BadInput(f"{folder} has {', '.join(there)} already; nothing is replaced, and nothing was written")

@@ -25,6 +25,7 @@ from ..vectors.source import Source, Unreadable, open_source, standard_input
 from ..vectors.verify import Tally
 from ..vectors.verify import verify as compare
 from .c_model import c_model
+from .coverage import coverage
 from .errors import BadInput, OneLine
 from .files import require_free
 from .say import say, status
@@ -60,6 +61,7 @@ def vectors() -> None:
 
 
 vectors.add_command(c_model)
+vectors.add_command(coverage)
 
 
 def _operation(
@@ -102,6 +104,7 @@ def _form(name: str | None, output: Path | None) -> Form:
 @click.option("--select", type=click.Choice(["every", "bins"]), default=None, help="Every case, or by coverage bins.")
 @click.option("--each", type=click.IntRange(1, 99999), default=8, show_default=True, help="Cases that a bin wants.")
 @click.option("--bins", "table", is_flag=True, help="Print the coverage table in place of the cases.")
+@click.option("--tagged", is_flag=True, help="Write in which bins each case is, in every form; JSON lines always do.")
 @click.option("--rounding", default=None, help="In place of the id's: rne, rna, rtz, rtp, rtn, rto.")
 @click.option("--overflow", default=None, help="In place of the id's: sat, satprop, nonsat, or finite-infinite.")
 @click.option(
@@ -112,8 +115,8 @@ def _form(name: str | None, output: Path | None) -> Form:
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def generate_(
     operations: tuple[str, ...], form: str | None, n: int | None, seed: int, forever: bool, select: str | None,
-    each: int, table: bool, rounding: str | None, overflow: str | None, tininess: str | None, profile: str | None,
-    output: Path | None, force: bool,
+    each: int, table: bool, tagged: bool, rounding: str | None, overflow: str | None, tininess: str | None,
+    profile: str | None, output: Path | None, force: bool,
 ) -> None:  # fmt: skip
     """Make cases with the reference's answers.
 
@@ -139,7 +142,7 @@ def generate_(
     if len(recipes) > 1 and forever:
         raise BadInput("--forever takes one operation")
     progress = Progress("made")
-    made = _watched(manifest.sections(recipes, chosen), progress)
+    made = _watched(manifest.sections(recipes, chosen, tagged), progress)
     if output is None:
         if not chosen.stream:
             raise BadInput(f"{chosen.name} is written into files: say -o FILE")
@@ -203,13 +206,14 @@ def _show_bins(recipes: list[Recipe]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--as", "form", required=True, help=f"The form: {', '.join(FORMS)}.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write this file, or files beside it.")
+@click.option("--tagged", is_flag=True, help="Write in which bins each case is, in every form; JSON lines always do.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-def export(file: Path, form: str, output: Path | None, force: bool) -> None:
+def export(file: Path, form: str, output: Path | None, tagged: bool, force: bool) -> None:
     """Write vectors of one form in another."""
     chosen = _form(form, output)
     try:
         with one_line():
-            made = sections_of(found_in(open_source(file)))
+            made = sections_of(found_in(open_source(file)), tagged or None if chosen.name == "jsonl" else tagged)
             if output is not None:
                 _write(output, chosen, made, force)
             elif chosen.stream:

@@ -10,9 +10,10 @@ from itertools import chain, groupby
 from pathlib import Path
 
 from ..outputs import atomically
+from .coverage.bins import coverpoints_of
 from .forms.registry import FORMS, Form, Sections, form_of
 from .generate import answered
-from .section import Block
+from .section import Block, Section
 from .source import Found, Source, Unreadable
 
 
@@ -34,14 +35,25 @@ def found_in(source: Source, form: Form | None = None) -> Iterator[Found]:
     return chosen.reader(source)
 
 
-def sections_of(found: Iterator[Found]) -> Sections:
+def sections_of(found: Iterator[Found], tagged: bool | None = None) -> Sections:
     """What was read as sections and blocks that can be written again.
 
-    Answers stay as they are; bins, and exact sums that a form does not hold, are the reference's own.
+    Answers stay as they are; bins, and exact sums that a form does not hold, are the reference's own.  ``tagged``: with
+    bins or without, whatever was read.
     """
-    for _, pieces in groupby(found, key=lambda piece: id(piece.section)):
+    for _, group in groupby(found, key=lambda piece: id(piece.section)):
+        pieces = group if tagged is None else _tagged(group, tagged)  # noqa: B031
         first = next(pieces)
-        yield first.section, map(_completed, chain([first], pieces))  # noqa: B031
+        yield first.section, map(_completed, chain([first], pieces))
+
+
+def _tagged(pieces: Iterator[Found], tagged: bool) -> Iterator[Found]:
+    section: Section | None = None
+    for piece in pieces:
+        if section is None:
+            points = coverpoints_of(piece.section.operation) if tagged else ()
+            section = replace(piece.section, coverpoints=points)
+        yield replace(piece, section=section)
 
 
 def _completed(piece: Found) -> Block:

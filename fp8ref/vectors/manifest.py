@@ -41,9 +41,9 @@ class Planned:
     recipes: tuple[Recipe, ...]
 
 
-def sections(recipes: Iterable[Recipe], form: Form) -> Sections:
-    """What recipes make; bins are written in the form that holds them."""
-    binned = form.name == "jsonl"
+def sections(recipes: Iterable[Recipe], form: Form, tagged: bool = False) -> Sections:
+    """What recipes make; JSON lines say in which bins a case is, other forms where it is ``tagged``."""
+    binned = tagged or form.name == "jsonl"
     for recipe in recipes:
         yield recipe.section(binned), generate(recipe, binned)
 

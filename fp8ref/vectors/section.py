@@ -231,3 +231,9 @@ class Block:
             None if first.bins is None else np.concatenate([p.bins for p in parts if p.bins is not None]),
             None if first.exact is None else tuple(text for p in parts for text in p.exact or ()),
         )
+
+
+def tags(points: Sequence[Coverpoint], bins: NDArray[np.int16]) -> list[str]:
+    """The text of every case's bins."""
+    words = [["", *(" " * (i > 0) + name for name in point.bins)] for i, point in enumerate(points)]
+    return ["".join(names[value - NONE] for names, value in zip(words, row)) for row in bins.tolist()]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..cases.answers import differs
 from .forms.jsonl import case_lines
 from .generate import answered
-from .section import NONE, Block, Section, by_case
+from .section import Block, by_case, tags
 from .source import Found
 
 SHOWN = 10
@@ -103,14 +103,7 @@ def _wrong(
     if got.exact is not None and want.exact is not None:
         yield "exact", np.array([x != y for x, y in zip(got.exact, want.exact)], bool)
     if given is not None and want.bins is not None:
-        yield "bins", np.array([x != y for x, y in zip(given, tags(piece.section, want))], bool)
-
-
-def tags(section: Section, block: Block) -> list[str]:
-    """The text of every case's bins."""
-    assert block.bins is not None
-    words = [["", *(" " * (i > 0) + name for name in point.bins)] for i, point in enumerate(section.coverpoints)]
-    return ["".join(names[value - NONE] for names, value in zip(words, row)) for row in block.bins.tolist()]
+        yield "bins", np.array([x != y for x, y in zip(given, tags(piece.section.coverpoints, want.bins))], bool)
 
 
 def _mismatch(
@@ -129,7 +122,8 @@ def _mismatch(
     }  # fmt: skip
     if which == "bins":
         assert given is not None
-        said = given[i], tags(section, want[slice(i, i + 1)])[0]
+        assert want.bins is not None
+        said = given[i], tags(section.coverpoints, want.bins[i : i + 1])[0]
     else:
         said = texts[which](got), texts[which](want)
     operands = " ".join(f"{c.name}={hexes(x[i], c.digits)[:64]}" for c, x in zip(section.operand_columns, got.operands))

@@ -17,8 +17,13 @@ WRITTEN = {
     "adapter": "README.md cabi.c e4m3fn.h fp8ref.h level0.c level1.py level2.c level2.rs my_kernel.py",
     "kernel-test": "README.md test_my_kernel.py",
     "ci": "README.md check.sh fp8ref.yml",
+<<<<<<< HEAD
     "rtl": "README.md bench_dpi.sv bench_readmemh.sv cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py",
     "declaration": "Configurations.yaml Constraints.yaml Kappas.yaml Profiles.yaml README.md",
+=======
+    "rtl": "README.md bench_dpi.sv bench_readmemh.sv bench_textio.vhd cocotb_bench.py f32_to_e4m3fn.sv "
+    "f32_to_e4m3fn.vhd mul_e4m3fn.sv mul_e4m3fn.vhd run.py",
+>>>>>>> 4cdf730 (Coverage of suite and simulators in one; bins in every form; benches in Python that name mistakes; RTL starts in three languages)
 }
 
 
@@ -37,6 +42,22 @@ def test_the_files_of_a_start(kind: str, tmp_path: Path) -> None:
         assert {path.name for path in (tmp_path / folder).iterdir()} - {"mine.txt"} == set(WRITTEN[kind].split())
     readme = (tmp_path / "there" / "README.md").read_text()
     assert all(f"`{name}`" in readme for name in WRITTEN[kind].split() if name not in ("README.md", "run.py"))
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [
+        ("sv", "README.md bench_dpi.sv bench_readmemh.sv f32_to_e4m3fn.sv mul_e4m3fn.sv run.py"),
+        ("vhdl", "README.md bench_textio.vhd f32_to_e4m3fn.vhd mul_e4m3fn.vhd run.py"),
+        ("cocotb", "README.md cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py"),
+    ],
+)
+def test_one_language_of_rtl(language: str, written: str, tmp_path: Path) -> None:
+    done = fp8ref("new", "rtl", ".", "--language", language, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == written.split()
+    done = fp8ref("new", "ci", "ci", "--language", language, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (4, "Error: --language is of rtl; ci has one\n")
 
 
 def test_nothing_is_replaced_and_nothing_written_beside_it(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def _absent(*tools: str) -> pytest.MarkDecorator:
 
 needs_iverilog = _absent("iverilog", "vvp")
 needs_verilator = _absent("verilator", "make", "g++")
+needs_ghdl = _absent("ghdl")
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +105,29 @@ def test_the_c_model_through_dpi(bench: ModuleType, capsys: pytest.CaptureFixtur
         assert [line.split(" does not conform")[0] for line in lines] == ["f32_to_e4m3fn", "mul_e4m3fn"]
 
 
+@needs_ghdl
+@pytest.mark.parametrize(("bug", "n"), [("0", "3000"), ("1", "3000"), ("2", "3000")])
+def test_the_vhdl_twins(bench: ModuleType, capsys: pytest.CaptureFixture[str], bug: str, n: str) -> None:
+    for overflow in ([], ["--nonsat"]) if bug == "0" else ([],):
+        code, lines = verdicts(bench, capsys, "ghdl", "-n", n, "--bug", bug, *overflow)
+        assert code == int(bug != "0")
+        assert [line.split(" conforms" if bug == "0" else " does not conform")[0] for line in lines] == [
+            "f32_to_e4m3fn", "mul_e4m3fn",
+        ]  # fmt: skip
+
+
+@needs_iverilog
+def test_by_default_the_first_way_whose_tools_are_there(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    code, lines = verdicts(bench, capsys, "-n", "500", "--design", "mul_e4m3fn")
+    assert (code, lines) == (0, ["mul_e4m3fn conforms: 0 of 500 cases differ (iverilog)"])
+
+
 def test_a_missing_simulator_is_reported(
     bench: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench.shutil, "which", lambda name: None)
     assert bench.main(["verilator"]) == 4
-    assert capsys.readouterr().err == "verilator is not installed; on Debian: apt-get install iverilog verilator\n"
+    assert capsys.readouterr().err == "verilator is not installed; on Debian: apt-get install iverilog verilator ghdl\n"
 
 
 @needs_iverilog

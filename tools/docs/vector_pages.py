@@ -7,8 +7,10 @@ from pathlib import Path
 
 import md
 
+from fp8ref.report.coverage import picture
 from fp8ref.vectors.coverage.bins import Coverage, Row, points_of
 from fp8ref.vectors.generate import Recipe, generate
+from fp8ref.vectors.merging.database import read
 from fp8ref.vectors.texts import EXAMPLES, WORDS
 
 SHOWN = 8  # bins named for one reason
@@ -16,7 +18,9 @@ SHOWN = 8  # bins named for one reason
 
 def pages(docs: Path) -> dict[str, str]:
     classes = md.table(["class", "the code"], [[md.code(name), text] for name, text in WORDS.items()])
+    recorded = docs / "data" / "coverage.json"
     return {
+        "vectors/merged.html": f'<div class="fp8ref-scroll">{picture(read(recorded.read_bytes(), recorded.name))}</div>',
         "vectors/classes.md": classes,
         "vectors/coverage.md": "\n".join(family(name, example) for name, example in EXAMPLES.items()),
     }

@@ -1,10 +1,12 @@
--- The VHDL unit against the words of a file, a line {a, b, c, z, flags} of 18 digits each.
+-- The VHDL unit against the words of a file, a line {a, b, c, z, flags} of 18 digits each.  What it answers goes into the
+-- file ANSWERS, a line a case in TestFloat's form: a0 b0 a1 b1 c z flags.
 library ieee;
 use ieee.std_logic_1164.all;
 use std.textio.all;
 
 entity bench is
-  generic (BUG : natural := 0; RM : natural := 0; WORDS : string := "vectors.memh");
+  generic (BUG : natural := 0; RM : natural := 0; WORDS : string := "vectors.memh";
+           ANSWERS : string := "answers.txt");
 end entity;
 
 architecture textual of bench is
@@ -36,6 +38,7 @@ begin
 
   process
     file vectors : text open read_mode is WORDS;
+    file found : text open write_mode is ANSWERS;
     variable row, said : line;
     variable word : string(1 to 18);
     variable wrong, cases : natural := 0;
@@ -50,13 +53,10 @@ begin
       wanted := bits(word(13 to 18));
       wait for 1 ns;
       cases := cases + 1;
-      if z & "000" & flags /= wanted then
-        wrong := wrong + 1;
-        if wrong <= 3 then
-          write(said, WORDS & ":" & integer'image(cases) & ": " & word & " differs");
-          writeline(output, said);
-        end if;
-      end if;
+      if z & "000" & flags /= wanted then wrong := wrong + 1; end if;
+      write(said, word(1 to 2) & " " & word(5 to 6) & " " & word(3 to 4) & " " & word(7 to 8) & " " & word(9 to 12)
+                  & " " & to_hstring(z) & " " & to_hstring("000" & flags));
+      writeline(found, said);
     end loop;
     write(said, integer'image(wrong) & " of " & integer'image(cases) & " cases differ");
     writeline(output, said);

@@ -95,15 +95,15 @@ module exsdotp #(
   wire infinite0 = (is_infinite(a0) | is_infinite(b0)) & ~gate0;
   wire infinite1 = (is_infinite(a1) | is_infinite(b1)) & ~gate1;
   wire undefined = (infinite0 & zero0 & ~nan0) | (infinite1 & zero1 & ~nan1);
-  wire signals = (is_nan(a0) & ~a0[1]) | (is_nan(a1) & ~a1[1]) | (is_nan(b0) & ~b0[1]) | (is_nan(b1) & ~b1[1]) |
-                 (&c[14:10] & |c[8:0] & ~c[9]);
+  wire signals = (((is_nan(a0) & ~a0[1]) | (is_nan(b0) & ~b0[1])) & ~gate0) |
+                 (((is_nan(a1) & ~a1[1]) | (is_nan(b1) & ~b1[1])) & ~gate1) | (&c[14:10] & |c[8:0] & ~c[9]);
   wire nan_c = &c[14:10] & |c[9:0], infinite_c = &c[14:10] & ~(|c[9:0]);
   wire negative0 = a0[7] ^ b0[7], negative1 = a1[7] ^ b1[7];
   wire nan = nan0 | nan1 | nan_c;
   wire plus = (infinite0 & ~zero0 & ~negative0) | (infinite1 & ~zero1 & ~negative1) | (infinite_c & ~c[15]);
   wire minus = (infinite0 & ~zero0 & negative0) | (infinite1 & ~zero1 & negative1) | (infinite_c & c[15]);
   wire opposite = plus & minus & ~nan & ~undefined;
-  wire invalid = undefined | opposite | (signals & BUG != 1);
+  wire invalid = undefined | opposite | signals;
 
   wire signed [W-1:0] products = (zero0 ? {W{1'b0}} : product(a0, b0)) + (zero1 ? {W{1'b0}} : product(a1, b1));
   wire [20:0] first = rounded(products, rm);
@@ -112,7 +112,8 @@ module exsdotp #(
   wire [20:0] found = rounded(sum, rm);
   wire all_zero = zero0 & zero1 & ~(|c[14:0]);
   wire alike = (negative0 == negative1) & (negative0 == c[15]);
-  wire zero_sign = all_zero & alike ? c[15] : rm == 3'd2;
+  wire gone = again & ~(|first[14:0]) & ~(|c[14:0]) & (first[15] == c[15]);
+  wire zero_sign = (all_zero & alike) | gone ? c[15] : rm == 3'd2;
   wire lost = again && (&first[14:10]);
   wire [20:0] joined = found | {again ? first[20:16] : 5'b0, 16'b0};
 
@@ -120,7 +121,7 @@ module exsdotp #(
     if (nan | undefined | opposite) {flags, z} = {invalid, 4'b0, 16'h7E00};
     else if (plus | minus) {flags, z} = {invalid, 4'b0, minus, 15'h7C00};
     else if (lost) {flags, z} = first;
-    else if (sum == 0) {flags, z} = {invalid, 4'b0, zero_sign, 15'h0};
+    else if (sum == 0) {flags, z} = {again ? first[20:16] : 5'b0, zero_sign, 15'h0};
     else {flags, z} = joined;
   end
 endmodule

@@ -127,7 +127,7 @@ begin
   process (all)
     variable x, y : byte;
     variable zero, nan_lane, infinite, gate : boolean;
-    variable nan, undefined, plus, minus, signals, all_zero, some_plus, some_minus, opposite, again : boolean;
+    variable nan, undefined, plus, minus, signals, all_zero, some_plus, some_minus, opposite, again, gone : boolean;
     variable products, sum : sum_t;
     variable first, found : answer_t;
     variable mode : natural;
@@ -147,7 +147,7 @@ begin
       nan_lane := (is_nan(x) or is_nan(y)) and not gate;
       infinite := (is_infinite(x) or is_infinite(y)) and not gate;
       negative := (x(7) xor y(7)) = '1';
-      signals := signals or (is_nan(x) and x(1) = '0') or (is_nan(y) and y(1) = '0');
+      signals := signals or (not gate and ((is_nan(x) and x(1) = '0') or (is_nan(y) and y(1) = '0')));
       nan := nan or nan_lane;
       undefined := undefined or (infinite and zero and not nan_lane);
       plus := plus or (infinite and not zero and not negative);
@@ -170,7 +170,7 @@ begin
     some_plus := some_plus or c(15) = '0';
     some_minus := some_minus or c(15) = '1';
     opposite := plus and minus and not nan and not undefined;
-    nv := bit_of(undefined or opposite or (signals and BUG /= 1));
+    nv := bit_of(undefined or opposite or signals);
     first := rounded(products, mode);
     again := BUG = 2 and products /= 0;
     if again then sum := value(first(15 downto 0)) + value(c); else sum := products + value(c); end if;
@@ -182,8 +182,11 @@ begin
     elsif again and first(14 downto 10) = "11111" then
       found := first;
     elsif sum = 0 then
-      found := nv & "0000" & bit_of((all_zero and not some_plus) or (mode = 2 and not (all_zero and not some_minus)))
-               & "000000000000000";
+      gone := again and unsigned(first(14 downto 0)) = 0 and unsigned(c(14 downto 0)) = 0 and first(15) = c(15);
+      negative := (all_zero and not some_plus) or (mode = 2 and not (all_zero and not some_minus));
+      if gone then negative := c(15) = '1'; end if;
+      found := "00000" & bit_of(negative) & "000000000000000";
+      if again then found(20 downto 16) := first(20 downto 16); end if;
     elsif again then
       found(20 downto 16) := found(20 downto 16) or first(20 downto 16);
     end if;

@@ -1,8 +1,9 @@
-"""Runs the designs of this folder against fp8ref, in one of three ways.
+"""Runs the designs of this folder against fp8ref, in one of four ways; by default in the first that can be.
 
     python run.py iverilog      a plain test bench reads the words of a file with $readmemh
-    python run.py cocotb        a cocotb test reads the vectors through fp8ref, simulated by iverilog
     python run.py verilator     the C golden model is called through DPI-C
+    python run.py cocotb        a cocotb test reads the vectors through fp8ref, simulated by iverilog
+    python run.py ghdl          a VHDL test bench reads the words of a file with textio
 
 Exit codes: 0 every design conforms, 1 one does not, 4 a simulator is missing or a tool failed, 5 nothing was checked.
 """
@@ -10,6 +11,7 @@ Exit codes: 0 every design conforms, 1 one does not, 4 a simulator is missing or
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import shutil
@@ -49,6 +51,10 @@ class Design:
     @property
     def file(self) -> Path:
         return HERE / f"{self.name}.sv"
+
+    @property
+    def vhdl(self) -> Path:
+        return HERE / f"{self.name}.vhd"
 
 
 DESIGNS = (
@@ -159,16 +165,50 @@ def verilator(job: Job) -> str:
     return simulate([str(program), *which, f"+saturate={job.saturate}", f"+bug={job.bug}"], job)
 
 
-WAYS: dict[str, tuple[tuple[str, ...], Callable[[Job], str]]] = {
-    "iverilog": (("iverilog", "vvp"), iverilog),
-    "cocotb": (("iverilog", "vvp"), with_cocotb),
-    "verilator": (("verilator", "make", "g++"), verilator),
+def ghdl(job: Job) -> str:
+    job.words()
+    ports = "a => wanted.a, b => wanted.b" if "BINARY" in job.design.macros else "a => wanted.a"
+    bench = (HERE / "bench_textio.vhd").read_text(encoding="utf-8")
+    bench = bench.replace("@DESIGN@", job.design.name).replace("@PORTS@", ports)
+    (job.folder / "bench.vhd").write_text(bench, encoding="utf-8")
+    for file in ("vectors_pkg.vhd", str(job.design.vhdl), "bench.vhd"):
+        tool(["ghdl", "-a", "--std=08", file], job.folder)
+    tool(["ghdl", "-e", "--std=08", "bench"], job.folder)
+    values = [f"-g{name}={value}" for name, value in job.parameters.items()]
+    return simulate(["ghdl", "-r", "--std=08", "bench", *values], job)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run a design: the programs and Python packages it needs, the bench that stands here, what runs it."""
+
+    tools: tuple[str, ...]
+    bench: str
+    run: Callable[[Job], str]
+    package: str = ""
+
+    @property
+    def missing(self) -> str:
+        """What is not installed, the first of it; empty where all is."""
+        found = next((name for name in self.tools if shutil.which(name) is None), "")
+        return found or (self.package if self.package and importlib.util.find_spec(self.package) is None else "")
+
+
+WAYS = {
+    name: way
+    for name, way in {
+        "iverilog": Way(("iverilog", "vvp"), "bench_readmemh.sv", iverilog),
+        "verilator": Way(("verilator", "make", "g++"), "bench_dpi.sv", verilator),
+        "cocotb": Way(("iverilog", "vvp"), "cocotb_bench.py", with_cocotb, "cocotb"),
+        "ghdl": Way(("ghdl",), "bench_textio.vhd", ghdl),
+    }.items()
+    if (HERE / way.bench).exists()
 }
 
 
 def judge(way: str, job: Job) -> int:
     """Run a design and print what came of it."""
-    output = WAYS[way][1](job)
+    output = WAYS[way].run(job)
     totals = TOTALS.findall(output)
     if not totals:
         print(output[-4000:])
@@ -186,7 +226,7 @@ def judge(way: str, job: Job) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("way", choices=WAYS)
+    parser.add_argument("way", choices=WAYS, nargs="?", help="by default the first whose tools are installed")
     parser.add_argument("--design", choices=[d.name for d in DESIGNS], help="one design; by default each")
     parser.add_argument(
         "--bug",
@@ -200,9 +240,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--vectors", type=Path, help="a vector file, or the folder of shipped ones")
     parser.add_argument("--build", type=Path, help="build here and keep it; by default a temporary folder")
     args = parser.parse_args(arguments)
-    missing = [name for name in WAYS[args.way][0] if shutil.which(name) is None]
-    if missing:
-        print(f"{missing[0]} is not installed; on Debian: apt-get install iverilog verilator", file=sys.stderr)
+    chosen = args.way or next((name for name, way in WAYS.items() if not way.missing), next(iter(WAYS)))
+    if missing := WAYS[chosen].missing:
+        how = "pip install cocotb" if missing == "cocotb" else "on Debian: apt-get install iverilog verilator ghdl"
+        print(f"{missing} is not installed; {how}", file=sys.stderr)
         return TROUBLE
     worst = CONFORMS
     with tempfile.TemporaryDirectory() as temporary:
@@ -213,7 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
             folder.mkdir(parents=True, exist_ok=True)
             job = Job(design, folder, args.bug, int(not args.nonsat), args.n, args.vectors and args.vectors.resolve())
             try:
-                worst = max(worst, judge(args.way, job))
+                worst = max(worst, judge(chosen, job))
             except (RuntimeError, ValueError, OSError) as error:
                 print(f"{design.name}: {error}", file=sys.stderr)
                 return TROUBLE

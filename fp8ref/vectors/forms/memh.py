@@ -1,7 +1,9 @@
 """Words for ``$readmemh``: a case is a word {operands, result, status}, every field whole hexadecimal digits.
 
-A section takes three files: the words, one a line and nothing else; a JSON sidecar with the section's header and every
-field's place; and a SystemVerilog package with the same as localparams and a packed struct.
+A section takes four files: the words, one a line and nothing else; a JSON sidecar with the section's header and every
+field's place; a SystemVerilog package with the same as localparams and a packed struct; and a VHDL package with a
+record and a function that takes a line apart.  Where cases have bins there are two more: words of them, and a module
+that counts them in a simulator.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...outputs import require_free, together
-from ..section import Block, Column, Section, by_case
-from ..source import Found, Source, Unreadable
+from ..coverage.bins import points_of
+from ..merging.covergroup import digits_of, members, module
+from ..section import NONE, Block, Column, Section, by_case, tags
+from ..source import Details, Found, Source, Unreadable
+from . import vhdl
 from .digits import from_digits, to_digits
 from .jsonl import case_columns, header, read_header
 from .registry import Sections
@@ -76,6 +83,28 @@ def package_of(path: Path) -> Path:
     return path.with_name(f"{identifier(path.stem)}_pkg.sv")
 
 
+def bins_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.bins{path.suffix}")
+
+
+def files_of(path: Path, section: Section) -> list[Path]:
+    """Every file that a section takes, the words first."""
+    stem = identifier(path.stem)
+    found = [path, sidecar_of(path), package_of(path), vhdl.package_of(path)]
+    return [*found, bins_of(path), path.with_name(f"{stem}_cover.sv")] if section.coverpoints else found
+
+
+def bin_words(section: Section, block: Block) -> bytes:
+    """The bins of a block, a line a case: the number of each point's value, all ones for none."""
+    if not block.size:
+        return b""
+    assert block.bins is not None
+    digits = digits_of(section.coverpoints)
+    rows = to_digits(block.bins.view(np.uint16), Column("bins", "u16", (len(section.coverpoints),)))[:, :, -digits:]
+    end = np.full((block.size, 1), ord("\n"), np.uint8)
+    return np.concatenate([by_case(rows), end], axis=1).tobytes()
+
+
 def words(section: Section, block: Block) -> bytes:
     """The words of a block, a line each."""
     if not block.size:
@@ -86,28 +115,39 @@ def words(section: Section, block: Block) -> bytes:
 
 
 def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
-    """Three files for each section; returns them.  Raises FileExistsError unless ``force``."""
+    """Four files for each section, six with bins; returns them.  Raises FileExistsError unless ``force``."""
     written: list[Path] = []
     with together(force) as files:
         for file, section, blocks in numbered(path, sections):
-            require_free(names := [file, sidecar_of(file), package_of(file)], force)
-            digest, count = hashlib.sha256(), 0
-            with files.file(file) as out:
+            require_free(names := files_of(file, section), force)
+            digest, count, bins = hashlib.sha256(), 0, hashlib.sha256()
+            with files.file(file) as out, files.file(bins_of(file)) if section.coverpoints else nullcontext() as beside:
                 for block in blocks:
                     text = words(section, block)
                     digest.update(text)
                     out.write(text)
                     count += block.size
+                    if beside is not None:
+                        text = bin_words(section, block)
+                        bins.update(text)
+                        beside.write(text)
             section = replace(section, count=count)
-            beside = (sidecar(section, file, digest.hexdigest()), package(section, file))
-            for other, content in zip(names[1:], beside):
+            texts = [
+                sidecar(section, file, digest.hexdigest(), bins.hexdigest()),
+                package(section, file),
+                vhdl.package(section, file, [(f.column.name, f.msb, f.lsb) for f in fields(section)]),
+            ]
+            if section.coverpoints:
+                points = points_of(section.operation)
+                texts.append(module(names[-1].stem, package_of(file).stem, section.operation.id, points))
+            for other, content in zip([name for name in names[1:] if name != bins_of(file)], texts):
                 with files.file(other) as out:
                     out.write(content.encode())
             written += names
     return written
 
 
-def sidecar(section: Section, path: Path, sha256: str) -> str:
+def sidecar(section: Section, path: Path, sha256: str, bins_sha256: str = "") -> str:
     document = {
         "fp8ref": "memh",
         "schema": SCHEMA,
@@ -117,7 +157,24 @@ def sidecar(section: Section, path: Path, sha256: str) -> str:
         "fields": [field.described() for field in fields(section)],
         "header": header(section, sha256),
     }
+    if section.coverpoints:
+        document["bins"] = bins_described(section, path) | {"sha256": bins_sha256}
     return json.dumps(document, indent=1) + "\n"
+
+
+def bins_described(section: Section, path: Path) -> dict[str, Any]:
+    """The words of bins: their file, and every point's place and values."""
+    width = 4 * digits_of(section.coverpoints)
+    last = len(section.coverpoints) - 1
+    return {
+        "file": bins_of(path).name,
+        "word_bits": width * len(section.coverpoints),
+        "none": (1 << width) - 1,
+        "points": [
+            {"name": p.name, "values": list(p.values), "msb": (last - i + 1) * width - 1, "lsb": (last - i) * width}
+            for i, p in enumerate(section.coverpoints)
+        ],
+    }
 
 
 def package(section: Section, path: Path) -> str:
@@ -129,13 +186,21 @@ def package(section: Section, path: Path) -> str:
         f"  localparam int COUNT = {section.count};",
         f"  localparam int WORD_BITS = {word_bits(section)};",
     ]
-    members = []
+    member_lines = []
     for field in fields(section):
         c, name = field.column, field.column.name.upper()
         lines.append(f"  localparam int {name}_MSB = {field.msb}, {name}_LSB = {field.lsb}, {name}_BITS = {c.bits};")
         many = "" if c.shape == () else f"[0:{c.elements - 1}]"
-        members.append(f"    logic {many}[{4 * c.digits - 1}:0] {c.name};")
-    return "\n".join([*lines, "  typedef struct packed {", *members, "  } case_t;", "endpackage", ""])
+        member_lines.append(f"    logic {many}[{4 * c.digits - 1}:0] {c.name};")
+    lines += ["  typedef struct packed {", *member_lines, "  } case_t;"]
+    if section.coverpoints:
+        width = 4 * digits_of(section.coverpoints)
+        lines += [
+            f'  localparam BINS_FILE = "{bins_of(path).name}";',
+            f"  localparam int BINS_BITS = {width * len(section.coverpoints)};",
+            members(section.coverpoints),
+        ]
+    return "\n".join([*lines, "endpackage", ""])
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -172,7 +237,8 @@ def read(source: Source) -> Iterator[Found]:
             start += digits
         status = codes.pop() if section.has_status else None
         block = Block(tuple(codes[:-1]), codes[-1], status)
-        yield Found(section, block, lines)
+        details = partial(_bins, source, section, seen - len(text), len(text))
+        yield Found(section, block, lines, details=details if section.coverpoints else lambda: (None, None))
     if seen != section.count:
         raise Unreadable(f"{source.at(seen)}: {section.count} words are announced, {seen} are there: is the file torn?")
     if digest.hexdigest() != sha256:
@@ -216,7 +282,10 @@ def _by_sidecar(source: Source) -> tuple[Section, str | None]:
     section, sha256 = read_header(document["header"], f"{where}: field header")
     if section.count is None or sha256 is None:
         raise Unreadable(f"{where}: field header: count and sha256 of the words are missing")
-    section = replace(section, coverpoints=())
+    if "bins" in document:
+        section = _with_bins(section, path, document["bins"], where)
+    else:
+        section = replace(section, coverpoints=())
     for name, own in (
         ("word_bits", word_bits(section)),
         ("fields", [field.described() for field in fields(section)]),
@@ -224,3 +293,45 @@ def _by_sidecar(source: Source) -> tuple[Section, str | None]:
         if document.get(name) != own:
             raise Unreadable(f"{where}: field {name}: not that of {section.operation.id}")
     return section, sha256
+
+
+# -- bins -------------------------------------------------------------------------------------------------------------
+def _with_bins(section: Section, path: Path, said: Any, where: str) -> Section:
+    """The section with its coverpoints, whose words stand beside; without them where the version is another."""
+    if not section.coverpoints:
+        return section
+    own = bins_described(section, path)
+    if not isinstance(said, dict) or {**said, "sha256": ""} != {**own, "sha256": ""}:
+        raise Unreadable(f"{where}: field bins: not those of {section.operation.id}")
+    beside = bins_of(path)
+    try:
+        with beside.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Unreadable(f"{beside}: cannot be read: {error.strerror or error}") from None
+    if found != said["sha256"]:
+        raise Unreadable(f"{beside}: hashes to {found[:16]}..., the sidecar announces {str(said['sha256'])[:16]}...")
+    return section
+
+
+def _bins(source: Source, section: Section, first: int, count: int) -> Details:
+    """The bins of some cases, read when they are asked for; every line is of one length."""
+    beside = bins_of(Path(source.name))
+    column = Column("bins", "u16", (len(section.coverpoints),))
+    digits = digits_of(section.coverpoints)
+    width = digits * column.elements + 1
+    with beside.open("rb") as file:
+        file.seek(first * width)
+        raw = file.read(count * width)
+    if len(raw) != count * width:
+        raise Unreadable(f"{beside}: {len(raw) // width} words where {count} are to be")
+    text = np.frombuffer(raw, np.uint8).reshape(count, width)[:, :-1].reshape(count, column.elements, digits)
+    padded = np.full((count, column.elements, column.digits), ord("0"), np.uint8)
+    padded[:, :, -digits:] = text
+    codes, bad = from_digits(padded, column)
+    none = (1 << 4 * digits) - 1
+    bins = np.where(codes == none, NONE, codes.astype(np.int32))
+    bad |= (bins >= np.array([len(point.values) for point in section.coverpoints])).any(axis=1)
+    if bad.any():
+        raise Unreadable(f"{beside}:{first + int(np.argmax(bad)) + 1}: no bins of {section.operation.id}")
+    return None, tuple(tags(section.coverpoints, bins.astype(np.int16)))

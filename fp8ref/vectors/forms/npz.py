@@ -19,9 +19,18 @@ from numpy.typing import NDArray
 
 from ...outputs import together
 from ..source import Found, Source, Unreadable
-from .jsonl import case_columns
 from .registry import Sections
-from .tables import LONGEST_HEADER, MOST_BYTES, announced, expected_shape, found_of, gathered, header_text, numbered
+from .tables import (
+    LONGEST_HEADER,
+    MOST_BYTES,
+    announced,
+    expected_shape,
+    found_of,
+    gathered,
+    header_text,
+    numbered,
+    table_columns,
+)
 
 
 def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
@@ -50,13 +59,13 @@ def read(source: Source) -> Iterator[Found]:
 def _found(archive: zipfile.ZipFile, name: str, packed: int) -> Found:
     text = _array(archive, name, "header", None, ())
     section, sha256 = announced(str(text), f"{name}: field header", packed)
-    wanted = ["header", *(column.name for column in case_columns(section))]
+    wanted = ["header", *(column.name for column in table_columns(section))]
     stray = [member for member in archive.namelist() if member.removesuffix(".npy") not in wanted]
     if stray or len(archive.namelist()) != len(wanted):
         raise Unreadable(f"{name}: holds {', '.join(archive.namelist())[:80]}; wanted are {', '.join(wanted)}")
     table = {
         column.name: _array(archive, name, column.name, column.dtype.newbyteorder("<"), expected_shape(section, column))
-        for column in case_columns(section)
+        for column in table_columns(section)
     }
     return found_of(section, sha256, table, name)
 

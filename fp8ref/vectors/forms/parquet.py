@@ -18,9 +18,8 @@ from ...extras import install
 from ...outputs import together
 from ..section import Column
 from ..source import Found, Source, Unreadable
-from .jsonl import case_columns
 from .registry import Sections
-from .tables import MOST_BYTES, announced, expected_shape, found_of, gathered, header_text, numbered
+from .tables import MOST_BYTES, announced, expected_shape, found_of, gathered, header_text, numbered, table_columns
 
 KEY = b"fp8ref"
 
@@ -46,7 +45,7 @@ def write(sections: Sections, path: Path, force: bool = False) -> list[Path]:
     with together(force) as files:
         for file, section, blocks in numbered(path, sections):
             section, table = gathered(section, blocks)
-            columns = case_columns(section)
+            columns = table_columns(section)
             stored = []
             for c in columns:
                 flat = pa.array(table[c.name].reshape(-1))
@@ -70,7 +69,7 @@ def read(source: Source) -> Iterator[Found]:
         if text is None:
             raise Unreadable(f"{name}: field header: the file has no metadata {KEY.decode()!r}")
         section, sha256 = announced(text.decode(errors="replace"), f"{name}: field header", len(raw))
-        columns = case_columns(section)
+        columns = table_columns(section)
         if file.schema_arrow.names != [c.name for c in columns]:
             raise Unreadable(f"{name}: columns {', '.join(file.schema_arrow.names)[:80]}; wanted are "
                              f"{', '.join(c.name for c in columns)}")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..section import Block, Column, Section, by_case
-from ..source import Found, Unreadable
+from ..section import NONE, VERSION, Block, Column, Section, by_case, tags
+from ..source import Details, Found, Unreadable
 from .jsonl import case_columns, header, read_header
 from .registry import Sections
 
 MOST_BYTES = 1 << 30  # of all the arrays of a table that is read
 LONGEST_HEADER = 1 << 20
+BINS = "bins"  # the column of the bins: for every coverpoint the number of a value, or -1
 HARMLESS, RATIO = 1 << 26, 2000  # bytes that any file may unpack to; and so many for each of its own beyond
 
 
@@ -46,8 +47,8 @@ def arrays(section: Section, block: Block) -> tuple[NDArray[Any], ...]:
 
 def gathered(section: Section, blocks: Iterator[Block]) -> tuple[Section, dict[str, NDArray[Any]]]:
     """The section with its count, and all of its cases: column name -> little-endian array of (count, *shape)."""
-    columns = case_columns(section)
-    parts = [arrays(section, block) for block in blocks]
+    columns = table_columns(section)
+    parts = [(*arrays(section, block), *binned(section, block)) for block in blocks]
     found = {
         c.name: np.concatenate([part[i] for part in parts]).astype(_stored(c), copy=False)
         if parts
@@ -55,6 +56,19 @@ def gathered(section: Section, blocks: Iterator[Block]) -> tuple[Section, dict[s
         for i, c in enumerate(columns)
     }
     return replace(section, count=len(found[columns[0].name])), found
+
+
+def table_columns(section: Section) -> tuple[Column, ...]:
+    """Operands, result, status, and where the section has coverpoints a column of bins."""
+    bins = Column(BINS, "i16", (len(section.coverpoints),))
+    return (*case_columns(section), *([bins] if section.coverpoints else []))
+
+
+def binned(section: Section, block: Block) -> tuple[NDArray[np.int16], ...]:
+    if not section.coverpoints:
+        return ()
+    assert block.bins is not None
+    return (block.bins,)
 
 
 def _stored(column: Column) -> np.dtype[np.generic]:
@@ -87,12 +101,14 @@ def announced(text: str, where: str, packed: int) -> tuple[Section, str]:
     section, sha256 = read_header(document, where)
     if section.count is None or sha256 is None:
         raise Unreadable(f"{where}: count and sha256 of the cases are missing")
-    size = sum(c.elements * c.words * c.dtype.itemsize for c in case_columns(section))
+    if document.get("bins") and not section.coverpoints:
+        raise Unreadable(f"{where}: field bins: those of version {VERSION} are read; export the file without them")
+    size = sum(c.elements * c.words * c.dtype.itemsize for c in table_columns(section))
     if section.count * size > MOST_BYTES:
         raise Unreadable(f"{where}: announces {section.count} cases, more than {MOST_BYTES} bytes; take jsonl")
     if section.count * size > max(HARMLESS, RATIO * packed):
         raise Unreadable(f"{where}: announces {section.count * size} bytes of cases in a file of {packed}: a bomb?")
-    return replace(section, coverpoints=()), sha256
+    return section, sha256
 
 
 def expected_shape(section: Section, column: Column) -> tuple[int, ...]:
@@ -124,4 +140,14 @@ def found_of(section: Section, sha256: str, table: dict[str, NDArray[Any]], wher
     status = values[-1] if section.has_status else None
     n = len(section.columns)
     block = Block(tuple(values[: n - 1]), values[n - 1], status)
-    return Found(section, block, 1 + np.arange(block.size))
+    found = Found(section, block, 1 + np.arange(block.size))
+    return replace(found, details=_bins_in(section, table[BINS], where)) if section.coverpoints else found
+
+
+def _bins_in(section: Section, bins: NDArray[Any], where: str) -> Callable[[], Details]:
+    """The texts of bins.  Raises Unreadable for numbers that no value has."""
+    most = np.array([len(point.values) for point in section.coverpoints])
+    bad = ((bins < NONE) | (bins >= most)).any(axis=1)
+    if bad.any():
+        raise Unreadable(f"{where}:{int(np.argmax(bad)) + 1}: field {BINS}: a number that is no value's")
+    return lambda: (None, tuple(tags(section.coverpoints, bins.astype(np.int16, copy=False))))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO
 
 import numpy as np
@@ -20,9 +21,10 @@ from ...cases.operation import Operation
 from ...cases.products.questions import addend_type, has_addend, length, with_length
 from ...spec.catalog import get_format
 from ...spec.overflow import get_overflow
+from ..coverage.bins import coverpoints_of
 from ..demanded import Demanded
-from ..section import VERSION, Block, Section
-from ..source import Found, Source, Unreadable
+from ..section import VERSION, Block, Section, tags
+from ..source import Details, Found, Source, Unreadable
 from .caselines import constant
 from .digits import Text, from_digits, squeezed, table, to_digits
 from .jsonl import STATUS
@@ -36,6 +38,7 @@ FINITE = {"max": "sat", "ieee": "ieee", "inf": "inf", "nan": "nan"}
 INFINITE = {"max": "sat", "inf": "propagate", "nan": "nan"}
 FLAGS = {"NX": 1, "UF": 2, "OF": 4, "DZ": 8, "NV": 16}
 MARK = re.compile(rb"^@[^\n]*\n", re.M)
+BINS = "# bins "
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -77,6 +80,8 @@ def header(section: Section) -> str:
         ]
     words.append("flags=NV,DZ,OF,UF,NX" if section.has_status else "flags=none")
     words.append(f"op={op.id}")
+    if section.coverpoints:
+        words.append(f"bins={','.join(point.name for point in section.coverpoints)}")
     if section.selection:
         words.append(f"select={section.selection.replace(' ', ',')} seed={section.seed}")
     return f"@ {' '.join(words)} fp8ref={VERSION}"
@@ -113,6 +118,7 @@ def parse_header(line: str, where: str) -> Header:
             section = replace(section, operation=with_length(op))  # it means what it says, and no more
     except ValueError as error:
         raise Unreadable(f"{where}: {error}") from None
+    section = _with_bins(section, keys.get("bins", ""), version, where)
     flags = keys.get("flags", "NV,DZ,OF,UF,NX")
     unknown = [f for f in flags.split(",") if f not in FLAGS and flags != "none"]
     if unknown:
@@ -121,6 +127,16 @@ def parse_header(line: str, where: str) -> Header:
     ours = keys.get("fp8ref") == VERSION
     ends = "fp8ref" in keys and "forever" not in section.selection
     return Header(section, mask, ends, Demanded.of(section) if ours else None)
+
+
+def _with_bins(section: Section, said: str, version: str, where: str) -> Section:
+    """The section with the coverpoints that a header names; those of other versions are others, and not compared."""
+    if not said or version != VERSION:
+        return section
+    points = coverpoints_of(section.operation)
+    if said.split(",") != [point.name for point in points]:
+        raise Unreadable(f"{where}: bins of {section.operation.family} are {','.join(p.name for p in points)}")
+    return replace(section, coverpoints=points)
 
 
 def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
@@ -158,12 +174,16 @@ def _from_keys(op: Operation, keys: dict[str, str]) -> Operation:
 
 # -- cases ------------------------------------------------------------------------------------------------------------
 def case_lines(section: Section, block: Block) -> bytes:
-    """The lines of a block: operands a0 b0 a1 b1 ... of dot products; the exact sum as a comment before its case."""
+    """The lines of a block: operands a0 b0 a1 b1 ... of dot products; exact sum and bins as comments before it."""
     n = block.size
     digits = [to_digits(codes, c) for codes, c in zip((*block.operands, block.result), section.columns)]
     parts: list[Text] = []
     if section.has_exact:
         parts += [constant("# exact ", n), table([text.encode() for text in block.exact or ()]), constant("\n", n)]
+    if section.coverpoints:
+        assert block.bins is not None
+        texts = tags(section.coverpoints, block.bins)
+        parts += [constant(BINS, n), table([text.encode() for text in texts]), constant("\n", n)]
     for which, element in order(section):
         parts += [digits[which][:, element], constant(" ", n)]
     parts.append(constant("--", n) if block.status is None else to_digits(block.status, STATUS)[:, 0])
@@ -252,17 +272,18 @@ def _no_case(
 def read(source: Source) -> Iterator[Found]:
     """The cases of a file or pipe, a piece at a time.  Raises Unreadable with file and line for anything else."""
     now = None if source.asked is None else Header(source.asked, 31, False)
-    seen, last, some = 0, 1, False
+    seen, last, some, bins = 0, 1, False, _Bins()
     for first, piece in source.pieces():
         place, line = 0, first
         for match in [*MARK.finditer(piece), None]:
             stop = match.start() if match else len(piece)
             if stop > place:
                 found = _parse(piece[place:stop], line, _known(now, source, line), source)
+                details = bins.of(piece[place:stop], found)
                 if found is not None:
                     seen, some = seen + found.block.size, True
                     _require_demanded(now, found, source)
-                    yield replace(found, complete=now is not None and now.ends)
+                    yield replace(found, complete=now is not None and now.ends, details=partial(_said, details))
                 line += piece.count(b"\n", place, stop)
             if match is not None:
                 now, seen = _marked(match[0].decode(), now, seen, source, line)
@@ -275,6 +296,30 @@ def read(source: Source) -> Iterator[Found]:
         raise Unreadable(f"{source.at(1)}: no header and no case")
     if now is not None and now.ends:
         raise Unreadable(f"{source.at(last)}: no '@ end' after {seen} cases: is the file torn?")
+
+
+def _said(bins: tuple[str, ...] | None) -> Details:
+    return None, bins
+
+
+class _Bins:
+    """The bins that comments say of the cases after them; a comment may end one piece and its case begin the next."""
+
+    def __init__(self) -> None:
+        self._ahead: str | None = None
+
+    def of(self, piece: bytes, found: Found | None) -> tuple[str, ...] | None:
+        """The bins of every case of a piece; None where the header names none, or a device left the comments out."""
+        if found is not None and not found.section.coverpoints:
+            return None
+        said: list[str | None] = []
+        for line in piece.decode("ascii", "replace").split("\n"):
+            if line.startswith(BINS.rstrip()):
+                self._ahead = line[len(BINS) :]
+            elif line and not line.startswith("#"):
+                said.append(self._ahead)
+                self._ahead = None
+        return tuple(text or "" for text in said) if any(text is not None for text in said) else None
 
 
 def _require_demanded(now: Header | None, found: Found, source: Source) -> None:

@@ -90,7 +90,9 @@ def test_the_package_says_the_same(words: Path) -> None:
 def test_sections_take_a_file_each_and_none_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "v.memh"
     names = [file.name for file in written("memh", path, *OPERATIONS[:2])]
-    assert names == ["v.memh", "v.memh.json", "v_pkg.sv", "v-2.memh", "v-2.memh.json", "v_2_pkg.sv"]
+    assert names == [
+        "v.memh", "v.memh.json", "v_pkg.sv", "v_pkg.vhd", "v-2.memh", "v-2.memh.json", "v_2_pkg.sv", "v_2_pkg.vhd",
+    ]  # fmt: skip
     assert read(tmp_path / "v-2.memh")[0].operation.family == "mul"
     with pytest.raises(FileExistsError, match=r"v\.memh exists; --force"):
         written("memh", path, CONVERSION)
