@@ -17,13 +17,9 @@ WRITTEN = {
     "adapter": "README.md cabi.c e4m3fn.h fp8ref.h level0.c level1.py level2.c level2.rs my_kernel.py",
     "kernel-test": "README.md test_my_kernel.py",
     "ci": "README.md check.sh fp8ref.yml",
-<<<<<<< HEAD
-    "rtl": "README.md bench_dpi.sv bench_readmemh.sv cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py",
-    "declaration": "Configurations.yaml Constraints.yaml Kappas.yaml Profiles.yaml README.md",
-=======
     "rtl": "README.md bench_dpi.sv bench_readmemh.sv bench_textio.vhd cocotb_bench.py f32_to_e4m3fn.sv "
     "f32_to_e4m3fn.vhd mul_e4m3fn.sv mul_e4m3fn.vhd run.py",
->>>>>>> 4cdf730 (Coverage of suite and simulators in one; bins in every form; benches in Python that name mistakes; RTL starts in three languages)
+    "declaration": "Configurations.yaml Constraints.yaml Kappas.yaml Profiles.yaml README.md",
 }
 
 

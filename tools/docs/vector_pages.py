@@ -19,8 +19,9 @@ SHOWN = 8  # bins named for one reason
 def pages(docs: Path) -> dict[str, str]:
     classes = md.table(["class", "the code"], [[md.code(name), text] for name, text in WORDS.items()])
     recorded = docs / "data" / "coverage.json"
+    drawn = picture(read(recorded.read_bytes(), recorded.name))
     return {
-        "vectors/merged.html": f'<div class="fp8ref-scroll">{picture(read(recorded.read_bytes(), recorded.name))}</div>',
+        "vectors/merged.html": f'<div class="fp8ref-scroll">{drawn}</div>',
         "vectors/classes.md": classes,
         "vectors/coverage.md": "\n".join(family(name, example) for name, example in EXAMPLES.items()),
     }
