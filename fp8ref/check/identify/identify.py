@@ -50,7 +50,10 @@ REFITS = 4
 LONG_K = 256  # beyond it catalogue and compositions are searched first, and a unit is fitted only if they fail
 LIMIT = 120.0  # seconds that fitting a unit may take
 PRODUCTS = 1 << 22  # multiplications of the random cases of a long product
-COARSE, FEW = 24, 64  # bits of results, and rows of a capture, below which several compositions may well answer alike
+COARSE, FEW = (
+    24,
+    64,
+)  # bits of results, and answers of a capture other than 0, below which several compositions may well answer alike
 MANY = 40  # compositions that give every answer: enough to say that nothing is decided
 POOL, LEAST_POOL = 1 << 18, 128  # multiplications, and cases, that are simulated to distinguish two hypotheses
 
@@ -252,7 +255,8 @@ def _name_all(
         ("epilogues", lambda: finished(op, known)),
         ("epilogues of splits", lambda: finished(op, near)),
     ]
-    coarse = ask is None and (get_format(op.result).p < COARSE or seen.got.size < FEW)
+    rows = np.count_nonzero((seen.got != 0) & (seen.got != get_format(op.result).sign_bit))
+    coarse = ask is None and (get_format(op.result).p < COARSE or rows < FEW)
     for i, (what, hypotheses) in enumerate(searches):
         if ask is None:
             result.classes = [[h] for h in left]  # what an interrupt leaves

@@ -258,6 +258,18 @@ def test_compositions_are_named_from_a_hundred_rows(mode: str, k: int, keys: str
     assert any("were not fitted" in remark for remark in found.remarks)
 
 
+def test_answers_of_zero_are_no_evidence() -> None:
+    """A hundred rows of which four are not zero: shipped compositions fit, and so do those that few kernels have."""
+    op = Operation.parse("dot/e4m3fn.e4m3fn/f32/ada.mma.fp8.f32+split3.t64.interleaved.pairwise;k=320")
+    cases = random_cases(op, 100, np.random.default_rng(5), ("normal",))
+    cases.a[4:], cases.c[4:] = 0, 0
+    cases.a[:, 3:] = 0  # three products: any order gives their sum
+    found = identify_captured(op, cases, expect(op, cases.operands).codes)
+    named = [h.name for members in found.classes for h in members]
+    assert str(op.mode) in named or any("the search ended at" in remark for remark in found.remarks)
+    assert not found.decided
+
+
 @pytest.mark.full
 def test_a_coarse_output_is_not_taken_for_a_decision() -> None:
     """Eight bits of output fit a chain and splits alike: no single name is given."""
