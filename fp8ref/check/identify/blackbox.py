@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,19 @@ from numpy.typing import NDArray
 
 from ...cases.operation import Operation, carrier_dtype
 from ...cases.products.cases import Cases
-from ...cases.products.questions import COLUMNS, length
+from ...cases.products.probes import ones
+from ...cases.products.questions import COLUMNS, length, scale_type
 from ..harness.transport import USUAL, Session
 
 Codes = NDArray[Any]
 ROOM = USUAL // 4
+
+
+def with_scales(op: Operation, cases: Cases) -> Cases:
+    """The cases with scales of 1, where the operation has scales and they have none."""
+    if not scale_type(op) or cases.scales:
+        return cases
+    return replace(cases, scales=tuple(np.repeat(x, cases.size, axis=0) for x in ones(op)))
 
 
 class BlackBox:

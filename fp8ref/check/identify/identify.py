@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from ...cases.operation import Operation
 from ...cases.products.cases import KINDS, Cases, probes, random_cases, special_cases
-from ...cases.products.probes import ones
 from ...cases.products.questions import blocks, length, scale_type, under
 from ...display import Shown
 from ...spec.catalog import get_format
@@ -38,6 +37,7 @@ from .accumulators import (
     unfinished,
     wrong,
 )
+from .blackbox import with_scales
 from .compositions import FORMS, finished, splits
 from .fitting import SPECIAL, Ask, Fit, Fitter, Observed, undecided
 from .nearest import Disagreement, Near, nearest
@@ -213,13 +213,6 @@ def _until_interrupted(result: Identification) -> Iterator[None]:
         result.remarks.append("interrupted: what was found until then")
 
 
-def with_scales(op: Operation, cases: Cases) -> Cases:
-    """The cases with scales of 1, where the operation has scales and they have none."""
-    if not scale_type(op) or cases.scales:
-        return cases
-    return replace(cases, scales=tuple(np.repeat(x, cases.size, axis=0) for x in ones(op)))
-
-
 def _to_fit(op: Operation, result: Identification) -> bool:
     """Are a unit's parameters to be fitted?  Not to a long product that has a name, nor where blocks have scales."""
     if scale_type(op) and blocks(op) > 1:
@@ -255,8 +248,8 @@ def _name_all(
         ("epilogues", lambda: finished(op, known)),
         ("epilogues of splits", lambda: finished(op, near)),
     ]
-    rows = np.count_nonzero((seen.got != 0) & (seen.got != get_format(op.result).sign_bit))
-    coarse = ask is None and (get_format(op.result).p < COARSE or rows < FEW)
+    f = get_format(op.result)
+    coarse = ask is None and (f.p < COARSE or np.count_nonzero((seen.got != 0) & (seen.got != f.sign_bit)) < FEW)
     for i, (what, hypotheses) in enumerate(searches):
         if ask is None:
             result.classes = [[h] for h in left]  # what an interrupt leaves
