@@ -15,7 +15,7 @@ from ..escapes import one_line, plain_data
 from ..version import __version__
 from .against.arrange import arrange
 from .against.compare import compare
-from .against.original import Original, amaxes, find_original
+from .against.original import Original, find_original, top_of
 from .against.verdicts import judge
 from .allowed import by_file
 from .conventions import FUSED, SATELLITES
@@ -198,7 +198,7 @@ def _fused_tops(found: Audit, held: dict[str, Original | None]) -> dict[str, lis
         for name in members:
             source = held[name]
             assert source is not None
-            each.append(max(float(a.max(initial=0)) for a in amaxes(by_name[name], source)[0]))
+            each.append(top_of(by_name[name], source))
         tops |= {name: [max(each)] for name in members}
     return tops
 

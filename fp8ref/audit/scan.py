@@ -47,13 +47,20 @@ def scan(t: Quantised, progress: Callable[[int], None] = lambda n: None) -> Scan
     s = Scan()
     f = t.format
     mask = np.uint8(f.magnitude_mask)
+    paired = t.pack in ("low", "high") and t.columns % 2 == 0 and (t.grid.n == 1 or t.grid.c % 2 == 0)
     for e in range(t.grid.matrices):
         tops = np.zeros((t.grid.m, t.grid.n), np.uint8)
         for i, j in chunks(t.rows, t.columns):
-            codes = t.elements(e, i, j)
-            s.histogram += counted(codes)
-            _raise(tops, codes & mask, t, i)
-            progress(codes.size if t.pack == "" else codes.size // 2)
+            if paired:
+                raw = t.stored_rows(e, i, j)
+                pairs = counted(raw).reshape(16, 16)
+                s.histogram[:16] += pairs.sum(axis=0) + pairs.sum(axis=1)
+                _raise(tops, np.maximum(raw & mask, (raw >> 4) & mask), t, i, t.grid.c // 2 if t.grid.n > 1 else 0)
+            else:
+                codes = t.elements(e, i, j)
+                s.histogram += counted(codes)
+                _raise(tops, codes & mask, t, i, t.grid.c)
+            progress((j - i) * t.columns // (2 if t.pack else 1))
         s.tops.append(tops)
     _codes(t, s)
     _scales(t, s)
@@ -71,21 +78,21 @@ def counted(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
     return found
 
 
-def _raise(tops: NDArray[np.uint8], magnitudes: NDArray[np.uint8], t: Quantised, i: int) -> None:
-    """Largest magnitudes of the groups that rows from i on belong to."""
+def _raise(tops: NDArray[np.uint8], magnitudes: NDArray[np.uint8], t: Quantised, i: int, c: int) -> None:
+    """Largest magnitudes of the groups that rows from i on belong to, each of ``c`` columns here."""
     g = t.grid
-    rows = magnitudes.shape[0]
-    if g.n == 1:
-        wide = magnitudes.max(axis=1, keepdims=True)
-    elif t.columns % g.c == 0:
-        wide = magnitudes.reshape(rows, g.n, g.c).max(axis=2)
-    else:
-        wide = np.maximum.reduceat(magnitudes, np.arange(0, t.columns, g.c), axis=1)
+    rows, columns = magnitudes.shape
     index = np.arange(i, i + rows) // g.r
     starts = np.flatnonzero(np.diff(index, prepend=-1))
-    part = np.maximum.reduceat(wide, starts, axis=0)
+    wide = np.maximum.reduceat(magnitudes, starts, axis=0) if g.r > 1 else magnitudes
+    if g.n == 1:
+        wide = wide.max(axis=1, keepdims=True)
+    elif columns % c == 0:
+        wide = wide.reshape(-1, g.n, c).max(axis=2)
+    else:
+        wide = np.maximum.reduceat(wide, np.arange(0, columns, c), axis=1)
     where = index[starts]
-    tops[where] = np.maximum(tops[where], part)
+    tops[where] = np.maximum(tops[where], wide)
 
 
 def _codes(t: Quantised, s: Scan) -> None:
@@ -129,39 +136,36 @@ def _scales(t: Quantised, s: Scan) -> None:
         _alone(t, s)
         return
     f = values_of(t.element)
-    typical: list[Array] = []
-    inverse: list[Array] = []
-    unit = True
-    small, large = np.inf, 0.0
+    seen: list[_Pairs] = []
     name = t.scale.name if t.scale is not None else t.name
     for e in range(t.grid.matrices):
         stored = t.stored_scales(e)
-        numbers = t.decoded(stored)
-        _numbers(t, name, e, stored, numbers)
-        tops = np.abs(f[np.minimum(s.tops[e], f.size - 1)])
-        used = s.tops[e] > 0
-        zero = (numbers == 0) & used
-        if zero.any():
-            _at(t, "scale-zero", name, e, zero, "is 0, and its codes are not")
-        real = numbers[np.isfinite(numbers) & (numbers > 0)]
-        if real.size:
-            small, large = min(small, float(real.min())), max(large, float(real.max()))
-            s.powers = s.powers and bool((np.frexp(real)[0] == 0.5).all())
-            s.bf16 = s.bf16 and not (real.view(np.uint32) & np.uint32(0xFFFF)).any()
-        unit = unit and bool((numbers == 1).all())
-        s.groups += numbers.size
-        s.zero_groups += int((~used).sum())
-        some = used & np.isfinite(numbers) & (numbers > 0) & np.isfinite(tops)
-        with np.errstate(all="ignore"):
-            w = t.multiplier(e)
-            typical.append((tops[some] * numbers[some]).astype(np.float64) * w)
-            inverse.append(tops[some].astype(np.float64) / (numbers[some].astype(np.float64) * w))
-            s.at_top += float((tops[some] >= float(t.format.max) / 2).sum())
-    s.smallest, s.largest = (float(small), float(large)) if large else (0.0, 0.0)
-    reached = np.concatenate(typical)
-    turned = np.concatenate(inverse)
-    s.at_top = s.at_top / reached.size if reached.size else 0.0
-    s.typical = float(np.median(reached)) if reached.size else 0.0
+        here = _pairs(t, stored, s.tops[e])
+        zero = here.numbers == 0
+        if not np.isfinite(here.numbers).all() or (here.numbers < 0).any() or (zero & (here.tops > 0)).any():
+            numbers = t.decoded(stored)
+            _numbers(t, name, e, stored, numbers)
+            empty = (numbers == 0) & (s.tops[e] > 0)
+            if empty.any():
+                _at(t, "scale-zero", name, e, empty, "is 0, and its codes are not")
+        seen.append(here)
+    w = np.concatenate([np.full(here.counts.size, t.multiplier(e)) for e, here in enumerate(seen)])
+    numbers, codes, counts = (np.concatenate([getattr(p, x) for p in seen]) for x in ("numbers", "tops", "counts"))
+    tops = np.abs(f[np.minimum(codes, f.size - 1)])
+    real = numbers[np.isfinite(numbers) & (numbers > 0)]
+    if real.size:
+        s.smallest, s.largest = float(real.min()), float(real.max())
+        s.powers = bool((np.frexp(real)[0] == 0.5).all())
+        s.bf16 = not (real.view(np.uint32) & np.uint32(0xFFFF)).any()
+    unit = bool((numbers == 1).all())
+    s.groups, s.zero_groups = int(counts.sum()), int(counts[codes == 0].sum())
+    some = (codes > 0) & np.isfinite(numbers) & (numbers > 0) & np.isfinite(tops)
+    with np.errstate(all="ignore"):
+        reached = (tops[some] * numbers[some]).astype(np.float64) * w[some]
+        turned = tops[some].astype(np.float64) / (numbers[some].astype(np.float64) * w[some])
+    total = int(counts[some].sum())
+    s.at_top = float(counts[some][tops[some] >= float(t.format.max) / 2].sum()) / total if total else 0.0
+    s.typical = _median(reached, counts[some])
     _wholes(t)
     if not reached.size:
         return
@@ -171,16 +175,47 @@ def _scales(t: Quantised, s: Scan) -> None:
         t.find("unit-scale", f"{t.whole.name} is 1, and values reach {s.typical:.4g} in an ordinary block")
     elif unit and t.whole is not None and s.groups >= 8:
         t.find("unit-scale", f"all {s.groups} block scales of {name} are 1 under a scale of the tensor")
-    elif s.typical > IMPLAUSIBLE and float(np.median(turned)) < PLAUSIBLE:
+    elif s.typical > IMPLAUSIBLE and _median(turned, counts[some]) < PLAUSIBLE:
         whose = t.whole.name if t.whole is not None else name
+        other = _median(turned, counts[some])
         t.find(
-            "scale-inverted",
-            f"{whose}: an ordinary group would reach {s.typical:.4g}, with the reciprocal {np.median(turned):.4g}",
+            "scale-inverted", f"{whose}: an ordinary group would reach {s.typical:.4g}, with the reciprocal {other:.4g}"
         )
     if s.at_top < 0.01 and reached.size and t.format.k == 8:
         t.find(
             "range-unused", f"no group has a code in the upper half of {t.element}: scales are too large, or searched"
         )
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Scales and largest codes that stand together in groups of a matrix, and how often."""
+
+    numbers: NDArray[np.float32]
+    tops: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+
+
+def _pairs(t: Quantised, stored: Array, tops: NDArray[np.uint8]) -> _Pairs:
+    """``stored``: scales as they stand; of bytes there are few pairs, of numbers each group is one."""
+    if stored.dtype != np.uint8 or stored.size < 1 << 12:
+        return _Pairs(t.decoded(stored).reshape(-1), tops.reshape(-1), np.ones(stored.size, np.int64))
+    both = np.left_shift(stored, 8, dtype=np.uint16)
+    both |= tops
+    counts = np.bincount(both.reshape(-1), minlength=1 << 16)
+    there = np.flatnonzero(counts)
+    return _Pairs(t.decoded((there >> 8).astype(np.uint8)), (there & 255).astype(np.uint8), counts[there])
+
+
+def _median(x: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    """The median of numbers that stand several times each; 0 of none."""
+    total = int(counts.sum())
+    if not total:
+        return 0.0
+    order = np.argsort(x, kind="stable")
+    ends = np.cumsum(counts[order])
+    low, high = (x[order[np.searchsorted(ends, k, "right")]] for k in ((total - 1) // 2, total // 2))
+    return float((low + high) / 2) if low != high else float(low)
 
 
 def _best(s: Scan) -> int:

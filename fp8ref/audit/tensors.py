@@ -87,7 +87,8 @@ class Quantised:
             self.findings.append(Finding(kind, text, f"{self.name}{f' {place}' if place else ''}"))
 
     # -- parts ---------------------------------------------------------------------------------------------------------
-    def _stored_rows(self, e: int, i: int, j: int) -> Array:
+    def stored_rows(self, e: int, i: int, j: int) -> Array:
+        """Rows i to j of matrix e as they stand, (rows, bytes of a row)."""
         per = self.codes.size // (self.grid.matrices * self.rows)
         start = (e * self.rows + i) * per
         found: Array = np.asarray(self.codes.read(start, start + (j - i) * per)).view(np.uint8)
@@ -95,7 +96,7 @@ class Quantised:
 
     def elements(self, e: int, i: int, j: int, pack: str | None = None) -> NDArray[np.uint8]:
         """Codes of rows i to j of matrix e, one a byte.  ``pack``: another order in bytes than the convention's."""
-        raw = self._stored_rows(e, i, j)
+        raw = self.stored_rows(e, i, j)
         pack = self.pack if pack is None else pack
         if pack == "gguf":
             return np.asarray(unpack_gguf(raw, self.element_block)[1])
@@ -112,7 +113,7 @@ class Quantised:
         g = self.grid
         if self.pack == "gguf":
             parts = [
-                unpack_gguf(self._stored_rows(e, i, min(i + 4096, self.rows)), self.element_block)[0]
+                unpack_gguf(self.stored_rows(e, i, min(i + 4096, self.rows)), self.element_block)[0]
                 for i in range(0, self.rows, 4096)
             ]
             return np.concatenate(parts)
@@ -154,8 +155,11 @@ class Quantised:
 
     def spread(self, factors: Array, i: int, j: int) -> Array:
         """Factors (m, n) of a matrix for its rows i to j: something that broadcasts to (j - i, columns)."""
+        return self.laid(factors[i // self.grid.r : -(-j // self.grid.r)], i, j)
+
+    def laid(self, part: Array, i: int, j: int) -> Array:
+        """The same of the factors of the groups of these rows alone."""
         g = self.grid
-        part = factors[i // g.r : -(-j // g.r)]
         if g.r > 1:
             part = np.repeat(part, g.r, axis=0)[i - i // g.r * g.r :][: j - i] if part.shape[0] > 1 else part
         if g.n > 1:

@@ -19,15 +19,14 @@ from ..allowed import names
 from ..files.stored import chunks
 from ..scan import Scan
 from ..tensors import Quantised
+from .giving import Part, close_of
 from .hypotheses import (
     Groups,
     Hypothesis,
     candidates,
-    codes_of,
     differing,
     element_variants,
     of_two,
-    scaled,
     sources,
     varied,
 )  # fmt: skip
@@ -37,7 +36,6 @@ from .rounding import SLACK, Off, outside, table
 Array = NDArray[Any]
 FEW = 1 << 15  # elements that sort out how codes are made
 SINGLE = 0.005  # share of codes up to which they count as single ones
-MOST = 12  # hypotheses that are held against every code
 
 
 @dataclass(eq=False)
@@ -137,7 +135,7 @@ def _scales(found: Against, s: Scan) -> None:
     fitting = [h for n, h in scored if n == 0]
     if not fitting and scored and (t.whole is None or g.whole):
         fitting = varied([h for _, h in scored], g, some)
-    if some.size < g.a.size:
+    if some.size < g.a_of.size:
         fitting = [h for h in fitting if not _all_differ(h, g)]
     found.scales = fitting
     if not fitting and scored:
@@ -148,7 +146,8 @@ def _scales(found: Against, s: Scan) -> None:
 
 
 def _all_differ(h: Hypothesis, g: Groups) -> int:
-    return sum(int(differing(h, g, slice(i, i + (1 << 16))).sum()) for i in range(0, g.a.size, 1 << 16))
+    parts = (slice(i, i + (1 << 16)) for i in range(0, g.a_of.size, 1 << 16))
+    return sum(int(g.counts[part][differing(h, g, part)].sum()) for part in parts)
 
 
 def _two(found: Against, every: list[Hypothesis]) -> list[Hypothesis]:
@@ -160,33 +159,45 @@ def _two(found: Against, every: list[Hypothesis]) -> list[Hypothesis]:
 
 
 def _codes(found: Against) -> None:
-    """One pass over the codes: their roundings, their errors, and which hypotheses give all of them."""
-    t, g = found.t, found.groups
+    """One pass over the codes: their roundings, their errors, and which hypotheses give all of them.
+
+    Codes that a recipe gives are roundings over its scale, and need no other proof of that.  That the original was
+    rounded first is asked where the recipe fails without it.
+    """
     ahead = _likely(found)
-    size = t.grid.m * t.grid.n
-    held = {h: [scaled(h, g.a[e * size : (e + 1) * size]) for e in range(t.grid.matrices)]
-            for h in ahead if h.recipe.choose == "none"}  # fmt: skip
-    values = table(t.element).values
-    for e, i, j, x, codes, s in _judged(found):
-        _measure(found, x, codes, s, values)
-        ahead = [h for h in ahead if _gives(h, found, held, e, i, j, x, codes)]
-    found.fitting = ahead
+    plain = {h.recipe for h in ahead if not h.narrow}
+    first = [h for h in ahead if not h.narrow or h.recipe not in plain]
+    proved = any(not h.unrounded for h in ahead)
+    values = table(found.t.element).values
+    close = {h: close_of(h, found.groups) for h in first}
+    left = first
+    for part in _judged(found, not proved):
+        _measure(found, part.x, part.codes, part.s, values)
+        left = [h for h in left if part.gives(h, close[h])]
+    kept = {h.recipe for h in left}
+    others = [h for h in ahead if h not in close and h.recipe not in kept]
+    if others:
+        for part in _judged(found, False):
+            others = [h for h in others if part.gives(h)]
+    found.fitting = [h for h in ahead if h in {*left, *others}]
+    if proved and all(h.unrounded for h in found.fitting):
+        recount(found, found.slack)
 
 
-def _judged(found: Against) -> Iterator[tuple[int, int, int, F32s, NDArray[np.uint8], Array]]:
-    """Matrix, rows, numbers, codes and multipliers part by part, after the codes that are no roundings were counted."""
+def _judged(found: Against, count: bool = True) -> Iterator[Part]:
+    """The tensor part by part, after the codes that are no roundings were counted."""
     t = found.t
     tab = table(t.element, "nearest", found.slack)
     for e in range(t.grid.matrices):
         factors = t.factors(e)
-        found.bad.append(np.zeros((t.grid.m, t.grid.n), np.int64))
+        if count:
+            found.bad.append(np.zeros((t.grid.m, t.grid.n), np.int64))
         for i, j in chunks(t.rows, t.columns, 1, 1 << 18):
             x, codes = found.original.part(e, i, j), t.elements(e, i, j)
             s = t.spread(factors, i, j)
-            wrong = outside(x, codes, s, tab)
-            if wrong.any():
+            if count and (wrong := outside(x, codes, s, tab)).any():
                 _count(found, wrong, x, codes, s, e, i, found.bad[e])
-            yield e, i, j, x, codes, s
+            yield Part(t, found.groups, e, i, j, x, codes, s)
 
 
 def recount(found: Against, slack: float) -> None:
@@ -196,48 +207,34 @@ def recount(found: Against, slack: float) -> None:
         pass
 
 
-def _gives(h: Hypothesis, found: Against, held: dict[Any, Any], e: int, i: int, j: int, x: F32s, codes: Array) -> bool:
-    t = found.t
-    if h.recipe.choose != "none":
-        scales, got = of_two(h, x)
-        here = found.groups.stored[i * t.grid.n : j * t.grid.n]
-        return np.array_equal(got.reshape(x.shape), codes) and np.array_equal(t.decoded(scales.astype(np.uint8)), here)
-    return same(codes_of(h, t, held[h], e, i, j, x), codes, t.element)
-
-
-def same(a: NDArray[np.uint8], b: NDArray[np.uint8], element: str) -> bool:
-    """Equal codes; NaNs of any sign and payload are alike."""
-    if np.array_equal(a, b):
-        return True
-    nan = np.isnan(table(element).values)
-    return bool(nan.any()) and bool(((a == b) | (nan[a] & nan[b])).all())
-
-
 def _likely(found: Against) -> list[Hypothesis]:
     """Of the hypotheses that give every scale, those that give the codes of some rows; else ways to make elements."""
-    t, g = found.t, found.groups
+    t = found.t
     if not found.scales:
         return []
     rows = min(t.rows, max(1, FEW // max(t.columns, 1)))
     starts = sorted({0, (t.rows - rows) // 2})
-    size = t.grid.m * t.grid.n
-    parts = [(i, found.original.part(0, i, i + rows), t.elements(0, i, i + rows)) for i in starts]
-
     few = min(rows, max(1, 2048 // max(t.columns, 1)))
+    factors = t.factors(0)
 
-    def gives(h: Hypothesis) -> bool:
-        held = {h: [scaled(h, g.a[:size])]} if h.recipe.choose == "none" else {}
-        return all(_gives(h, found, held, 0, i, i + n, x[:n], codes[:n]) for n in (few, rows) for i, x, codes in parts)
+    def part(i: int, n: int) -> Part:
+        x, codes = found.original.part(0, i, i + n), t.elements(0, i, i + n)
+        return Part(t, found.groups, 0, i, i + n, x, codes, t.spread(factors, i, i + n))
 
-    fitting = [h for h in found.scales if gives(h)]
+    parts = [part(i, n) for n in dict.fromkeys((few, rows)) for i in starts]
+
+    def giving(some: list[Hypothesis]) -> list[Hypothesis]:
+        return [h for h in some if all(p.gives(h) for p in parts)]
+
+    fitting = giving(found.scales)
     if not fitting:
         seen: dict[Hypothesis, None] = {}
         for h in found.scales[:4]:
             if h.recipe.choose == "none":
                 seen |= dict.fromkeys(element_variants(h))
-        fitting = [h for h in list(seen)[:400] if gives(h)]
+        fitting = giving(list(seen)[:400])
         fitting = fitting[:1]
-    return fitting[: MOST if t.size > 1 << 22 else None]
+    return fitting
 
 
 def _measure(found: Against, x: F32s, codes: Array, s: Array, values: F32s) -> None:

@@ -40,10 +40,19 @@ class Hypothesis:
     given: float | None = None
     kept: str | None = None
 
+    @property
+    def unrounded(self) -> bool:
+        """Does the recipe store a power of two, and make elements with what it was rounded from?"""
+        r = self.recipe
+        return r.power not in ("none", "q.drop", "q.log2") and r.elements in ("direct", "rdirect")
+
 
 @dataclass(eq=False)
 class Groups:
-    """The groups of a tensor: largest magnitudes and stored scales, flat."""
+    """The groups of a tensor: largest magnitudes and stored scales, flat.
+
+    ``a_of``, ``stored_of``, ``counts``: the pairs of them that occur, by magnitude, and how often.
+    """
 
     t: Quantised
     a: F32s
@@ -53,14 +62,18 @@ class Groups:
         float, ...
     ]  # largest magnitudes the tensor's scale may come from: its own, and of what is fused with it
 
+    def __post_init__(self) -> None:
+        """Groups with the same magnitude and the same scale are asked once."""
+        both = self.a.view(np.uint32).astype(np.uint64) << np.uint64(32) | self.stored.view(np.uint32)
+        pairs, self.counts = np.unique(both, return_counts=True)
+        self.a_of: F32s = (pairs >> np.uint64(32)).astype(np.uint32).view(np.float32)
+        self.stored_of: F32s = pairs.astype(np.uint32).view(np.float32)
+        self.zeros = bool((self.a_of == 0).any())
+
     def some(self, n: int = SAMPLE) -> NDArray[np.intp]:
-        """Groups that are spread over the tensor, the extreme ones among them."""
-        if self.a.size <= n:
-            return np.arange(self.a.size)
-        spread = np.linspace(0, self.a.size - 1, n).astype(np.intp)
-        zeros = np.flatnonzero(self.a == 0)[:8]
-        ends = np.argpartition(self.a, [0, -1])[[0, -1]]
-        return np.unique(np.concatenate([spread, zeros, ends]))
+        """Pairs that are spread over all of them in the order of magnitudes, the extreme ones among them."""
+        size = self.a_of.size
+        return np.arange(size) if size <= n else np.linspace(0, size - 1, n).astype(np.intp)
 
 
 def sources(original: Original, exact: dict[str, bool]) -> list[tuple[str, str | None]]:
@@ -99,8 +112,8 @@ def numbers(h: Hypothesis, s: Scaled) -> F32s:
 
 
 def differing(h: Hypothesis, g: Groups, some: Any) -> NDArray[np.bool_]:
-    """The groups whose stored scale is another one."""
-    want, got = numbers(h, scaled(h, g.a[some])), g.stored[some]
+    """The pairs whose stored scale is another one."""
+    want, got = numbers(h, scaled(h, g.a_of[some])), g.stored_of[some]
     found: NDArray[np.bool_] = ~((want == got) | (np.isnan(want) & np.isnan(got)))
     return found
 
@@ -197,19 +210,19 @@ def element_variants(h: Hypothesis) -> Iterator[Hypothesis]:
                         continue
 
 
-def codes_of(h: Hypothesis, t: Quantised, s: list[Scaled], e: int, i: int, j: int, x: F32s) -> NDArray[np.uint8]:
-    """The codes of rows i to j of matrix e that a hypothesis gives.  ``s``: its scales, one a matrix, flat."""
-    g = t.grid
+def codes_of(h: Hypothesis, t: Quantised, s: Scaled, i: int, j: int, x: F32s) -> NDArray[np.uint8]:
+    """The codes of rows i to j of a matrix that a hypothesis gives.  ``s``: the scales of their groups, flat."""
+    g, r = t.grid, h.recipe
     out = np.empty(x.shape, np.uint8)
     x = narrowed(x, h.narrow)
-    own = s[e]
 
     def laid(v: Any) -> Any:
-        return v if v is None or not np.ndim(v) else t.spread(np.asarray(v).reshape(g.m, g.n), i, j)
+        return v if v is None or not np.ndim(v) else t.laid(np.asarray(v).reshape(-1, g.n), i, j)
 
-    here = Scaled(own.stored, laid(own.factor), own.divide, laid(own.step), laid(own.first), laid(own.blank))
+    step = laid(s.step) if r.rounding == "first" else s.step
+    here = Scaled(s.stored, laid(s.factor), s.divide, step, laid(s.first), laid(s.blank))
     with np.errstate(all="ignore"):
-        elements_of(h.recipe, Vectors(), x, here, h.source, out)
+        elements_of(r, Vectors(), x, here, h.source, out)
     return out
 
 

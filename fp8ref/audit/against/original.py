@@ -35,15 +35,43 @@ class Original:
         """Rows i to j of matrix e in binary32."""
         if not self.turned:
             start = (e * self.rows + i) * self.columns
-            flat = self.stored.read(start, start + (j - i) * self.columns)
-            with np.errstate(over="ignore"):
-                return np.asarray(flat).astype(np.float32).reshape(j - i, self.columns)
+            return numbers(self.stored.read(start, start + (j - i) * self.columns)).reshape(j - i, self.columns)
         if e not in self.held:  # one matrix at a time
             size = self.rows * self.columns
             whole = np.asarray(self.stored.read(e * size, (e + 1) * size)).reshape(self.columns, self.rows)
             self.held = {e: np.ascontiguousarray(whole.T)}
-        with np.errstate(over="ignore"):
-            return np.asarray(self.held[e][i:j].astype(np.float32))
+        return numbers(self.held[e][i:j])
+
+    def magnitudes(self, e: int, i: int, j: int) -> Array:
+        """The bits of the magnitudes of rows i to j, unsigned integers in the same order; none of f64."""
+        start = (e * self.rows + i) * self.columns
+        if self.turned or self.stored.kind not in BITS:
+            return (np.abs(self.part(e, i, j))).view(np.uint32)
+        unsigned, _ = BITS[self.stored.kind]
+        flat = self.stored.read(start, start + (j - i) * self.columns).view(unsigned)
+        return (flat & unsigned(np.iinfo(unsigned).max >> 1)).reshape(j - i, self.columns)
+
+    def of_magnitudes(self, bits: Array) -> F32s:
+        """Magnitudes from their bits."""
+        kind = "f32" if self.turned else self.stored.kind
+        return numbers(bits.view(BITS[kind if kind in BITS else "f32"][1]))
+
+
+BITS: dict[str, Any] = {
+    "bf16": (np.uint16, ml_dtypes.bfloat16),
+    "f16": (np.uint16, np.float16),
+    "f32": (np.uint32, np.float32),
+}
+
+
+def numbers(x: Array) -> F32s:
+    """Numbers in binary32; those of bfloat16 are its upper half."""
+    if x.dtype == ml_dtypes.bfloat16:
+        wide = np.ascontiguousarray(x).view(np.uint16).astype(np.uint32)
+        wide <<= np.uint32(16)
+        return wide.view(np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(x).astype(np.float32)
 
 
 def narrowed(x: F32s, kind: str | None) -> F32s:
@@ -77,15 +105,35 @@ def amaxes(t: Quantised, original: Original) -> tuple[list[F32s], bool]:
     for e in range(g.matrices):
         top = np.zeros((g.m, g.n), np.float32)
         for i, j in chunks(t.rows, t.columns):
-            x = np.abs(original.part(e, i, j))
-            if not np.isfinite(x.max(initial=0)):
+            bits = original.magnitudes(e, i, j)
+            if not np.isfinite(original.of_magnitudes(bits.max(initial=0, keepdims=True))).all():
                 finite = False
-                x = np.where(np.isnan(x), np.float32(0), x)
-            wide = np.maximum.reduceat(x, np.arange(0, t.columns, g.c), axis=1)
+                x = original.of_magnitudes(bits)
+                bits = np.where(np.isnan(x), bits.dtype.type(0), bits)
             index = np.arange(i, j) // g.r
             starts = np.flatnonzero(np.diff(index, prepend=-1))
-            part = np.maximum.reduceat(wide, starts, axis=0)
+            if g.r > 1:
+                bits = np.maximum.reduceat(bits, starts, axis=0)
+            if g.n == 1:
+                bits = bits.max(axis=1, keepdims=True)
+            elif t.columns % g.c == 0:
+                bits = bits.reshape(-1, g.n, g.c).max(axis=2)
+            else:
+                bits = np.maximum.reduceat(bits, np.arange(0, t.columns, g.c), axis=1)
             where = index[starts]
-            top[where] = np.maximum(top[where], part)
+            top[where] = np.maximum(top[where], original.of_magnitudes(bits))
         found.append(top)
     return found, finite
+
+
+def top_of(t: Quantised, original: Original) -> float:
+    """The largest magnitude of a tensor, NaNs left out."""
+    found = 0.0
+    for e in range(t.grid.matrices):
+        for i, j in chunks(t.rows, t.columns):
+            bits = original.magnitudes(e, i, j)
+            top = original.of_magnitudes(bits.max(initial=0, keepdims=True))
+            if np.isnan(top).any():
+                top = np.nan_to_num(original.of_magnitudes(bits), nan=0.0, posinf=np.inf)
+            found = max(found, float(top.max(initial=0)))
+    return found

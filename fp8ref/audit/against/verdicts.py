@@ -12,8 +12,8 @@ from ...fast.recipes import encoded
 from ..allowed import names
 from ..tensors import Quantised
 from .causes import causes
-from .compare import Against, recount, same, sparse
-from .hypotheses import Hypothesis
+from .compare import Against, recount, sparse
+from .giving import same
 from .original import TYPES, F32s, Original, narrowed
 from .rounding import SLACK, SLACKS, table
 from .samples import Sample, sample
@@ -97,17 +97,12 @@ def _of_recipe(a: Against) -> None:
     stacks = set(a.t.convention.stacks)
     if all(h.recipe.rounding == "rna" for h in a.fitting) and "gpt-oss" not in stacks and "Quark" not in stacks:
         a.t.find("ties-away", "every tie goes away from zero")
-    if a.wrong and all(_unrounded(h) for h in a.fitting):
+    if a.wrong and all(h.unrounded for h in a.fitting):
         a.t.find(
             "scale-stale",
             f"{a.wrong} codes follow the scale before it was rounded, and the rounded one is stored",
             _place(a),
         )
-
-
-def _unrounded(h: Hypothesis) -> bool:
-    """Does a recipe store a power of two, and make elements with what it was rounded from?"""
-    return h.recipe.power not in ("none", "q.drop", "q.log2") and h.recipe.elements in ("direct", "rdirect")
 
 
 def _place(a: Against) -> str:

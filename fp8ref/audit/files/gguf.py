@@ -1,4 +1,4 @@
-"""GGUF: the header is walked within bounds first, then the gguf package reads the tensors, mapped into memory."""
+"""GGUF: the header is walked within bounds first, then the gguf package says where the tensors lie."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...extras import install
-from .stored import MOST_AXES, MOST_TENSORS, BadFile, Files, Stored, mapped, of_file
+from .stored import MOST_AXES, MOST_TENSORS, BadFile, Files, Span, Stored, mapped, of_file
 
 # types of values in the header: bytes of each (GGUF specification, gguf_metadata_value_type)
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -102,19 +102,15 @@ def one_error(error: Exception) -> str:
 
 def _tensor(path: Path, tensor: Any) -> Stored:
     kind = tensor.tensor_type.name
-    raw = tensor.data
     shape = tuple(int(n) for n in tensor.shape[::-1])
+    span = Span(path, int(tensor.data_offset), int(tensor.n_bytes))
     if kind in PLAIN:
-        flat = raw.reshape(-1).view("u1")
-        return of_file(tensor.name, PLAIN[kind], shape, flat, path.name)
-    flat = raw.reshape(-1).view("u1")
+        return of_file(tensor.name, PLAIN[kind], shape, span, path.name)
     rows = 1
     for n in shape[:-1]:
         rows *= n
-    per = flat.size // max(rows, 1)
-    return Stored(
-        tensor.name, f"gguf.{kind.lower()}", (*shape[:-1], per), lambda i, j: flat[i:j], path.name, int(flat.size)
-    )
+    per = span.size // max(rows, 1)
+    return Stored(tensor.name, f"gguf.{kind.lower()}", (*shape[:-1], per), span.read, path.name, span.size)
 
 
 def _checked(path: Path, data: Any) -> list[str]:

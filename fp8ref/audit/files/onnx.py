@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...extras import install
-from .stored import BadFile, Files, Stored, mapped, of_array, of_file, regular
+from .stored import BadFile, Files, Held, Span, Stored, of_array, of_file, regular
 
 # TensorProto.DataType: kind, bits of a unit
 TYPES = {
@@ -55,14 +55,14 @@ def _tensor(onnx: Any, path: Path, tensor: Any) -> Stored:
     size = int(np.prod(shape, dtype=object)) if shape else 1
     length = -(-size * bits // 8)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        return _beside(path, tensor, kind, shape, length, bits)
+        return _beside(path, tensor, kind, shape, length)
     if tensor.HasField("raw_data"):
         raw = np.frombuffer(tensor.raw_data, np.uint8)
         if bits and raw.size != length:
             raise BadFile(
                 path, f"tensor {name!r:.80}: {raw.size} bytes for shape {shape} of {kind}, which takes {length}"
             )
-        return _stored(name, kind, shape, raw, path.name, bits)
+        return _stored(name, kind, shape, Held(raw), path.name)
     if kind == "type 8":
         return Stored(name, "string", shape, lambda i, j: np.zeros(0, np.uint8), path.name)
     try:
@@ -70,13 +70,13 @@ def _tensor(onnx: Any, path: Path, tensor: Any) -> Stored:
     except Exception as error:  # whatever a wrong count of values becomes there
         raise BadFile(path, f"tensor {name!r:.80}: onnx does not read it: {error}") from None
     if kind == "e2m1fn":
-        return _stored(name, kind, shape, _packed(np.asarray(array).view(np.uint8).reshape(-1)), path.name, 4)
+        return _stored(name, kind, shape, Held(_packed(np.asarray(array).view(np.uint8).reshape(-1))), path.name)
     return of_array(name, array, path.name, kind)
 
 
-def _stored(name: str, kind: str, shape: tuple[int, ...], raw: Any, place: str, bits: int) -> Stored:
+def _stored(name: str, kind: str, shape: tuple[int, ...], raw: Span | Held, place: str) -> Stored:
     if kind == "e2m1fn" and shape and shape[-1] % 2 == 0:  # two a byte, the first in the low nibble
-        return Stored(name, "e2m1fn", (*shape[:-1], shape[-1] // 2), lambda i, j: raw[i:j], place, raw.size)
+        shape = (*shape[:-1], shape[-1] // 2)
     return of_file(name, kind, shape, raw, place)
 
 
@@ -85,7 +85,7 @@ def _packed(codes: Any) -> Any:
     return (padded[:, 0] & 15) | (padded[:, 1] << 4)
 
 
-def _beside(path: Path, tensor: Any, kind: str, shape: tuple[int, ...], length: int, bits: int) -> Stored:
+def _beside(path: Path, tensor: Any, kind: str, shape: tuple[int, ...], length: int) -> Stored:
     about = {entry.key: entry.value for entry in tensor.external_data}
     where = about.get("location", "")
     if Path(where).name != where or where in ("", ".", "..") or "\\" in where:
@@ -94,9 +94,9 @@ def _beside(path: Path, tensor: Any, kind: str, shape: tuple[int, ...], length: 
         offset, told = int(about.get("offset", 0)), int(about.get("length", length))
     except ValueError:
         raise BadFile(path, f"tensor {tensor.name!r:.80}: its offset or length is no number") from None
-    data = mapped(path.parent / where)
-    if offset < 0 or told != length or offset + length > data.size:
+    size = regular(path.parent / where)
+    if offset < 0 or told != length or offset + length > size:
         raise BadFile(
-            path, f"tensor {tensor.name!r:.80}: {told} bytes at {offset} of {where} with {data.size}; it takes {length}"
+            path, f"tensor {tensor.name!r:.80}: {told} bytes at {offset} of {where} with {size}; it takes {length}"
         )
-    return _stored(tensor.name, kind, shape, data[offset : offset + length], where, bits)
+    return _stored(tensor.name, kind, shape, Span(path.parent / where, offset, length), where)

@@ -1,4 +1,4 @@
-"""safetensors: the package judges the header, the bytes are mapped into memory."""
+"""safetensors: the package judges the header; the bytes of tensors are read when they are asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ...arrays.recipe_files import once
 from ...extras import install
-from .stored import MOST_AXES, BadFile, Files, mapped, of_file
+from .stored import MOST_AXES, BadFile, Files, Span, mapped, of_file
 
 KINDS = {
     "F64": "f64", "F32": "f32", "F16": "f16", "BF16": "bf16", "F8_E4M3": "e4m3fn", "F8_E5M2": "e5m2",
@@ -43,7 +43,7 @@ def read_safetensors(path: Path, files: Files, place: str = "") -> list[str]:
         kind = KINDS.get(about["dtype"], about["dtype"].lower())
         if kind == "f4" and shape and shape[-1] % 2 == 0:  # two a byte
             kind, shape = "e2m1fn", (*shape[:-1], shape[-1] // 2)
-        files.add(of_file(name, kind, shape, data[start + i : start + j], place or path.name))
+        files.add(of_file(name, kind, shape, Span(path, start + i, j - i), place or path.name))
     return list(header)
 
 

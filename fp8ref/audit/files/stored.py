@@ -116,17 +116,58 @@ def of_array(name: str, x: Array, place: str, kind: str = "") -> Stored:
     return Stored(name, kind, tuple(x.shape), lambda i, j: units[i:j], place, flat.nbytes)
 
 
-def of_file(name: str, kind: str, shape: tuple[int, ...], mapped: Array, place: str) -> Stored:
-    """A tensor in bytes that are mapped into memory.  ``mapped``: exactly its bytes."""
+@dataclass(frozen=True)
+class Span:
+    """``size`` bytes of a file from ``start`` on: read when they are asked for, and kept by nobody.
+
+    A map into memory would count as resident for as long as it stands.
+    """
+
+    path: Path
+    start: int
+    size: int
+
+    def read(self, i: int, j: int) -> NDArray[np.uint8]:
+        """Bytes i to j.  Raises BadFile where the file ends before, or is not there any more."""
+        out = np.empty(max(min(j, self.size) - i, 0), np.uint8)
+        view, at = memoryview(out), 0
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                file.seek(self.start + i)
+                while at < out.size and (n := file.readinto(view[at:])):
+                    at += n
+        except OSError as error:
+            raise BadFile(self.path, f"it cannot be read: {error}") from None
+        if at < out.size:
+            raise BadFile(self.path, f"it ends at byte {self.start + i + at} now: it became shorter while it was read")
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Bytes that a file's reader has in memory, as a :class:`Span`."""
+
+    bytes: Array
+
+    @property
+    def size(self) -> int:
+        return int(self.bytes.size)
+
+    def read(self, i: int, j: int) -> NDArray[np.uint8]:
+        return np.array(self.bytes[i:j], np.uint8)
+
+
+def of_file(name: str, kind: str, shape: tuple[int, ...], span: Span | Held, place: str) -> Stored:
+    """A tensor in bytes of a file.  ``span``: exactly its bytes."""
     dtype = np.dtype(KINDS[kind]) if kind in KINDS else None
     if dtype is None:
-        return Stored(name, kind, shape, _unknown(name, kind), place, mapped.size)
+        return Stored(name, kind, shape, _unknown(name, kind), place, span.size)
     little = dtype.newbyteorder("<") if dtype.kind in "fiu" and dtype.itemsize > 1 else dtype
-    return Stored(name, kind, shape, lambda i, j: _units(mapped, little, i, j), place, mapped.size)
 
+    def read(i: int, j: int) -> Array:
+        return span.read(i * little.itemsize, j * little.itemsize).view(little)
 
-def _units(mapped: Array, dtype: np.dtype[Any], i: int, j: int) -> Array:
-    return np.frombuffer(mapped[i * dtype.itemsize : j * dtype.itemsize].tobytes(), dtype)
+    return Stored(name, kind, shape, read, place, span.size)
 
 
 def _unknown(name: str, kind: str) -> Callable[[int, int], Array]:
