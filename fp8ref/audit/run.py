@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..escapes import one_line, plain_data
+from ..report.audits.page import Pictures
 from ..version import __version__
 from .against.arrange import arrange
-from .against.compare import compare
+from .against.compare import Against, compare
 from .against.original import Original, find_original, top_of
 from .against.verdicts import judge
 from .allowed import by_file
@@ -27,6 +30,7 @@ from .scan import Scan, scan
 from .tensors import Quantised
 
 SCHEMA = "fp8ref/audit/1"
+NEIGHBOURS = 32  # tensors that are looked at for what belongs to another
 # what is declared: the producers who declare it
 OWN = {
     "compressed-tensors": ("compressed-tensors", "llm-compressor"), "modelopt": ("ModelOpt",), "quark": ("amd-quark",),
@@ -38,39 +42,46 @@ Progress = Callable[[str, int, int], None]  # what is read, bytes so far, bytes 
 
 @dataclass
 class Judged:
-    """A tensor and what was found of it.  ``against``: the comparison with its original, None without one."""
+    """A tensor and what was found of it.
+
+    ``body``: its part of the document, but for the findings.  ``fingerprint``: equal for tensors with the same codes,
+    "" where that says nothing.  ``scan``, ``against``: where it was judged in this process: what it holds, and the
+    comparison with its original.  ``pictures``: for the page, where they were asked for.
+    """
 
     tensor: Quantised
-    scan: Scan
+    body: dict[str, Any]
     recipes: list[str]
-    against: Any = None
+    fingerprint: str = ""
+    scan: Scan | None = None
+    against: Against | None = None
+    pictures: Pictures | None = None
 
     def document(self) -> dict[str, Any]:
-        t = self.tensor
-        scales: dict[str, Any] = {"by_recipe": None, "differ": None}
-        codes: dict[str, Any] = {"rounded": None, "differ": None, "steps": None}
-        more: dict[str, Any] = {}
-        if self.against is not None:
-            scales, codes, more = self.against.documents()
-        scales |= {"format": t.scale_format, "smallest": self.scan.smallest, "largest": self.scan.largest}
-        codes |= {
-            "zeros": round(self.scan.zeros, 6),
-            "saturated": round(self.scan.saturated, 6),
-            "at_top": round(self.scan.at_top, 6),
-        }
-        return {
-            "name": t.name,
-            "convention": t.convention.name,
-            "format": t.element,
-            "granularity": t.granularity,
-            "layout": "; ".join(x for x in (f"scales {t.grid.layout}", f"codes {t.pack}" if t.pack else "") if x),
-            "shape": list(t.shape),
-            "recipes": self.recipes,
-            "scales": scales,
-            "codes": codes,
-            **more,
-            "findings": [f.document() for f in t.findings],
-        }
+        return {**self.body, "findings": [f.document() for f in self.tensor.findings]}
+
+
+def _body(t: Quantised, s: Scan, recipes: list[str], against: Against | None) -> dict[str, Any]:
+    """A tensor's part of the document, but for its findings."""
+    scales: dict[str, Any] = {"by_recipe": None, "differ": None}
+    codes: dict[str, Any] = {"rounded": None, "differ": None, "steps": None}
+    more: dict[str, Any] = {}
+    if against is not None:
+        scales, codes, more = against.documents()
+    scales |= {"format": t.scale_format, "smallest": s.smallest, "largest": s.largest}
+    codes |= {"zeros": round(s.zeros, 6), "saturated": round(s.saturated, 6), "at_top": round(s.at_top, 6)}
+    return {
+        "name": t.name,
+        "convention": t.convention.name,
+        "format": t.element,
+        "granularity": t.granularity,
+        "layout": "; ".join(x for x in (f"scales {t.grid.layout}", f"codes {t.pack}" if t.pack else "") if x),
+        "shape": list(t.shape),
+        "recipes": recipes,
+        "scales": scales,
+        "codes": codes,
+        **more,
+    }
 
 
 @dataclass
@@ -82,6 +93,11 @@ class Audit:
     judged: list[Judged] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     original: Files | None = None
+
+    @cached_property
+    def by_name(self) -> dict[str, Quantised]:
+        """The quantised tensors as they were recognised."""
+        return {t.name: t for t in self.seen.tensors}
 
     @property
     def clean(self) -> bool:
@@ -127,80 +143,120 @@ class Audit:
 
 
 def audit(path: str | Path, original: str | Path | None = None, progress: Progress | None = None) -> Audit:
-    """Audit a file or a folder of a model, against its original weights where they are given.
+    """Audit a file or a folder of a model, against its original weights where they are given, in this process.
 
     ``progress(text, bytes, of)`` is called as tensors are read.  Raises :class:`fp8ref.audit.files.stored.BadFile`, one
     line with the place, where one of them cannot be read.
     """
-    files = open_files(Path(path))
-    found = Audit(files, recognise(files))
-    found.findings += found.seen.findings
+    found = begin(path, original)
     total = sum(t.codes.bytes for t in found.seen.tensors)
     done = 0
-    for t in found.seen.tensors:
 
-        def went(n: int, name: str = t.name) -> None:
-            nonlocal done
-            done += n
-            if progress is not None:
-                progress(name, min(done, total), total)
+    def went(name: str, n: int) -> None:
+        nonlocal done
+        done += n
+        if progress is not None:
+            progress(name, min(done, total), total)
 
-        s = scan(t, went)
-        if (
-            found.seen.said.powers
-            and not s.powers
-            and t.scale_format in FLOATS
-            and t.grid.name not in ("none", "unknown")
-        ):
-            t.find("scale-power", f"{found.seen.said.at} declares scale_fmt ue8m0, and scales are no powers of two")
-        found.judged.append(Judged(t, s, by_file(t, s)))
-    if original is not None:
-        found.original = open_files(Path(original))
-        _against(found, found.original)
+    found.judged = judged(found, list(found.by_name), went)
+    end(found)
+    return found
+
+
+def begin(path: str | Path, original: str | Path | None = None) -> Audit:
+    """Open the files of an audit and recognise the tensors.  Raises BadFile."""
+    files = open_files(Path(path))
+    return Audit(files, recognise(files), original=open_files(Path(original)) if original is not None else None)
+
+
+def end(found: Audit) -> None:
+    """What is found of all tensors together, after each was judged."""
+    found.findings += found.seen.findings
     _satellites(found)
     _fused(found)
     _twins(found)
     for name, tensors in found.seen.books.items():
         found.findings.append(Finding("code-book", f"{len(tensors)} tensors of {name} are not judged", tensors[0]))
-    return found
 
 
-def _against(found: Audit, original: Files) -> None:
-    """Every tensor against its original."""
-    held = {j.tensor.name: find_original(j.tensor, original) for j in found.judged}
-    tops = _fused_tops(found, held)
-    for j in found.judged:
-        t, source = j.tensor, held[j.tensor.name]
-        if source is None:
-            t.find("no-original", f"{original.path} has no tensor for it, by name and shape")
-            continue
-        if t.grid.name == "unknown" or any(f.kind in ("scale-missing", "scale-dtype") for f in t.findings):
-            continue
-        arrange(t, source)
-        against = compare(t, j.scan, source, tops.get(t.name, []))
-        judge(against, [other.tensor for other in found.judged], lambda other: held[other.name])
-        j.against, j.recipes = against, against.recipes()
+def judged(found: Audit, names: list[str], went: Callable[[str, int], None] = lambda name, n: None) -> list[Judged]:
+    """Judge tensors of an audit.  Those under one scale of the tensor are named together."""
+    said = found.seen.said
+    tops: dict[tuple[str, float] | None, list[float]] = {}
+    others = Others(found)
+    if found.original is not None:
+        sharing = Counter(found.by_name[name].shares for name in names)
+        for name in names:
+            t = found.by_name[name]
+            source = others.original(t) if t.shares and sharing[t.shares] > 1 else None
+            if source is not None:
+                tops.setdefault(t.shares, []).append(top_of(t, source))
+    done = []
+    for name in names:
+        t = found.by_name[name]
+        t = replace(t, findings=list(t.findings))
+        s = scan(t, partial(went, name))
+        if said.powers and not s.powers and t.scale_format in FLOATS and t.grid.name not in ("none", "unknown"):
+            t.find("scale-power", f"{said.at} declares scale_fmt ue8m0, and scales are no powers of two")
+        recipes, against = by_file(t, s), None
+        if found.original is not None:
+            against = _against(t, s, others, tops.get(t.shares, []))
+            recipes = against.recipes() if against is not None else recipes
+        done.append(Judged(t, _body(t, s, recipes, against), recipes, _fingerprint(t, s), s, against))
+    return done
 
 
-def _fused_tops(found: Audit, held: dict[str, Original | None]) -> dict[str, list[float]]:
-    """For tensors under a scale that others share: the largest magnitudes of the originals under that same scale."""
-    shared: dict[tuple[str, float], list[str]] = defaultdict(list)
-    for j in found.judged:
-        t = j.tensor
-        if t.whole is not None and t.wholes.size == 1 and held[t.name] is not None:
-            shared[t.stem.removesuffix(".weight").rpartition(".")[0], float(t.wholes[0])].append(t.name)
-    by_name = {j.tensor.name: j.tensor for j in found.judged}
-    tops: dict[str, list[float]] = {}
-    for members in shared.values():
-        if len(members) < 2:
-            continue
-        each = []
-        for name in members:
-            source = held[name]
-            assert source is not None
-            each.append(top_of(by_name[name], source))
-        tops |= {name: [max(each)] for name in members}
-    return tops
+def _against(t: Quantised, s: Scan, others: Others, tops: list[float]) -> Against | None:
+    """A tensor against its original.  ``tops``: largest magnitudes of the originals under the same scale."""
+    source = others.original(t)
+    if source is None:
+        t.find("no-original", "the original has no tensor for it, by name and shape")
+        return None
+    if t.grid.name == "unknown" or any(f.kind in ("scale-missing", "scale-dtype") for f in t.findings):
+        return None
+    arrange(t, source)
+    against = compare(t, s, source, [max(tops)] if tops else [])
+    judge(against, others.like(t), others.original)
+    return against
+
+
+class Others:
+    """The tensors of a file beside the one that is judged, arranged as their originals say when they are looked at."""
+
+    def __init__(self, found: Audit) -> None:
+        self._files = found.original
+        self._tensors = found.seen.tensors
+        self._place = {t.name: i for i, t in enumerate(found.seen.tensors)}
+        self._arranged: dict[str, Quantised] = {}
+
+    def original(self, t: Quantised) -> Original | None:
+        return find_original(t, self._files) if self._files is not None else None
+
+    def like(self, t: Quantised) -> Callable[[], Iterator[Quantised]]:
+        """The nearest tensors of the same shape, each time anew."""
+
+        def nearest() -> Iterator[Quantised]:
+            here = self._place[t.name]
+            alike = [o for o in self._tensors if o.shape == t.shape and o.name != t.name]
+            for other in sorted(alike, key=lambda o: abs(self._place[o.name] - here))[:NEIGHBOURS]:
+                if other.name not in self._arranged:
+                    copy = self._arranged[other.name] = replace(other, findings=[])
+                    source = self.original(copy)
+                    if source is not None and copy.grid.name != "unknown":
+                        arrange(copy, source)
+                yield self._arranged[other.name]
+
+        return nearest
+
+
+def _fingerprint(t: Quantised, s: Scan) -> str:
+    """Of the codes: how often each stands, and some rows."""
+    if t.size < 64 or s.zeros == 1:
+        return ""
+    digest = hashlib.sha256(s.histogram.tobytes() + str(t.shape).encode())
+    for i in range(0, t.rows, max(1, t.rows // 64)):
+        digest.update(t.elements(0, i, i + 1).tobytes())
+    return digest.hexdigest()
 
 
 def _satellites(found: Audit) -> None:
@@ -253,15 +309,7 @@ def _fused(found: Audit) -> None:
 
 def _twins(found: Audit) -> None:
     """Tensors with the same codes."""
-    seen: dict[bytes, Judged] = {}
+    seen: dict[str, Quantised] = {}
     for j in found.judged:
-        if j.tensor.size < 64 or (j.scan.zeros == 1):
-            continue
-        key = j.scan.histogram.tobytes() + str(j.tensor.shape).encode()
-        other = seen.setdefault(key, j)
-        if other is j:
-            continue
-        a, b = other.tensor, j.tensor
-        rows = range(0, a.rows, max(1, a.rows // 64))
-        if all(np.array_equal(a.elements(0, i, i + 1), b.elements(0, i, i + 1)) for i in rows):
-            b.find("duplicate", f"its codes are those of {a.name}")
+        if j.fingerprint and (other := seen.setdefault(j.fingerprint, j.tensor)) is not j.tensor:
+            j.tensor.find("duplicate", f"its codes are those of {other.name}")

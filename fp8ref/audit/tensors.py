@@ -146,6 +146,13 @@ class Quantised:
         w = float(self.wholes[e if self.wholes.size > 1 else 0])
         return w if not self.convention.divides else (1.0 / w if w else float("inf"))
 
+    @property
+    def shares(self) -> tuple[str, float] | None:
+        """Equal for tensors of a module under the same scale of the tensor; None where there is none."""
+        if self.whole is None or self.wholes.size != 1:
+            return None
+        return self.stem.removesuffix(".weight").rpartition(".")[0], float(self.wholes[0])
+
     @cached_property
     def wholes(self) -> NDArray[np.float64]:
         """The tensor's scales as stored: none, one, or one a matrix."""

@@ -6,7 +6,7 @@ codes become a complete rounding under it.  What no cause explains is a rounding
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from .rounding import feasible
 from .samples import Sample
 
 Array = NDArray[Any]
+Others = Callable[[], Iterator[Quantised]]
 FEW = 8  # codes that may be off by chance
 SLIGHT = 0.0625  # steps beyond a rounding interval that the arithmetic of a narrower type explains
 
 
-def causes(a: Against, s: Sample, others: list[Quantised]) -> Iterator[tuple[str, Any]]:
+def causes(a: Against, s: Sample, others: Others) -> Iterator[tuple[str, Any]]:
     """What explains every code of the sample, the harmless first."""
     t = a.t
     if a.wrong >= FEW and s.off(how="truncated") == 0:
@@ -85,7 +86,7 @@ def _order(t: Quantised, s: Sample) -> Iterator[tuple[str, Any]]:
                 )
 
 
-def _other_scales(a: Against, s: Sample, others: list[Quantised]) -> Iterator[tuple[str, Any]]:
+def _other_scales(a: Against, s: Sample, others: Others) -> Iterator[tuple[str, Any]]:
     t = a.t
     with np.errstate(all="ignore"):
         w = t.multiplier(s.e)
@@ -99,7 +100,7 @@ def _other_scales(a: Against, s: Sample, others: list[Quantised]) -> Iterator[tu
                 yield "global-scale", f"the codes were made without {t.whole.name}"
         if s.off(1 / own * w) == 0:
             yield "scale-inverted", "the scales of groups are reciprocals"
-    for other in others:
+    for other in others():
         if other is t or other.grid != t.grid or other.scale is None:
             continue
         if s.off(other.factors(s.e)) == 0:

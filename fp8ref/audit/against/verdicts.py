@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...fast.recipes import encoded
 from ..allowed import names
 from ..tensors import Quantised
-from .causes import causes
+from .causes import Others, causes
 from .compare import Against, recount, sparse
 from .giving import same
 from .original import TYPES, F32s, Original, narrowed
@@ -23,10 +23,10 @@ UNRELATED = 3.0  # dB of signal to noise below which codes keep nothing
 SLIGHT = 0.0625  # steps beyond a rounding interval that the arithmetic of a narrower type explains
 
 
-def judge(a: Against, others: list[Quantised], originals: Callable[[Quantised], Original | None]) -> None:
+def judge(a: Against, others: Others, originals: Callable[[Quantised], Original | None]) -> None:
     """Add to the tensor's findings what the comparison with its original shows.
 
-    ``others``: the file's tensors, whose originals ``originals`` finds.
+    ``others``: gives the file's other tensors, whose originals ``originals`` finds.
     """
     t = a.t
     if a.fitting:
@@ -60,7 +60,7 @@ def judge(a: Against, others: list[Quantised], originals: Callable[[Quantised], 
         t.find(str(kind), str(text), _place(a))
         return
     if (a.sqnr or 0) < UNRELATED:
-        for other in others:
+        for other in others():
             source = originals(other) if other is not t and other.shape == t.shape else None
             if source is not None and _of_other(s, s.numbers(source), other):
                 t.find("codes-other", f"the codes are those of {source.stored.name}", _place(a))

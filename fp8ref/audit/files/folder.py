@@ -65,6 +65,7 @@ def _file(path: Path, files: Files) -> None:
     if reader is None:
         raise BadFile(path, f"models are read from {', '.join(READERS)}, *{INDEX} and folders of these")
     files.form = path.suffix.lower().lstrip(".")
+    files.sources.append(path)
     reader(path, files)
     if files.path == path:
         for index in sorted(path.parent.glob(f"*{INDEX}"))[:1]:
@@ -108,6 +109,7 @@ def _index(path: Path, files: Files) -> None:
             raise BadFile(path, f"weight_map: the file {shard!r:.120} does not lie beside the index")
         if not shard.endswith(".safetensors"):
             raise BadFile(path, f"weight_map: {shard!r:.120} is no safetensors file")
+        files.sources.append(path.parent / shard)
         for name in read_safetensors(path.parent / shard, files, shard):
             if table.get(name) != shard:
                 files.notes.append(("leftover", f"{shard} has it, and the index does not", name))

@@ -92,6 +92,7 @@ class Files:
     form: str = ""
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[tuple[str, str, str]] = field(default_factory=list)  # kind, text, at
+    sources: list[Path] = field(default_factory=list)  # the files that hold the tensors
     elsewhere: frozenset[str] = frozenset()  # names of tensors that an index beside the file places in other files
 
     def add(self, tensor: Stored) -> None:

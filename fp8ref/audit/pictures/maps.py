@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,16 @@ MATRICES = 16  # of a tensor with more axes that are drawn, one below the other
 MOST = 2000  # tensors that are drawn; those with findings first
 
 
-def pictures(audit: Audit, progress: Callable[[str, int, int], None] = lambda name, done, of: None) -> dict[str, Any]:
-    """Pictures by the name of the tensor; ``progress(name, tensors so far, tensors in all)``."""
+def pictures(audit: Audit) -> dict[str, Any]:
+    """The pictures of an audit's tensors by name, at most ``MOST``: those with findings first."""
     ranked = sorted(audit.judged, key=lambda j: not j.tensor.findings)[:MOST]
-    found = {}
-    for n, judged in enumerate(ranked):
-        progress(judged.tensor.name, n, len(ranked))
-        found[judged.tensor.name] = drawn(judged)
-    return found
+    return {j.tensor.name: j.pictures or pictured(j) for j in ranked}
 
 
-def drawn(judged: Judged) -> Pictures:
-    """The pictures of one tensor."""
+def pictured(judged: Judged) -> Pictures:
+    """The pictures of one tensor that was judged in this process."""
     t = judged.tensor
+    assert judged.scan is not None
     matrices = range(min(t.grid.matrices, MATRICES))
     scales = heat(np.concatenate([np.atleast_2d(t.factors(e)) for e in matrices])) if t.grid.m * t.grid.n else None
     return Pictures(judged.scan.histogram.tolist(), t.format.k, scales, _error(judged, matrices))
