@@ -140,7 +140,7 @@ class Span:
         except OSError as error:
             raise BadFile(self.path, f"it cannot be read: {error}") from None
         if at < out.size:
-            raise BadFile(self.path, f"it ends at byte {self.start + i + at} now: it became shorter while it was read")
+            raise BadFile(self.path, f"byte {self.start + i + at} is not there any more: the file became shorter")
         return out
 
 
