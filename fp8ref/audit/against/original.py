@@ -49,7 +49,8 @@ class Original:
             return (np.abs(self.part(e, i, j))).view(np.uint32)
         unsigned, _ = BITS[self.stored.kind]
         flat = self.stored.read(start, start + (j - i) * self.columns).view(unsigned)
-        return (flat & unsigned(np.iinfo(unsigned).max >> 1)).reshape(j - i, self.columns)
+        found: Array = (flat & unsigned(np.iinfo(unsigned).max >> 1)).reshape(j - i, self.columns)
+        return found
 
     def of_magnitudes(self, bits: Array) -> F32s:
         """Magnitudes from their bits."""

@@ -279,7 +279,7 @@ def _first_code(a: Judged, b: Judged, n: Counts) -> dict[str, Any]:
 
 def _values(a: Judged, b: Judged, n: Counts) -> Step:
     step = values_step(n, a.tensor.grid.matrices)
-    sides = [f"{side} {j.against.sqnr} dB" for side, j in (("A", a), ("B", b)) if getattr(j.against, "sqnr", None)]
+    sides = [f"{side} {j.against.sqnr} dB" for side, j in (("A", a), ("B", b)) if j.against and j.against.sqnr]
     if not sides:
         return step
     text = f"{step.answer}; against the original: {', '.join(sides)}"

@@ -131,7 +131,7 @@ class Span:
     def read(self, i: int, j: int) -> NDArray[np.uint8]:
         """Bytes i to j.  Raises BadFile where the file ends before, or is not there any more."""
         out = np.empty(max(min(j, self.size) - i, 0), np.uint8)
-        view, at = memoryview(out), 0
+        view, at = out.data, 0
         try:
             with open(self.path, "rb", buffering=0) as file:
                 file.seek(self.start + i)
