@@ -51,6 +51,9 @@ UNIFORM = Distribution("U(-1,1)", 1 / 3, _uniform_tails, per_octave=512)
 GAUSSIAN = Distribution("N(0,1)", 1.0, _gaussian_tails)
 
 
+NEARLY_NORMAL = 2e4  # degrees of freedom above which the tails come from those of the normal distribution
+
+
 @lru_cache(maxsize=1024)
 def student_t(nu: float) -> Distribution:
     """Student's t with nu > 2 degrees of freedom, not scaled: its second moment is nu / (nu - 2).
@@ -59,6 +62,8 @@ def student_t(nu: float) -> Distribution:
     """
     if not (math.isfinite(nu) and nu > 2):
         raise ValueError(f"Student's t needs more than 2 degrees of freedom for a second moment, not {nu}")
+    if nu > NEARLY_NORMAL:
+        return Distribution(f"t({nu:g})", nu / (nu - 2), _nearly_normal(nu))
     density_at_0 = math.exp(math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2)) / math.sqrt(nu * math.pi)
 
     def tails(t: Floats) -> tuple[Floats, Floats]:
@@ -67,6 +72,26 @@ def student_t(nu: float) -> Distribution:
         return incomplete_beta(nu / 2, 0.5, 1 / (1 + square), square / (1 + square)) / 2, first
 
     return Distribution(f"t({nu:g})", nu / (nu - 2), tails)
+
+
+def _nearly_normal(nu: float) -> Tails:
+    """Student's t of many degrees of freedom: Fisher's expansion in 1/nu.
+
+    The incomplete beta function loses digits there: the difference of two log-gammas of nu/2 is small beside them.
+    """
+    at_0 = (1 - 1 / (4 * nu) + 1 / (32 * nu**2) + 5 / (128 * nu**3)) / math.sqrt(2 * math.pi)
+
+    def tails(t: Floats) -> tuple[Floats, Floats]:
+        near = np.minimum(t, 30.0)  # beyond, both are far below 1e-190
+        s = near * near
+        first = near * (s + 1) / 4
+        second = near * (((3 * s - 7) * s - 5) * s - 3) / 96
+        third = near * (((((s - 11) * s + 14) * s + 6) * s - 3) * s - 15) / 384
+        normal, density = _erfc(near / math.sqrt(2)) / 2, np.exp(-s / 2) / math.sqrt(2 * math.pi)
+        above = np.maximum(normal + density * (first + (second + third / nu) / nu) / nu, 0)
+        return above, at_0 * nu / (nu - 1) * np.exp(np.log1p(s / nu) * (1 - nu) / 2)
+
+    return tails
 
 
 def incomplete_beta(a: float, b: float, x: Floats, y: Floats) -> Floats:
