@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..report.terminal import terminal
 from ..systems import SYSTEMS, get_system
-from ..systems.own import RULES, Quantised, quantised, table_of
+from ..systems.own_tensors import RULES, Quantised, quantised, table_of
 from ..systems.watch import watching
 from . import complete
 from .console import console, print_json

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fp8ref.cli.main import main
 from fp8ref.cli.system import number, system
 from fp8ref.systems import CATALOGUE, SYSTEMS
-from fp8ref.systems.own import RULES, quantised
+from fp8ref.systems.own_tensors import RULES, quantised
 
 
 def run(*args: str) -> tuple[int, str]:

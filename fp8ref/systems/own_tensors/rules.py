@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.conversion import decode, encode
-from . import Table
-from .adam8.blocks import quantise as tree_blocks
-from .dynamic_fixed_point import to_fixed
-from .integer_gemm import quantise as clipped
-from .integer_gemm import threshold
-from .llm_int8 import decompose
-from .s2fp8 import Squeeze
+from ...arrays.conversion import decode, encode
+from .. import Table
+from ..adam8.blocks import quantise as tree_blocks
+from ..dynamic_fixed_point import to_fixed
+from ..integer_gemm import quantise as clipped
+from ..integer_gemm import threshold
+from ..llm_int8 import decompose
+from ..s2fp8 import Squeeze
 
 F32s = NDArray[np.float32]
 
