@@ -22,6 +22,7 @@ from .dots import (
     WIDE,
     Answer,
     DotMutant,
+    by,
     flushed,
     in_some_rows,
     operands_through,
@@ -32,6 +33,7 @@ from .dots import (
 F32_MM = (f"matmul/{E4M3}/f32/f32.fma;k=32",)
 MM = (f"matmul/{E4M3}/f32/{HOPPER}.f32;k=32",)
 SCALED_MM = (f"matmul/{E4M3}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",)
+EXACT_32 = (f"dot/{E4M3}/f32/exact;k=32",)
 EXACT = (f"dot/{E4M3}/f32/exact;k=20",)
 MXF8 = (f"dot/{E4M3}/f32/blackwell.mxf8f6f4;k=64;scale=e8m0fnu",)
 ONE_BLOCK = (f"dot/{E4M3}/f32/exact;block=32;k=32;scale=f32",)
@@ -92,15 +94,18 @@ def twice(place: int) -> Answer:
     return answer
 
 
-def running(name: str) -> Answer:
-    """The sum so far rounded to another format after every product."""
+def running(name: str, saturate: bool = False) -> Answer:
+    """The sum so far rounded to another format after every product; it overflows, or stops at the end."""
+    most = float(get_format(name).max)
 
     def answer(op: Operation, a: Codes, b: Codes, c: Codes) -> Codes:
         x, y = (values_of(v, get_format(n)) for v, n in zip((a, b), op.operands))
         total = c.view(np.float32).astype(np.float64)
         with np.errstate(all="ignore"):
             for k in range(a.shape[1]):
-                total = _halves(total + x[:, k] * y[:, k], name)
+                total = total + x[:, k] * y[:, k]
+                total = np.where(np.isfinite(total), np.clip(total, -most, most), total) if saturate else total
+                total = _halves(total, name)
         return np.where(np.isnan(total), BYTES(0x7FC00000), _f32(total)).astype(BYTES)
 
     return answer
@@ -210,6 +215,8 @@ MATRIX_MUTANTS: dict[str, DotMutant] = {
     # sums and results
     "dot-sum-in-bf16": wrong(running("bf16"), "sum-in-bf16"),
     "dot-sum-in-f16": wrong(running("f16"), "sum-in-f16"),
+    "dot-sum-saturates-f16": wrong(running("f16", saturate=True), "sum-saturates-f16"),
+    "dot-sum-saturates-bf16": wrong(running("bf16", saturate=True), "sum-saturates-bf16"),
     "dot-sum-in-tf32": wrong(running("tf32"), "sum-in-tf32"),
     "dot-products-in-e5m2": wrong(_products_in_e5m2, "products-in-e5m2"),
     "dot-result-via-bf16": wrong(results(_through_bf16), "result-via-bf16"),
@@ -219,6 +226,19 @@ MATRIX_MUTANTS: dict[str, DotMutant] = {
     "dot-saturating": wrong(
         results(lambda d: np.where(np.isinf(d.view(np.float32)), d - BYTES(1), d)), "saturates",
         (f"dot/{E5M2}/f32/exact;k=20",)),
+    # units, and sums in parts
+    "dot-stream-k": wrong(
+        by(f"{HOPPER}.f32+stream2.t64.first1"), f"model-{HOPPER}.f32+stream2.t64.first1",
+        (f"dot/{E4M3}/f32/{HOPPER}.f32;k=256",)),
+    "dot-split-k": wrong(
+        by(f"{HOPPER}.f32+split2.t64.interleaved"), f"model-{HOPPER}.f32+split2.t64.interleaved",
+        (f"dot/{E4M3}/f32/{HOPPER}.f32;k=256",)),
+    "dot-unit-in-bound": wrong(by(f"{HOPPER}.f32"), f"model-{HOPPER}.f32", (f"dot/{E4M3}/f32/within.f32;k=32",)),
+    "dot-near-unit": wrong(
+        by(replace(get_model(f"{HOPPER}.f32"), fraction_bits=15)), f"model-{HOPPER}.f32-unit-fraction-bits", EXACT_32),
+    "dot-near-unit-in-bound": wrong(
+        by(replace(get_model(f"{HOPPER}.f32"), fraction_bits=12)), f"model-{HOPPER}.f32-unit-fraction-bits",
+        (f"dot/{E4M3}/f32/within.f32;k=32",)),
     # scales
     "dot-scale-a-ignored": wrong(scales(lambda a, b: (np.full_like(a, 127), b)), "scale-a-ignored", MXF8),
     "dot-scales-ignored": wrong(

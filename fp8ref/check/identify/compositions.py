@@ -1,7 +1,7 @@
 """Hypotheses around a unit: splits over K, epilogues, output conversions.  Searched where no catalogued model answers.
 
 In the order of what is known to be shipped: cuBLASLt on Ada (tiles of 64 dealt round-robin, serial or pairwise) and on
-Hopper (runs of tiles of 128), then runs of instructions, then every tile and order up to 8 parts.
+Hopper (runs of tiles of 128), then runs of instructions, then every tile and order up to 8 parts, stream-K last.
 """
 
 from __future__ import annotations
@@ -59,8 +59,19 @@ def _tiles(bases: Sequence[Model], k: int) -> Iterator[str]:
                 yield from (f"{chain}+split{parts}.t{tile}{how}" for chain in chains(base, k) for how in SCHEMES)
 
 
+def _streams(bases: Sequence[Model], k: int) -> Iterator[str]:
+    """Stream-K: a part of so many tiles, then parts of so many each."""
+    for base in bases:
+        for tile in (64, 128):
+            tiles = -(-k // tile)
+            for run in range(1, min(MOST_OTHERWISE, tiles)):
+                starts = [first for first in range(1, min(MOST_OTHERWISE, tiles)) if first != run]
+                yield from (f"{chain}+stream{run}.t{tile}.first{n}" for chain in chains(base, k) for n in starts)
+
+
 Names = Callable[[Sequence[Model], int], Iterator[str]]
-FORMS: dict[str, Names] = {"as cuBLASLt ships": _shipped, "runs of instructions": _instructions, "tiles": _tiles}
+FORMS: dict[str, Names] = {"as cuBLASLt ships": _shipped, "runs of instructions": _instructions, "tiles": _tiles,
+                          "stream-K": _streams}  # fmt: skip
 
 
 def chains(base: Model, k: int) -> list[str]:

@@ -77,7 +77,7 @@ def faults_of(op: Operation, matrices: bool) -> Iterator[Fault]:
 def diagnose_products(asked: Asked, off: Mask, want: Codes, bound: Bound | None = None) -> list[Cause]:
     """The causes of wrong answers, that of most of them first.  ``want``: the right ones; under a bound the exact."""
     op = asked.op
-    if bound is None and (other := _other_model(op, asked.cases, asked.got)):
+    if other := _other_model(op, asked.cases, asked.got):
         return [Cause(other, off)]
     return _Search(asked, off, want, bound).causes()
 

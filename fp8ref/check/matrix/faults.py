@@ -183,6 +183,13 @@ def of_results(op: Operation) -> Iterator[Fault]:
             yield Fault(
                 f"sum-in-{name}", f"the running sum is rounded to {name} after every product", codes=_running(name)
             )
+    for name in ("f16", "bf16"):
+        if get_format(name).p <= f.p:
+            yield Fault(
+                f"sum-saturates-{name}",
+                f"the running sum is in {name} and stops at its largest finite value",
+                codes=_running(name, saturate=True),
+            )
     for name in ("bf16", "f16", "tf32", "e5m2", "e4m3fn"):
         if get_format(name).p < sum(get_format(operand).p for operand in op.operands):
             yield Fault(f"products-in-{name}", f"every product is rounded to {name}", codes=_products(name))
@@ -228,7 +235,8 @@ def _short(x: NDArray[np.float64], f: Format) -> NDArray[np.float64]:
         return np.asarray(np.where(number & ~beyond, near, np.where(number, np.copysign(np.inf, x), x)))
 
 
-def _running(name: str) -> Callable[[Operation, Cases, Codes, Shape], Codes]:
+def _running(name: str, saturate: bool = False) -> Callable[[Operation, Cases, Codes, Shape], Codes]:
+    """The sum so far in a format after every product; beyond it lies infinity, or with ``saturate`` its end."""
     f = get_format(name)
 
     def codes(op: Operation, x: Cases, d: Codes, shape: Shape) -> Codes:
@@ -237,7 +245,10 @@ def _running(name: str) -> Callable[[Operation, Cases, Codes, Shape], Codes]:
         p, total = _terms(op, x)
         with np.errstate(all="ignore"):
             for k in range(p.shape[1]):
-                total = _short(total + p[:, k], f)
+                total = total + p[:, k]
+                if saturate:
+                    total = np.where(np.isfinite(total), np.clip(total, -float(f.max), float(f.max)), total)
+                total = _short(total, f)
         return _or_nan(op, total, d)
 
     return codes
