@@ -31,6 +31,7 @@ NAMED = {  # planted: what the findings say, in any order
     "ue8m0-by-log2": {"the ceiling of a logarithm rounded to binary32"},
     "nan-to-lowest": {"NaN becomes the lowest finite value"},
     "clamps-to-240": {"clamps to 240"},
+    "clamps-to-240+ties-away": {"clamps to 240", "ties go away from zero"},
     "multiplies-in-ieee": {"reads the operands as e4m3"},
     "ue8m0-as-number": {"the code itself is read as a number"},
     "top-binade-lost+ties-away": {"the top binade", "ties go away from zero"},

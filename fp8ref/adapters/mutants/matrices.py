@@ -13,6 +13,7 @@ from ...cases.operation import Operation
 from ...cases.products.cases import codes_of, values_of
 from ...spec.catalog import get_format
 from ...spec.matrix.models import get_model
+from ...spec.matrix.units import Fused
 from ..base import Codes
 from .dots import (
     DOT_MUTANTS,
@@ -44,6 +45,13 @@ BYTES = np.uint32
 
 def wrong(answer: Answer, diagnosis: str, claims: tuple[str, ...] = EXACT, where: str = "") -> DotMutant:
     return DotMutant(answer, claims, diagnosis=diagnosis, where=where)
+
+
+def hopper(**fields: Any) -> Answer:
+    """A unit of the catalogue with other parameters."""
+    model = get_model(f"{HOPPER}.f32")
+    assert isinstance(model, Fused)
+    return by(replace(model, **fields))
 
 
 def results(change: Callable[[Codes], Codes]) -> Answer:
@@ -235,9 +243,9 @@ MATRIX_MUTANTS: dict[str, DotMutant] = {
         (f"dot/{E4M3}/f32/{HOPPER}.f32;k=256",)),
     "dot-unit-in-bound": wrong(by(f"{HOPPER}.f32"), f"model-{HOPPER}.f32", (f"dot/{E4M3}/f32/within.f32;k=32",)),
     "dot-near-unit": wrong(
-        by(replace(get_model(f"{HOPPER}.f32"), fraction_bits=15)), f"model-{HOPPER}.f32-unit-fraction-bits", EXACT_32),
+        hopper(fraction_bits=15), f"model-{HOPPER}.f32-unit-fraction-bits", EXACT_32),
     "dot-near-unit-in-bound": wrong(
-        by(replace(get_model(f"{HOPPER}.f32"), fraction_bits=12)), f"model-{HOPPER}.f32-unit-fraction-bits",
+        hopper(fraction_bits=12), f"model-{HOPPER}.f32-unit-fraction-bits",
         (f"dot/{E4M3}/f32/within.f32;k=32",)),
     # scales
     "dot-scale-a-ignored": wrong(scales(lambda a, b: (np.full_like(a, 127), b)), "scale-a-ignored", MXF8),

@@ -20,7 +20,7 @@ from ...cases.answers import Expected, differs, expect
 from ...cases.operation import Operation
 from ..harness.observe import Observations
 from .book import composed_rules, paired_rules, rules_for
-from .rule import Rule, either
+from .rule import Rule, some_of
 from .traits.pattern import pattern
 from .traits.places import Place, circumstances
 from .traits.severity import SEVERITIES, severity
@@ -29,7 +29,6 @@ Codes = NDArray[Any]
 Mask = NDArray[np.bool_]
 UNEXPLAINED = "unexplained"
 NO_RULE, ONLY = "unexplained: no single wrong rule predicts every answer; ", ", but only "
-TOGETHER = 3  # rules that fit equally well named; of the others the number alone
 WIDE = 3  # rules that are tried after what contradicts them
 MOST = 8  # causes found one after another
 SHARE, SAMPLE = 0.1, 512  # of the wrong answers of one kind a rule of several steps explains so many; of a sample
@@ -253,6 +252,8 @@ class Search(Peel):
         if single := self._single(composed):
             return [single]
         found = self._peel([*simple, *composed])
+        if len(plain := self._peel(simple)) <= len(found) and not self._left(plain).any():
+            found = plain  # no detour is named where as few simple rules do
         if composed_rest := self._rest(composed_rules, found, composed):
             found = self._peel([*simple, *composed, *composed_rest])
         if self._left(found).any():
@@ -276,7 +277,6 @@ class Search(Peel):
         names = {c.rule.name for c in known}
         return [c for c in self._candidates(book, SHARE, left) if c.rule.name not in names]
 
-    # -- candidates ----------------------------------------------------------------------------------------------------
     def _candidates(self, book: Any, share: float = 0.0, among: Mask | None = None) -> list[Candidate]:
         """The rules of a book that predict a wrong answer; more than a share of those of one degree of severity."""
         seen, want = self.seen, self.want
@@ -335,11 +335,9 @@ class Search(Peel):
             mine[left] = grades == grade
             if mine.any():
                 near = [(int((c.claims & ~c.misses & mine).sum()), c.rule) for c in candidates if not c.rule.throughout]
-                found.append(Cause(self._unexplained(mine, near), mine))
+                said = pattern(self.op, self.seen, self.want, mine, near)
+                found.append(Cause(Diagnosis(UNEXPLAINED, "", pattern=said), mine))
         return found
-
-    def _unexplained(self, wrong: Mask, near: list[tuple[int, Rule]]) -> Diagnosis:
-        return Diagnosis(UNEXPLAINED, "", pattern=pattern(self.op, self.seen, self.want, wrong, near))
 
 
 def _bits(mask: Mask) -> NDArray[np.uint64]:
@@ -366,11 +364,8 @@ def _named(fitting: Sequence[Candidate], place: Place) -> Diagnosis:
     """The diagnosis of rules that predict the same."""
     fitting = [c for c in fitting if c.composed == fitting[0].composed]  # the simpler ones alone
     rules = list({c.rule.sentence: c.rule for c in fitting}.values())
-    sentence = either([rule.sentence for rule in rules[:TOGETHER]])
-    if len(rules) > TOGETHER:
-        sentence += f", or by {len(rules) - TOGETHER} more rules"
     fits = tuple(dict.fromkeys(rule.name for rule in rules[1:]))
-    return Diagnosis(rules[0].name, sentence, place.text, fits=fits)
+    return Diagnosis(rules[0].name, some_of([rule.sentence for rule in rules]), place.text, fits=fits)
 
 
 def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:

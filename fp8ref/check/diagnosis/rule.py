@@ -78,6 +78,9 @@ class Asked:
         return lambda: self.project(replace(self.rho, **changed), self.f)
 
 
+WORDS = 4  # in which alternatives differ at most that are said as one
+TOGETHER, READABLE = 3, 100  # alternatives that are named; characters beyond which two of them are enough
+
 ROUNDING_SENTENCES = {mode: f"rounds {direction}" for mode, direction in DIRECTIONS.items()} | {
     Rounding.TIES_TO_EVEN: "ties go to the even code",
     Rounding.TIES_TO_AWAY: "ties go away from zero",
@@ -90,14 +93,48 @@ def where(condition: Codes, then: Any, otherwise: Codes) -> Callable[[], Codes]:
     return lambda: np.where(condition, then, otherwise).astype(otherwise.dtype, copy=False)
 
 
+def some_of(sentences: Sequence[str]) -> str:
+    """Alternatives as one sentence, as many as can be read, and how many more there are."""
+    named = sentences[:TOGETHER]
+    if len(either(named)) > READABLE:
+        named = named[:2]
+    more = len(sentences) - len(named)
+    return either(named) + (f" ({more} more rule{'s fit' if more > 1 else ' fits'} as well)" if more else "")
+
+
 def either(sentences: Sequence[str]) -> str:
-    """Alternatives as one sentence; what they all begin with is said once.
+    """Alternatives as one sentence; what they begin with is said once.
 
     >>> either(["ties go away; and NaN becomes 0", "ties go away; and NaN becomes the largest"])
-    'ties go away; and NaN becomes 0, or NaN becomes the largest'
+    'ties go away; and NaN becomes 0 or the largest'
+    >>> either(["goes via f16, rounded toward zero", "goes via f16, rounded toward zero, saturated"])
+    'goes via f16, rounded toward zero (saturated or not)'
     """
     clauses = [sentence.split("; and ") for sentence in sentences]
     together = zip(*(c[:-1] for c in clauses))
     shared = [first for first, *_ in takewhile(lambda column: len(set(column)) == 1, together)]
-    rest = ["; and ".join(c[len(shared) :]) for c in clauses]
+    rest = _folded(["; and ".join(c[len(shared) :]) for c in clauses])
     return "; and ".join([*shared, ", or ".join(rest)])
+
+
+def _folded(sentences: Sequence[str]) -> list[str]:
+    """Alternatives of which those with one beginning are one: the word or two in which they differ joined by "or"."""
+    found: list[tuple[list[str], list[str]]] = []  # what is said once, and the words that differ
+    for sentence in sentences:
+        words = sentence.split()
+        for begun, ends in found:
+            if len(ends) == 1 and sentence == f"{(first := ' '.join([*begun, *ends]))}, saturated":
+                ends[:] = [first.removeprefix(" ".join(begun)).strip() + " (saturated or not)"]
+                break
+            same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(words, [*begun, *ends[0].split()]))))
+            if len(ends) == 1:
+                own = [*begun, *ends[0].split()]
+                if 2 <= same < min(len(words), len(own)) and max(len(words), len(own)) - same <= WORDS:
+                    begun[:], ends[:] = own[:same], [" ".join(own[same:]), " ".join(words[same:])]
+                    break
+            elif same == len(begun) and len(words) - same <= WORDS:
+                ends.append(" ".join(words[same:]))
+                break
+        else:
+            found.append(([], [sentence]))
+    return [" ".join([*begun, " or ".join(ends)]).strip() for begun, ends in found]
