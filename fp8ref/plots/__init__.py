@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from .formats import density, number_line, relative_error
+from .functions import function
 from .products import disagreement, error_growth, growth
 from .staircase import Step, staircase, steps
 from .style import Figure, MissingMatplotlib, save
@@ -65,6 +66,7 @@ __all__ = [
     "fixed_point_averages",
     "fp8_bert",
     "fp8_range",
+    "function",
     "gelu_errors",
     "growth",
     "number_line",

@@ -8,6 +8,7 @@ from typing import Any
 
 import checker_tables
 import explorer_page
+import function_pages
 import gallery
 import matrix_page
 import md
@@ -24,6 +25,7 @@ import vector_pages
 
 PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
     gallery.pages,
+    function_pages.pages,
     rule_tables.pages,
     steps.pages,
     system_pages.pages,
