@@ -8,7 +8,9 @@ element comes second, uint8: NX 1, UF 2, OF 4, DZ 8, NV 16.
 
 Options, all keywords: ``rounding``, ``overflow``, ``nan``, ``negative``, ``tininess``, ``snan``, ``subnormal``,
 ``random_bits``, ``random_width``, ``rng`` as in :func:`fp8ref.encode`, and ``semantics``: ``"ieee"`` (signed zeros, x/0
-is an infinity and DZ, which then follows the overflow rule) or ``"p3109"`` (one zero, x/0 is NaN).
+is an infinity and DZ, which then follows the overflow rule), ``"p3109"`` (one zero, x/0 is NaN), ``"p3109-formal"``
+(its formal text), or ``"scales"``: a result in E8M0, for which no standard defines arithmetic, is what conversion
+of the exact result gives.
 """
 
 from __future__ import annotations
@@ -99,10 +101,10 @@ def compute_arrays_of(
     """An operation of the specification on arrays; ``integers``: its last operand, where that is one."""
     arrays, found = operands(xs, formats)
     to = common(found, result)
-    require_defined(op, to)
     given = dict(options)
     flags = bool(given.pop("flags", False))
     semantics = get_semantics(given.pop("semantics", Semantics.IEEE))  # type: ignore[arg-type]
+    require_defined(op, to, semantics)
     bits, width, rng = (given.pop(name, None) for name in ("random_bits", "random_width", "rng"))
     rho = get_projection(to, **given)  # type: ignore[arg-type]
     if integers is not None:

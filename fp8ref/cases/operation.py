@@ -20,6 +20,7 @@ from ..fast.kernel import code_dtype
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.operations.arithmetic import require_defined
+from ..spec.operations.definition import get_semantics
 from ..spec.operations.integers import OutOfRange
 from ..spec.overflow import default_overflow
 from ..spec.profiles.constants import constant, get_constant
@@ -135,7 +136,7 @@ class Operation:
             self._check_constant(text)
             return
         if kind == "arithmetic":
-            require_defined(self.asked.definition, self.result_format)
+            require_defined(self.asked.definition, self.result_format, get_semantics(self.key("semantics", "ieee")))
         if kind == "codes" and self.family == "neg" and not self.result_format.signed:
             raise ValueError(f"operation {text!r}: {self.result} is unsigned and has no negative of any value but 0")
         if self.mode is not None and self.mode != ANY_MODE:  # an unknown mode is an error here, not later

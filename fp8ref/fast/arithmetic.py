@@ -59,7 +59,7 @@ def compute_arrays(
 
     ``random``: an array of random bits of that shape and their width, for the stochastic modes.
     """
-    require_defined(task.op, task.result)
+    require_defined(task.op, task.result, task.semantics)
     if task.rho.rounding in OF_CONVERSIONS:
         raise ValueError(f"rounding {task.rho.rounding.value!r} adds to the bits of a source: it is for conversions")
     out = np.empty(arrays[0].size, code_dtype(task.result))
@@ -175,7 +175,7 @@ class Found:
 def exact_results(task: Task, arrays: Sequence[Array], random: Random | None = None) -> Found:
     """The exact results of arrays of codes, everything below some 60 bits jammed into the last."""
     op, rho = task.op, task.rho
-    ieee = task.semantics is Semantics.IEEE
+    ieee = not task.semantics.of_p3109
     codes = arrays[: len(task.operands)]
     operands = [operand_fields(c, f, rho) for c, f in zip(codes, task.operands)]
     if not ieee:
@@ -219,7 +219,7 @@ def evaluate(task: Task, arrays: Sequence[Array], random: Random | None = None) 
     width = random.width if random else 0
     if not (functions.serves(result, width) if op in FUNCTIONS else serves(op, task.operands, result, width)):
         return _by_specification(task, arrays, random)
-    ieee = task.semantics is Semantics.IEEE
+    ieee = not task.semantics.of_p3109
     found = exact_results(task, arrays, random)
     fields, status, lost, exact = found.operands, found.status, found.lost, found.exact
     if ieee:  # whose NaN it is comes later

@@ -103,7 +103,7 @@ def plan(op: str, operands: tuple[Format, ...], result: Format, rho: Projection,
     split = {"add": 1, "subtract": 1, "multiply": 2, "fma": 2}.get(op)
     if split is None or longest(result) > 50 or rho.rounding.is_stochastic:
         return None
-    if semantics is not Semantics.IEEE and any(f.has_negative_zero for f in (*operands, result)):
+    if semantics.of_p3109 and any(f.has_negative_zero for f in (*operands, result)):
         return None
     daz = rho.subnormal.of_operands
     if not all((f.k <= 16 or (f == F32 and not daz)) and exactly_holds(F64, f) for f in operands):

@@ -71,6 +71,7 @@ def elementary() -> dict[str, np.ufunc]:
 
 
 ELEMENTARY = elementary()
+SCALES = (("semantics", "scales"),)
 SIGNALS = (("snan", "quiet"),)  # C, whose functions NumPy calls, leaves signalling NaNs open [C23 F.2.1]
 SLOW = frozenset({"floordiv", "mod", "fmod", "heaviside"})  # tables of all pairs, by the specification
 INTEGRAL = {"rne.nonsat": np.rint, "rtz.nonsat": np.trunc, "rtn.nonsat": np.floor, "rtp.nonsat": np.ceil}
@@ -89,6 +90,9 @@ def operations(pairs: bool = False) -> Iterator[Operation]:
             yield Operation("scaleb", (name, "i32"), name, ANY_MODE)
         for mode in INTEGRAL:
             yield from claims_of({"rint": mode}, name)
+        if name == "e8m0fnu":  # arithmetic of which no standard speaks, as the specification's named choice
+            asked = ("add", "sub", "mul", "div", "sqrt", *(f for f in ELEMENTARY if FAMILIES[f].arity == 1))
+            yield from (Operation(f, (name,) * FAMILIES[f].arity, name, ANY_MODE, SCALES) for f in asked)
         for op in claims_of({f: "*" for f, u in ELEMENTARY.items() if _loops(u, name, FAMILIES[f].arity)}, name):
             if total_width(op) > 12 and not pairs:
                 continue
@@ -146,13 +150,16 @@ class MlDtypes:
             return x.astype(numpy_dtype(op.result)).view(carrier_dtype(op.result))
 
 
+def ufunc_named(family: str) -> np.ufunc:
+    """The function of a family that has one whatever the mode."""
+    return ELEMENTARY[family] if family in ELEMENTARY else OPERATIONS[family][0]
+
+
 def ufunc_of(op: Operation) -> np.ufunc:
     """The function that an operation asks."""
-    if op.family in ELEMENTARY:
-        return ELEMENTARY[op.family]
     if op.family == "scaleb":
         return np.ldexp
-    return INTEGRAL[op.mode or ""] if op.family == "rint" else OPERATIONS[op.family][0]
+    return INTEGRAL[op.mode or ""] if op.family == "rint" else ufunc_named(op.family)
 
 
 def unregistered(source: str, result: str) -> bool:

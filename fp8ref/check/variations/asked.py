@@ -23,7 +23,7 @@ from ...cases.scaling.recipes import with_element
 from ...fast import recipes
 from ...fast.blocks import amax_bits
 from ...fast.exact import is_zero
-from ...fast.kernel import Fields, unpack_fields
+from ...fast.kernel import Fields, floor_log2_u64, unpack_fields
 from ...spec.catalog import get_format
 from ...spec.rounding import Rounding
 
@@ -177,6 +177,24 @@ def unsigned(op: Operation) -> bool:
 
 def no_zero(op: Operation) -> bool:
     return op.family == "convert" and not op.result_format.zero
+
+
+def of_scales(op: Operation) -> bool:
+    """Arithmetic into a format of scales."""
+    return op.asked.kind == "arithmetic" and not op.result_format.zero and op.key("semantics") == "scales"
+
+
+def exact_zero(d: Asked) -> Mask:
+    return is_zero(exact_parts(d.op, d.operands))
+
+
+def under_binary32(d: Asked) -> Mask:
+    """Where binary32 rounds a positive result to zero: up to half its least subnormal, 2**-150."""
+    x = exact_parts(d.op, d.operands)
+    top = floor_log2_u64(np.maximum(x.sig, np.uint64(1))) + x.exp
+    power = x.sig & (x.sig - np.uint64(1)) == 0
+    small = (top < -150) | ((top == -150) & power)
+    return np.asarray(small & (x.sig != 0) & ~(x.nan | x.infinite | x.negative))
 
 
 def open_overflow(op: Operation) -> bool:

@@ -213,18 +213,20 @@ DEFINITIONS: dict[str, Definition] = {
 }
 
 
-def require_defined(op: str, result: Format) -> Definition:
+def require_defined(op: str, result: Format, semantics: Semantics = Semantics.IEEE) -> Definition:
     """The definition of an operation.
 
     Raises ValueError for an unknown name, and for a result format in which the operation has no defined result.
+    No standard defines arithmetic in a format of scales; ``Semantics.SCALES`` is the choice that an exact result
+    becomes such a code as an exact value does that is converted.
     """
     definition = DEFINITIONS.get(op)
     if definition is None:
         raise ValueError(f"unknown operation {op!r}; choose from {', '.join(DEFINITIONS)}")
-    if not result.zero and not definition.selects:
+    if not result.zero and not definition.selects and semantics is not Semantics.SCALES:
         raise ValueError(
             f"{op} is undefined in {result.name}: it is a format of scales without a zero, and no standard defines "
-            "arithmetic in it [OCP MX 1.0 5.4]; name another result format"
+            "arithmetic in it [OCP MX 1.0 5.4]; name another result format, or semantics=scales"
         )
     if op == "sqrt" and not result.signed and not result.has_nan:
         raise ValueError(
@@ -250,7 +252,7 @@ def compute(
 
     Raises ValueError for unknown operations, wrong arities and results that are undefined.
     """
-    definition = require_defined(op, result)
+    definition = require_defined(op, result, semantics)
     if rho.rounding in OF_CONVERSIONS:
         raise ValueError(f"rounding {rho.rounding.value!r} adds to the bits of a source: it belongs to conversions")
     if len(operands) != definition.arity:
@@ -300,7 +302,7 @@ def compute_codes(
     """
     to = get_format(result)
     data = [operand(code, get_format(f), rho) for code, f in zip(codes, formats)]
-    if require_defined(op, to).integer:
+    if require_defined(op, to, get_semantics(semantics)).integer:
         data = [*data[: len(codes) - 1], Datum.finite(codes[-1])]
     datum, status = compute(op, data, to, rho, get_semantics(semantics), random)
     return pack(datum, to), status

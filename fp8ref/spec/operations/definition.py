@@ -18,11 +18,12 @@ class Semantics(enum.StrEnum):
     IEEE = "ieee"  # IEEE 754-2019: signed zeros, x/0 is an infinity and divideByZero
     P3109 = "p3109"  # P3109 v4.0 draft: one zero, one NaN, x/0 is NaN for every x
     FORMAL = "p3109-formal"  # the working group's formal text of July 2026, where it differs from the report
+    SCALES = "scales"  # IEEE's, and formats of scales without a zero (E8M0) take the result as conversions do
 
     @property
     def of_p3109(self) -> bool:
         """One zero, one NaN, no flags."""
-        return self is not Semantics.IEEE
+        return self in (Semantics.P3109, Semantics.FORMAL)
 
 
 def get_semantics(name: Semantics | str) -> Semantics:
