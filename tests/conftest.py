@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -50,9 +50,34 @@ def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(transport, "subprocess", warm.SUBPROCESS)
 
 
-@pytest.fixture(autouse=True)
-def short_long_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of a million elements have some thousands here, save where a module is about them: it says LONG_CALLS."""
-    plan = sys.modules.get("fp8ref.check.harness.plan")
-    if plan and not getattr(request.module, "LONG_CALLS", False) and not request.config.getoption("--full"):
-        monkeypatch.setattr(plan, "LONG", {level: (n >> 7) + 3 for level, n in plan.LONG.items()})
+# level 1 and 2: random cases beside those at the thresholds, the specials and the probes, which stay all of them
+FEWER = {
+    ("fp8ref.cases.selection", "RANDOM"): 3,
+    ("fp8ref.cases.tuples", "COUNT"): 3,
+    ("fp8ref.cases.scaling.cases", "ELEMENTS"): 2,
+    ("fp8ref.cases.products.cases", "PRODUCTS"): 2,
+    ("fp8ref.check.harness.plan", "LONG"): 7,
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Runs of the short suite draw a part of the random cases, and calls of a million elements have some thousands.
+
+    Save where a module is about them: it says ALL_CASES or LONG_CALLS.  Fixtures of any scope see the same.
+    """
+    module = getattr(item, "module", None)
+    before: list[tuple[dict[int, int], dict[int, int]]] = []
+    for (name, table), shift in FEWER.items():
+        keep = getattr(module, "LONG_CALLS" if table == "LONG" else "ALL_CASES", False)
+        if name in sys.modules and not keep and not item.config.getoption("--full"):
+            counts = getattr(sys.modules[name], table)
+            before.append((counts, dict(counts)))
+            counts.update(
+                {level: (n >> shift) + n % 2 * 3 for level, n in counts.items() if level < 3 or table == "LONG"}
+            )
+    try:
+        return (yield)
+    finally:
+        for counts, whole in before:
+            counts.update(whole)

@@ -41,7 +41,7 @@ def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["check", "--impl", "mini:correct", "convert/bf16"], 0),
         (["check", "--impl", "mini:truncates", "convert/f32/e5m2"], 1),
         (["check", "--impl", "mini:raises"], 6),
-        (["check", "--impl", "mini:hangs", "--timeout", "0.5"], 6),
+        (["check", "--impl", "mini:hangs", "--timeout", "0.3", "convert/f32/e5m2"], 6),
         (["check", "--impl", "mini:correct", "add/e4m3fn"], 5),
         (["check", "--impl", "mini:nonesuch"], 4),
         (["check", "--impl", "nonesuch"], 4),
@@ -60,7 +60,11 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["check", "--impl", "mini:truncates"], 1), (["check", "--impl", "mini:correct", "add"], 5)]
+    ("arguments", "code"),
+    [
+        (["check", "--impl", "mini:decodes-nan-as-zero"], 1),
+        (["check", "--impl", "mini:correct", "convert/bf16/e5m2"], 0),
+    ],
 )
 def test_a_process_of_its_own_says_the_same_as_a_fork(arguments: list[str], code: int) -> None:
     """What the other tests ask of forks of this process (``warm.py``) holds of commands as they are started."""
@@ -79,7 +83,7 @@ def test_memory_is_an_option_and_a_variable() -> None:
     said = "mini:correct would not start: used more than 20 MiB of memory\n"
     for done in (
         started("--memory", "0.02", "check", "--impl", "mini:correct"),
-        started("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
+        fp8ref("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
     ):
         assert (done.returncode, done.stderr) == (6, said)
     for wrong in ("0", "-1", "nan", "inf", "much"):
@@ -89,11 +93,11 @@ def test_memory_is_an_option_and_a_variable() -> None:
 
 
 def test_a_record_is_the_same_bytes_every_time_and_however_many_processes(tmp_path: Path) -> None:
-    for name, jobs in (("a", "1"), ("b", "2"), ("c", "2")):
+    for name, jobs in (("a", "1"), ("b", "2")):
         path = tmp_path / f"{name}.jsonl"
         done = fp8ref("check", "--impl", "mini:ties-away", "--jobs", jobs, "-o", str(path))
         assert done.returncode == 1, done.stderr
-    records = {(tmp_path / f"{name}.jsonl").read_bytes() for name in "abc"}
+    records = {(tmp_path / f"{name}.jsonl").read_bytes() for name in "ab"}
     assert len(records) == 1
     assert json.loads((tmp_path / "a.meta.json").read_text())["jobs"] == 1
     found = record.read(tmp_path / "a.jsonl")
@@ -105,7 +109,9 @@ def test_a_record_is_the_same_bytes_every_time_and_however_many_processes(tmp_pa
 
 def test_json_output_is_the_record(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    printed = json.loads(fp8ref("check", "--impl", "mini:truncates", "--json", "-o", str(path)).stdout)
+    printed = json.loads(
+        fp8ref("check", "--impl", "mini:truncates", "convert/f32/e5m2", "--json", "-o", str(path)).stdout
+    )
     assert printed == record.read(path)
 
 
@@ -165,7 +171,7 @@ def test_dry_run_lists_and_asks_nothing() -> None:
 
 
 def test_no_color_and_pipes_give_plain_text() -> None:
-    assert "\x1b" not in fp8ref("check", "--impl", "mini:truncates", NO_COLOR="1").stdout
+    assert "\x1b" not in fp8ref("check", "--impl", "mini:truncates", "convert/f32/e5m2", NO_COLOR="1").stdout
 
 
 def test_fail_fast_stops_after_the_first_failure() -> None:
