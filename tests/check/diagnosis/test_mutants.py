@@ -17,8 +17,9 @@ from fp8ref.check.verdict import Report, Verdict
 FAULTY = [name for name in EVERY_FAULT if name not in (*ARITHMETIC_MUTANTS, *HABIT_MUTANTS)]  # those have files
 
 
-def reports(name: str, **changed: object) -> list[Report]:
+def reports(name: str, part: slice = slice(None), **changed: object) -> list[Report]:
     with Run(Request(f"mini:{name}", **changed)) as run:  # type: ignore[arg-type]
+        run.claims = run.claims[part]
         return list(run.reports())
 
 
@@ -50,9 +51,12 @@ def test_there_are_enough_faults_of_every_kind() -> None:
         [(0, "correct"), (1, "correct-unasked"), (0, "prints-garbage")],
     ),
 )
-def test_a_correct_implementation_is_never_accused(name: str, seed: int) -> None:
-    found = reports(name, options=Options(seed=seed))
+def test_a_correct_implementation_is_never_accused(name: str, seed: int, pytestconfig: pytest.Config) -> None:
+    """Of the hundreds of claims of the one, a few of each family in the short run."""
+    step = 5 if name == "correct" and not pytestconfig.getoption("--full") else 1
+    found = reports(name, slice(None, None, step), options=Options(seed=seed))
     assert found
+    assert step == 1 or len(found) > 40
     assert {report.verdict for report in found} <= {Verdict.PASS, Verdict.ALLOWED}
     assert all(set(report.allowed) <= {"e8m0-infinity"} for report in found)
 
@@ -88,7 +92,7 @@ def test_misbehaviour_becomes_a_verdict_that_says_what_happened(name: str) -> No
 
 
 def test_side_by_side_gives_the_same_reports() -> None:
-    select = ("convert/f32/e4m3fn", "convert/f64", "decode")
+    select = ("convert/f32/e4m3fn", "decode")
     alone, together = ([r.as_json() for r in reports("correct", select=select, jobs=jobs)] for jobs in (1, 2))
     assert alone == together
 

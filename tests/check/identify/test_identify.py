@@ -77,6 +77,7 @@ LONG = {
     "hopper.mma.fp8.f16",
     "hopper.mma.fp8.f32",
     "hopper.wgmma.fp8.f32",
+    "blackwell.tcgen05.fp8.f32",
     "sm120.mma.fp8.f16",
     "cdna3.mfma.fp8.f32",
     *(name for name in CATALOGUE if name.startswith(("arm.", "riscv."))),
@@ -132,7 +133,7 @@ def _same_sums(found: Identification, name: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 20 else []) for i, n in enumerate(DOT_FAULTY)]
+    "name", [pytest.param(n, marks=[pytest.mark.full] if i % 30 else []) for i, n in enumerate(DOT_FAULTY)]
 )
 def test_a_faulty_unit_is_never_called_what_it_is_not(name: str) -> None:
     mutant = DOT_MUTANTS[name]
