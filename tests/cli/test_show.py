@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 import pytest
 from click.testing import CliRunner, Result
-from short import over
+from short import of_each_kind, over
 
 from fp8ref.cases.operation import FAMILIES, Operation
 from fp8ref.cases.written import read_value
@@ -58,7 +58,7 @@ def refused(*args: str) -> str:
 
 
 # -- show -------------------------------------------------------------------------------------------------------------
-@over("name", [f.name for f in formats()])
+@over("name", [f.name for f in formats()], [f.name for f in of_each_kind(formats())])
 def test_every_format_is_shown(name: str) -> None:
     page = lines("show", name)
     assert page[0].startswith(f"{name}   ")
@@ -377,19 +377,26 @@ def _piped(args: str, **env: str) -> bytes:
 SHOW = "COMMANDS[0].main(['e4m3fn', '0x2A'])"
 
 
-def test_a_pipe_gets_plain_text() -> None:
-    assert b"\x1b" not in _piped(SHOW, PYTHONIOENCODING="utf-8")
+def test_a_pipe_gets_plain_text_in_ascii_where_the_encoding_has_no_blocks() -> None:
+    found = _piped(SHOW, PYTHONIOENCODING="ascii")
+    assert found.isascii()
+    assert b"|-----" in found
+    assert b"\x1b" not in found
 
 
-def test_colour_where_forced_and_not_with_no_color() -> None:
-    assert b"\x1b[1m" in _piped(SHOW, FORCE_COLOR="1", PYTHONIOENCODING="utf-8")
-    assert b"\x1b[3" not in _piped(SHOW, FORCE_COLOR="1", NO_COLOR="1", PYTHONIOENCODING="utf-8")
-
-
-def test_ascii_where_the_encoding_has_no_blocks() -> None:
-    assert _piped(SHOW, PYTHONIOENCODING="ascii").isascii()
-    assert b"|-----" in _piped(SHOW, PYTHONIOENCODING="latin-1")
-    assert "├─".encode() in _piped(SHOW, PYTHONIOENCODING="utf-8")
+@pytest.mark.full  # the same, and of which color.py and console.py have tests of their own
+@pytest.mark.parametrize(
+    ("env", "there", "absent"),
+    [
+        ({"FORCE_COLOR": "1"}, "\x1b[1m", "|-----"),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "├─", "\x1b[3"),
+        ({"PYTHONIOENCODING": "latin-1"}, "|-----", "\x1b"),
+    ],
+)
+def test_colours_and_blocks_of_a_pipe(env: dict[str, str], there: str, absent: str) -> None:
+    text = _piped(SHOW, **{"PYTHONIOENCODING": "utf-8", **env}).decode(env.get("PYTHONIOENCODING", "utf-8"))
+    assert there in text
+    assert absent not in text
 
 
 # -- what the array functions take ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Strategies: what they reach, and what Hypothesis shrinks to."""
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -123,7 +124,7 @@ E4M3 = [Fraction(n, 512) for n in range(8)] + [
 BEYOND = [448 * 2**j for j in range(1, 6)] + [
     Fraction(1, 512) * part for part in (Fraction(1, 1 << 20), Fraction(1, 8), Fraction(3, 8))
 ]
-MARKS = [a + (b - a) * Fraction(i, 4) for a, b in pairwise(E4M3) for i in range(4)] + BEYOND
+MARKS = sorted([a + (b - a) * Fraction(i, 4) for a, b in pairwise(E4M3) for i in range(4)] + BEYOND)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +139,15 @@ def test_thresholds_lie_on_a_mark_or_one_ulp_beside(source: str, dtype: Any) -> 
     info = ml_dtypes.finfo(dtype)
     holder = {2: np.uint16, 4: np.uint32}[np.dtype(dtype).itemsize]
     sides = Counter()
-    for code in drawn(s.near_thresholds("e4m3fn", source=source), 200):
+    for code in drawn(s.near_thresholds("e4m3fn", source=source), 100):
         x = Fraction(float(np.array(code, holder).view(dtype)))
         e = max(floor(log2(abs(x))), info.minexp) if x else info.minexp
-        mark = min(MARKS, key=lambda m: abs(m - abs(x)))
+        at = bisect(MARKS, abs(x))
+        mark = min(MARKS[max(at - 1, 0) : at + 1], key=lambda m: abs(m - abs(x)))
         assert abs(abs(x) - mark) <= Fraction(2) ** (e - info.nmant), float(x)
         sides[(abs(x) > mark) - (abs(x) < mark)] += 1
         sides["negative"] += code >> (8 * np.dtype(dtype).itemsize - 1)
-    assert min(sides[side] for side in (-1, 0, 1, "negative")) >= 20
+    assert min(sides[side] for side in (-1, 0, 1, "negative")) >= 10
 
 
 def test_thresholds_shrink_to_the_simplest() -> None:
@@ -192,7 +194,7 @@ def test_operands_pair_up() -> None:
 
 
 def test_random_bits_come_to_their_ends() -> None:
-    for width in (1, 4, 64):
+    for width in (1, 64):
         found = drawn(s.random_bits(width), 120)
         assert 0 <= min(found) <= max(found) < 1 << width
         assert {0, (1 << width) - 1, 1 << (width - 1)} <= set(found)
@@ -203,7 +205,7 @@ def test_dot_operands_cancel(k: int) -> None:
     """In a good share of rows the sum is far smaller than its largest term, by values of E4M3 written above."""
     signed = [*E4M3[:127], None, *(-x for x in E4M3[:127]), None]
     cancelled = with_c = finite = 0
-    for a, b, c in drawn(s.dot_operands(f"dot/e4m3fn.e4m3fn/f32/exact;k={k}"), 150):
+    for a, b, c in drawn(s.dot_operands(f"dot/e4m3fn.e4m3fn/f32/exact;k={k}"), 100):
         assert (a.shape, b.shape, c.shape) == ((1, k), (1, k), (1,))
         assert (a.dtype, b.dtype, c.dtype) == (np.uint8, np.uint8, np.uint32)
         x, y, z = [signed[i] for i in a[0]], [signed[i] for i in b[0]], float(c.view(np.float32)[0])
@@ -214,13 +216,13 @@ def test_dot_operands_cancel(k: int) -> None:
         few = abs(sum(terms)) * 8 <= max(map(abs, terms)) > 0
         cancelled += few
         with_c += few and z != 0
-    assert finite >= 100
-    assert cancelled >= (20 if k == 1 else 40)
-    assert with_c >= 10
+    assert finite >= 66
+    assert cancelled >= (14 if k == 1 else 26)
+    assert with_c >= 7
 
 
 def test_dot_operands_shrink_to_few_products() -> None:
-    a, b, c = least(s.dot_operands("dot/e4m3fn.e4m3fn/f32/exact;k=8"), lambda row: (row[0] & 0x7F).any())
+    a, b, c = least(s.dot_operands("dot/e4m3fn.e4m3fn/f32/exact;k=3"), lambda row: (row[0] & 0x7F).any())
     assert np.count_nonzero(a & 0x7F) <= 2
     assert not c.any()
     assert not (b & 0x7F).any()
