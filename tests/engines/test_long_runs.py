@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import warm
 
+from fp8ref.cases import tuples
 from fp8ref.check import sweep
 from fp8ref.engines import Journal, Task, open_engine, run
 from fp8ref.engines.journal import JournalError
@@ -35,8 +36,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes 
 def start(*arguments: str, tally: Path | None = None) -> Any:
     environment = {} if tally is None else {"FP8REF_TALLY": str(tally)}
     if "dask" in arguments:  # a real start: an event loop and its sockets do not bear a fork
-        program = "from fp8ref.check import sweep; sweep.SHARD = 1; from fp8ref.cli.main import run; run()"
-        command = [sys.executable, "-c", program, *arguments]
+        command = [sys.executable, "-c", f"{SMALL}; from fp8ref.cli.main import run; run()", *arguments]
         environment = {**os.environ, **environment}
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=HERE, env=environment, stdout=pipe, stderr=pipe, text=True)
@@ -78,11 +78,15 @@ def descendants(pid: int) -> list[int]:
     return found[1:]
 
 
+SMALL = "from fp8ref.check import sweep; from fp8ref.cases import tuples; sweep.SHARD = 1; tuples.COUNT[3] = 1 << 14"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def small_shards() -> Iterator[None]:
-    """A sweep of two blocks has two shards: of this process and, with it, of its forks."""
+    """A sweep of two blocks has two shards, and what is asked before it is a small part: here and in forks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep, "SHARD", 1)
+        patch.setitem(tuples.COUNT, 3, 1 << 14)
         yield
 
 
