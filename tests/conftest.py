@@ -72,10 +72,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         keep = getattr(module, "LONG_CALLS" if table == "LONG" else "ALL_CASES", False)
         if name in sys.modules and not keep and not item.config.getoption("--full"):
             counts = getattr(sys.modules[name], table)
-            before.append((counts, dict(counts)))
-            counts.update(
-                {level: (n >> shift) + n % 2 * 3 for level, n in counts.items() if level < 3 or table == "LONG"}
-            )
+            whole = {level: n for level, n in counts.items() if level < 3 or table == "LONG"}
+            before.append((counts, whole))
+            counts.update({level: (n >> shift) + n % 2 * 3 for level, n in whole.items()})
     try:
         return (yield)
     finally:
