@@ -101,7 +101,7 @@ def test_the_sweep_finds_the_one_wrong_triple(whole: tuple[bytes, Counter[str]],
     (tmp_path / "run.jsonl").write_bytes(whole[0])
     found = record.read(tmp_path / "run.jsonl")
     (finding,) = found["findings"]
-    assert (finding["inputs"], finding["count"], finding["length"]) == (["3B", "C5", "01"], 1, 1)
+    assert (finding["inputs"], finding["count"], finding["length"]) == (["3B", "C5", "1"], 1, 1)
     assert finding["of"] > 1 << 21
     assert Counter(o["verdict"] for o in found["operations"])["fail"] == 1
     assert len(found["operations"]) == 5
