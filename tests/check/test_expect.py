@@ -321,7 +321,7 @@ def test_severity_decides_which_expected_failures_an_exit_code_forgives(tmp_path
             assert "conforms" not in last
         said = f"{severity}: rounding-rtz (https://example.org/pull/1)"
         assert f'<property name="severity" value="{said}" />' in (tmp_path / "x.xml").read_text()
-        assert check(tmp_path, OTHER, "--impl", "mini:truncates", "--expect", "known.toml").returncode == 1
+    assert check(tmp_path, OTHER, "--impl", "mini:truncates", "--expect", "known.toml").returncode == 1
 
 
 OUTCOMES = {

@@ -145,5 +145,4 @@ def test_findings_of_sign_bits_and_classes_are_true(library: tuple[str, list[Rep
             else:
                 continue
             checked += 1
-    assert checked == (3 if everything else 1) or library[0] != "ml_dtypes"
-    assert checked
+    assert checked == 3 if everything else 1 <= checked <= 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -96,9 +95,8 @@ def test_a_capture_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slow.py").write_text(SLOW)
     arguments = ["capture", "--impl", "py:slow:Slow", "-o", "a.jsonl.gz"]
-    command = [sys.executable, "-m", "fp8ref", *arguments]
     asked, part = tmp_path / "asked", tmp_path / "part-a.blocks"
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = warm.begin(warm.command, ["fp8ref", *arguments])
     deadline = time.monotonic() + 60
     while not (asked.exists() and asked.read_text().count("\n") == 3) and time.monotonic() < deadline:
         time.sleep(0.05)
