@@ -83,7 +83,7 @@ def test_memory_is_an_option_and_a_variable() -> None:
     said = "mini:correct would not start: used more than 20 MiB of memory\n"
     for done in (
         started("--memory", "0.02", "check", "--impl", "mini:correct"),
-        fp8ref("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
+        started("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
     ):
         assert (done.returncode, done.stderr) == (6, said)
     for wrong in ("0", "-1", "nan", "inf", "much"):
