@@ -64,12 +64,14 @@ FEWER = {
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Runs of the short suite draw a part of the random cases, and calls of a million elements have some thousands.
 
-    Save where a module is about them: it says ALL_CASES or LONG_CALLS.  Fixtures of any scope see the same.
+    Save where a module is about them: it says ALL_CASES or LONG_CALLS; or a test alone: it uses ``all_cases``.
+    Fixtures of any scope see the same.
     """
     module = getattr(item, "module", None)
     before: list[tuple[dict[int, int], dict[int, int]]] = []
     for (name, table), shift in FEWER.items():
         keep = getattr(module, "LONG_CALLS" if table == "LONG" else "ALL_CASES", False)
+        keep |= "all_cases" in getattr(item, "fixturenames", ())
         if name in sys.modules and not keep and not item.config.getoption("--full"):
             counts = getattr(sys.modules[name], table)
             whole = {level: n for level, n in counts.items() if level < 3 or table == "LONG"}
@@ -80,3 +82,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     finally:
         for counts, whole in before:
             counts.update(whole)
+
+
+@pytest.fixture
+def all_cases() -> None:
+    """For a test of the cases themselves: as many as an implementation is asked."""

@@ -90,6 +90,7 @@ def test_the_probes_are_those_of_the_literature(model: str) -> None:
     assert [f"{int(code):08x}" for code in right(op, *asked.operands)] == PAGE[model].split()
 
 
+@pytest.mark.usefixtures("all_cases")
 def test_cases_are_the_same_every_time_and_hold_every_kind() -> None:
     op = Operation.parse("dot/e5m2.e5m2/f32/exact;k=32")
     one, two = (dot_cases(op, 1, 3) for _ in range(2))

@@ -20,7 +20,7 @@ from fp8ref.check.verdict import Report
 from fp8ref.report.runs.text import remark
 from fp8ref.spec import get_format
 
-LONG_CALLS = True  # see tests/conftest.py
+LONG_CALLS = ALL_CASES = True  # see tests/conftest.py
 
 
 def wrong(op: Operation, asked: Cases, of_unit: Cases) -> np.ndarray:

@@ -61,6 +61,7 @@ def test_rows_equal_the_reference(name: str, step: int) -> None:
         assert (same, codes[i].tolist()) == (True, elements), (i, x[i], amax)
 
 
+@pytest.mark.usefixtures("all_cases")
 def test_cases_hold_what_the_rules_turn_on() -> None:
     op = Operation.parse("scale/f32/mxfp8_e4m3/floor")
     one, two = (cases(op, 1, 3)[0] for _ in range(2))

@@ -18,6 +18,7 @@ from fp8ref.cases.products.cases import dot_cases
 from fp8ref.cases.products.questions import operand_types, shapes, with_length
 from fp8ref.spec import get_format, unpack
 
+ALL_CASES = True  # see tests/conftest.py
 RNG = np.random.default_rng(7)
 X, Y = RNG.standard_normal((5, 256)).astype(np.float32), RNG.standard_normal((256, 130)).astype(np.float32)
 NAN, INF = math.nan, math.inf
