@@ -230,6 +230,7 @@ def test_a_free_recipe_of_two_levels_and_of_bytes() -> None:
         assert (report.verdict, report.op) == (Verdict.PASS, claim.replace("*", recipe))
 
 
+@pytest.mark.usefixtures("all_cases")
 def test_what_is_no_recipe_has_a_nearest_one() -> None:
     op = Operation.parse("scale/f32/e4m3fn/*;k=16")
     asked = [codes[::40] for codes in cases(op.with_mode("vllm-group"), 1, 0)]
