@@ -65,12 +65,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Runs of the short suite draw a part of the random cases, and calls of a million elements have some thousands.
 
     Save where a module is about them: it says ALL_CASES or LONG_CALLS; or a test alone: it uses ``all_cases``.
+    Rows of blocks and products are fewer where a module says FEW_ROWS.
     Fixtures of any scope see the same.
     """
     module = getattr(item, "module", None)
     before: list[tuple[dict[int, int], dict[int, int]]] = []
     for (name, table), shift in FEWER.items():
         keep = getattr(module, "LONG_CALLS" if table == "LONG" else "ALL_CASES", False)
+        keep |= table in ("ELEMENTS", "PRODUCTS") and not getattr(module, "FEW_ROWS", False)
         keep |= "all_cases" in getattr(item, "fixturenames", ())
         if name in sys.modules and not keep and not item.config.getoption("--full"):
             counts = getattr(sys.modules[name], table)

@@ -23,6 +23,7 @@ from fp8ref.spec import Datum, get_format, pack
 from fp8ref.spec.matrix.accumulate import F32
 from fp8ref.spec.scaling.schemes import fp8_block, get_scheme, mx_block, nvfp4_block
 
+FEW_ROWS = True  # see tests/conftest.py
 MX = ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8")
 OPS = [f"scale/f32/{scheme}/{rule}" for scheme in MX for rule in ("floor", "ceil", "even", "rceil", "te")]
 OPS += [f"scale/f32.f32/nvfp4/{rule}" for rule in ("te", "torchao")]

@@ -24,6 +24,7 @@ from fp8ref.spec.scaling.named import get_recipe, in_words, nearest
 from fp8ref.spec.scaling.recipe import Recipe
 from fp8ref.spec.scaling.steps import scale_of
 
+FEW_ROWS = True  # see tests/conftest.py
 F32 = np.float32
 MAX, RECIPROCAL = F32(448), F32(1) / F32(448)
 

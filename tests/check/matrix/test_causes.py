@@ -23,6 +23,7 @@ from fp8ref.check.verdict import Finding, Report, Verdict
 from fp8ref.report.runs.text import drawing
 from fp8ref.spec.matrix.models import get_model
 
+FEW_ROWS = True  # see tests/conftest.py
 DAILY = ("dot-c-ignored", "dot-last-row-copied", "dot-mm-last-row-flushed", "dot-near-unit-in-bound")
 EXACT = "dot/e4m3fn.e4m3fn/f32/exact;k=20"
 
