@@ -292,7 +292,7 @@ def asked() -> list[tuple[Operation, list[np.ndarray], Expected]]:
     for mode in ("rne.nonsat", "rtz.nonsat", "rtn.nonsat", "rto.nonsat"):
         conversion, sum_ = ask(f"convert/bf16/e5m2/{mode}"), ask(f"fma/e5m2.e5m2.f32/f32/{mode}")
         for op in (*arithmetic("e5m2", (*BINARY, "sqrt"), mode), conversion, sum_):
-            codes = thinned(cases(op, 1, SEED), 1 << 13 if op.family == "fma" else 1 << 14)
+            codes = thinned(cases(op, 1, SEED), 1 << 15 if op.family == "fma" else 1 << 16)
             found.append((op, codes, expect(op, codes)))
     return found
 
