@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,7 @@ from typing import NoReturn
 
 import click
 
-from ..cases.answers import modes
-from ..cases.operation import Operation
+from ..cases.patterns import with_modes
 from ..check import shards
 from ..check.harness.transport import Crashed, Declined, NotStarted, TimedOut
 from ..check.proof.proof import TIMEOUT, Claim, Shard, prove
@@ -190,15 +188,8 @@ def _claims(names: Sequence[str], impl: str) -> list[Claim]:
     found: dict[str, Claim] = {}
     try:
         for name in names:
-            head, _, mode = name.rpartition("/")
-            if not any(c in mode for c in "*?["):
-                found[name] = Claim(Operation.parse(name), impl)
-                continue
-            op = Operation.parse(f"{head}/*")
-            matching = fnmatch.filter(modes(op), mode)
-            if not matching:
-                raise BadInput(f"{name}: no mode matches; there are {', '.join(list(modes(op))[:8])} ...")
-            found.update((f"{head}/{one}", Claim(op.with_mode(one), impl)) for one in matching)
+            ops = with_modes(name) if not name.endswith("/*") else with_modes(f"{name}*")
+            found.update((op.id, Claim(op, impl)) for op in ops)
     except ValueError as error:
         raise BadInput(str(error)) from None
     return list(found.values())

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..cases.operation import Operation
+from ..cases.patterns import is_pattern, with_modes
 from ..escapes import plain
 from ..spec.profiles.catalog import profile_mode
 from ..vectors import manifest
@@ -120,7 +121,8 @@ def generate_(
 ) -> None:  # fmt: skip
     """Make cases with the reference's answers.
 
-    OP is an operation id, such as fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat, or a TestFloat name, such as f32_to_e4m3fn.
+    OP is an operation id, such as fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat, or a TestFloat name, such as f32_to_e4m3fn; with
+    a glob in the mode, r*.sat, every mode that it matches.
 
     \b
     fp8ref vectors generate f32_to_e4m3fn --as testfloat | ./dut | fp8ref vectors verify - --op f32_to_e4m3fn
@@ -128,9 +130,12 @@ def generate_(
     """
     chosen = _form(form, output)
     try:
+        named = (
+            [one.id for op in operations for one in with_modes(op)] if any(map(is_pattern, operations)) else operations
+        )
         recipes = [
             Recipe.of(_operation(op, rounding, overflow, tininess, profile), select or "", each, n, seed, forever)
-            for op in operations
+            for op in named
         ]
     except ValueError as error:
         raise BadInput(str(error)) from None

@@ -1,4 +1,4 @@
-"""Operations as a person names them in a connectable: ids or TestFloat names joined by ``+``, globs for the types."""
+"""Operations as a person names them in a connectable: ids or TestFloat names joined by ``+``, with globs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ...cases.families import FAMILIES
 from ...cases.operation import INTEGERS, LONGEST, WIDE, Operation, from_testfloat
+from ...cases.patterns import GLOB, is_pattern, with_modes
 from ...cases.products.questions import is_product, shapes
 from ...cases.scaling.questions import is_scale
 from ...spec import catalog
@@ -18,7 +19,7 @@ MOST = 2000
 
 
 def named_operations(text: str) -> list[Operation]:
-    """The operations of a text.  Raises ValueError where one is none, or where a glob matches nothing.
+    """The operations of a text, with globs for types and modes.  Raises ValueError where one is none, or none matches.
 
     >>> [op.id for op in named_operations("f32_to_e4m3fn+decode/e[45]m[23]*/f32")][:3]
     ['convert/f32/e4m3fn/*', 'decode/e4m3fn/f32', 'decode/e5m2/f32']
@@ -28,7 +29,10 @@ def named_operations(text: str) -> list[Operation]:
         if len(part) > LONGEST:
             raise ValueError(f"op={ascii(part[:80])[1:-1]}...: an operation has at most {LONGEST} characters")
         head = part.partition(";")[0].split("/")[:3]
-        ops = list(_matching(part)) if any(c in "*?[" for word in head for c in word) else [Operation.parse_claim(part)]
+        if any(c in GLOB for word in head for c in word):
+            ops = list(_matching(part))
+        else:
+            ops = with_modes(part) if is_pattern(part) else [Operation.parse_claim(part)]
         if not ops:
             raise ValueError(
                 f"op={ascii(part[:80])[1:-1]}: no operation matches; write it as family/operands/result/mode"
@@ -66,13 +70,11 @@ def _matching(pattern: str) -> Iterator[Operation]:
                 if kind.name == "convert" and some == (one,):
                     continue
                 text = "/".join([kind.name, ".".join(some), one, *(mode if kind.mode else [])]) + semicolon + keys
-                op = _parsed(text)
-                if op is not None and not is_product(op):
-                    yield op
+                yield from (op for op in _parsed(text) if not is_product(op))
 
 
-def _parsed(text: str) -> Operation | None:
+def _parsed(text: str) -> list[Operation]:
     try:
-        return Operation.parse_claim(text)
+        return with_modes(text) if is_pattern(text) else [Operation.parse_claim(text)]
     except ValueError:
-        return None
+        return []

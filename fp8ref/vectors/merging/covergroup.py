@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ..coverage.points import Point
 from ..section import NONE, Coverpoint
+from .database import short
 
 SEPARATOR = "|"  # between an operation and a bin in the label of a cover property
 
@@ -52,7 +53,7 @@ def module(name: str, package: str, scope: str, points: Sequence[Point]) -> str:
         for i, value in enumerate(point.coverpoint.values):
             if value in point.missing:
                 continue
-            label = escaped(f"{scope}{SEPARATOR}{point.coverpoint.name}={value}")
+            label = escaped(f"{short(scope)}{SEPARATOR}{point.coverpoint.name}={value}")
             asked = f"hit.{escaped(point.coverpoint.name)}== {width}'d{i}"
             lines.append(f"  {label}: cover property (@(posedge sample) {asked});")
     lines += [

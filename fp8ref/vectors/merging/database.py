@@ -6,6 +6,7 @@ bin, whoever counted it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -77,9 +78,21 @@ class Database:
         return any(source.kind == SIMULATOR for source in self.sources)
 
 
+def short(scope: str) -> str:
+    """A short name of a scope, for labels: simulators cut long ones, or hash them.
+
+    >>> short("decode/e5m2/f32")
+    '#345d43f3'
+    """
+    return f"#{hashlib.sha256(scope.encode()).hexdigest()[:8]}"
+
+
 def merged(databases: Iterable[Database]) -> Database:
-    """One database of all; the hits of each source stay apart."""
+    """One database of all; the hits of each source stay apart, and short names of scopes become the whole ones."""
     parts = list(databases)
+    known = {short(scope): scope for part in parts for scope in part.scopes}
+    for part in parts:
+        part.bins = {(known.get(scope, scope), point): found for (scope, point), found in part.bins.items()}
     found = Database([source for part in parts for source in part.sources])
     first = 0
     for part in parts:

@@ -15,11 +15,12 @@ OWN = "user"  # the kind of cover properties
 
 
 def read(raw: bytes, where: str) -> Database:
-    """The counts of a coverage file.  Raises Unreadable for anything else."""
+    """The counts of a coverage file, without those of the modules that count bins.  Raises Unreadable for others."""
     database = Database.of(Counter(where, SIMULATOR, "verilator"))
     first, *lines = raw.decode("utf-8", "replace").split("\n")
     if not first.encode().startswith(START):
         raise Unreadable(f"{where}:1: no coverage of Verilator: it begins with {START.decode()!r}")
+    counting: set[str] = set()
     for number, line in enumerate(lines, 2):
         if not line:
             continue
@@ -27,12 +28,18 @@ def read(raw: bytes, where: str) -> Database:
         if match is None:
             raise Unreadable(f"{where}:{number}: not a count of Verilator: {line[:60]!r}")
         keys = dict(part.partition("\2")[::2] for part in match[1].split("\1") if part)
-        _count(database, keys, int(match[2]))
+        if _is_bin(database, keys, int(match[2])):
+            counting.add(_file(keys))
+    database.code = {key: items for key, items in database.code.items() if key[0] not in counting}
     return database
 
 
-def _count(database: Database, keys: dict[str, str], hits: int) -> None:
-    """One point, whose page says of what kind it is: v_user/MODULE, v_line/MODULE ..."""
+def _file(keys: dict[str, str]) -> str:
+    return keys.get("f", "?").replace("\\", "/").rpartition("/")[2]
+
+
+def _is_bin(database: Database, keys: dict[str, str], hits: int) -> bool:
+    """Count one point, whose page says of what kind it is: v_user/MODULE, v_line/MODULE ...; is it a bin of ours?"""
     page = keys.get("page", "")
     kind, _, module = page.removeprefix("v_").partition("/")
     said = ESCAPE.sub(lambda found: chr(int(found[1], 16)), keys.get("o", ""))
@@ -41,11 +48,9 @@ def _count(database: Database, keys: dict[str, str], hits: int) -> None:
         point, equals, value = bin_.partition("=")
         if separator and equals:
             database.hit(scope, point, value, hits)
-        else:
-            database.hit(module, "cover", said or f"line {keys.get('l', '?')}", hits)
-        return
-    file = keys.get("f", "?").replace("\\", "/").rpartition("/")[2]
-    if kind == "toggle":
-        database.line(file, kind, f"{keys.get('l', '?')}: {said}", hits)
-    else:
-        database.line(file, kind, f"{keys.get('l', '?')}: {keys.get('S', '') or said}", hits)
+            return True
+        database.hit(module, "cover", said or f"line {keys.get('l', '?')}", hits)
+        return False
+    what = said if kind == "toggle" else keys.get("S", "") or said
+    database.line(_file(keys), kind, f"{keys.get('l', '?')}: {what}", hits)
+    return False

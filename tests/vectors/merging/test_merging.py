@@ -13,7 +13,7 @@ from fp8ref.vectors.files import write_file
 from fp8ref.vectors.forms.registry import get_form
 from fp8ref.vectors.generate import Recipe, generate
 from fp8ref.vectors.merging import ucis
-from fp8ref.vectors.merging.database import BinRow, Counter, Database, merged, read, written
+from fp8ref.vectors.merging.database import BinRow, Counter, Database, merged, read, short, written
 from fp8ref.vectors.merging.reading import coverage_of
 from fp8ref.vectors.source import Unreadable
 
@@ -26,7 +26,7 @@ C '\1f\2/home/x/dut.sv\1l\00212\1n\0025\1t\2line\1page\2v_line/dut\1o\2block\1S\
 C '\1f\2/home/x/dut.sv\1l\00214\1n\0025\1t\2branch\1page\2v_branch/dut\1o\2if\1S\00214\1h\2.bench.dut' 0
 C '\1f\2/home/x/dut.sv\1l\0024\1n\0025\1t\2toggle\1page\2v_toggle/dut\1o\2a[3]\1h\2.bench.dut' 1
 C '\1f\2/home/x/own.sv\1l\0028\1n\0023\1page\2v_user/mine\1o\2deep\1h\2.bench.c' 2
-""".replace("@", "add__02fe5m2__02ee5m2__02fe5m2__02frne__02enonsat__03bflags__03d1__07cto__03d__02bzero")
+""".replace("@", f"__023{short(SCOPE)[1:]}__07cto__03d__02bzero")
 # what cocotb-coverage 2.0 exports of a point of its own and of one that carries the suite's bins
 COCOTB = """<top abs_name="top" size="4" coverage="2" cover_percentage="50.0">
  <mine size="2" coverage="1" cover_percentage="50.0" abs_name="top.mine" weight="1" at_least="1">
