@@ -121,8 +121,8 @@ def generate_(
 ) -> None:  # fmt: skip
     """Make cases with the reference's answers.
 
-    OP is an operation id, such as fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat, or a TestFloat name, such as f32_to_e4m3fn; with
-    a glob in the mode, r*.sat, every mode that it matches.
+    OP is an operation id, such as fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat, or a TestFloat name, such as f32_to_e4m3fn.
+    A glob in the mode, r*.sat, is every mode that it matches.
 
     \b
     fp8ref vectors generate f32_to_e4m3fn --as testfloat | ./dut | fp8ref vectors verify - --op f32_to_e4m3fn
