@@ -10,7 +10,6 @@ from typing import NoReturn
 
 import click
 
-from ..cases.patterns import with_modes
 from ..check import shards
 from ..check.harness.transport import Crashed, Declined, NotStarted, TimedOut
 from ..check.proof.proof import TIMEOUT, Claim, Shard, prove
@@ -19,6 +18,7 @@ from ..engines import run as done
 from ..escapes import plain, shell
 from ..fast.chunks import set_threads
 from ..report.runs import certificate
+from ..vectors.patterns import with_modes
 from ..version import __version__
 from . import engine as engines
 from . import resuming

@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from ..cases.operation import Operation
-from ..cases.patterns import is_pattern, with_modes
 from ..escapes import plain
 from ..spec.profiles.catalog import profile_mode
 from ..vectors import manifest
@@ -21,6 +20,7 @@ from ..vectors.coverage.bins import Coverage, points_of
 from ..vectors.files import found_in, sections_of, write_file
 from ..vectors.forms.registry import FORMS, Form, Sections, form_of, get_form
 from ..vectors.generate import Recipe, generate
+from ..vectors.patterns import is_pattern, with_modes
 from ..vectors.section import Block, Section
 from ..vectors.source import Source, Unreadable, open_source, standard_input
 from ..vectors.verify import Tally

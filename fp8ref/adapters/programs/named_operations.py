@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from ...cases.families import FAMILIES
 from ...cases.operation import INTEGERS, LONGEST, WIDE, Operation, from_testfloat
-from ...cases.patterns import GLOB, is_pattern, with_modes
 from ...cases.products.questions import is_product, shapes
 from ...cases.scaling.questions import is_scale
 from ...spec import catalog
+from ...vectors.patterns import GLOB, is_pattern, with_modes
 
 _JOINT = re.compile(r"\+(?=[A-Za-z0-9*?\[\]]+[/_])")  # an accumulator's name has + inside, too
 MOST = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fp8ref.adapters.programs.named_operations import named_operations
-from fp8ref.cases.patterns import is_pattern, with_modes
+from fp8ref.vectors.patterns import is_pattern, with_modes
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator
 
+from ..cases.answers import modes
+from ..cases.operation import ANY_MODE, Operation
+from ..cases.products.questions import is_exact
 from ..spec.rounding import DETERMINISTIC
-from .answers import modes
-from .operation import ANY_MODE, Operation
-from .products.questions import is_exact
 
 GLOB = "*?["
 OVERFLOWS = ("sat", "satprop", "nonsat", "ieee")  # of exact sums, by name
