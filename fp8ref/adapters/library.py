@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.conversion import decode, encode
 from ..cases.operation import Operation, carrier_dtype
 from .base import Codes
 from .claims import Claims, require
@@ -56,3 +57,18 @@ class Library:
         codes = np.ascontiguousarray(self.answer(op, *native))
         carrier = carrier_dtype(op.result)
         return codes.view(carrier) if codes.dtype.itemsize == carrier.itemsize else codes
+
+
+def codes_of_values(values: Any, format: str) -> Codes:
+    """The codes of results that a library gives as numbers, each of which the format must have.
+
+    Raises ValueError for one that it has not, with where it stands: no code could stand for it.
+    """
+    x = np.asarray(values, np.float64)
+    codes: Codes = encode(x, format, overflow="nonsat")
+    back = decode(codes, format)
+    wrong = ~((back == x) & (np.signbit(back) == np.signbit(x)) | (np.isnan(back) & np.isnan(x)))
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        raise ValueError(f"element {at}: {x.reshape(-1)[at]!r} is no value of {format}")
+    return codes

@@ -42,6 +42,7 @@ class Implementation:
     impl: str
     requires: tuple[str, ...]
     timeout: float = 10.0
+    alone: tuple[str, ...] = ()
     needs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -54,14 +55,17 @@ def implementations(path: Path = HERE / "implementations.toml") -> list[Implemen
     """The rows of a file.  Raises ValueError for an unknown key."""
     rows = tomllib.loads(path.read_text(encoding="utf-8"))["implementation"]
     try:
-        return [Implementation(**{**row, "requires": tuple(row["requires"])}) for row in rows]
+        return [
+            Implementation(**{**row, "requires": tuple(row["requires"]), "alone": tuple(row.get("alone", ()))})
+            for row in rows
+        ]
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
 def folder_of(one: Implementation) -> Path:
     """Where the environment of an implementation lies."""
-    return CACHE / hashlib.sha256("\n".join((sys.version, *one.requires)).encode()).hexdigest()[:12]
+    return CACHE / hashlib.sha256("\n".join((sys.version, *one.requires, *one.alone)).encode()).hexdigest()[:12]
 
 
 def environment(one: Implementation) -> Path:
@@ -77,6 +81,8 @@ def environment(one: Implementation) -> Path:
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)] if uv else
              [sys.executable, "-m", "venv", str(folder)])  # fmt: skip
         _install(python, *one.requires, f"fp8ref @ {fp8ref_wheel().as_uri()}")
+        if one.alone:
+            _install(python, "--no-deps", *one.alone)
         (folder / "complete").touch()
     _install(python, "--upgrade", "--force-reinstall", "--no-deps", str(fp8ref_wheel()))
     return python
@@ -110,15 +116,15 @@ def fp8ref_wheel() -> Path:
     return next(folder.glob("*.whl"))
 
 
-def ask(one: Implementation, level: int, record: Path) -> str:
+def ask(one: Implementation, level: int, record: Path, patience: float = 1) -> str:
     """Judge one implementation; the last line that ``fp8ref check`` prints.  Raises Failed without a verdict."""
     python = environment(one)
     command = [str(python.parent / "fp8ref"), "check", "--impl", one.impl, "--level", str(level)]
-    command += ["--timeout", "300", "--force", "-o", str(record)]
+    command += ["--timeout", f"{300 * patience:g}", "--force", "-o", str(record)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60 * one.timeout, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60 * patience * one.timeout, check=False)
     except subprocess.TimeoutExpired:
-        raise Failed(f"not done within {one.timeout:g} minutes") from None
+        raise Failed(f"not done within {patience * one.timeout:g} minutes") from None
     said = (done.stdout.strip() or done.stderr.strip() or "nothing").splitlines()[-1]
     if done.returncode not in JUDGED and not record.exists():
         raise Failed(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else said)
@@ -155,6 +161,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("matrix"), help="the folder of records")
     parser.add_argument("--level", type=int, choices=(1, 2), default=1)
     parser.add_argument("--no-page", action="store_true", help="make no page of the records")
+    parser.add_argument("--patience", type=float, default=1, help="a factor of all time limits, for a busy machine")
     parser.add_argument("--again", action="store_true", help="ask those again whose record is there")
     options = parser.parse_args()
     everyone = implementations()
@@ -172,7 +179,7 @@ def main() -> int:
                 continue
             task = bar.add_task(one.impl)
             try:
-                console.print(f"{one.impl}: {ask(one, options.level, record)}")
+                console.print(f"{one.impl}: {ask(one, options.level, record, options.patience)}")
             except Failed as error:
                 record.write_text(not_asked(one, options.level, str(error)), encoding="utf-8")
                 console.print(f"{one.impl}: not asked: {error}")

@@ -249,7 +249,8 @@ def finding_data(finding: Finding, connectable: str, siblings: str = "") -> dict
     shown += [["where" if i == 0 else "", line] for i, line in enumerate(finding.picture)]
     return {
         "why": str(finding.diagnosis) + (f": {finding.expected}" if finding.expected else ""),
-        "severity": finding.severity.value,
+        "severity": finding.severity.value.replace("-", " "),
+        "decided": finding.decided,
         "count": finding.count,
         "of": finding.of,
         "flags": list(finding.flags),

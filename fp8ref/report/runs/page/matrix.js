@@ -95,7 +95,7 @@
   // -- the table
   const haystack = rows.map((row, i) => [
     row[2], row[3], groups[row[0]].title, formats[row[1]],
-    ...cells.map((column) => (column.get(i) || []).flatMap((op) => [op.mode, op.reason, ...op.allowed.map((a) => a[0]), ...op.findings.map((f) => f.why)]).join(" ")),
+    ...cells.map((column) => (column.get(i) || []).flatMap((op) => [op.mode, op.reason, ...op.allowed.map((a) => a[0]), ...op.findings.map((f) => `${f.why} ${f.severity} ${f.decided}`)]).join(" ")),
   ].join(" ").toLowerCase());
 
   const draw = () => {
@@ -167,6 +167,7 @@
     const link = `#${one.id}/${op.id}${index ? `~${index + 1}` : ""}`;
     const part = el("div", { class: `finding${op.verdict === "xfail" ? " known" : ""}`, tabindex: "-1" },
       el("p", {}, f.why),
+      el("p", {}, el("b", {}, f.severity), f.decided ? `: ${f.decided}` : ""),
       el("p", {}, `${number(f.count)} of ${number(f.of)} cases`, f.flags.length ? `; the smallest: ${f.flags.join(", ")}` : "", " · ",
         el("a", { href: link, class: "permalink" }, "link")),
       drawn, el("p", {}, el("small", {}, "Clause: "), f.clause || "none decides: the exact sum is rounded once"));
