@@ -31,7 +31,7 @@ class SGLang(BlockLibrary):
             raise Unavailable(f"this sglang has no {FILE}")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.MXFP4QuantizeUtil.__init__ = lambda own, shape, dtype, data: setattr(own, "data", data)  # type: ignore[attr-defined]
+        module.MXFP4QuantizeUtil.__init__ = lambda own, shape, dtype, data: setattr(own, "data", data)
         self.quantiser = module.MXFP4QuantizeUtil
 
     def mxfp4(self, x: Any) -> tuple[Any, Any]:
