@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..tensors import Quantised
-from .original import Original
+from .original import HEADS, Original
 from .rounding import SLACKS, outside, table
 
 MOST = 1 << 17  # elements that decide
@@ -17,12 +17,28 @@ def arrange(t: Quantised, original: Original) -> None:
     A square original stands turned where it fits the codes so, and not otherwise.
     """
     _options(t, original)
+    if t.name.endswith((".attn_q.weight", ".attn_k.weight")):
+        _heads(t, original)
     n = min(t.rows, max(1, MOST // max(t.columns, 1)))
     if t.rows == t.columns > 1 and not original.turned and (straight := _off(t, original, n)) > n * t.columns // 2:
         original.turned = True
         _options(t, original)
         if _off(t, original, n) > straight // 2:
             original.turned = False
+
+
+def _heads(t: Quantised, original: Original) -> None:
+    """llama.cpp has rows of queries and keys in its own order for some models: where the codes fit so, and else not."""
+    n = min(t.rows, max(1, MOST // max(t.columns, 1)))
+    straight = _off(t, original, n)
+    if straight <= n * t.columns // 2 or original.turned:
+        return
+    for head in HEADS:
+        if t.rows % head == 0:
+            original.head, original.held = head, {}
+            if _off(t, original, n) <= straight // 2:
+                return
+    original.head, original.held = 0, {}
 
 
 def _off(t: Quantised, original: Original, n: int) -> int:

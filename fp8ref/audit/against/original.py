@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +20,21 @@ TYPES: dict[str, Any] = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
 
 @dataclass(eq=False)
 class Original:
-    """``turned``: rows and columns are exchanged there.  ``kind``: the type of its numbers; f64 is read as f32."""
+    """``turned``: rows and columns are exchanged there.  ``kind``: the type of its numbers; f64 is read as f32.
+
+    ``head``: rows of an attention head, which llama.cpp takes in another order, its halves interleaved; 0: as they are.
+    """
 
     stored: Stored
     turned: bool
     rows: int
     columns: int
     held: dict[int, Array] = field(default_factory=dict)
+    head: int = 0
+
+    @property
+    def _straight(self) -> bool:
+        return not self.turned and not self.head
 
     @property
     def kind(self) -> str:
@@ -33,19 +42,24 @@ class Original:
 
     def part(self, e: int, i: int, j: int) -> F32s:
         """Rows i to j of matrix e in binary32."""
-        if not self.turned:
+        if self._straight:
             start = (e * self.rows + i) * self.columns
             return numbers(self.stored.read(start, start + (j - i) * self.columns)).reshape(j - i, self.columns)
         if e not in self.held:  # one matrix at a time
             size = self.rows * self.columns
-            whole = np.asarray(self.stored.read(e * size, (e + 1) * size)).reshape(self.columns, self.rows)
-            self.held = {e: np.ascontiguousarray(whole.T)}
+            whole = np.asarray(self.stored.read(e * size, (e + 1) * size))
+            if self.turned:
+                whole = whole.reshape(self.columns, self.rows).T
+            else:
+                halves = whole.reshape(self.rows // self.head, 2, self.head // 2, self.columns)
+                whole = halves.swapaxes(1, 2).reshape(self.rows, self.columns)
+            self.held = {e: np.ascontiguousarray(whole)}
         return numbers(self.held[e][i:j])
 
     def magnitudes(self, e: int, i: int, j: int) -> Array:
         """The bits of the magnitudes of rows i to j, unsigned integers in the same order; none of f64."""
         start = (e * self.rows + i) * self.columns
-        if self.turned or self.stored.kind not in BITS:
+        if not self._straight or self.stored.kind not in BITS:
             return (np.abs(self.part(e, i, j))).view(np.uint32)
         unsigned, _ = BITS[self.stored.kind]
         flat = self.stored.read(start, start + (j - i) * self.columns).view(unsigned)
@@ -54,7 +68,7 @@ class Original:
 
     def of_magnitudes(self, bits: Array) -> F32s:
         """Magnitudes from their bits."""
-        kind = "f32" if self.turned else self.stored.kind
+        kind = self.stored.kind if self._straight else "f32"
         return numbers(bits.view(BITS[kind if kind in BITS else "f32"][1]))
 
 
@@ -86,7 +100,8 @@ def narrowed(x: F32s, kind: str | None) -> F32s:
 def find_original(t: Quantised, files: Files) -> Original | None:
     """The tensor that became these codes: of the same name without what the convention adds, and of the same shape."""
     stem = t.stem.replace("._weight", ".weight")
-    for name in dict.fromkeys((stem, t.name, f"{stem}.weight", stem.removesuffix(".weight"))):
+    names = (stem, t.name, f"{stem}.weight", stem.removesuffix(".weight"), *_of_gguf(t.name))
+    for name in dict.fromkeys(names):
         held = files.tensors.get(name)
         if held is None or held.kind not in FLOATS or held.size != t.size:
             continue
@@ -97,6 +112,29 @@ def find_original(t: Quantised, files: Files) -> Original | None:
         if len(own) > 1 and shape == (*own[:-2], own[-1], own[-2]):
             return Original(held, True, t.rows, t.columns)
     return None
+
+
+# names of llama.cpp (gguf-py, TensorNameMap) and of transformers' decoders
+GGUF_NAMES = {
+    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+}  # fmt: skip
+GGUF_WHOLE = {
+    "token_embd.weight": "model.embed_tokens.weight",
+    "output.weight": "lm_head.weight",
+    "output_norm.weight": "model.norm.weight",
+}
+HEADS = (128, 64, 96, 80, 256, 32, 16)  # rows of an attention head
+
+
+def _of_gguf(name: str) -> Iterator[str]:
+    """What transformers calls a tensor of llama.cpp."""
+    if name in GGUF_WHOLE:
+        yield GGUF_WHOLE[name]
+    parts = name.split(".")
+    if len(parts) == 4 and parts[0] == "blk" and parts[2] in GGUF_NAMES:
+        yield f"model.layers.{parts[1]}.{GGUF_NAMES[parts[2]]}.{parts[3]}"
 
 
 def amaxes(t: Quantised, original: Original) -> tuple[list[F32s], bool]:
