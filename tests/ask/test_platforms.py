@@ -9,6 +9,8 @@ import warm
 
 from fp8ref.check.harness import transport
 
+ALL_CASES = True  # see tests/conftest.py
+
 WITHOUT_POSIX = """
 import sys
 POSIX = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}

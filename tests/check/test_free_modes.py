@@ -12,6 +12,8 @@ from fp8ref.cases.operation import Operation
 from fp8ref.check.run import Request, Run
 from fp8ref.check.verdict import Report, Verdict
 
+ALL_CASES = True  # see tests/conftest.py
+
 KERNEL = """
 import numpy as np
 from fp8ref.cases.answers import expect

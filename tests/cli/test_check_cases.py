@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from fp8ref.cli.check import check
 from fp8ref.cli.explain import explain
 
+ALL_CASES = True  # see tests/conftest.py
+
 TWO = "mini:minus-zero-lost+top-binade-lost"
 SAT = "convert/f32/e4m3fn/rne.sat"
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from fp8ref.cli.explain import explain
 
+ALL_CASES = True  # see tests/conftest.py
 SAT, FREE = "convert/f32/e4m3fn/rne.sat", "convert/f32/e4m3fn/*"
 
 

@@ -20,6 +20,8 @@ from fp8ref.check.verdict import Report, Verdict
 from fp8ref.engines import Result, Task
 from fp8ref.report.runs import record
 
+ALL_CASES = True  # see tests/conftest.py
+
 FP8REF = [sys.executable, "-c", "from fp8ref.cli.main import run; run()"]
 OP = "convert/f32/e4m3fn/rne.sat"
 
