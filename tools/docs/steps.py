@@ -39,7 +39,7 @@ FACTORS = {
 }
 C_CODE = 0x3DCCCCCD  # 0.1 in binary32
 TOP, BOTTOM = 9, -28  # exponents of the first and the last column
-CELL, ROW, LEFT, RIGHT = 15, 22, 128, 150
+CELL, ROW, LEFT, RIGHT = 15, 22, 128, 185
 F32 = get_format("f32")
 
 
