@@ -40,5 +40,5 @@ def _cell(f: Format, code: int) -> Markup:
         magnitude = (code & f.magnitude_mask) / f.magnitude_mask
         colour += f"{round(20 + 120 * magnitude):02X}"
     value = "NaN" if x.is_nan else value_text(x)
-    shown = value if len(value) <= 9 else f"{float(x.value) * (-1) ** x.sign:.3g}" if x.is_finite else value
+    shown = value if len(value) <= 9 else f"{float(x.value):+.3g}" if x.is_finite else value
     return element("td", shown, title=f"{code_text(code, f.k)} {value} {name}", style=f"background:{colour}")

@@ -41,6 +41,8 @@ def test_the_map_of_a_format_has_every_code(name: str) -> None:
     for title, value in zip(titles, fp8ref.decode(np.arange(1 << f.k).astype(np.uint8), f, dtype=np.float64)):
         said = title.split()[1]
         assert said == "NaN" if np.isnan(value) else said != "NaN"
+    for shown, title in zip(cells(tree), titles):  # short or not, a number has its own sign
+        assert shown[0] == title.split()[1][0], title
     assert f.name in "".join(tree.itertext())
 
 
