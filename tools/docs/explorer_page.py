@@ -7,7 +7,7 @@ from pathlib import Path
 from fp8ref.report.explorer.page import page
 from fp8ref.report.runs import record
 
-PAGE = "explorer.html"
+PAGE = "explore.html"  # explorer.html is the page of the documentation that shows it
 SITE = "site"  # copied beside the built pages
 
 
