@@ -3,6 +3,7 @@
 The findings were verified by hand against exact arithmetic; ``test_findings_are_true`` does it again, in Fractions.
 """
 
+import math
 import struct
 from dataclasses import replace
 from fractions import Fraction
@@ -99,8 +100,10 @@ E8M0 = {Fraction(2) ** (e - 127) for e in range(255)}
 
 
 def exact(op: Operation, code: int) -> Fraction:
-    """The operand's value, read by struct or as an integer: no code of fp8ref is asked."""
+    """The value to be rounded, read by struct or as an integer: no code of fp8ref is asked."""
     source = op.operands[0]
+    if op.family == "deg2rad":  # of a power of two: far from every midpoint
+        return Fraction(2) ** (code - 127) * Fraction(math.pi) / 180
     if source in INTEGERS:
         bits = int(source[1:])
         return Fraction(code - (1 << bits) if source[0] == "i" and code >> (bits - 1) else code)
