@@ -138,7 +138,11 @@ def test_a_constructor_that_dies_is_not_started(module: Path) -> None:
 
 
 def test_the_child_cannot_lie_about_how_much_it_answered(module: Path) -> None:
-    """Garbage on standard output, and even on every open descriptor, does not become an answer."""
+    """Garbage on standard output, and even on every open descriptor, does not become an answer that counts as given.
+
+    It runs in the process that answers, so that "done" may be forged before the process is missed: then zeros stand
+    where answers should, and are wrong in all but a few cases.
+    """
     body = """
         import os
         for fd in range(3, 400):
@@ -148,6 +152,7 @@ def test_the_child_cannot_lie_about_how_much_it_answered(module: Path) -> None:
     """
     (report,) = judge(write(module, '["convert/f32/e4m3fn/rne.sat"]', body))
     assert report.verdict in (Verdict.CRASH, Verdict.FAIL)
+    assert report.verdict is Verdict.CRASH or report.passed < report.cases // 4
 
 
 def test_no_process_and_no_file_is_left_behind() -> None:

@@ -26,7 +26,10 @@ SEEDS = range(7)
 
 
 def least(strategy: SearchStrategy[Any], condition: Callable[[Any], Any]) -> Any:
-    """What most searches shrink to: the first that two of them do, else the most frequent."""
+    """What most searches shrink to: the first that two of them do, else the most frequent.
+
+    That a strategy can shrink so far is ours, and compared exactly; how often Hypothesis does is its own affair.
+    """
     votes = Counter[str]()
     found: dict[str, Any] = {}
     for i in SEEDS:
