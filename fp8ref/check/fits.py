@@ -23,7 +23,8 @@ from ..spec.scaling.named import in_words
 from ..spec.status import Status
 from .compare import compared
 from .diagnosis.book import rules_for
-from .diagnosis.diagnose import Diagnosis, prediction
+from .diagnosis.diagnose import Diagnosis
+from .diagnosis.rule import prediction
 from .finding import hexadecimal, reading_order
 from .harness.observe import Observations
 from .identify.accumulators import agrees, catalogue

@@ -20,7 +20,7 @@ from ...cases.answers import Expected, differs, expect
 from ...cases.operation import Operation
 from ..harness.observe import Observations
 from .book import composed_rules, paired_rules, rules_for
-from .rule import Rule, some_of
+from .rule import Rule, prediction, some_of
 from .traits.pattern import pattern
 from .traits.places import Place, circumstances
 from .traits.severity import SEVERITIES, severity
@@ -242,9 +242,11 @@ class Search(Peel):
         self.grades = graded[self.shown]
 
     def causes(self) -> list[Cause]:
-        simple = self._candidates(rules_for)
-        if single := self._single(simple):
+        hopeful = self._hopeful(rules_for)  # those that miss no wrong answer first: one of them is the rule most often
+        whole = self._evaluated(rules_for, {key for key, every in hopeful.items() if every})
+        if single := self._single(whole):
             return [single]
+        simple = self._evaluated(rules_for, set(hopeful))
         shuffled = _shuffled(self.op, self.seen, self.want.codes, self.wrong)
         if shuffled is not None:
             return [Cause(shuffled, self.wrong)]
@@ -279,25 +281,34 @@ class Search(Peel):
 
     def _candidates(self, book: Any, share: float = 0.0, among: Mask | None = None) -> list[Candidate]:
         """The rules of a book that predict a wrong answer; more than a share of those of one degree of severity."""
+        return self._evaluated(book, set(self._hopeful(book, share, among)), share > 0)
+
+    def _hopeful(self, book: Any, share: float = 0.0, among: Mask | None = None) -> dict[tuple[str, str], bool]:
+        """Such rules, as those wrong answers say that are looked at, and whether they predict all of these."""
         seen, want = self.seen, self.want
         shown, cases = (self.shown, self.cases) if not share else self._sample(self.wrong if among is None else among)
         got = seen.got[shown]
         status = None if seen.status is None else seen.status[shown]
         grades = np.zeros(len(got), np.intp) if not share else self.grades[np.searchsorted(self.cases, cases)]
         sizes = np.bincount(grades, minlength=len(SEVERITIES))
-        hopeful = set()
+        hopeful: dict[tuple[str, str], bool] = {}
         for rule in book(self.op, [codes[cases] for codes in seen.operands]):
             predicted = prediction(rule, got.dtype)
             if predicted is not None:
                 hit = ~self._misses(got, status, want.taken(shown), predicted)
                 if (np.bincount(grades[hit], minlength=len(SEVERITIES)) > share * sizes).any():
-                    hopeful.add((rule.name, rule.sentence))
-        found = []
-        every = expect(self.op, seen.operands)
+                    key = rule.name, rule.sentence
+                    hopeful[key] = bool(hit.all()) or hopeful.get(key, False)
+        return hopeful
+
+    def _evaluated(self, book: Any, hopeful: set[tuple[str, str]], composed: bool = False) -> list[Candidate]:
+        """Rules of a book with what they change and miss among all answers."""
+        seen, want = self.seen, self.want
+        found, every = [], expect(self.op, seen.operands)
         for rule in book(self.op, seen.operands) if hopeful else ():
             if (rule.name, rule.sentence) not in hopeful:
                 continue
-            predicted = prediction(rule, got.dtype)
+            predicted = prediction(rule, seen.got.dtype)
             if predicted is None:
                 continue
             claims = differs(self.op, predicted.codes, every.codes, self.nan)
@@ -305,7 +316,7 @@ class Search(Peel):
                 claims |= predicted.status != every.status
             if claims.any():
                 misses = self._misses(seen.got, seen.status, want, predicted.taken(seen.case)) & ~self.pardoned
-                found.append(Candidate(rule, claims[seen.case], misses, share > 0))
+                found.append(Candidate(rule, claims[seen.case], misses, composed))
         return found
 
     def _sample(self, among: Mask) -> tuple[Codes, Codes]:
@@ -366,15 +377,6 @@ def _named(fitting: Sequence[Candidate], place: Place) -> Diagnosis:
     rules = list({c.rule.sentence: c.rule for c in fitting}.values())
     fits = tuple(dict.fromkeys(rule.name for rule in rules[1:]))
     return Diagnosis(rules[0].name, some_of([rule.sentence for rule in rules]), place.text, fits=fits)
-
-
-def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
-    """A rule's prediction; None where it has none, or none of the right type."""
-    try:
-        found = rule.predicted()
-    except (NotImplementedError, ValueError, OverflowError):
-        return None
-    return found if found.codes.dtype == dtype else None
 
 
 def _shuffled(op: Operation, seen: Observations, want: Codes, wrong: Mask) -> Diagnosis | None:

@@ -138,3 +138,12 @@ def _folded(sentences: Sequence[str]) -> list[str]:
         else:
             found.append(([], [sentence]))
     return [" ".join([*begun, " or ".join(ends)]).strip() for begun, ends in found]
+
+
+def prediction(rule: Rule, dtype: np.dtype[Any]) -> Expected | None:
+    """A rule's prediction; None where it has none, or none of the right type."""
+    try:
+        found = rule.predicted()
+    except (NotImplementedError, ValueError, OverflowError):
+        return None
+    return found if found.codes.dtype == dtype else None

@@ -21,7 +21,7 @@ from ...cases.scaling.recipes import rows_of, with_element
 from ...spec.profiles.catalog import profiles_meeting
 from ...spec.projection import get_projection
 from ..diagnosis.book import composed_rules, rules_for
-from ..diagnosis.diagnose import prediction
+from ..diagnosis.rule import prediction
 from ..identify.accumulators import answers as model_answers
 from ..identify.accumulators import catalogue
 from .recorded import recorded_answers

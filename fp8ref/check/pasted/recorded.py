@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from ...cases.answers import Expected, expect
 from ...cases.operation import Operation
 from ..diagnosis.book import composed_rules, paired_rules, rules_for
-from ..diagnosis.diagnose import prediction
-from ..diagnosis.rule import Rule
+from ..diagnosis.rule import Rule, prediction
 from ..diagnosis.traits.places import circumstances
 from ..harness.observe import Observations
 from ..variations.asked import through
