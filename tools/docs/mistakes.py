@@ -18,7 +18,7 @@ from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases
 from fp8ref.check.advice.pages import GROUPS, Page, pages, pages_of
 from fp8ref.check.diagnosis.book import rules_for
-from fp8ref.check.diagnosis.diagnose import prediction
+from fp8ref.check.diagnosis.rule import prediction
 from fp8ref.report.findings.draw import draw_case
 
 # operations that between them can show most mistakes
