@@ -22,7 +22,7 @@ NAN = math.nan
 def floor_divide(a: float, b: float) -> float:
     if b == 0:
         pole = math.copysign(1, a) * math.copysign(1, b) * math.inf
-        return NAN if a == 0 or not math.isfinite(a) else pole
+        return NAN if a == 0 or math.isnan(a) else pole  # NumPy's: a / 0
     return a // b
 
 
