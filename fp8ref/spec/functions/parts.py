@@ -15,7 +15,7 @@ from .rows import function, number, pole
 
 
 def _floor_divide(a: Datum, b: Datum, semantics: Semantics) -> Exact:
-    """The integer at or below a/b; by 0 what a/0 is, as NumPy has it.  Of another infinity it is NaN, as Python's is."""
+    """The integer at or below a/b; by 0 what a/0 is, as NumPy has it.  Of another infinity NaN, as Python has it."""
     sign = a.sign ^ b.sign
     if a.is_infinite and b.is_zero and not semantics.of_p3109:
         return exactly(Datum.infinity(sign))
