@@ -110,6 +110,7 @@ def test_a_record_is_the_same_bytes_every_time_and_however_many_processes(tmp_pa
 def test_json_output_is_the_record(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     printed = json.loads(fp8ref("check", "--impl", "mini:truncates", "--json", "-o", str(path)).stdout)
+    assert printed.pop("causes")  # of several operations
     assert printed == record.read(path)
 
 
