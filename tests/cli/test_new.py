@@ -74,8 +74,8 @@ def test_nothing_is_replaced_and_nothing_written_beside_it(tmp_path: Path) -> No
         (["rtl", "file/below"], "Error: cannot write file/below: Not a directory\n"),
         (
             ["rlt", "."],
-            "Error: Invalid value for '{adapter|kernel-test|ci|rtl}': 'rlt' is not one of 'adapter', 'kernel-test', "
-            "'ci', 'rtl'; see `fp8ref",
+            "Error: Invalid value for '{adapter|kernel-test|ci|rtl|declaration}': 'rlt' is not one of 'adapter', "
+            "'kernel-test', 'ci', 'rtl', 'declaration'; see `fp8ref",
         ),
         (["rtl"], "Error: Missing argument 'DIR'; see `fp8ref new --help`\n"),
     ],
