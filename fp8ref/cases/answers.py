@@ -29,7 +29,15 @@ from ..spec.rounding import DETERMINISTIC
 from .flags import task_of
 from .operation import INTEGERS, UNITS, Operation
 from .products.exact import flagged, says_more
-from .products.questions import addend_type, block_of, exact_projection, has_output_scale, model_of, scale_type
+from .products.questions import (
+    addend_type,
+    block_of,
+    exact_projection,
+    has_output_scale,
+    is_fixed,
+    model_of,
+    scale_type,
+)
 from .scaling.questions import is_scale, quantiser, scaled_rows, split
 
 Codes = NDArray[Any]
@@ -251,6 +259,8 @@ def differs(op: Operation, got: Codes, want: Codes, nan: str = "class") -> Mask:
         types = (quantiser(op).scale, quantiser(op).element)
         scale, codes = (_differing(g, w, name, nan) for g, w, name in zip(split(op, got), split(op, want), types))
         return np.asarray(scale | codes.any(axis=1))
+    if got.ndim > 1 and is_fixed(op):  # words of a long fixed-point result
+        return np.asarray((got != want).any(axis=1))
     promised = op.key("nan")
     if nan == "class" and promised == NaN.PAYLOAD.value:
         return _differing(got, want, op.result, "bits")

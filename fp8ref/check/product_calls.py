@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..cases.operation import Operation
 from ..cases.products.cases import Cases
-from ..cases.products.questions import COLUMNS, columns, length, with_columns
+from ..cases.products.questions import COLUMNS, columns, length, limbs, with_columns
 from ..engines import pulse
+from ..spec.catalog import get_format
 from .harness.declines import Declines
 from .harness.transport import USUAL, Declined, Session
 from .matrix.causes import Asked
@@ -71,8 +72,8 @@ def ask(
     """Every case; then some again in short calls and odd layouts, and in the same order once more."""
     found = Answers()
     rng = np.random.default_rng([seed, cases.size])
-    done, total = 0, sum(which.size for which, _, _ in _calls(op, cases.size, copy.deepcopy(rng), replay))
-    for which, layout, call in _calls(op, cases.size, rng, replay):
+    done, total = 0, sum(which.size for which, _, _ in calls_of(op, cases.size, copy.deepcopy(rng), replay))
+    for which, layout, call in calls_of(op, cases.size, rng, replay):
         here = cases.taken(which)
         if op.family == "dot":
             got = found.answer(session, op, here.operands, layout)
@@ -119,11 +120,12 @@ def _ask_matrix(
     found.add(of_all, got.reshape(-1), call, m)
 
 
-def _calls(
+def calls_of(
     op: Operation, count: int, rng: np.random.Generator, replay: bool
 ) -> Iterator[tuple[NDArray[np.intp], str, str]]:
+    """Which cases each call asks, in what layout, and what kind of call it is."""
     everything = np.arange(count)
-    step = max(1, USUAL // 4 // max(length(op), columns(op)))
+    step = max(1, USUAL // 4 // max(length(op), columns(op), limbs(get_format(op.result))))
     if op.family == "matmul":
         step = min(step, 64)
         everything = rng.permutation(count)[: 4 * step]

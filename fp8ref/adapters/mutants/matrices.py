@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...cases.answers import expect
 from ...cases.operation import Operation
 from ...cases.products.cases import codes_of, values_of
 from ...spec.catalog import get_format
@@ -289,13 +290,97 @@ MATRIX_MUTANTS: dict[str, DotMutant] = {
 }  # fmt: skip
 
 
+def exactly(op: Operation, *operands: Codes) -> Any:
+    """Right sums as units deliver them, with their status where it is asked."""
+    found = expect(op, operands)
+    return (found.codes, found.status) if op.flags else found.codes
+
+
+def under(mode: str = "", **keys: str) -> Answer:
+    """Right sums of another mode, or with other keys."""
+
+    def answer(op: Operation, *operands: Codes) -> Any:
+        changed = replace(op, keys=tuple(sorted({**dict(op.keys), **keys}.items())))
+        return exactly(changed.with_mode(mode) if mode else changed, *operands)
+
+    return answer
+
+
+def raising(change: Callable[[Codes], Codes]) -> Answer:
+    """Right sums with another status."""
+
+    def answer(op: Operation, *operands: Codes) -> Any:
+        codes, status = exactly(op, *operands)
+        return codes, change(status).astype(np.uint8)
+
+    return answer
+
+
+def _of_others(change: Callable[[Codes, Codes], tuple[Codes, Codes]]) -> Answer:
+    """Right sums of other operands."""
+    return lambda op, a, b, *rest: exactly(op, *change(a, b), *rest)
+
+
+def _last_out(a: Codes, b: Codes) -> tuple[Codes, Codes]:
+    last = np.arange(a.shape[1]) == a.shape[1] - 1
+    return np.where(last, 0, a).astype(a.dtype), np.where(last, 0, b).astype(b.dtype)
+
+
+def _gates(a: Codes, b: Codes) -> tuple[Codes, Codes]:
+    """E5M2: a zero of either sign switches the lane of a NaN or an infinity off."""
+    off = ((a & 0x7F == 0) & (b & 0x7F >= 0x7C)) | ((b & 0x7F == 0) & (a & 0x7F >= 0x7C))
+    return np.where(off, 0, a).astype(a.dtype), np.where(off, 0, b).astype(b.dtype)
+
+
+def _c_afterwards(op: Operation, a: Codes, b: Codes, c: Codes) -> Any:
+    """Two lanes summed and rounded, C added to that: two roundings, the flags of both."""
+    keys = tuple((key, value) for key, value in op.keys if key != "bias")
+    alone = replace(op, keys=tuple(sorted((*keys, ("c", "none")))))
+    first, raised = exactly(alone, a, b)
+    joined = Operation.parse(
+        f"add/{op.result}.{op.result}/{op.result}/{(op.mode or '').removeprefix('exact.')};flags=1"
+    )
+    found = expect(joined, [first, c])
+    return found.codes, found.status | raised
+
+
+NEAREST = ("dot/e5m2.e5m2/f16/exact;k=2;flags=1;zero=ieee",)
+FLAGGED = ("dot/e5m2.e5m2/f16/exact.rtz.nonsat;k=2;flags=1;zero=ieee",)
+BARE = ("dot/e4m3fn.e4m3fn/f32/exact;k=4;c=none;zero=ieee",)
+FIXED, LONG = ("dot/e4m3fn.e4m3fn/fx24.8/exact.rtz.sat;k=4",), ("dot/e5m2.e5m2/fx90.32/exact;k=2;flags=1",)
+SUM_MUTANTS: dict[str, DotMutant] = {  # exact sums with status, without C, in fixed point
+    "dot-sum-correct": DotMutant(exactly, (*FLAGGED, *BARE, *FIXED, *LONG, "dot/e5m2.e5m2/f16/exact;k=2;flags=1",
+                                       "dot/e4m3fn.e4m3fn/f32/exact;k=4;c=none",
+                                       "dot/e4m3fn.e4m3fn/f32/exact;k=4;flags=1;scale=e8m0fnu;block=2")),
+    "dot-sum-ieee-zeros-correct": DotMutant(under(zero="ieee"), ("dot/e5m2.e5m2/f16/exact;k=2;flags=1",
+                                                           "dot/e4m3fn.e4m3fn/f32/exact;k=4;c=none")),
+    "dot-sum-rounds-to-nearest": wrong(under("exact.rne.nonsat"), "rounds-rne", FLAGGED),
+    "dot-sum-saturates": wrong(under("exact.rtz.sat"), "overflow-sat", FLAGGED),
+    "dot-sum-gates-zeros": wrong(_of_others(_gates), "zeros-gate", FLAGGED),
+    "dot-sum-c-afterwards": wrong(_c_afterwards, "c-after-rounding", FLAGGED),
+    "dot-sum-c-ignored": wrong(lambda op, a, b, c: exactly(op, a, b, 0 * c), "c-ignored", FLAGGED),
+    "dot-sum-tininess-before": wrong(under(tininess="before"), "tininess-before", NEAREST),
+    "dot-sum-never-inexact": wrong(raising(lambda status: status & 0xFE), "inexact-missing", FLAGGED),
+    "dot-sum-overflow-alone": wrong(
+        raising(lambda status: np.where(status & 4, status & 0xFE, status)), "overflow-not-inexact", FLAGGED),
+    "dot-sum-lanes-swapped": wrong(
+        _of_others(lambda a, b: (a, b[:, [1, 0, *range(2, b.shape[1])]])), "lanes-swapped-0", FLAGGED),
+    "dot-sum-starts-at-zero": wrong(under(zero="plus"), "zero-plus", BARE),
+    "dot-sum-bare-last-dropped": wrong(_of_others(_last_out), "k-last-dropped", BARE),
+    "dot-sum-wraps": wrong(under("exact.rtz.wrap"), "overflow-wrap", FIXED),
+    "dot-sum-fixed-floors": wrong(under("exact.rtn.sat"), "rounds-rtn", FIXED),
+    "dot-sum-long-last-dropped": wrong(_of_others(_last_out), "k-last-dropped", LONG),
+    "dot-sum-long-wraps": wrong(under("exact.rne.wrap"), "overflow-wrap", ("dot/e5m2.e5m2/fx65.32/exact;k=2;flags=1",)),
+}  # fmt: skip
+
+
 def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32") -> DotMutant:
     """The mutant of a name; ``dot-model`` is any accumulator.  Raises ValueError for any other, with the nearest."""
     if name == "dot-model":
         result = get_model(accumulator).result if accumulator != "exact" else "f32"
         claim = Operation.parse(f"dot/{operands}/{result}/{accumulator};k={k}").id
         return DotMutant(right, (claim,), f"{name} {accumulator}")
-    table = DOT_MUTANTS | MATRIX_MUTANTS
+    table = DOT_MUTANTS | MATRIX_MUTANTS | SUM_MUTANTS
     if name not in table:
         near = difflib.get_close_matches(name, table, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(table)}"

@@ -93,7 +93,8 @@ class Cabi:
         self, claim: Operation, result: Field, operands: Sequence[Codes]
     ) -> tuple[Codes, NDArray[np.uint8] | None]:
         n = len(operands[0])
-        out = np.full((n + GUARD) * result.dtype.itemsize, POISON, np.uint8)
+        size = result.dtype.itemsize * result.words
+        out = np.full((n + GUARD) * size, POISON, np.uint8)
         flags = np.full(n + GUARD, POISON, np.uint8) if claim.flags else None
         pointers = [ctypes.c_void_p(x.ctypes.data) for x in operands]
         z = ctypes.c_void_p(out.ctypes.data)
@@ -109,10 +110,10 @@ class Cabi:
                 raise Unsupported("fp8ref_run declines")
             if returned != 0:
                 raise Broken(f"fp8ref_run returned {returned}")
-        for array_, size in ((out, result.dtype.itemsize), (flags, 1)):
-            if array_ is not None and (array_[n * size :] != POISON).any():
+        for array_, each in ((out, size), (flags, 1)):
+            if array_ is not None and (array_[n * each :] != POISON).any():
                 raise Broken(f"it wrote beyond its {n} {'results' if array_ is out else 'status bytes'}")
-        codes: Codes = out[: n * result.dtype.itemsize].view(result.dtype)
+        codes: Codes = out[: n * size].view(result.dtype).reshape((n,) if result.words == 1 else (n, result.words))
         return codes, None if flags is None else flags[:n]
 
     # -- the library ------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ def fields(op: Operation) -> list[Field]:
     """The operands ``a``, ``b``, ``c`` of an operation as far as it has them (and ``sa``, ``sb``), and its answer."""
     types = (*operand_types(op), op.result)
     names = [*OPERANDS[: len(types) - 1], ANSWER]
-    return [Field(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1))]
+    found = [Field(name, type_, shape[1:]) for name, type_, shape in zip(names, types, shapes(op, 1))]
+    return [*found[:-1], replace(found[-1], shape=())] if found[-1].words > 1 else found
 
 
 def hex_block(codes: Codes, field: Field) -> Block:
@@ -71,10 +72,12 @@ def check_codes(codes: Codes, field: Field) -> None:
     """Raises Broken where a code has more bits than its type."""
     if field.type in INTEGERS or field.bits == 8 * field.dtype.itemsize:
         return
-    beyond = codes > (1 << field.bits) - 1
+    first = codes if field.words == 1 else codes[:, 0]
+    beyond = first > (1 << (field.bits - 64 * (field.words - 1))) - 1
     if beyond.any():
         i = int(np.argmax(beyond))
-        raise Broken(f"answer {i + 1} is {int(codes[i]):X}, and a code of {field.type} has {field.bits} bits")
+        code = int.from_bytes(codes[i].astype(">u8").tobytes(), "big")
+        raise Broken(f"answer {i + 1} is {code:X}, and a code of {field.type} has {field.bits} bits")
 
 
 def question_lines(op: Operation, operands: Sequence[Codes]) -> bytes:

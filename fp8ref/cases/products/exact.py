@@ -58,7 +58,7 @@ def says_more(op: Operation) -> bool:
 
 
 def is_delivered(op: Operation) -> bool:
-    """Is it a sum with status, without C or in fixed point, which vectors hold and a check does not ask?"""
+    """Is it a sum with status, without C or in fixed point, which is judged by itself?"""
     return says_more(op) and (op.flags or is_fixed(op) or not has_addend(op))
 
 

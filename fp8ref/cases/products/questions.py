@@ -184,6 +184,12 @@ def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:
     return ((n, k), (k, wide), *addend, *scales, *(output,) * (last - 1), answer)
 
 
+def status_shape(op: Operation, n: int) -> tuple[int, ...]:
+    """The shape of the status of n cases: one for each answer, of however many words."""
+    found = shapes(op, n)[-1]
+    return found[:1] if is_product(op) and op.family == "dot" else found
+
+
 def check_product(op: Operation, text: str) -> None:
     """Raise ValueError where mode, formats and k of a product do not fit."""
     k = op.key("k") or str(DEFAULT_K)

@@ -13,9 +13,10 @@ from ...adapters.connect import Connectable
 from ...cases.operation import Operation, carrier_dtype, default_mode
 from ...cases.products.cases import Cases, dot_cases
 from ...cases.products.exact import is_delivered
-from ...cases.products.questions import is_product, length, operand_types, shapes, with_length
+from ...cases.products.questions import has_addend, is_product, length, operand_types, shapes, with_length
 from ...cases.scaling.questions import is_scale
 from ...cases.selection import cases
+from ...vectors.coverage.dot_samplers import sum_cases
 from .transport import USUAL, Declined, Session
 
 REPLAY = "replay"
@@ -36,9 +37,12 @@ def capture(
     ``part`` is of something else.
     """
     op = with_length(claim) if is_product(claim) else claim
-    if op.flags or op.family == "matmul" or (is_product(op) and is_delivered(op)):
+    if op.flags or op.family == "matmul":
         raise Declined("a capture holds single cases without status flags")
-    asked = dot_cases(op, level, seed).operands if is_product(op) else cases(default_mode(op), level, seed)
+    if is_product(op):
+        asked = sum_cases(op, level, seed)[0] if is_delivered(op) else dot_cases(op, level, seed).operands
+    else:
+        asked = cases(default_mode(op), level, seed)
     count = len(asked[0])
     step = max(1, USUAL // 4 // (length(op) if is_product(op) else _elements(op)))
     carried = [codes.astype(carrier_dtype(name), copy=False) for codes, name in zip(asked, operand_types(op))]
@@ -76,5 +80,9 @@ def captured(connectable: str) -> Capture | None:
 
 def captured_cases(capture: Capture) -> Cases:
     """The cases of captured dot products."""
-    a, b, c, *scales = capture.operands
-    return Cases(a, b, c, ("captured",) * capture.count, tuple(scales))
+    a, b, *rest = capture.operands
+    if has_addend(capture.operation):
+        c, *rest = rest
+    else:
+        c = np.zeros(capture.count, carrier_dtype("f32"))  # is not handed over
+    return Cases(a, b, c, ("captured",) * capture.count, tuple(rest))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...adapters.base import Adapter, Broken, Unsupported
 from ...cases.operation import Operation, carrier_dtype
-from ...cases.products.questions import shapes
+from ...cases.products.questions import shapes, status_shape
 from . import worker
 from .layout import LAYOUTS, span
 from .limits import Limits
@@ -101,7 +101,8 @@ def _laid_out(codes: Codes, layout: str) -> Codes:
 
 
 def _require(op: Operation, found: object, dtype: np.dtype[np.generic], operands: Sequence[Codes], what: str) -> None:
-    shape = shapes(op, len(operands[0]))[-1]
+    n = len(operands[0])
+    shape = status_shape(op, n) if what == "status" else shapes(op, n)[-1]
     if not isinstance(found, np.ndarray) or isinstance(found, np.ma.MaskedArray):  # a mask would be lost
         raise TypeError(f"{op.id}: {what} are a numpy array, not {type(found).__name__}")
     if found.dtype != dtype:

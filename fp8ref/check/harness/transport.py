@@ -19,7 +19,7 @@ import numpy as np
 
 from ...adapters.programs.program import signal_name
 from ...cases.operation import Operation, carrier_dtype
-from ...cases.products.questions import operand_types, shapes
+from ...cases.products.questions import operand_types, shapes, status_shape
 from ...escapes import one_line
 from . import worker
 from .crashes import survive
@@ -225,7 +225,8 @@ class Session:
     def _answer(self, op: Operation, slot: Slot, n: int) -> Answer:
         shape, plain = shapes(op, n)[-1], Slot(slot.start, slot.n)
         codes = plain.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shape)
-        return codes, plain.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY, shape) if op.flags else None
+        flags = status_shape(op, n)
+        return codes, plain.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY, flags) if op.flags else None
 
     # -- the process ----------------------------------------------------------------------------------------------
     def _start(self) -> Hello:

@@ -20,7 +20,7 @@ import numpy as np
 from ...adapters.base import Adapter, Broken, Documented, Unavailable, Unsupported
 from ...adapters.connect import connect
 from ...cases.operation import Operation, carrier_dtype
-from ...cases.products.questions import operand_types, shapes
+from ...cases.products.questions import operand_types, shapes, status_shape
 from .layout import DONE, OPERANDS, Slot, arena_size
 
 MAX_REASON = 500
@@ -132,12 +132,12 @@ def _call(
         result, status = result
     wrong = _wrong_shape(result, np.dtype(carrier_dtype(op.result)), shape, "codes")
     if wrong is None and status is not None:
-        wrong = _wrong_shape(status, np.dtype(np.uint8), shape, "status")
+        wrong = _wrong_shape(status, np.dtype(np.uint8), status_shape(op, shape[0]), "status")
     if wrong is not None:
         return {"wrong": wrong}
     answer.view(arena, result.dtype, OPERANDS, capacity, shape)[...] = result
     if status is not None:
-        answer.view(arena, status.dtype, OPERANDS + 1, capacity, shape)[...] = status
+        answer.view(arena, status.dtype, OPERANDS + 1, capacity, status.shape)[...] = status
     return None
 
 

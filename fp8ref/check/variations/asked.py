@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...cases.answers import is_nan, project_into
 from ...cases.flags import exact_parts, operand_parts
 from ...cases.operation import Operation
-from ...cases.products.questions import block_of, exact_projection, has_addend, is_exact, operand_types
+from ...cases.products.questions import block_of, exact_projection, has_addend, is_exact, is_fixed, operand_types
 from ...cases.scaling.questions import is_recipe, is_scale, quantiser, scale_bytes, split, values
 from ...cases.scaling.recipes import with_element
 from ...fast import recipes
@@ -335,9 +335,9 @@ def minimum(op: Operation) -> bool:
 # -- products ---------------------------------------------------------------------------------------------------------
 def exact_sum(op: Operation) -> bool:
     """Does a product claim the exact sum?  A model that it names adds step by step, and says itself what -0 becomes."""
-    if op.asked.kind != "dot" or op.key("zero") or not has_addend(op):
+    if op.asked.kind != "dot" or op.key("zero"):
         return False
-    return is_exact(op.mode or "exact") and op.result_format.has_negative_zero
+    return is_exact(op.mode or "exact") and not is_fixed(op) and op.result_format.has_negative_zero
 
 
 def downward_sum(op: Operation) -> bool:
@@ -345,20 +345,23 @@ def downward_sum(op: Operation) -> bool:
 
 
 def addend_signs(d: Asked) -> Codes:
-    """Of sums of products: whether each product, and last C, is negative, (n, K + 1)."""
-    a, b, c, *scales = (unpack_fields(codes, get_format(name)) for codes, name in zip(d.operands, operand_types(d.op)))
+    """Of sums of products: whether each product, and last C where there is one, is negative, (n, K + 1)."""
+    a, b, *rest = (unpack_fields(codes, get_format(name)) for codes, name in zip(d.operands, operand_types(d.op)))
+    c, scales = (rest[0], rest[1:]) if has_addend(d.op) else (None, rest)
     negative = a.negative ^ b.negative
     for scale in scales[:2]:
         negative = negative ^ np.repeat(scale.negative, block_of(d.op), axis=1)[:, : negative.shape[1]]
-    return np.concatenate([negative, c.negative[:, None]], axis=1)
+    return negative if c is None else np.concatenate([negative, c.negative[:, None]], axis=1)
 
 
 def all_addends_zero(d: Asked) -> Mask:
-    a, b, c, *scales = (unpack_fields(codes, get_format(name)) for codes, name in zip(d.operands, operand_types(d.op)))
+    a, b, *rest = (unpack_fields(codes, get_format(name)) for codes, name in zip(d.operands, operand_types(d.op)))
+    c, scales = (rest[0], rest[1:]) if has_addend(d.op) else (None, rest)
     zero = is_zero(a) | is_zero(b)
     for scale in scales[:2]:
         zero = zero | np.repeat(is_zero(scale), block_of(d.op), axis=1)[:, : zero.shape[1]]
-    return np.asarray(zero.all(axis=1) & is_zero(c))
+    alone: Mask = zero.all(axis=1)
+    return alone if c is None else np.asarray(alone & is_zero(c))
 
 
 def minus_zeros_alone(d: Asked) -> Mask:

@@ -10,6 +10,7 @@ from ...cases.products.questions import (
     addend_type,
     block_of,
     blocks,
+    has_addend,
     has_output_scale,
     length,
     operand_types,
@@ -49,7 +50,13 @@ def row_text(codes: Sequence[int], k: int) -> str:
 
 def product_rows(op: Operation, inputs: Sequence[int]) -> str:
     """The rows of a product's case joined by points, from its codes one after the other."""
-    sizes = [length(op), length(op), 1, *([blocks(op)] * 2 if scale_type(op) else []), *([1] * has_output_scale(op))]
+    sizes = [
+        length(op),
+        length(op),
+        *([1] * has_addend(op)),
+        *([blocks(op)] * 2 if scale_type(op) else []),
+        *([1] * has_output_scale(op)),
+    ]
     at, rows = 0, []
     for size, type_ in zip(sizes, operand_types(op)):
         rows.append(row_text(inputs[at : at + size], get_format(type_).k))
@@ -63,9 +70,9 @@ def product_case_id(op: Operation, inputs: Sequence[int]) -> str:
 
 
 def operands_of(op: Operation, inputs: Sequence[int]) -> tuple[list[int], list[int], int]:
-    """a, b and c from the codes of a finding, one after the other."""
+    """a, b and c (0 where there is none) from the codes of a finding, one after the other."""
     k = length(op)
-    return list(inputs[:k]), list(inputs[k : 2 * k]), inputs[2 * k]
+    return list(inputs[:k]), list(inputs[k : 2 * k]), inputs[2 * k] if has_addend(op) else 0
 
 
 def draw_product(op: Operation, inputs: Sequence[int], want: int, got: int, why: str | Diagnosis) -> str:
@@ -82,10 +89,10 @@ def draw_product(op: Operation, inputs: Sequence[int], want: int, got: int, why:
         lines.append(f"  k = {i:<4} {codes}   {short(x)} x {short(y)} = {short(p)}")
     if len(shown) > SHOWN:
         lines.append(f"  ...      and {len(shown) - SHOWN} products more")
-    addend = unpack(c, fc)
-    lines.append(f"  C        {hex_code(c, fc.k)}   {short(addend)}")
+    addends = [unpack(c, fc)] if has_addend(op) else []
+    lines += [f"  C        {hex_code(c, fc.k)}   {short(addend)}" for addend in addends]
     scaled = [product(product(x, y), factors[i // block_of(op)]) for i, (x, y) in enumerate(pairs)]
-    total = exact_sum([*scaled, addend])
+    total = exact_sum([*scaled, *addends])
     lines.append(f"  exact    {short(total)}")
     for name, code in (("want", want), ("got", got)):
         lines.append(f"  {name:<8} {hex_code(code, fd.k)}   {value_text(unpack(code, fd), fd)}")
@@ -98,7 +105,7 @@ def _scales(op: Operation, inputs: Sequence[int]) -> tuple[list[str], list[Datum
     if name is None:
         return [], [Datum.finite(1)] * blocks(op)
     f, n = get_format(name), blocks(op)
-    codes = inputs[2 * length(op) + 1 :]
+    codes = inputs[2 * length(op) + has_addend(op) :]
     sides = [[unpack(code, f) for code in codes[:n]], [unpack(code, f) for code in codes[n : 2 * n]]]
     lines = []
     for which, side in zip("ab", sides):

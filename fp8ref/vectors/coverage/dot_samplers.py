@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...cases.operation import Operation
-from ...cases.products.cases import Codes, codes_of, probes, random_cases, special_cases, values_of
+from ...cases.products.cases import Codes, codes_of, dot_cases, handed, probes, random_cases, special_cases, values_of
 from ...cases.products.exact import says_more
 from ...cases.products.questions import (
     addend_type,
@@ -26,6 +26,17 @@ from .dot_view import Exponents
 from .marks import end_marks, marks_of
 
 DOT_BATCH = 1 << 10
+
+
+def sum_cases(op: Operation, level: int, seed: int) -> tuple[list[Codes], tuple[str, ...]]:
+    """The cases of a check of exact sums as units deliver them, as they are handed over, and the kind of each.
+
+    Those of every product, and one batch of candidates of vectors, which sit where roundings, limits and status turn.
+    """
+    cases = dot_cases(op, level, seed)
+    more = dot_batch(op, np.random.default_rng([seed, length(op)]), 1)
+    operands = [np.concatenate(pair) for pair in zip(handed(op, cases), more)]
+    return operands, (*cases.names, *("at a turn",) * len(more[0]))
 
 
 def dot_batch(op: Operation, rng: np.random.Generator, number: int) -> list[Codes]:
