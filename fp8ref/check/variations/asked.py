@@ -360,7 +360,7 @@ def all_addends_zero(d: Asked) -> Mask:
     zero = is_zero(a) | is_zero(b)
     for scale in scales[:2]:
         zero = zero | np.repeat(is_zero(scale), block_of(d.op), axis=1)[:, : zero.shape[1]]
-    alone: Mask = zero.all(axis=1)
+    alone = np.asarray(zero.all(axis=1))
     return alone if c is None else np.asarray(alone & is_zero(c))
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...cases.operation import Operation
-from ...cases.products.questions import is_product
+from ...cases.products.questions import has_addend, is_fixed, is_product
 from ...cases.scaling.questions import is_scale
 from ...check.advice.pages import pages_of
 from ...check.diagnosis.diagnose import UNEXPLAINED
@@ -117,7 +117,7 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
         where = f"\n  seen   element {finding.position} of {finding.length}, {finding.layout} layout; alone it is right"
     if finding.place is not None:
         where = f"\n  seen     {finding.place.text}"
-    if is_product(op):
+    if is_product(op) and has_addend(op) and not is_fixed(op):  # explain draws sums with C into floats
         where += f"\n  repro    fp8ref explain {shell(product_case_id(op, finding.inputs))}"
     status = ""
     if finding.want_status != finding.got_status:
