@@ -223,10 +223,9 @@ class Session:
         return min(self.limits.seconds, max(seconds, 3 * self._slowest / slowness()))
 
     def _answer(self, op: Operation, slot: Slot, n: int) -> Answer:
-        shape, plain = shapes(op, n)[-1], Slot(slot.start, slot.n)
+        shape, one, plain = shapes(op, n)[-1], status_shape(op, n), Slot(slot.start, slot.n)
         codes = plain.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shape)
-        flags = status_shape(op, n)
-        return codes, plain.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY, flags) if op.flags else None
+        return codes, plain.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY, one) if op.flags else None
 
     # -- the process ----------------------------------------------------------------------------------------------
     def _start(self) -> Hello:
