@@ -112,10 +112,9 @@ def test_a_program_with_status(tmp_path: Path) -> None:
     good = judged(unit(tmp_path))
     assert (good.verdict, good.failed) == (Verdict.PASS, 0), good.reason
     bad = judged(unit(tmp_path, old="return sign | 0x7BFF, 5", new="return sign | 0x7BFF, 1"))
-    assert [finding.diagnosis.rule for finding in bad.findings] == ["overflow-inexact-only"]
+    assert [finding.diagnosis.rule for finding in bad.findings] == ["overflow-missing"]
     bad = judged(unit(tmp_path, old="zeros and all(signs)", new="zeros and c"))
-    assert [finding.diagnosis.rule for finding in bad.findings] != []
-    assert bad.failed < 100
+    assert bad.verdict is Verdict.FAIL
 
 
 def in_float64(a: np.ndarray, b: np.ndarray) -> np.ndarray:
