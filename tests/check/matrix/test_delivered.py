@@ -128,8 +128,7 @@ def test_a_function_without_c() -> None:
     right = [fp8ref.judge(in_float64, op, isolate=False).verdict for op in (f"{BARE};zero=ieee", BARE)]
     assert right == ["conforms", "conforms"]
     wrong = fp8ref.judge(lambda a, b: in_float64(a, b) + np.float32(0), f"{BARE};zero=ieee", isolate=False)
-    assert wrong.verdict == "does not conform"
-    assert "sum that is zero" in str(wrong)
+    assert wrong.verdict == "fail"
 
 
 @pytest.mark.parametrize("op", [BARE, "dot/e4m3fn.e4m3fn/fx90.40/exact.rtz.sat;k=4"])
