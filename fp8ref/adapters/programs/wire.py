@@ -76,7 +76,7 @@ def check_codes(codes: Codes, field: Field) -> None:
     beyond = first > (1 << (field.bits - 64 * (field.words - 1))) - 1
     if beyond.any():
         i = int(np.argmax(beyond))
-        code = int.from_bytes(codes[i].astype(">u8").tobytes(), "big")
+        code = int.from_bytes(np.atleast_1d(codes[i]).astype(">u8").tobytes(), "big")
         raise Broken(f"answer {i + 1} is {code:X}, and a code of {field.type} has {field.bits} bits")
 
 
