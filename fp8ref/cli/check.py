@@ -295,7 +295,7 @@ def _request(asked: dict[str, Any], workers: int, engine: str, scheduler: str) -
     return Request(
         **{name: asked[name] for name in own},
         select=tuple(asked["select"]),
-        declared=tuple(asked["declared"]),
+        declared=tuple(asked.get("declared") or ()),
         skip=tuple(asked["skip"]),
         options=Options(**asked["options"]),
         jobs=workers,

@@ -58,7 +58,8 @@ def _time(seconds: float) -> str:
     ('7 s', '1 min 23 s', '2 h 2 min')
     """
     s = round(max(seconds, 0))
-    return f"{s} s" if s < 60 else f"{s // 60} min {s % 60} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60} min"
+    minutes = round(s / 60)
+    return f"{s} s" if s < 60 else f"{s // 60} min {s % 60} s" if s < 3600 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager

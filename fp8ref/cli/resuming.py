@@ -52,7 +52,7 @@ HEADS: Mapping[str, Mapping[str, Holds]] = {
     "check": {
         "connectable": _text, "select": _texts, "skip": _texts, "timeout": _seconds, "fail_fast": _truth,
         "strict": _truth, "expect": lambda x: x is None or _text(x),
-        "declared": _texts,
+        "declared": lambda x: x is None or _texts(x),  # absent before declarations were
         "fail_on": _one_of("", None, *(one.value for one in Severity)),
         "options": lambda x: _table(x) and x.keys() | {"cases"} == OPTIONS.keys() and all(OPTIONS[n](x[n]) for n in x),
     },

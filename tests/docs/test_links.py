@@ -25,7 +25,7 @@ from fp8ref.report.runs.matrix import build
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-sys.path.insert(0, str(ROOT / "tools" / "docs"))
+sys.path[:0] = [str(ROOT / "tools" / "docs"), str(ROOT / "tools" / "matrix")]
 
 import explorer_page  # noqa: E402
 import matrix_page  # noqa: E402

@@ -139,7 +139,12 @@ def records(data: bytes) -> None:
     for name, renderer in RENDERERS.items():
         renderer.render([document]).encode()
         if name == "json":
-            same(json.loads(renderer.render([document])), json.loads(json.dumps(document)), "a record as JSON")
+            rendered = json.loads(renderer.render([document]))
+            same(
+                {key: x for key, x in rendered.items() if key != "causes"},
+                json.loads(json.dumps(document)),
+                "a record as JSON",
+            )
 
 
 def journals(data: bytes) -> None:

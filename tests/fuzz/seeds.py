@@ -259,7 +259,7 @@ def packed() -> list[bytes]:
 def memh() -> list[bytes]:
     found = []
     for recipe in sections(False):
-        words, sidecar, _ = FORMS["memh"].exporter(_made([recipe], False), folder() / "x.memh", True)
+        words, sidecar, *_ = FORMS["memh"].exporter(_made([recipe], False), folder() / "x.memh", True)
         found.append(json.dumps(json.loads(sidecar.read_bytes())).encode() + b"\n" + words.read_bytes())
     return found
 

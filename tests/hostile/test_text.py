@@ -134,7 +134,8 @@ def test_in_json(text: str) -> None:
         rendered = RENDERERS[form].render(records_with(text))
         json.loads(rendered)
         only_text(rendered)
-    assert json.loads(RENDERERS["json"].render(records_with(text))) == records_with(text)
+    rendered = json.loads(RENDERERS["json"].render(records_with(text)))
+    assert [{key: x for key, x in one.items() if key != "causes"} for one in rendered] == records_with(text)
     only_text(printed := escapes.json_text([text, {text: 1}]))
     assert json.loads(printed) == [text, {text: 1}]
 

@@ -211,7 +211,7 @@ def ieee(kind: str, how: str) -> Answer:
 
 
 PUBLISHED: dict[str, Answer] = {
-    **{f"{f}.{how}": ieee(f, how) for f in ("f32", "f16", "bf16") for how in ("fma", "mul-add", "pairwise")},
+    **{f"{f}.{how}": ieee(f, how) for f in ("f64", "f32", "f16", "bf16") for how in ("fma", "mul-add", "pairwise")},
     "ampere.mma.f64.f64": ieee("f64", "fma"),
     "cdna1.mfma.f32.f32": ieee("f32", "fma"),
     "ada.mma.fp8.f32": tensor_core("ada", 16, 13, "f32", 14),
