@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--original", action="store_true", help="audit against the original, too")
     parser.add_argument("--jobs", default=str(os.cpu_count() or 1))
     asked = parser.parse_args()
+    if asked.folder.exists():
+        parser.error(f"{asked.folder} exists: name a folder that is to be made")
     asked.folder.mkdir(parents=True)
     try:
         _measure(asked)
