@@ -384,7 +384,7 @@ def test_a_pipe_gets_plain_text_in_ascii_where_the_encoding_has_no_blocks() -> N
     assert b"\x1b" not in found
 
 
-@pytest.mark.full  # the same, and of which color.py and console.py have tests of their own
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("env", "there", "absent"),
     [
