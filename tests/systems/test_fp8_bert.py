@@ -20,7 +20,7 @@ from fp8ref.cli.main import main
 from fp8ref.spec.datum import Datum
 from fp8ref.spec.matrix.products import dot as spec_dot
 from fp8ref.systems import fp8_bert as system
-from fp8ref.systems.fp8_bert import experiment, files, recipes, severity, texts
+from fp8ref.systems.fp8_bert import crowd, experiment, files, recipes, severity, texts
 from fp8ref.systems.fp8_bert.network import KINDS, Network, erf
 from fp8ref.systems.fp8_bert.recipes import RECIPES, QuantisedLinear, Range, Recipe
 
@@ -315,6 +315,40 @@ def test_questions_and_passages_keep_their_places(tiny: Network) -> None:
     assert (found.outcomes[0].found, found.outcomes[0].same_first) == (3, 4)
 
 
+def test_near_duplicates_differ_from_the_right_passage_in_one_thing() -> None:
+    """500 different sentences; none is read in calibration or in the short set."""
+    sentences = {*crowd.PASSAGES, *crowd.QUESTIONS}
+    assert (len(crowd.PASSAGES), len(crowd.QUESTIONS), len(sentences)) == (400, 100, 500)
+    assert not sentences & {*texts.CALIBRATION, *texts.PASSAGES, *texts.QUESTIONS}
+    for i, question in enumerate(crowd.QUESTIONS):
+        right, number, order, negation = (crowd.PASSAGES[kind * 100 + i].rstrip(".").split() for kind in range(4))
+        digits = [word for word in right if word.isdigit()]
+        assert [word for word in number if word not in right] == [str(int(digits[0]) + 1)]
+        assert sorted("".join(order).lower()) == sorted("".join(right).lower())
+        assert order != right
+        assert {"not", "never", "cannot", "refused"} & {*negation}
+        assert digits[0] in question.split()
+
+
+def test_a_search_of_near_duplicates_counts_what_is_found(tiny: Network) -> None:
+    """Questions are the right passages themselves, but for the last one, which is the third kind's."""
+    passages = tuple(crowd.PASSAGES[kind * 100 + i] for kind in range(4) for i in (0, 10, 20))
+    questions = (*passages[:2], passages[8])
+    plain, quantised = experiment.search(tiny, experiment.EXACT[:1], passages, questions)
+    assert (plain.name, plain.same_first, plain.found, plain.kinds) == ("float32", 3, 2, (2, 0, 1, 0))
+    assert quantised == experiment.Choice("E4M3", 3, 2, (2, 0, 1, 0))
+
+
+def test_recipes_differ_among_near_duplicates() -> None:
+    """The recorded run: no two formats keep the same number of float32's first passages, and no recipe keeps all."""
+    found = experiment.Findings.of(json.loads(DATA.read_text(encoding="utf-8"))["findings"])
+    assert [c.name for c in found.crowd] == ["float32", *(r.name for r in experiment.EXACT)]
+    assert all(sum(c.kinds) == 100 and c.kinds[0] >= c.found for c in found.crowd)
+    same = {c.name: c.same_first for c in found.crowd}
+    assert len({same[name] for name in ("E4M3", "E5M2", "mixed", "INT8 symmetric", "INT8 asymmetric")}) == 5
+    assert same["float32"] > same["E4M3"] > same["mixed"] > same["INT8 asymmetric"] > same["INT8 symmetric"]
+
+
 def test_the_recorded_run_says_what_the_page_says() -> None:
     """The theory decides every operand rightly, and E4M3 keeps what INT8 loses."""
     found = experiment.Findings.of(json.loads(DATA.read_text(encoding="utf-8"))["findings"])
@@ -357,5 +391,11 @@ def test_the_recorded_run_is_this_run(network: Network) -> None:
     for a, b in zip(recorded.outcomes, now.outcomes):
         assert a.cosine_mean == pytest.approx(b.cosine_mean, abs=2e-4)
         assert a.tau == pytest.approx(b.tau, abs=0.01)
+    for c, d in zip(recorded.crowd, experiment.search(network)):
+        assert (c.name, c.same_first, c.found) == (
+            d.name,
+            pytest.approx(d.same_first, abs=3),
+            pytest.approx(d.found, abs=3),
+        )
     for t, u in zip(recorded.tensors, now.tensors):
         assert t.sqnr == pytest.approx(u.sqnr, abs=0.05)

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...fast.chunks import get_threads
+from . import crowd
 from .network import F32s, Network
 from .recipes import RECIPES, QuantisedLinear, Range, Recipe, quantise_activations, quantise_weights
 from .severity import FORMATS, severity, sqnr
 from .texts import CALIBRATION, PASSAGES, QUESTIONS
 
+EXACT = tuple(recipe for recipe in RECIPES if recipe.accumulator == "exact")  # the crowd is too much for the units
 Watch = Callable[[int, int], None]  # linear layers computed, and how many there are to compute
 
 
@@ -39,6 +41,20 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What float32, or a recipe, finds in the crowd: the first passage of each question.
+
+    ``same_first``: questions whose first passage is float32's.  ``kinds``: questions whose first passage is of each of
+    ``crowd.KINDS``; ``found``: those of the first kind, and of the question's own group.
+    """
+
+    name: str
+    same_first: int
+    found: int
+    kinds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Tensor:
     """One operand of a linear layer: its outlier severity, and its SQNR in dB under each of ``severity.FORMATS``."""
 
@@ -58,6 +74,7 @@ class Findings:
     layers: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
     tensors: tuple[Tensor, ...]
+    crowd: tuple[Choice, ...] = ()  # float32's first
 
     def document(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -71,7 +88,13 @@ class Findings:
             for o in document["outcomes"]
         )
         tensors = (Tensor(**t) for t in document["tensors"])
-        lists = {"layers": tuple(document["layers"]), "outcomes": tuple(outcomes), "tensors": tuple(tensors)}
+        crowd = (Choice(**{**c, "kinds": tuple(c["kinds"])}) for c in document.get("crowd", ()))
+        lists = {
+            "layers": tuple(document["layers"]),
+            "outcomes": tuple(outcomes),
+            "tensors": tuple(tensors),
+            "crowd": tuple(crowd),
+        }
         return cls(**{**document, **lists})
 
 
@@ -139,6 +162,43 @@ def measure(
     right = _scores(reference, len(passages)).argmax(axis=1) == np.arange(len(questions))
     tokens = next(iter(recorder.inputs.values())).shape[0]
     return Findings(tokens, len(questions), int(right.sum()), layers, outcomes, tensors(network, recorder, seen))
+
+
+def search(
+    network: Network,
+    recipes: Sequence[Recipe] = EXACT,
+    passages: Sequence[str] = crowd.PASSAGES,
+    questions: Sequence[str] = crowd.QUESTIONS,
+    watch: Watch = lambda done, of: None,
+) -> tuple[Choice, ...]:
+    """Which passage float32 and each recipe rank first.
+
+    ``passages``: those of each of ``crowd.KINDS`` in turn, in the order of the questions.
+    """
+    seen, texts, count, done = calibrate(network), (*passages, *questions), len(questions), 0
+    own = _scores(network.embed(texts), len(passages)).argmax(axis=1)
+
+    def choice(name: str, first: NDArray[np.intp]) -> Choice:
+        kinds = np.bincount(first // count, minlength=len(passages) // count)
+        return Choice(
+            name,
+            int((first == own).sum()),
+            int((first == np.arange(count)).sum()),
+            tuple(kinds.tolist()),
+        )
+
+    def quantised(recipe: Recipe) -> Choice:
+        def linear(layer: str, x: F32s) -> F32s:
+            nonlocal done
+            y = QuantisedLinear.make(recipe, network.weight(layer), network.bias(layer), seen[layer])(x)
+            done += 1
+            watch(done, len(network.linear_layers) * len(recipes))
+            return y
+
+        return choice(recipe.name, _scores(network.embed(texts, linear), len(passages)).argmax(axis=1))
+
+    with ThreadPoolExecutor(get_threads()) as pool:
+        return (choice("float32", own), *pool.map(quantised, recipes))
 
 
 def tensors(network: Network, recorder: Recorder, seen: dict[str, Range]) -> tuple[Tensor, ...]:
