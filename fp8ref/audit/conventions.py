@@ -17,11 +17,13 @@ class Convention:
 
     ``weight``: how the name of the codes ends; what is before it is the stem.  ``codes``: kinds of the stored codes.
     ``element``: their format, where the kind does not say it.  ``pack``: how codes lie in bytes (low, high: two a byte,
-    the first in that nibble; gguf: with their scales; "": one a byte).  ``scale``: ends of the names of scales after
-    the stem, the usual one first.  ``scales``: kinds of scales, ``kind`` or ``kind=format``.  ``grains``: tensor, row,
-    RxC.  ``whole``: the end of the name of the tensor's scale; ``divides``: values are divided by it.  ``methods``:
-    what a config declares.  ``stacks``: whose recipes make such files.  ``fuses``: q, k, v and gate, up share the
-    tensor's scale.  ``layouts``: of scales.  ``judged``: no, where codes are of a code book that fp8ref does not know.
+    the first in that nibble; dense: four of six bits in three bytes, the first lowest; gguf: with their scales; "": one
+    a byte).  ``declared``: holds only where a config declares the element, since the bytes do not show it.  ``scale``:
+    ends of the names of scales after the stem, the usual one first.  ``scales``: kinds of scales, ``kind`` or
+    ``kind=format``.  ``grains``: tensor, row, RxC.  ``whole``: the end of the name of the tensor's scale; ``divides``:
+    values are divided by it.  ``methods``: what a config declares.  ``stacks``: whose recipes make such files.
+    ``fuses``: q, k, v and gate, up share the tensor's scale.  ``layouts``: of scales.  ``judged``: no, where codes are
+    of a code book that fp8ref does not know.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Convention:
     codes: tuple[str, ...] = ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz")
     element: str = ""
     pack: str = ""
+    declared: bool = False
     scale: tuple[str, ...] = ("_scale",)
     scales: tuple[str, ...] = ("f32",)
     grains: tuple[str, ...] = ("tensor", "row", "128x128")
@@ -137,6 +140,21 @@ CONVENTIONS: tuple[Convention, ...] = (
         codes=("u8", "e2m1fn"), element="e2m1fn", pack="low", scale=("_scale",), scales=E8M0, grains=("1x32",),
         methods=("modelopt", "quark", "auto-round", "torchao"), stacks=("ModelOpt", "Quark", "torchao", "auto-round"),
         layouts=("rows", "128x4"),
+    ),
+    Convention(
+        "compressed-tensors MXFP6", ("compressed-tensors",), "compressed-tensors 0.20 mxfp6-pack-quantized: E2M3",
+        weight="_packed", codes=("u8",), element="e2m3fn", pack="dense", scale=("_scale",), scales=E8M0,
+        grains=("1x32",), methods=("compressed-tensors",), stacks=("compressed-tensors",),
+    ),
+    Convention(
+        "Quark MXFP6 E3M2", ("amd-quark",), "Quark 0.13 export, fp6_e3m2: the order of the bytes is MFMA's",
+        codes=("u8",), element="e3m2fn", pack="dense", declared=True, scale=("_scale",), scales=E8M0, grains=("1x32",),
+        methods=("quark",), stacks=("Quark",),
+    ),
+    Convention(
+        "Quark MXFP6 E2M3", ("amd-quark",), "Quark 0.13 export, fp6_e2m3", codes=("u8",), element="e2m3fn",
+        pack="dense", declared=True, scale=("_scale",), scales=E8M0, grains=("1x32",), methods=("quark",),
+        stacks=("Quark",),
     ),
     Convention(
         "torchao MXFP8", ("torchao",), "torchao MXTensor, flattened to safetensors", weight="_qdata", scale=("_scale",),

@@ -16,6 +16,7 @@ METHODS = {
     "auto-round": "auto-round", "auto_round": "auto-round", "intel/auto-round": "auto-round", "gptq": "gptq",
     "awq": "awq", "bitsandbytes": "bitsandbytes", "hqq": "hqq",
 }  # fmt: skip
+QUARK = {"fp8_e4m3": "e4m3fn", "fp8_e5m2": "e5m2", "fp6_e3m2": "e3m2fn", "fp6_e2m3": "e2m3fn", "fp4": "e2m1fn"}
 BITS = {"e4m3fn": 8, "e4m3fnuz": 8, "e5m2": 8, "e5m2fnuz": 8, "e2m1fn": 4, "e3m2fn": 6, "e2m3fn": 6}
 
 
@@ -56,11 +57,13 @@ def declared(files: Files) -> Declared:
     schemes = tuple(_schemes(config))
     if block is None and len(schemes) == 1:
         block = schemes[0].block
-    ignored = [config.get(key) for key in ("ignore", "exclude_modules", "modules_to_not_convert", "ignored_layers")]
+    ignored = [
+        config.get(key) for key in ("ignore", "exclude_modules", "modules_to_not_convert", "ignored_layers", "exclude")
+    ]
     names = frozenset(n for group in ignored if isinstance(group, list) for n in group if isinstance(n, str))
     return Declared(
         name,
-        _element(config),
+        _element(config) or _quark_element(config),
         schemes,
         block,
         config.get("scale_fmt") == "ue8m0",
@@ -74,6 +77,16 @@ def _element(config: dict[str, Any]) -> str | None:
     if isinstance(fmt, str):
         return {"e4m3": "e4m3fn", "float8_e4m3fn": "e4m3fn", "e5m2": "e5m2", "float8_e5m2": "e5m2"}.get(fmt.lower())
     return None
+
+
+def _quark_element(config: dict[str, Any]) -> str | None:
+    """The element of every weight, where no layer differs."""
+    if config.get("layer_quant_config") or config.get("layer_type_quant_config"):
+        return None
+    every = config.get("global_quant_config")
+    weight = every.get("weight") if isinstance(every, dict) else None
+    dtype = weight.get("dtype") if isinstance(weight, dict) else None
+    return QUARK.get(dtype) if isinstance(dtype, str) else None
 
 
 def _block(x: Any) -> tuple[int, int] | None:

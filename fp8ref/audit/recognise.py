@@ -15,7 +15,7 @@ from .kinds import Finding
 from .tensors import Grid, Quantised
 
 FP8 = ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz")
-PER_BYTE = {"low": 2, "high": 2}
+PACKED = {"low": (2, 1), "high": (2, 1), "dense": (4, 3)}  # so many codes in so many bytes
 GGUF = {"gguf.mxfp4": (32, 17), "gguf.nvfp4": (64, 36)}
 
 
@@ -95,6 +95,8 @@ def _fits(files: Files, tensor: Stored, said: Declared) -> Iterator[_Fit]:
     for row in CONVENTIONS:
         if tensor.kind not in row.codes or not tensor.name.endswith(row.weight) or not tensor.size or not tensor.shape:
             continue
+        if row.declared and (said.element is None or (said.element != row.element and BITS[said.element] == 6)):
+            continue
         stem = tensor.name.removesuffix(row.weight) if row.weight else tensor.name
         scale = next((files.tensors[stem + end] for end in row.scale if stem + end in files.tensors), None)
         if scale is None and row.pack != "gguf":
@@ -113,7 +115,8 @@ def _logical(tensor: Stored, row: Convention) -> tuple[int, ...]:
         return (*shape[:-1], shape[-1] // width * per)
     if row.weight == "_blocks" and len(shape) > 1:
         shape = (*shape[:-2], shape[-2] * shape[-1])
-    return (*shape[:-1], shape[-1] * PER_BYTE.get(row.pack, 1))
+    codes, size = PACKED.get(row.pack, (1, 1))
+    return (*shape[:-1], shape[-1] * codes // size)
 
 
 def _held(files: Files, tensor: Stored, row: Convention, stem: str, scale: Stored | None, said: Declared) -> _Fit:
@@ -177,7 +180,7 @@ def _plausible(fit: _Fit, tensor: Stored, said: Declared, usual: Counter[str]) -
     """May bytes that fit a convention badly be meant as it?  Integers of all kinds lie in bytes beside scales, too."""
     if not fit.wrong or tensor.kind in FP8 or fit.row.weight not in ("", ".weight"):
         return True
-    return usual[fit.row.name] > 0 or any(s.kind == "float" and s.bits == 4 for s in said.schemes)
+    return usual[fit.row.name] > 0 or any(s.kind == "float" and s.bits in (4, 6) for s in said.schemes)
 
 
 def _best(fits: list[_Fit], said: Declared, usual: Counter[str]) -> _Fit | None:

@@ -60,7 +60,7 @@ def scan(t: Quantised, progress: Callable[[int], None] = lambda n: None) -> Scan
                 codes = t.elements(e, i, j)
                 s.histogram += counted(codes)
                 _raise(tops, codes & mask, t, i, t.grid.c)
-            progress((j - i) * t.columns // (2 if t.pack else 1))
+            progress((j - i) * t.row_bytes)
         s.tops.append(tops)
     _codes(t, s)
     _scales(t, s)

@@ -86,10 +86,15 @@ class Quantised:
         if all(f.kind != kind for f in self.findings):
             self.findings.append(Finding(kind, text, f"{self.name}{f' {place}' if place else ''}"))
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row of codes."""
+        return self.codes.size // (self.grid.matrices * self.rows)
+
     # -- parts ---------------------------------------------------------------------------------------------------------
     def stored_rows(self, e: int, i: int, j: int) -> Array:
         """Rows i to j of matrix e as they stand, (rows, bytes of a row)."""
-        per = self.codes.size // (self.grid.matrices * self.rows)
+        per = self.row_bytes
         start = (e * self.rows + i) * per
         found: Array = np.asarray(self.codes.read(start, start + (j - i) * per)).view(np.uint8)
         return found.reshape(j - i, per)
@@ -102,6 +107,8 @@ class Quantised:
             return np.asarray(unpack_gguf(raw, self.element_block)[1])
         if pack in ("low", "high"):
             return np.asarray(unpack(swap_nibbles(raw) if pack == "high" else raw, self.element)[:, : self.columns])
+        if pack == "dense":
+            return np.asarray(unpack(raw, self.element))
         return raw
 
     @property

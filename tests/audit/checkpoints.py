@@ -198,6 +198,30 @@ def mxfp4(name_of: str = "ct") -> Checkpoint:
     return Checkpoint(tensors, held, _ct_config("mxfp4-pack-quantized", 4, "group", group_size=32))
 
 
+def six(codes: np.ndarray) -> np.ndarray:
+    """Four codes of six bits in three bytes, the first in the lowest bits: bit by bit."""
+    bits = codes[..., None] >> np.arange(6) & 1
+    return np.packbits(bits.reshape(*codes.shape[:-1], -1).astype(np.uint8), axis=-1, bitorder="little")
+
+
+def mxfp6(name_of: str = "quark", element: str = "e3m2") -> Checkpoint:
+    held = weights()
+    tensors = {}
+    dtype, emax, top = {
+        "e3m2": (ml_dtypes.float6_e3m2fn, 4, 28), "e2m3": (ml_dtypes.float6_e2m3fn, 2, 7.5)
+    }[element]  # fmt: skip
+    for name, w in held.items():
+        byte = (np.floor(np.log2(amax(w, 1, 32))) - emax + 127).astype(np.uint8)
+        y = w.astype(F32) / spread(np.exp2(byte.astype(F32) - 127), 1, 32)
+        codes = np.clip(y, -top, top).astype(dtype).view(np.uint8) & 63
+        tensors[name + ("_packed" if name_of == "ct" else "")] = six(codes)
+        tensors[name + "_scale"] = byte
+    if name_of == "ct":
+        return Checkpoint(tensors, held, _ct_config("mxfp6-pack-quantized", 6, "group", group_size=32))
+    weight = {"dtype": f"fp6_{element}", "group_size": 32, "scale_format": "e8m0"}
+    return Checkpoint(tensors, held, {"quant_method": "quark", "global_quant_config": {"weight": weight}})
+
+
 def nvfp4(name_of: str = "ct", fused: bool = True) -> Checkpoint:
     """Two levels: the tensor's scale from the largest of the fused layers."""
     held = weights()
@@ -237,6 +261,9 @@ CHECKPOINTS: dict[str, tuple[Callable[[], Checkpoint], str]] = {
     "comfy": (comfy, "ComfyUI scaled FP8"),
     "ct-mxfp4": (mxfp4, "compressed-tensors MXFP4"),
     "gpt-oss": (lambda: mxfp4("gpt-oss"), "gpt-oss MXFP4"),
+    "ct-mxfp6": (lambda: mxfp6("ct", "e2m3"), "compressed-tensors MXFP6"),
+    "quark-mxfp6-e3m2": (mxfp6, "Quark MXFP6 E3M2"),
+    "quark-mxfp6-e2m3": (lambda: mxfp6("quark", "e2m3"), "Quark MXFP6 E2M3"),
     "ct-nvfp4": (nvfp4, "compressed-tensors NVFP4"),
     "modelopt-nvfp4": (lambda: nvfp4("modelopt"), "ModelOpt NVFP4"),
     "comfy-nvfp4": (lambda: nvfp4("comfy"), "ComfyUI NVFP4"),

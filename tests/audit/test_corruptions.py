@@ -188,6 +188,9 @@ CORRUPTIONS: dict[str, tuple[str, Change, str, bool]] = {
     "global of 1": ("ct-nvfp4", to(Q + "_global_scale", np.ones_like), "unit-scale", False),
     "NaN activation scale": ("modelopt-fp8", lambda h: h.tensors.update(
         {Q.replace("weight", "input_scale"): np.array(np.nan, F32)}), "scale-nan", False),
+    "six bits without scale": ("ct-mxfp6", drop(Q + "_scale"), "scale-missing", False),
+    "other bits declared, six stored": ("quark-mxfp6-e3m2", config(global_quant_config={"weight": {
+        "dtype": "fp8_e4m3"}}), "config", False),
     # the original shows it
     "rows exchanged": ("ct-channel", to(Q + "_scale", rows_swapped), "scale-exchanged", True),
     "scales of a neighbour": ("ct-channel", swap(Q + "_scale", K + "_scale"), "scale-exchanged", True),
@@ -201,6 +204,10 @@ CORRUPTIONS: dict[str, tuple[str, Change, str, bool]] = {
     "nibbles exchanged": ("ct-nvfp4", to(Q + "_packed", lambda x: (x << 4 | x >> 4).astype(np.uint8)), "nibbles", True),
     "halves of GGUF": ("ct-mxfp4", lambda h: h.tensors.update({Q + "_packed": halves(h.tensors[Q + "_packed"])}),
                        "nibbles", True),
+    "six bits from the top": ("ct-mxfp6", lambda h: h.tensors.update({Q + "_packed": turned(h.tensors[Q + "_packed"])}),
+                              "nibbles", True),
+    "E2M3 declared, E3M2 stored": ("quark-mxfp6-e3m2", config(global_quant_config={"weight": {"dtype": "fp6_e2m3"}}),
+                                   "format", True),
     "FNUZ as FN": ("block-fp8", fnuz, "bias", True),
     "scales doubled": ("ct-channel", to(Q + "_scale", lambda s: (s.astype(F32) * 2).astype(BF16)), "bias", True),
     "E5M2 as E4M3": ("block-fp8", as_e5m2, "format", True),
@@ -215,6 +222,9 @@ CORRUPTIONS: dict[str, tuple[str, Change, str, bool]] = {
     "one code": ("vllm-fp8", codes(Q, flipped(0x04)), "codes-single", True),
     "one code, one step": ("block-fp8", codes(Q, flipped(0x01)), "codes-single", True),
     "one nibble": ("ct-nvfp4", put(Q + "_packed", (4, 4), 0x77), "codes-single", True),
+    "one code of six bits": ("quark-mxfp6-e2m3", put(Q, (4, 4), 0x2A), "codes-single", True),
+    "one exponent byte too large, six bits": ("quark-mxfp6-e3m2", to(Q + "_scale", lambda b: b + (
+        np.indices(b.shape).sum(0) == 9).astype(np.uint8)), "scale-stale", True),
     "one sign": ("vllm-fp8", codes(Q, flipped(0x80)), "signs", True),
     "codes of another layer": ("vllm-fp8", swap(Q, K), "codes-other", True),
 }  # fmt: skip
@@ -224,6 +234,12 @@ def halves(packed: np.ndarray) -> np.ndarray:
     """Codes j and j + 16 of a block in one byte, as GGUF has them."""
     blocks = c.unpacked(packed).reshape(len(packed), -1, 32)
     return (blocks[..., :16] | blocks[..., 16:] << 4).reshape(packed.shape).astype(np.uint8)
+
+
+def turned(packed: np.ndarray) -> np.ndarray:
+    """The first of four codes in the highest bits of its three bytes."""
+    bits = np.unpackbits(packed, axis=-1, bitorder="little").reshape(len(packed), -1, 6)
+    return np.packbits(bits[..., ::-1].reshape(len(packed), -1), axis=-1, bitorder="big")
 
 
 def made(name: str) -> Checkpoint:

@@ -44,7 +44,10 @@ def findings(documents: list[dict[str, Any]]) -> str:
             else:
                 shown.setdefault(kind, set()).add(f"{who['name']} {who['version'].partition('+')[0]}")
     rows, last = [], ""
-    filed = {fault.known: name for name, fault in reports.named(list(reports.faults()))}
+    filed: dict[known.Known | known.Audited, str] = {
+        fault if isinstance(fault, known.Audited) else fault.known: name
+        for name, fault in reports.named([*reports.faults(), *known.audited()])
+    }
     for kind in kinds:
         if kind not in shown:
             continue
@@ -55,6 +58,9 @@ def findings(documents: list[dict[str, Any]]) -> str:
         threads = ", ".join(f"[{_thread(link)}]({link})" for link in kind.threads)
         rows.append([library if library != last else "", kind.what, grave, kind.because, threads])
         last = library
+    for one in known.audited():
+        grave = f"[fault]({'data/reports/' + filed[one]})"
+        rows.append([f"{one.library} {one.version}, its files", one.what, grave, f"{one.decided} ({one.source})", ""])
     text = md.table(["library", "what", "severity", "decided by", "spoken of in"], rows)
     if unread:
         text += f"\nNobody has looked yet at {len(unread)} findings: {', '.join(sorted(set(unread))[:20])}.\n"

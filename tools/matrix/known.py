@@ -13,6 +13,7 @@ from fp8ref.check.verdict import Severity
 
 HERE = Path(__file__).parent
 PATH = HERE / "known.toml"
+FILES = HERE / "audited.toml"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,27 @@ class Known:
             and any(fnmatch.fnmatchcase(finding["op"], glob + tail) for glob in self.ops for tail in ("", ";*"))
             and any(fnmatch.fnmatchcase(finding["rule"], glob) for glob in self.rules)
         )
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A fault of the files that a library writes.  ``call`` prints ``sees``, and would print ``right``."""
+
+    library: str
+    version: str
+    what: str
+    decided: str
+    source: str
+    cause: str
+    call: str
+    sees: str
+    right: str
+    breaks: str
+
+
+def audited(path: Path = FILES) -> list[Audited]:
+    """The tables of what the audit found, in their order."""
+    return [Audited(**table) for table in tomllib.loads(path.read_text(encoding="utf-8"))["audited"]]
 
 
 def load(path: Path = PATH) -> list[Known]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from known import Known, kind_of, load
+from known import Audited, Known, audited, kind_of, load
 
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.products.questions import shapes
@@ -129,6 +129,24 @@ def page(fault: Fault) -> str:
     return "\n".join(parts)
 
 
+def page_of_files(one: Audited) -> str:
+    """The page of a fault in the files that a library writes."""
+    return "\n".join([
+        f"# {one.library}: {one.what}\n",
+        f"{one.library} {one.version}, cpu. Found by `fp8ref audit` in files that it wrote.\n",
+        "## Reproduction\n",
+        f"```python\n{one.call.strip()}\n```\n",
+        f"It prints:\n\n```text\n{one.sees}\n```\n",
+        f"Right would be:\n\n```text\n{one.right}\n```\n",
+        "## Why that is right\n",
+        f"{one.decided[0].upper()}{one.decided[1:]} ({one.source}).\n",
+        "## Cause\n",
+        f"{one.cause[0].upper()}{one.cause[1:]}.\n",
+        "## What else it breaks\n",
+        f"- {one.breaks}\n",
+    ])  # fmt: skip
+
+
 def _case(finding: Finding, impl: str) -> str:
     """The case as ``fp8ref check`` draws it, without its commands."""
     lines = drawing(finding, impl).splitlines()
@@ -136,18 +154,27 @@ def _case(finding: Finding, impl: str) -> str:
     return textwrap.dedent("\n".join(kept[1:])).strip("\n")
 
 
-def named(found: Sequence[Fault]) -> Iterator[tuple[str, Fault]]:
+def named(found: Sequence[Fault | Audited]) -> Iterator[tuple[str, Fault | Audited]]:
     """The faults, each with the path of its page: LIB/NN.md, counted within a library."""
     counted: Counter[str] = Counter()
     for fault in found:
-        library = re.sub(r"[^a-z0-9]+", "-", fault.known.library.lower())
+        own = fault.library if isinstance(fault, Audited) else fault.known.library
+        library = re.sub(r"[^a-z0-9]+", "-", own.lower())
         counted[library] += 1
         yield f"{library}/{counted[library]:02}.md", fault
 
 
+def made_pages() -> dict[str, str]:
+    """Every page by its path."""
+    return {
+        name: page_of_files(fault) if isinstance(fault, Audited) else page(fault)
+        for name, fault in named([*faults(), *audited()])
+    }
+
+
 def main() -> None:
     """The command."""
-    made = {name: page(fault) for name, fault in named(list(faults()))}
+    made = made_pages()
     shutil.rmtree(REPORTS, ignore_errors=True)
     for name, text in made.items():
         path = REPORTS / name

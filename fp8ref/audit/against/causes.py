@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...arrays.layouts import SCALE_LAYOUTS, relayout
 from ...fast.recipes import values_of
 from ..allowed import of_types
+from ..declared import BITS
 from ..tensors import Quantised
 from .compare import Against, sparse
 from .hypotheses import Hypothesis, numbers, scaled
@@ -49,7 +50,9 @@ def _few_in_groups(a: Against, s: Sample) -> bool:
 
 def _order(t: Quantised, s: Sample) -> Iterator[tuple[str, Any]]:
     """Codes in another order in their bytes, scales in another order in their grid."""
-    if t.pack and t.grid.c % 2 == 0:
+    if t.pack == "dense" and s.off(codes=_from_the_top(s.codes)) == 0:
+        yield "nibbles", "the first of four codes lies in the highest bits of three bytes, not in the lowest"
+    elif t.pack and t.format.k == 4 and t.grid.c % 2 == 0:
         pairs = s.codes.reshape(len(s.codes), -1, 2)
         if s.off(codes=pairs[:, :, ::-1].reshape(s.codes.shape)) == 0:
             yield "nibbles", f"the first code of each byte lies in the {'low' if t.pack == 'high' else 'high'} nibble"
@@ -84,6 +87,14 @@ def _order(t: Quantised, s: Sample) -> Iterator[tuple[str, Any]]:
                     "scale-swizzled",
                     f"the scales {what} the layout {layout}, and {t.convention.name} has them in {t.grid.layout}",
                 )
+
+
+def _from_the_top(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Codes of six bits, read as if the first of four lay in the highest bits of its three bytes."""
+    a, b, c, d = (codes[:, i::4].astype(np.uint32) for i in range(4))
+    word = a | b << 6 | c << 12 | d << 18
+    turned = (word & 0xFF) << 16 | (word & 0xFF00) | word >> 16
+    return np.stack([(turned >> (18 - 6 * i)) & 63 for i in range(4)], axis=2).astype(np.uint8).reshape(codes.shape)
 
 
 def _other_scales(a: Against, s: Sample, others: Others) -> Iterator[tuple[str, Any]]:
@@ -157,7 +168,7 @@ def _formats(t: Quantised, s: Sample) -> Iterator[tuple[str, Any]]:
                     "bias",
                     f"the codes need scales {factor:g} times the stored ones: those of {twin} beside {t.element}",
                 )
-    for other in twins if t.format.k == 8 else ():
+    for other in (name for name, bits in BITS.items() if bits == t.format.k > 4):
         if other not in (t.element, twin) and s.off(element=other) == 0:
             yield "format", f"the codes are {other}, and {t.element} is declared"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...spec.scaling.recipe import Recipe
 from ..conventions import Convention
+from ..declared import QUARK
 
 FP8 = {"tensor": "FP8", "row": "FP8_PER_CHANNEL_PER_TOKEN", "128x128": "FP8_PB_WO"}  # ModelOpt's names
 MX = {8: "MXFP8", 4: "MXFP4"}
@@ -46,12 +47,17 @@ def quantization_config(row: Convention, recipe: Recipe, ignored: list[str]) -> 
         return {"quant_method": "modelopt", "quant_algo": algorithm, "ignore": ignored}
     if method in ("comfyui", "torchao", ""):
         return None
+    if method == "quark":
+        weight = {"dtype": next(name for name, f in QUARK.items() if f[:4] == recipe.element[:4])}
+        return {"quant_method": method, "global_quant_config": {"weight": weight}, "exclude": ignored}
     return {"quant_method": method, "modules_to_not_convert": ignored}
 
 
 def _compressed_tensors(row: Convention, recipe: Recipe, ignored: list[str], r: str, c: str) -> dict[str, Any]:
-    form = {"compressed-tensors NVFP4": "nvfp4-pack-quantized", "compressed-tensors MXFP4": "mxfp4-pack-quantized",
-            "compressed-tensors MXFP8": "mxfp8-quantized"}.get(row.name, "float-quantized")  # fmt: skip
+    form = {
+        "compressed-tensors NVFP4": "nvfp4-pack-quantized", "compressed-tensors MXFP4": "mxfp4-pack-quantized",
+        "compressed-tensors MXFP6": "mxfp6-pack-quantized", "compressed-tensors MXFP8": "mxfp8-quantized",
+    }.get(row.name, "float-quantized")  # fmt: skip
     strategy = {"tensor": "tensor", "row": "channel", "128x128": "block"}.get(recipe.group, "group")
     scheme: dict[str, Any] = {"num_bits": recipe.format.k, "type": "float", "symmetric": True,
                               "strategy": "tensor_group" if row.whole else strategy}  # fmt: skip

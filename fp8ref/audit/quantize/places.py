@@ -9,7 +9,7 @@ from ...spec.scaling.named import names_of, short_text
 from ...spec.scaling.recipe import Recipe
 from ..conventions import CONVENTIONS, Convention
 
-WRITTEN = ("", "low", "high")  # orders of codes in bytes
+WRITTEN = ("", "low", "high", "dense")  # orders of codes in bytes
 
 
 def convention_of(recipe: Recipe, name: str | None = None) -> Convention:
@@ -39,7 +39,7 @@ def holds(row: Convention, recipe: Recipe) -> bool:
     if row.pack not in WRITTEN or row.weight == "_blocks" or not row.scales or not row.judged:
         return False
     k = recipe.format.k
-    if k not in (4, 8) or (row.element or recipe.element) != recipe.element or (k == 4) != bool(row.pack):
+    if k not in (4, 6, 8) or (row.element or recipe.element) != recipe.element or (k < 8) != bool(row.pack):
         return False
     if k == 8 and recipe.element not in row.codes:
         return False

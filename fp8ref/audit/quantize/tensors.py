@@ -28,7 +28,7 @@ def stored(name: str, x: Array, recipe: Recipe, row: Convention, amax: float | N
     scaled = scale_blocks(x, recipe, tensor_amax=amax)
     stem = _stem(name, row)
     codes = scaled.codes
-    if recipe.format.k == 4:
+    if recipe.format.k < 8:
         codes = pack(codes, recipe.element)
         codes = swap_nibbles(codes) if row.pack == "high" else codes
     kind = recipe.element if recipe.format.k == 8 else "u8"

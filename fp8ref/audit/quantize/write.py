@@ -118,8 +118,9 @@ def _copied(t: Stored, kept: Sequence[str], recipe: Recipe) -> str | None:
         return "no matrix"
     if any(text in t.name for text in kept):
         return "kept"
-    if recipe.format.k == 4 and t.columns % 2:
-        return "an odd number of columns"
+    per = {4: 2, 6: 4}.get(recipe.format.k, 1)
+    if t.columns % per:
+        return "an odd number of columns" if per == 2 else f"columns that are no multiple of {per}"
     return None
 
 

@@ -120,7 +120,7 @@ def test_every_finding_has_a_severity_and_every_table_a_finding(tools: None) -> 
 def test_the_reports_are_those_of_the_records(tools: None) -> None:
     import reports
 
-    made = {name: reports.page(fault) for name, fault in reports.named(list(reports.faults()))}
+    made = reports.made_pages()
     assert {str(path.relative_to(path.parents[1])): path.read_text("utf-8") for path in REPORTS} == made
 
 
