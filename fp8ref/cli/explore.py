@@ -28,6 +28,8 @@ from .say import say
 def explore(formats: tuple[str, ...], output: Path, runs: tuple[Path, ...], force: bool) -> None:
     """Write a page in which one types a number and sees what it becomes, in every format, mode and overflow rule.
 
+    A second part takes a row of numbers and shows the shared scale, the codes and the values of an MX block.
+
     FORMAT is one of at most 8 bits; without any, the well-known ones are in the page.  It is one file and needs no
     network; a link to it carries what was typed.
 

@@ -187,7 +187,7 @@ function make(name, attributes = {}, ...children) {
   return node;
 }
 
-const state = { x: "0.1", f: ["e4m3fn", "e5m2"], r: "rne", o: "sat" };
+const state = { x: "0.1", f: ["e4m3fn", "e5m2"], r: "rne", o: "sat", row: "7.5, -6.5, 3, 0.8, 0.3, -0.1, 0.01, 0", s: "mxfp4", c: "floor" };
 
 function readState() {
   const said = new URLSearchParams(location.hash.slice(1));
@@ -198,10 +198,13 @@ function readState() {
   if (said.has("f")) state.f = formats;
   if (DATA.modes[said.get("r")]) state.r = said.get("r");
   if (said.has("o")) state.o = said.get("o").slice(0, 20);
+  if (said.has("row")) state.row = said.get("row").slice(0, 1000);
+  if (DATA.blocks.schemes[said.get("s")]) state.s = said.get("s");
+  if (DATA.blocks.rules[said.get("c")]) state.c = said.get("c");
 }
 
 function writeState() {
-  const said = new URLSearchParams({ x: state.x, f: state.f.join(","), r: state.r, o: state.o });
+  const said = new URLSearchParams({ x: state.x, f: state.f.join(","), r: state.r, o: state.o, row: state.row, s: state.s, c: state.c });
   history.replaceState(null, "", "#" + said);
 }
 
@@ -227,14 +230,17 @@ function controls() {
   });
   for (const button of document.querySelectorAll("[data-number]"))
     button.addEventListener("click", () => { state.x = button.dataset.number; fill(); show(); });
-  $("copy").addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      $("copied").textContent = "Copied.";
-    } catch {
-      $("copied").textContent = "Copy it from the address line.";
-    }
-  });
+  for (const button of document.querySelectorAll(".copy"))
+    button.addEventListener("click", async () => {
+      const said = button.nextElementSibling;
+      try {
+        await navigator.clipboard.writeText(location.href);
+        said.textContent = "Copied.";
+      } catch {
+        said.textContent = "Copy it from the address line.";
+      }
+    });
+  blockControls();
   addEventListener("hashchange", () => { readState(); fill(); show(); });
 }
 
@@ -249,6 +255,7 @@ function fill() {
   $("number").value = state.x;
   $("rounding").value = state.r;
   $("overflow").value = state.o;
+  fillBlock();
   for (const box of $("formats").querySelectorAll("input")) box.checked = state.f.includes(box.value);
 }
 
@@ -274,13 +281,14 @@ function move(step) {
 function show() {
   const x = readNumber(state.x);
   writeState();
-  $("copied").textContent = "";
+  for (const said of document.querySelectorAll(".copied")) said.textContent = "";
   $("number").setAttribute("aria-invalid", x.problem ? "true" : "false");
   $("exact").textContent = x.problem || `exactly ${exactText(x)}`;
   $("exact").classList.toggle("wrong", Boolean(x.problem));
   const cards = x.problem ? [] : state.f.map((name) => card(name, DATA.formats[name], x));
   if (!x.problem && !cards.length) cards.push(make("p", { class: "quiet" }, "Choose a format above."));
   $("cards").replaceChildren(...cards);
+  showBlock();
 }
 
 function card(name, f, x) {
@@ -388,8 +396,3 @@ function libraries(name, f, x) {
   return folding("libraries", make("summary", {}, `What ${new Set(known.map((one) => one.library)).size} recorded libraries answer`),
     make("div", { class: "scroll", tabindex: "0" }, make("table", { class: "libraries" }, make("thead", {}, head), make("tbody", {}, ...rows))));
 }
-
-readState();
-controls();
-fill();
-show();

@@ -11,6 +11,7 @@ from typing import Any
 from ...arrays.conversion import FormatLike
 from ...escapes import html, script
 from ...version import __version__
+from .shared import BLOCK
 from .tables import FORMATS, document
 
 EXAMPLES = (
@@ -18,10 +19,12 @@ EXAMPLES = (
     "1.1 * 448",
 )  # fmt: skip
 
+SCRIPTS = ("explorer.js", "blocks.js", "start.js")  # in this order, one script
+
 
 def page(formats: Iterable[FormatLike] = FORMATS, runs: Sequence[Mapping[str, Any]] = ()) -> str:
     """The page.  ``runs``: records, whose libraries' answers it shows.  Raises ValueError for wide formats."""
-    code = _file("explorer.js")
+    code = "".join(_file(name) for name in SCRIPTS)
     buttons = " ".join(f'<button type="button" data-number="{html(x)}">{html(x)}</button>' for x in EXAMPLES)
     dates = sorted({str(run["header"].get("date") or "") for run in runs} - {""})
     recorded = f" Libraries were asked on {html(' to '.join(sorted({dates[0], dates[-1]})))}." if dates else ""
@@ -30,6 +33,7 @@ def page(formats: Iterable[FormatLike] = FORMATS, runs: Sequence[Mapping[str, An
         "style": _file("explorer.css"),
         "code": code,
         "examples": buttons,
+        "block": BLOCK,
         "version": html(__version__),
         "recorded": recorded,
         "data": script(document(formats, runs)),

@@ -29,6 +29,7 @@ from ..findings.draw import bit_fields, class_name, value_text
 from ..findings.neighbours import code_text
 from ..runs.record import reports_of
 from ..runs.text import remark
+from .shared import block_tables
 
 FORMATS = (
     "e4m3fn", "e5m2", "e4m3", "e3m4", "e4m3fnuz", "e5m2fnuz", "e4m3b11fnuz", "e8m0fnu", "e3m2fn", "e2m3fn", "e2m1fn",
@@ -56,6 +57,7 @@ def document(formats: Iterable[FormatLike] = FORMATS, runs: Sequence[Mapping[str
         "sources": {name: _source(get_format(name)) for name in SOURCES},
         "modes": {mode.value: DIRECTIONS[mode] for mode in MODES},
         "libraries": _libraries(runs, {f.name for f in found}),
+        "blocks": block_tables({f.name for f in found}),
     }
 
 

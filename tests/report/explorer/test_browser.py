@@ -144,16 +144,16 @@ def test_what_is_no_number_is_said(opened: Any, text: str) -> None:
     assert opened.evaluate("(t) => readNumber(t).problem", text)
     opened.fill("#number", text)
     assert opened.locator("#exact.wrong").count() == 1
-    assert opened.locator(".card").count() == 0
+    assert opened.locator("#cards .card").count() == 0
 
 
 def test_a_person_uses_it(opened: Any, written: Path) -> None:
     opened.fill("#number", "464")
-    assert opened.locator(".card h2").all_inner_texts() == ["e4m3fn"]  # e5m2 is not in this page
-    assert opened.locator(".answer strong").inner_text() == "0x7E"
+    assert opened.locator("#cards .card h2").all_inner_texts() == ["e4m3fn"]  # e5m2 is not in this page
+    assert opened.locator("#cards .answer strong").inner_text() == "0x7E"
     opened.select_option("#overflow", "nonsat")
     opened.fill("#number", "465")
-    assert opened.locator(".answer strong").inner_text() == "0x7F"
+    assert opened.locator("#cards .answer strong").inner_text() == "0x7F"
     assert opened.locator(".flags li").all_inner_texts() == ["overflow", "inexact"]
     opened.locator('.chip input[value="e2m1fn"]').check()
     opened.press("#number", "ArrowDown")  # the next value below, of the first format
@@ -164,7 +164,7 @@ def test_a_person_uses_it(opened: Any, written: Path) -> None:
     opened.goto("about:blank")
     opened.goto(link)
     assert opened.input_value("#number") == "e4m3fn:7E"
-    assert opened.locator(".card h2").all_inner_texts() == ["e4m3fn", "e2m1fn"]
+    assert opened.locator("#cards .card h2").all_inner_texts() == ["e4m3fn", "e2m1fn"]
     assert opened.input_value("#overflow") == "nonsat"
 
 

@@ -1,0 +1,4 @@
+readState();
+controls();
+fill();
+show();
