@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -431,3 +432,48 @@ def test_results_of_a_group_unit_at_the_bottom_of_binary32() -> None:
     minus = fp8ref.dot(a, b | 8, "e2m1fn", scale_b=np.array([2.0**-50] * 2), **scales)
     assert minus == 0
     assert not np.signbit(minus)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_exact_step_is_rounded_once_where_float64_loses_the_last_product(sign: int) -> None:
+    """Half an ulp of C, and a product that C in float64 has no room for: it decides on which side of a tie D lies."""
+    unit = "cdna1.mfma.f16.f32"
+    half, least = 0x0C00, 0x0001  # 2**-12 and 2**-24, the least of binary16
+    other = least | (0x8000 if sign < 0 else 0)
+    for c, want in (
+        (0x44800000, 0x44800001 if sign > 0 else 0x44800000),
+        (0x44800001, 0x44800002 if sign > 0 else 0x44800001),
+    ):
+        # 2**10 has the ulp 2**-13; the products are 2**-12 * 2**-2 = 2**-14 and +-2**-48
+        a, b = np.array([half, other, 0, 0], np.uint16), np.array([0x3400, least, 0, 0], np.uint16)
+        exact = Fraction(1, 2**14) + sign * Fraction(1, 2**48)
+        assert exact < Fraction(1, 2**13)
+        held, right = (np.uint32(x).view(np.float32) for x in (c, want))
+        assert fp8ref.dot(a, b, "f16", "f16", c=held, accumulator=unit) == right
+        rows, columns = np.tile(a, (3, 1)), np.tile(b[:, None], (1, 2))
+        many = fp8ref.matmul(rows, columns, "f16", "f16", c=np.full((3, 2), held), accumulator=unit)
+        assert (many == right).all()
+
+
+def test_the_routes_of_exact_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that float64 holds, products that it holds, and those that it does not: each by its own route."""
+    from fp8ref.fast.matrix import exact_steps
+
+    halfway = mock.Mock(wraps=exact_steps._halfway)
+    bounded = mock.Mock(wraps=exact_steps._bounded)
+    monkeypatch.setattr(exact_steps, "_halfway", halfway)
+    monkeypatch.setattr(exact_steps, "_bounded", bounded)
+    unit = "cdna1.mfma.f16.f32"
+    for values, c, route in (
+        ([1.0, 0.5, 3.0, 2.0], 0x3F800000, (0, 0)),
+        ([1.0, 2.0**-23, 3.0, 2.0], 0x3F800001, (1, 0)),
+        ([65504.0, 2.0**-24, 3.0, 2.0], 0x3F800000, (1, 1)),
+    ):
+        x = np.array(values, np.float16).view(np.uint16)
+        got = float(fp8ref.dot(x, x, "f16", "f16", c=np.uint32(c).view(np.float32), accumulator=unit))
+        exact = sum(Fraction(v) ** 2 for v in values) + Fraction(float(np.uint32(c).view(np.float32)))
+        near = np.float32(float(exact))
+        best = min((near, np.nextafter(near, np.float32(0)), np.nextafter(near, np.float32(INF))),
+                   key=lambda y: (abs(Fraction(float(y)) - exact), int(y.view(np.uint32)) & 1))  # fmt: skip
+        assert got == float(best)
+        assert (halfway.call_count, bounded.call_count) == route
