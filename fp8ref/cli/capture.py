@@ -20,7 +20,7 @@ from ..fast.chunks import set_threads
 from .errors import BadInput, OneLine
 from .files import require_free
 from .inputs import Seconds
-from .say import say
+from .say import prose, say
 from .starting import open_session
 
 NOTHING_RAN, FAILED = 5, 6
@@ -82,7 +82,7 @@ def _selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...]) 
     try:
         return select([Operation.parse_claim(claim) for claim in session.hello.claims], wanted, skip)
     except NothingSelected as error:
-        say(f"nothing ran: {plain(str(error))}", err=True)
+        prose(f"nothing ran: {plain(str(error))}", err=True)
         sys.exit(NOTHING_RAN)
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None

@@ -153,7 +153,7 @@ def _products(session: Session, wanted: tuple[str, ...]) -> list[Operation]:
     try:
         return products(session, wanted)
     except NothingSelected as error:
-        say(f"nothing ran: {plain(str(error))}", err=True)
+        prose(f"nothing ran: {plain(str(error))}", err=True)
         sys.exit(NOTHING_RAN)
     except ValueError as error:
         raise BadInput(f"capabilities(): {error}") from None

@@ -18,6 +18,7 @@ from ..engines import run as done
 from ..escapes import plain, shell
 from ..fast.chunks import set_threads
 from ..report.runs import certificate
+from ..report.terminal import counted
 from ..vectors.patterns import with_modes
 from ..version import __version__
 from . import engine as engines
@@ -25,7 +26,7 @@ from . import resuming
 from .errors import BadInput, OneLine
 from .files import require_free, write
 from .meter import metered
-from .say import say
+from .say import prose, say
 
 REFUTED, ANOTHER, NOT_STARTED = 1, 5, 6
 Asked = list[tuple[Claim, int, int]]
@@ -129,7 +130,7 @@ def _prove(
         journal.remove()
     took = time.monotonic() - started
     what = claims[0].op.id if len(claims) == 1 else f"{len(claims)} operations"
-    say(
+    prose(
         f"proved: {_who(claims[0])} answers {what} as the reference does for all {certified.cases} inputs "
         f"({took:.1f} s)"
     )
@@ -156,13 +157,13 @@ def _verify(path: Path, impl: str, part: float, seed: int | None, root: str | No
     for claim, shard in sorted(again, key=lambda one: (one[0].op.id, one[1].first)):
         if shard.digest != certified[claim, shard.first]:
             what = f"{path}: {claim.op.id}, shard {shard.first}"
-            say(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one (--seed {seed})")
+            prose(f"{what}: the answers have SHA-256 {shard.digest}, not the certified one (--seed {seed})")
             sys.exit(REFUTED)
     cases = sum(shard.count for _, shard in again)
     of = found.proofs[0].claim.op.id if len(found.proofs) == 1 else f"{len(found.proofs)} operations"
     who = " ".join(identity[key] for key in ("name", "version", "device") if key in identity)
     drawn = "" if len(again) == len(found.shards) else f", drawn by --seed {seed}"
-    say(
+    prose(
         f"{plain(str(path))}: {len(again)} of {len(found.shards)} shards of {of} repeated{drawn}, {cases} cases, "
         f"the same answers from {plain(who)}\n"
         f"root {found.root}: {certificate.confidence(len(found.shards), len(again))}"
@@ -175,7 +176,7 @@ def _require_same(path: Path, found: certificate.Certificate, identity: Mapping[
     ours = {**identity, "fp8ref": __version__}
     for key in sorted({*theirs, *ours}):
         if theirs.get(key) != ours.get(key):
-            say(
+            prose(
                 f"{plain(str(path))}: another implementation: {plain(key)} is {plain(repr(theirs.get(key)))} in the "
                 f"certificate and {plain(repr(ours.get(key)))} here; nothing was verified",
                 err=True,
@@ -255,7 +256,7 @@ def _require_proved(found: Found) -> None:
     inputs, got, want = first.counterexample
     case = ".".join(f"{code:X}" for code in inputs)
     count = sum(shard.wrong for one, shard in wrong if one == claim)
-    say(f"refuted: {_who(claim)} answers {count} inputs of {claim.op.id} otherwise, the first {case}:")
+    prose(f"refuted: {_who(claim)} answers {counted(count, 'input')} of {claim.op.id} otherwise, the first {case}:")
     say(f"  got {got:X}, the reference says {want:X}; fp8ref explain {shell(f'{claim.op.id}#{case}', True)}")
     others = len({one for one, _ in wrong}) - 1
     if others:

@@ -11,6 +11,7 @@ import click
 from ..audit.quantize.places import convention_of
 from ..audit.quantize.write import KEPT, quantize
 from ..escapes import one_line
+from ..report.terminal import counted
 from ..spec.scaling.named import get_recipe
 from .errors import BadInput, OneLine
 from .files import why
@@ -59,5 +60,6 @@ def quantize_(
     except OSError as error:
         raise BadInput(why(error, f"cannot write {folder}")) from None
     status()
-    say(f"{len(made.quantised)} weights in {row.name}, {len(made.copied)} tensors copied: {one_line(str(folder), 200)}")
+    written, copied = counted(len(made.quantised), "weight"), counted(len(made.copied), "tensor")
+    say(f"{written} in {row.name}, {copied} copied: {one_line(str(folder), 200)}")
     sys.exit(0)

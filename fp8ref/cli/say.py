@@ -18,9 +18,9 @@ def say(text: str = "", err: bool = False) -> None:
     click.echo(escapes.page(text), err=err)
 
 
-def prose(text: str) -> None:
+def prose(text: str, err: bool = False) -> None:
     """Print sentences, no wider than the terminal."""
-    say(folded(text, columns()))
+    say(folded(text, columns()), err)
 
 
 def status(text: str = "") -> None:

@@ -12,7 +12,7 @@ from ..engines import EngineError
 from ..escapes import plain
 from .errors import BadInput
 from .inputs import note
-from .say import say
+from .say import prose, say
 
 NOTHING_RAN, NOT_STARTED = 5, 6
 
@@ -53,7 +53,7 @@ def selected(session: Session, wanted: tuple[str, ...], skip: tuple[str, ...] = 
 
 def nothing_ran(error: NothingSelected) -> NoReturn:
     """End the command: exit 5."""
-    say(f"nothing ran: {plain(str(error))}", err=True)
+    prose(f"nothing ran: {plain(str(error))}", err=True)
     sys.exit(NOTHING_RAN)
 
 

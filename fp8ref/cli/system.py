@@ -82,7 +82,7 @@ def system(
         rows = [{column: number(cell) for column, cell in zip(shown.columns, row)} for row in shown.rows]
         print_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
     else:
-        console().print(f"{shown.title}\n", soft_wrap=True)
+        console().print(f"{shown.title}\n")
         numbers = [all(_is_number(row[i]) for row in shown.rows) for i in range(len(shown.columns))]
         table([(c, "right" if n else "left") for c, n in zip(shown.columns, numbers)], shown.rows)
         for i, note in enumerate(shown.notes):

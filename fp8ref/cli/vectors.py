@@ -14,6 +14,7 @@ import click
 
 from ..cases.operation import Operation
 from ..escapes import plain
+from ..report.terminal import counted
 from ..spec.profiles.catalog import profile_mode
 from ..vectors import manifest
 from ..vectors.coverage.bins import Coverage, points_of
@@ -29,7 +30,7 @@ from .c_model import c_model
 from .coverage import coverage
 from .errors import BadInput, OneLine
 from .files import require_free
-from .say import say, status
+from .say import prose, say, status
 
 DOES_NOT_CONFORM, INTERRUPTED, NOTHING_RAN = 1, 2, 5
 TININESS = click.Choice(["after", "before", "delivered"])
@@ -296,7 +297,7 @@ def _counted(source: Source, form: Form | None, progress: Progress) -> Iterator[
 
 def _show_wrong(tally: Tally) -> None:
     for mismatch in tally.first:
-        say(str(mismatch))
+        prose(str(mismatch))
 
 
 def _report(tally: Tally, path: str, quiet: bool, count: int | None) -> None:
@@ -316,7 +317,7 @@ def _report(tally: Tally, path: str, quiet: bool, count: int | None) -> None:
             say(f"  {cases:>10}  {name}")
         unknown = tally.unknown and count is None
         of = ", of an unknown number (without a header of fp8ref say --count)" if unknown else ""
-        say(f"conforms: {tally.cases} cases of {len(tally.operations)} operation(s){of}")
+        say(f"conforms: {tally.cases} cases of {counted(len(tally.operations), 'operation')}{of}")
 
 
 def _verify_directory(path: Path, quiet: bool) -> None:

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import json
 import pkgutil
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -94,6 +95,27 @@ def test_transcripts_are_what_the_commands_print(page: Path) -> None:
     assert "internal error:" not in page.read_text(encoding="utf-8")
     different = [shown for shown in transcripts.replay(page, command) if not shown.agrees]
     assert not [shown.difference() for shown in different if not shown.missing]
+
+
+def shown_by_commands() -> Iterator[tuple[str, str, str]]:
+    """Page, command of fp8ref, and each line of what it prints."""
+    for page in [ROOT / "README.md", *TRANSCRIBED]:
+        for block in md.blocks(page.read_text(encoding="utf-8")):
+            running = ""
+            for line in block.text.splitlines() if block.language == "console" else ():
+                if line.startswith("$ "):
+                    running = line[2:]
+                elif running.startswith("fp8ref ") and line.strip() not in ("", transcripts.LEFT_OUT):
+                    yield page.stem, running, line
+
+
+def test_transcripts_fit_a_terminal_of_80_columns() -> None:
+    """What is meant for copying stays whole, and so do formats of files: JSON, and lines for a simulator."""
+    shown = list(shown_by_commands())
+    whole = re.compile(r"\s*(repro|again) |[{@]")
+    assert not [(page, line) for page, _, line in shown if len(line) > 80 and not whole.match(line)]
+    commands = {command.split()[1] for page, command, _ in shown if page == "commands"}
+    assert len(commands) >= 10, commands
 
 
 @pytest.mark.parametrize("page", TRANSCRIBED, ids=lambda p: p.stem)
