@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
@@ -11,8 +12,9 @@ from ...fast.environment import exact_floats
 from ...spec.catalog import get_format
 from ...spec.datum import Datum
 from ...spec.formats import Format
-from ...spec.matrix.accumulate import Chain, Composed, FusedLate, GroupDot, Tree
+from ...spec.matrix.accumulate import Chain, Composed, FusedLate, GroupDot, Tree, TwoChains
 from ...spec.matrix.products import dot as spec_dot
+from ...spec.matrix.units import read_by
 from ..chunks import Array
 from ..decode import decode_codes
 from ..kernel import code_dtype
@@ -37,7 +39,10 @@ def solve(p: Problem) -> Array:
         return doubles
     if not _float64_serves(p):
         return _by_specification(p)
-    return _exact(p) if p.model is None else by_model(p, p.model)
+    if p.model is None:
+        return _exact(p)
+    fa, fb = (read_by(p.model, f) for f in (p.fa, p.fb))
+    return by_model(replace(p, fa=fa, fb=fb), p.model)
 
 
 def _exact(p: Problem) -> Array:
@@ -95,7 +100,7 @@ def _float64_serves(p: Problem) -> bool:
         return False  # a product, or an answer, that the engines of units do not hold
     reach = REACH if all(x is None for x in (p.scale_a, p.scale_b, p.tensor_scale)) else SCALED
     for codes, f in ((p.a, p.fa), (p.b, p.fb)):
-        if isinstance(leaf, Chain | Tree) and not exactly_holds(F32, f):
+        if isinstance(leaf, Chain | Tree | TwoChains) and not exactly_holds(F32, f):
             return False
         if isinstance(leaf, FusedLate | GroupDot) and f.k > TABLE:
             return False

@@ -51,7 +51,7 @@ def of_doubles(p: Problem) -> Array | None:
 
 def _plain(model: Chain | Tree) -> bool:
     """k upward, or one tree over all of K, nothing flushed."""
-    return model.order == "up" if isinstance(model, Chain) else model.k == 1 and not model.flush
+    return not model.flush and model.k == 1 and getattr(model, "order", "up") == "up"
 
 
 def _in_tiles(p: Problem, a: Floats, b: Floats, c: Floats, of: Callable[[Floats, Floats, Floats], Floats]) -> Floats:

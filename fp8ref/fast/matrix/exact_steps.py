@@ -19,7 +19,7 @@ from ...spec.matrix.accumulate import ExactStep
 from ..chunks import Array
 from .aligned.powers import lowest_bits
 from .expansion import Floats, condense, grow, to_odd, two_sum
-from .narrow import F32s, to_format
+from .narrow import F32s, flushed, to_flushed, to_format
 from .tiles import Tile, contract
 
 NEVER = 1 << 20
@@ -66,6 +66,8 @@ def _reach(v: Floats) -> tuple[Array, Array]:
 def exact_steps(model: ExactStep, tile: Tile, c: F32s) -> F32s:
     """D of every output, C an addend of the first step."""
     f = model.format
+    if model.c_last:
+        return _c_last(model, tile, c)
     if model.lscale:
         tile = replace(tile, a=replace(tile.a, values=np.ldexp(tile.a.values, -model.lscale)))
     a, b = tile.a.values, tile.b.values
@@ -118,6 +120,33 @@ def _bounded(model: ExactStep, tile: Tile, places: slice, total: Floats, c: Floa
     if doubtful.size:
         low.reshape(-1)[doubtful] = to_format(_expanded(tile, places, doubtful, c), f)
     return low
+
+
+def _c_last(model: ExactStep, tile: Tile, c: F32s) -> F32s:
+    """The same where the products' sum is scaled and rounded before C is added."""
+    f = model.format
+    narrowed = to_flushed if model.flush else to_format
+    c = flushed(c, f) if model.flush else c
+    a, b = tile.a.values, tile.b.values
+    bits = _Bits(tile, model)
+    for start in range(0, tile.k, model.k):
+        places = slice(start, start + model.k)
+        pair = tile.pair(start // tile.a.unit)
+        scale = np.ldexp(1.0 if pair is None else pair[0] * pair[1], -model.lscale)  # a power of two
+        total = contract(a[places], b[places], tile.outer) + 0.0
+        s = narrowed(total * scale, f)
+        if not bits.exact(start):  # each of k roundings loses 2**-53 of the magnitudes' sum
+            bound = np.ldexp(contract(np.abs(a[places]), np.abs(b[places]), tile.outer), model.k.bit_length() - 52)
+            low, high = (narrowed(edge * scale, f) for edge in (total - bound, total + bound))
+            doubtful = np.flatnonzero((low.view(np.int32) != high.view(np.int32)) & np.isfinite(scale))
+            if doubtful.size:
+                sums = _expanded(tile, places, doubtful, np.zeros(tile.shape))
+                s.reshape(-1)[doubtful] = narrowed(sums * np.broadcast_to(scale, tile.shape).reshape(-1)[doubtful], f)
+        special = tile.special_sum(places)
+        if special is not None:
+            s = np.where(special == 0, s, special)
+        c = narrowed(s.astype(np.float32) + c, f)
+    return c
 
 
 def _largest(x: Array) -> float:

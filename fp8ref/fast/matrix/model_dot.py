@@ -12,7 +12,18 @@ from numpy.typing import DTypeLike
 
 from ...spec.catalog import get_format
 from ...spec.formats import Format
-from ...spec.matrix.accumulate import Chain, Composed, ExactStep, Fused, FusedLate, GroupDot, Model, Scales, Tree
+from ...spec.matrix.accumulate import (
+    Chain,
+    Composed,
+    ExactStep,
+    Fused,
+    FusedLate,
+    GroupDot,
+    Model,
+    Scales,
+    Tree,
+    TwoChains,
+)
 from ..chunks import Array
 from ..kernel import code_dtype
 from .epilogue import converted, finish
@@ -56,7 +67,7 @@ def layout(model: Model, fa: Format, fb: Format) -> Layout:
         return Layout(np.float64, np.int16, zeros, None)
     dtype = (
         np.float64
-        if isinstance(model, GroupDot | ExactStep) or (isinstance(model, Chain | Tree) and not narrow)
+        if isinstance(model, GroupDot | ExactStep) or (isinstance(model, Chain | Tree | TwoChains) and not narrow)
         else np.float32
     )
     return Layout(dtype, np.int16, (0, 0), None)
@@ -128,24 +139,31 @@ def _side(p: Problem, model: Model, leaf: Model, how: Layout, rows: slice, *, fi
         scale = np.ones((1, 1))
     here = scale[rows] if scale.shape[0] > 1 else np.broadcast_to(scale, (codes.shape[0], scale.shape[1]))
     inside = None
-    if given and model.scales is Scales.PRODUCT:
+    apart = isinstance(leaf, ExactStep)  # scales of its sums
+    if given and model.scales is Scales.PRODUCT and not apart:
         inside = _spread(here, p.block, codes.shape[1])
-    side = make_side(
-        codes,
-        f,
-        how.dtype,
-        how.zeros[0 if first else 1],
-        how.exponents,
-        axis,
-        inside=inside,
-        flush=isinstance(leaf, Tree) and leaf.flush,
-    )
-    if given and model.scales is Scales.CHUNK:
+    least, signed = _least(leaf, f)
+    zero = how.zeros[0 if first else 1]
+    side = make_side(codes, f, how.dtype, zero, how.exponents, axis, inside=inside, least=least, signed=signed)
+    if given and (model.scales is Scales.CHUNK or apart):
         return replace(side, scales=lay(here, np.float64, axis), unit=p.block)
     if isinstance(leaf, GroupDot):
         groups = _spread(here, p.block, codes.shape[1])[:, :: leaf.group]
         return replace(side, unit=leaf.group, **_group_scales(groups, leaf, axis))
     return side
+
+
+def _least(leaf: Model, f: Format) -> tuple[float, bool]:
+    """Below which magnitude a unit takes operands for zeros, and whether they keep their sign."""
+    match leaf:
+        case Tree(flush=True):
+            return float(f.min_normal), leaf.signed
+        case Chain(flush=True):
+            return float(leaf.format.min_normal), True
+        case TwoChains():
+            own = float(f.min_normal) if f.name in leaf.daz else 0.0
+            return max(float(leaf.format.min_normal), own), True
+    return 0.0, False
 
 
 def _spread(scale: Floats, block: int, k: int) -> Floats:

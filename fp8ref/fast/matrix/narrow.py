@@ -72,15 +72,27 @@ def _make_odd(y: F32s, lost: F32s) -> None:
     bits += step
 
 
+def to_flushed(x: Array, f: Format) -> F32s:
+    """The same; what is tiny after rounding becomes a zero of its sign.  A tiny sum of two numbers of f is exact."""
+    least = 2.0**f.emin - 2.0 ** (f.emin - f.p - 1)  # from here on numbers round to the smallest normal one, or above
+    rounded = to_format(x, f)
+    return np.where(np.abs(x) < least, np.copysign(np.float32(0), rounded), rounded)
+
+
+def flushed(x: F32s, f: Format) -> F32s:
+    """Numbers of a format, those below its normal range as zeros of their sign."""
+    return np.where(np.abs(x) < np.float32(2.0**f.emin), np.copysign(np.float32(0), x), x)
+
+
 def add(x: F32s, y: F32s, f: Format) -> F32s:
     """x + y in a format.  float32 has bits enough that rounding its sum again is innocuous [Figueroa 1995]."""
     return to_format(x + y, f)
 
 
-def fma(product: Floats, c: Array, f: Format) -> F32s:
-    """An exact product in float64, plus c, rounded once."""
+def fma(product: Floats, c: Array, f: Format, *, flush: bool = False) -> F32s:
+    """An exact product in float64, plus c, rounded once; ``flush``: what is tiny becomes a zero of its sign."""
     head, rest = two_sum(product, c.astype(np.float64))
-    return to_format(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
+    return (to_flushed if flush else to_format)(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
 
 
 def fma32(product: F32s, c: F32s, f: Format) -> F32s:

@@ -232,17 +232,18 @@ def make_side(
     axis: int | None,
     *,
     inside: Floats | None,
-    flush: bool,
+    least: float = 0.0,
+    signed: bool = False,
 ) -> Side:
     """A side of codes (outputs, K), times powers of two ``inside`` (outputs, K); ``axis``: where outputs broadcast.
 
-    ``flush`` makes subnormal operands +0.
+    Operands below ``least`` become +0, or (``signed``) zeros of their sign.
     """
     codes = np.ascontiguousarray(codes)
     values = decode_codes(codes, f, F64).view(np.float64)
     exponents = exponents_of(values, f, zero) if f.k > TABLE else exponent_table(f, zero)[codes]
-    if flush:
-        values = np.where(np.abs(values) < float(f.min_normal), 0.0, values)
+    if least:
+        values = np.where(np.abs(values) < least, np.copysign(0.0, values) if signed else 0.0, values)
     if inside is not None:
         with np.errstate(invalid="ignore"):
             values = values * inside

@@ -11,6 +11,7 @@ from itertools import groupby
 
 import numpy as np
 
+from ...spec.catalog import get_format
 from ...spec.matrix.accumulate import (
     Chain,
     ExactStep,
@@ -22,6 +23,7 @@ from ...spec.matrix.accumulate import (
     Promote,
     Split,
     Tree,
+    TwoChains,
 )
 from ..chunks import Array
 from .aligned.late import fused_late
@@ -29,7 +31,7 @@ from .aligned.steps import Steps
 from .exact_steps import exact_steps
 from .expansion import Floats
 from .groups import group_dot
-from .narrow import F32s, add, fma, fma32, to_format
+from .narrow import F32s, add, flushed, fma, fma32, to_flushed, to_format
 from .tiles import Tile, product32, to_binary32
 
 SIDE_BY_SIDE = 1 << 13  # outputs of pieces of K that are summed together
@@ -50,6 +52,8 @@ def accumulate(model: Model, tile: Tile, c: F32s) -> F32s:
             return add(_split(model, tile, c), c, model.format)
         case Chain():
             return _chain(model, tile, c)
+        case TwoChains():
+            return _two_chains(model, tile, c)
         case Tree() if model.k == 1:
             return add(_tree(model, _products(tile), 0, tile.k), c, model.format) if tile.k else c
     if tile.k % model.k:
@@ -123,15 +127,23 @@ def _split(model: Split, tile: Tile, c: F32s) -> F32s:
 
 def _products(tile: Tile) -> Callable[[int], Array]:
     """The k-th products, exact or (of a tree in f32) as IEEE multiplies, special ones included."""
-    wide = tile.a.values.dtype == np.float64
-    sides = [s.values if s.special is None else s.special for s in (tile.a, tile.b)]
-    a, b = (s.astype(np.float64 if wide else np.float32, copy=False) for s in sides)
+    a, b = _operands(tile)
     return lambda k: a[k] * b[k]
 
 
+def _operands(tile: Tile) -> tuple[Array, Array]:
+    """Both sides in the dtype of their values, special ones included."""
+    a, b = (s.values if s.special is None else s.special.astype(s.values.dtype) for s in (tile.a, tile.b))
+    return a, b
+
+
 def _chain(model: Chain, tile: Tile, c: F32s) -> F32s:
-    order = _order(model.order, tile.k)
+    if tile.k % model.k:
+        tile = tile.part(0, -(-tile.k // model.k) * model.k)
+    order = model.places(tile.k)
     f = model.format
+    if model.flush:
+        return _flushing_chain(model, *_operands(tile), flushed(c, f))
     a, b = (s.values if s.special is None else s.special for s in (tile.a, tile.b))
     if a.dtype == np.float64:  # products that float32 does not hold
         for k in order:
@@ -150,11 +162,51 @@ def _chain(model: Chain, tile: Tile, c: F32s) -> F32s:
     return c
 
 
-def _order(order: str, n: int) -> Sequence[int]:
-    if order == "down":
-        return range(n - 1, -1, -1)
-    stride = 1 if order == "up" else int(order.removeprefix("stride"))
-    return [i for first in range(stride) for i in range(first, n, stride)]
+def _flushing_chain(model: Chain, a: Array, b: Array, c: F32s) -> F32s:
+    f = model.format
+    calm = a.dtype == np.float32 and model.fused and f.name == "f32" and _never_tiny(model)
+    for k in model.places(len(a)):
+        p = a[k] * b[k]
+        if calm:
+            c = c + p
+        elif model.fused:
+            c = fma(p.astype(np.float64), c, f, flush=True)
+        else:
+            c = to_flushed(to_flushed(p, f) + c, f)
+    return c
+
+
+def _two_chains(model: TwoChains, tile: Tile, c: F32s) -> F32s:
+    f = model.format
+    if tile.k % model.turn:
+        tile = tile.part(0, -(-tile.k // model.turn) * model.turn)
+    a, b = _operands(tile)
+    calm = a.dtype == np.float32 and f.name == "f32" and _never_tiny(model)
+    c = flushed(c, f)
+    for start in range(0, tile.k, model.k):
+        registers = [np.zeros(tile.shape, np.float32), np.zeros(tile.shape, np.float32)]
+        for k in range(start, min(start + model.k, tile.k), 1 + model.pairs):
+            which = (k >> model.pairs) % 2
+            p = a[k] * b[k]
+            if model.pairs:
+                q = a[k + 1] * b[k + 1]
+                p = p + q if calm else to_flushed(to_flushed(p, f) + to_flushed(q, f), f)
+            if calm:
+                registers[which] += p
+            else:
+                registers[which] = fma(p.astype(np.float64), registers[which], f, flush=True)
+        c = to_flushed(c + to_flushed(registers[0] + registers[1], f), f)
+    return c
+
+
+def _never_tiny(model: Chain | TwoChains) -> bool:
+    """Are sums that begin at zeros or normal numbers never tiny, for the products' lowest bits lie far above?
+
+    Of a product p and a sum c, c + p is a multiple of p's lowest bit u, or of the ulp of a c that nearly cancels p,
+    which is at least u * 2**-p.
+    """
+    lowest = [get_format(name).emin - get_format(name).t for name in model.operands]
+    return bool(lowest) and 2 * min(lowest) >= model.format.emin + model.format.p
 
 
 def _tree(model: Tree, product: Callable[[int], Array], start: int, stop: int) -> F32s:
@@ -175,7 +227,8 @@ def _flushed(model: Tree, x: F32s) -> F32s:
 def _small_trees(model: Tree, tile: Tile, c: F32s) -> F32s:
     product = _products(tile)
     if model.flush:
-        c = np.where(np.abs(c) < np.float32(2.0**-126), np.float32(0), c)
+        c = flushed(c, model.format)
+        c = c if model.signed else np.where(c == 0, np.float32(0), c)
     for start in range(0, tile.k, model.k):
         c = _flushed(model, add(_tree(model, product, start, start + model.k), c, model.format))
     return c

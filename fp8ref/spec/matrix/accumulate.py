@@ -1,6 +1,6 @@
 """How matrix units add: one interpreter over exact integers and rationals for every accumulator model.
 
-A model is data (``units.py``, ``models.py``); this file says what the data mean.  There are six ways to add products:
+A model is data (``units.py``, ``models.py``); this file says what the data mean.  There are seven ways to add products:
 
 - :class:`Fused`: a few products and C are aligned at their largest exponent, cut to a number of fraction bits, summed
   exactly and rounded once (NVIDIA tensor cores);
@@ -8,10 +8,11 @@ A model is data (``units.py``, ``models.py``); this file says what the data mean
 - :class:`GroupDot`: exact dot products of small groups, scaled, then aligned and cut like single products (FP4 units);
 - :class:`ExactStep`: a few products and C added exactly and rounded once (CDNA1, Arm);
 - :class:`Chain`: IEEE fma, or multiply and add, one product after another;
-- :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA2).
+- :class:`Tree`: IEEE additions in a balanced tree (pairwise summation; CDNA2);
+- :class:`TwoChains`: two chains that are added, then added to C (x86 tiles).
 
 :class:`Promote`, :class:`Split` and :class:`Converted` compose them; ``epilogue.py`` finishes them.
-``exact_sum`` is the seventh answer: no rounding at all.
+``exact_sum`` is the eighth answer: no rounding at all.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ..catalog import get_format
 from ..codec import unpack
 from ..datum import ZERO, Datum, floor_log2, power_of_two
 from ..formats import Format
-from ..projection import Projection, get_projection, project
+from ..projection import Projection, Subnormal, get_projection, project
 from ..rounding import Rounding
 from .sums import (
     TO_INFINITY,
@@ -34,6 +35,7 @@ from .sums import (
     addend,
     cut,
     exact_sum,
+    flushed,
     product,
     rounded,
     rounded_sum,
@@ -54,18 +56,20 @@ from .units import (
     Scales,
     Split,
     Tree,
+    TwoChains,
 )  # fmt: skip
 
 __all__ = [
     "F32", "NOTHING", "TO_INFINITY", "Addend", "Chain", "Composed", "Evidence", "ExactStep", "Fused",
-    "FusedLate", "GroupDot", "Join", "Model", "Promote", "Scales", "Split", "Tree", "Vectors", "accumulate",
-    "addend", "cut", "exact_sum", "factor", "fused_lsb", "fused_terms", "product", "rounded", "rounded_sum",
-    "special_sum", "unpack_all",
+    "FusedLate", "GroupDot", "Join", "Model", "Promote", "Scales", "Split", "Tree", "TwoChains", "Vectors",
+    "accumulate", "addend", "cut", "exact_sum", "factor", "fused_lsb", "fused_terms", "product", "rounded",
+    "rounded_sum", "special_sum", "unpack_all",
 ]  # fmt: skip
 
 F32 = get_format("f32")
 NOTHING = Datum.finite(ZERO)
 NEAREST = Rounding.TIES_TO_EVEN
+FLUSHES = (Subnormal.KEEP, Subnormal.FTZ)
 
 
 # -- the interpreter --------------------------------------------------------------------------------------------------
@@ -113,6 +117,15 @@ class Vectors:
         a, b = (tuple(project(x, f, rho)[0] for x in side) for side in (self.a, self.b))
         return replace(self, a=a, b=b, format_a=f, format_b=f)
 
+    def flushed(self, f: Format, own: Sequence[str] = ()) -> Vectors:
+        """The same with zeros of their sign for what lies below the normal range of f, or of its own, if named."""
+        least = [max(f.min_normal, g.min_normal if g.name in own else ZERO) for g in (self.format_a, self.format_b)]
+        a, b = (
+            tuple(Datum.finite(ZERO, x.sign) if x.is_finite and x.magnitude < low else x for x in side)
+            for side, low in zip((self.a, self.b), least)
+        )
+        return replace(self, a=a, b=b)
+
     @property
     def products(self) -> tuple[Datum, ...]:
         """The exact products, without scales."""
@@ -142,14 +155,16 @@ def accumulate(model: Model, v: Vectors, c: Datum = NOTHING) -> Datum:
         case Split():
             return rounded_sum(_split(model, v), c, model.format)
         case Chain():
-            for i in _order(model.order, len(v.a)):
-                p = product(v.a[i], v.b[i])
-                c = rounded_sum(p if model.fused else rounded(p, model.format), c, model.format)
+            return _chain(model, v.part(0, -(-len(v.a) // model.k) * model.k), c)
+        case TwoChains():
+            for start in range(0, len(v.a), model.k):
+                turns = -(-min(len(v.a) - start, model.k) // model.turn)
+                c = _two_chains(model, v.part(start, start + turns * model.turn), c)
             return c
         case Tree() if model.k == 1:
             return rounded_sum(_tree(model, v.products), c, model.format) if v.a else c
     if isinstance(model, Tree):
-        c = _flushed(model, c, sign=False)
+        c = _flushed(model, c, sign=model.signed)
     step = STEPS[type(model)]
     for start in range(0, len(v.a), model.k):
         c = step(model, v.part(start, start + model.k), c)
@@ -194,11 +209,29 @@ def _split(model: Split, v: Vectors) -> Datum:
     return NOTHING if total is None else total
 
 
-def _order(order: str, n: int) -> Sequence[int]:
-    if order == "down":
-        return range(n - 1, -1, -1)
-    stride = int(order.removeprefix("stride")) if order != "up" else 1
-    return [i for first in range(stride) for i in range(first, n, stride)]
+def _chain(model: Chain, v: Vectors, c: Datum) -> Datum:
+    f = model.format
+    if model.flush:
+        v, c = v.flushed(f), flushed(c, f)
+    for i in model.places(len(v.a)):
+        p = product(v.a[i], v.b[i])
+        p = p if model.fused else rounded(p, f, flush=model.flush)
+        c = rounded_sum(p, c, f, flush=model.flush)
+    return c
+
+
+def _two_chains(model: TwoChains, v: Vectors, c: Datum) -> Datum:
+    """One instruction, its products a multiple of those of one turn."""
+    f = model.format
+    v = v.flushed(f, model.daz)
+    taken = list(v.products)
+    if model.pairs:
+        terms = [rounded(p, f, flush=True) for p in taken]
+        taken = [rounded_sum(p, q, f, flush=True) for p, q in zip(terms[::2], terms[1::2])]
+    first = second = NOTHING
+    for p, q in zip(taken[::2], taken[1::2]):
+        first, second = rounded_sum(p, first, f, flush=True), rounded_sum(q, second, f, flush=True)
+    return rounded_sum(flushed(c, f), rounded_sum(first, second, f, flush=True), f, flush=True)
 
 
 def _fused(model: Fused, v: Vectors, c: Datum) -> Datum:
@@ -318,26 +351,29 @@ def _tree(model: Tree, addends: Sequence[Datum]) -> Datum:
 
 
 def _flushed(model: Tree, x: Datum, f: Format | None = None, *, sign: bool = True) -> Datum:
-    f = f or model.format
-    if not model.flush or not x.is_finite or x.magnitude >= f.min_normal:
-        return x
-    return Datum.finite(ZERO, x.sign if sign else 0)
+    return flushed(x, f or model.format, sign=sign) if model.flush else x
 
 
 def _small_tree(model: Tree, v: Vectors, c: Datum) -> Datum:
-    a = [_flushed(model, x, v.format_a, sign=False) for x in v.a]
-    b = [_flushed(model, x, v.format_b, sign=False) for x in v.b]
+    a = [_flushed(model, x, v.format_a, sign=model.signed) for x in v.a]
+    b = [_flushed(model, x, v.format_b, sign=model.signed) for x in v.b]
     total = _tree(model, [product(x, y) for x, y in zip(a, b)])
     return _flushed(model, rounded_sum(total, c, model.format))
 
 
 def _exact_step(model: ExactStep, v: Vectors, c: Datum) -> Datum:
-    unit = Datum.finite(power_of_two(-model.lscale))
-    addends = [*(product(p, unit) for p in v.products), c]
+    f, unit = model.format, product(product(*v.scale(0)), Datum.finite(power_of_two(-model.lscale)))
+    addends = [product(p, unit) for p in v.products]
+    c = flushed(c, f) if model.flush else c
+    if model.c_last:
+        s = rounded(exact_sum(addends), f, flush=model.flush)
+        return rounded_sum(s, c, f, flush=model.flush)
+    addends.append(c)
     d = exact_sum(addends)
     if d.is_zero and model.zero == "ieee":
         d = d.with_sign(min(x.sign if x.is_zero else 0 for x in addends))
-    return project(d, model.format, Projection(NEAREST, TO_LARGEST if model.saturate else TO_INFINITY))[0]
+    rho = Projection(NEAREST, TO_LARGEST if model.saturate else TO_INFINITY, subnormal=FLUSHES[model.flush])
+    return project(d, f, rho)[0]
 
 
 STEPS: dict[type, Callable[[Any, Vectors, Datum], Datum]] = {

@@ -54,6 +54,7 @@ OPTIONS: dict[str, Callable[[str, Model], Any]] = {  # of at most three decimal 
     "min_exponent": _exponent_or_none,
     "underflow_sign": lambda text, model: {"0": False, "1": True}[text],
     "order": lambda text, model: _spelled(r"up|down|stride[1-9]\d{0,4}", text),
+    "daz": lambda text, model: {"none": (), "e5m2": ("e5m2",), "all": model.operands}[text],
     "nan": _nan,
     "sum_bits": lambda text, model: int(_spelled(r"[1-9]\d?", text)),
     "keep_bits": _exponent_or_none,
@@ -133,6 +134,8 @@ def compose(model: Model, suffix: str, name: str) -> Model:
 def _converted(model: Model, operand: str, rounding: str, name: str, common: dict[str, Any]) -> Converted:
     if isinstance(model, Composed):
         raise ValueError(f"accumulator {name!r}: in.{operand}.{rounding} comes first, right after the unit")
+    if getattr(model, "plain", False):
+        raise ValueError(f"accumulator {name!r}: {model.name} reads codes, also those of NaN, and has no conversion")
     try:
         f = get_format(operand)
         check_operands(model, f.name, f.name)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..rounding import Rounding
-from .accumulate import Chain, Evidence, ExactStep, Fused, FusedLate, GroupDot, Model, Scales, Tree
+from .accumulate import Chain, Evidence, ExactStep, Fused, FusedLate, GroupDot, Model, Scales, Tree, TwoChains
 from .compositions import compose, with_option
 
 FP8 = ("e4m3fn", "e5m2")
@@ -262,6 +262,64 @@ for _n in (4, 8, 16, 32, 64):
             note="one set of n products, then C: as the simulator does; the specification leaves sets and order open",
         )
     )
+
+# x86.  Tiles (AMX): two chains begin at +0, C is added last; vectors: fma by fma, of each pair the high element first;
+# ACE: a few products at a time, C last.  Everywhere: to nearest, subnormals of binary32 are zeros, MXCSR is not read.
+_x86: dict[str, Any] = {
+    "nan": 0xFFC00000,
+    "evidence": Evidence.DEFINITION,
+    "source": "bochs-emu/Bochs 783b58fd amx.cc, avx512_bf16.cc, avx10_2_misc.cc; Intel's own text was not seen",
+    "note": "a NaN operand's payload comes through: compare NaN-ness",
+}
+_declare(
+    TwoChains(
+        name="x86.amx.fp8.f32",
+        operands=FP8,
+        k=64,
+        pairs=True,
+        daz=("e5m2",),
+        **{
+            **_x86,
+            "note": "subnormals of E5M2 are zeros, as Bochs converts through FP16 under DAZ; no text seen decides: "
+            f"@daz=none, @daz=all; {_x86['note']}",
+        },
+    ),
+    *(f"x86.{name}.fp8.f32" for name in ("tdpbf8ps", "tdpbhf8ps", "tdphbf8ps", "tdphf8ps")),
+)
+for _type, _tile, _vector in (("f16", "tdpfp16ps", "vdpphps"), ("bf16", "tdpbf16ps", "vdpbf16ps")):
+    _declare(TwoChains(name=f"x86.amx.{_type}.f32", operands=(_type,), k=32, **_x86), f"x86.{_tile}.{_type}.f32")
+    _declare(
+        Chain(name=f"x86.vdp.{_type}.f32", operands=(_type,), k=2, order="swapped", flush=True, **_x86),
+        f"x86.{_vector}.{_type}.f32",
+    )
+_ace: dict[str, Any] = {
+    "evidence": Evidence.DEFINITION,
+    "source": "x86 AI Compute Extensions 1, 14.1 to 14.3, 16.5, as bochs-emu/Bochs d651ee9c amx_top.cc and "
+    "AndreasKoestler/ace-rs 3e71e8df restate it; the document itself was not seen",
+}
+_mx: dict[str, Any] = {"k": 4, "c_last": True, "flush": True, "scales": Scales.PRODUCT, "block": 32, **_ace}
+_declare(
+    ExactStep(
+        name="x86.ace.mxfp8.f32",
+        operands=FP8,
+        plain=True,
+        scale_formats=("e8m0fnu",),
+        nan=0x7FC00000,
+        note="every code of E4M3 and E5M2 is a number; NaN code FFC00000 in ace-rs; of a NaN in C, its own in Bochs",
+        **_mx,
+    ),
+    *(f"x86.{name}.mxfp8.f32" for name in ("top4mxbf8ps", "top4mxbhf8ps", "top4mxhbf8ps", "top4mxhf8ps")),
+)
+_declare(
+    ExactStep(
+        name="x86.ace.mxint8.f32", operands=("mxint8",), scale_formats=("e8m0fnu",), note="NaN code as mxfp8", **_mx
+    ),
+    "x86.top4mxbssps.mxint8.f32",
+)
+_declare(
+    Tree(name="x86.ace.bf16.f32", operands=("bf16",), k=2, flush=True, signed=True, **{**_x86, **_ace}),
+    "x86.top2bf16ps.bf16.f32",
+)
 
 
 @lru_cache(maxsize=1024)

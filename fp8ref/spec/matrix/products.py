@@ -14,7 +14,7 @@ from ..rounding import Rounding
 from .accumulate import Model, Scales, Vectors, exact_sum, product, unpack_all
 from .epilogue import exact_words, finish, output_code
 from .models import get_model
-from .units import check_operands
+from .units import check_operands, read_by
 
 
 def dot(
@@ -57,6 +57,9 @@ def dot(
         model = get_model(accumulator)
     else:
         rounding, overflow = words[0] or rounding, words[1] or overflow
+    if model is not None:
+        check_operands(model, fa.name, fb.name)
+        fa, fb = read_by(model, fa), read_by(model, fb)
     v = Vectors(unpack_all(a, fa), unpack_all(b, fb), fa, fb, tuple(scales), block or 1 << 62)
     if model is None:
         one = Datum.finite(1)
@@ -72,7 +75,6 @@ def dot(
             rounding,
             overflow,
         )
-    check_operands(model, fa.name, fb.name)
     if scales and len(scales) > 1 and model.scales is Scales.EPILOGUE:
         raise ValueError(f"{model.name} takes one scale for all of K; block scales enter with +promote<N>.ffma")
     d = finish(model, v, c, tensor_scale, scale_result)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..datum import ZERO, Datum, floor_log2
 from ..formats import Format
 from ..overflow import Overflow, To
-from ..projection import Projection, project
+from ..projection import Projection, Subnormal, project
 from ..rounding import Rounding, rounds_away
 
 TO_INFINITY, TO_LARGEST = Overflow(To.INF, To.INF), Overflow(To.MAX, To.INF)
@@ -63,17 +63,28 @@ def special_sum(addends: Sequence[Datum]) -> Datum | None:
     return Datum.infinity(signs.pop()) if signs else None
 
 
-def rounded(x: Datum, f: Format, rounding: Rounding = Rounding.TIES_TO_EVEN) -> Datum:
-    return project(x, f, Projection(rounding, TO_INFINITY))[0]
+def rounded(x: Datum, f: Format, rounding: Rounding = Rounding.TIES_TO_EVEN, *, flush: bool = False) -> Datum:
+    """x in a format; ``flush``: what is tiny after rounding becomes a zero of its sign."""
+    rho = Projection(rounding, TO_INFINITY, subnormal=Subnormal.FTZ if flush else Subnormal.KEEP)
+    return project(x, f, rho)[0]
 
 
-def rounded_sum(x: Datum, y: Datum, f: Format, rounding: Rounding = Rounding.TIES_TO_EVEN) -> Datum:
+def flushed(x: Datum, f: Format, *, sign: bool = True) -> Datum:
+    """A number below the normal range of a format is a zero: of its sign, or +0."""
+    if not x.is_finite or x.magnitude >= f.min_normal:
+        return x
+    return Datum.finite(ZERO, x.sign if sign else 0)
+
+
+def rounded_sum(
+    x: Datum, y: Datum, f: Format, rounding: Rounding = Rounding.TIES_TO_EVEN, *, flush: bool = False
+) -> Datum:
     """x + y, rounded once: to nearest, or to odd [IEEE 754-2019 5.4.1, 6.3]."""
     special = special_sum((x, y))
     if special is not None:
         return special
     total = x.value + y.value
-    return rounded(Datum.finite(total, x.sign & y.sign if total == 0 else None), f, rounding)
+    return rounded(Datum.finite(total, x.sign & y.sign if total == 0 else None), f, rounding, flush=flush)
 
 
 def exact_sum(addends: Sequence[Datum]) -> Datum:

@@ -1,4 +1,4 @@
-"""What an accumulator model declares: six kinds of adding unit, and two ways to compose them.
+"""What an accumulator model declares: seven kinds of adding unit, and ways to compose them.
 
 ``accumulate.py`` says what the fields mean, ``models.py`` fills them in.
 """
@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..catalog import get_format
@@ -146,24 +147,62 @@ class GroupDot(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class ExactStep(Model):
-    """An instruction's ``k`` products and C added exactly, the sum rounded once to nearest (CDNA1, Arm).
+    """An instruction's ``k`` products and C added exactly, the sum rounded once to nearest (CDNA1, Arm, x86 ACE).
 
     ``lscale``: the products are scaled by 2**-lscale.  ``saturate``: what the rounding carries beyond the largest
     finite value becomes that value; infinite operands stay so.  ``zero``: an exact zero is +0 (plus), or has the sign
-    that C and all products share (ieee).
+    that C and all products share (ieee).  ``c_last``: the products' sum is rounded, then C is added by a second
+    rounding.  ``flush``: C and results below the normal range of their format are zeros of their sign.  ``plain``: the
+    operands' formats have numbers where others have infinities and NaNs.
     """
 
     lscale: int = 0
     saturate: bool = False
     zero: str = "plus"
+    c_last: bool = False
+    flush: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Model):
-    """acc = c; acc = fma(a, b, acc), or acc + round(a * b), k upward; ``order`` down, or strideN: k = 0, N, 2N ..."""
+    """acc = c; acc = fma(a, b, acc), or acc + round(a * b), k upward.
+
+    ``order``: down; strideN: k = 0, N, 2N ...; or swapped: 1, 0, 3, 2 ...  ``flush``: numbers below the normal range of
+    the result's format are zeros of their sign, as operands and as results.
+    """
 
     fused: bool = True
     order: str = "up"
+    flush: bool = False
+
+    def places(self, n: int) -> Sequence[int]:
+        """The places 0 .. n-1 in the order in which they are added."""
+        if self.order == "down":
+            return range(n - 1, -1, -1)
+        if self.order == "swapped":
+            return [i ^ 1 for i in range(n)]
+        stride = 1 if self.order == "up" else int(self.order.removeprefix("stride"))
+        return [i for first in range(stride) for i in range(first, n, stride)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoChains(Model):
+    """Two registers begin at +0 and take products in turn; D = C + (register 0 + register 1), each rounded (x86 tiles).
+
+    A register takes one product by a fused multiply-add, or (``pairs``) the sum of two rounded products, rounded.  An
+    instruction has at most ``k`` products, and the last one as many as are left.  Numbers below the normal range of the
+    result's format are zeros of their sign, as operands and as results; ``daz``: so are the subnormals of these
+    operand formats.
+    """
+
+    pairs: bool = False
+    daz: tuple[str, ...] = ()
+
+    @property
+    def turn(self) -> int:
+        """Products that both registers take in one turn; missing ones are zeros."""
+        return 4 if self.pairs else 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +210,11 @@ class Tree(Model):
     """Rounded products added pairwise, the split at the largest power of two below the count; then C is added.
 
     ``k`` = 1 sums all of K in one tree; otherwise every instruction's k products make a tree that is added to C.
-    ``flush``: subnormal operands become +0 and subnormal sums a zero of their sign.
+    ``flush``: subnormal operands become +0, or (``signed``) a zero of their sign, and subnormal sums a zero of theirs.
     """
 
     flush: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,6 +321,15 @@ class Finished(Composed):
     steps: tuple[str, ...] = ()
     rounding: str | None = None
     overflow: str | None = None
+
+
+def read_by(model: Model | None, f: Format) -> Format:
+    """The format by which a unit reads its operands' codes."""
+    while isinstance(model, Composed):
+        model = model.inner
+    if not isinstance(model, ExactStep) or not model.plain or f.nans is NaNs.NONE:
+        return f
+    return replace(f, name=f"plain {f.name}", infinities=False, nans=NaNs.NONE, canonical=None)
 
 
 def check_operands(model: Model, format_a: str, format_b: str) -> None:

@@ -57,6 +57,7 @@ CATALOGUE = {  # model -> operation, and the class that it belongs to
     **{name: (F16, {name}) for name in ("arm.fdot2.fp8.f16", "arm.fmmla.fp8.f16")},
     **{name: (E4M3, {name}) for name in ("arm.fvdot.fp8.f32", "arm.fdot4.fp8.f32", "arm.fmmla.fp8.f32")},
     **{name: (E4M3, {name}) for name in (f"riscv.bulknorm{n}.fp8.f32" for n in (4, 8, 16, 32, 64))},
+    **{name: (E4M3, {name}) for name in ("x86.amx.fp8.f32", "x86.ace.mxfp8.f32")},
     "cdna3.mfma.fp8.f32": ("dot/e4m3fnuz.e4m3fnuz/f32/*;k=32", {"cdna3.mfma.fp8.f32"}),
     "hopper.wgmma.fp8.f32+promote128.fadd": (E4M3, {"hopper.wgmma.fp8.f32+promote128.fadd"}),
 }
@@ -80,7 +81,7 @@ LONG = {
     "blackwell.tcgen05.fp8.f32",
     "sm120.mma.fp8.f16",
     "cdna3.mfma.fp8.f32",
-    *(name for name in CATALOGUE if name.startswith(("arm.", "riscv."))),
+    *(name for name in CATALOGUE if name.startswith(("arm.", "riscv.", "x86."))),
 } - {"arm.fdot4.fp8.f32"}
 
 

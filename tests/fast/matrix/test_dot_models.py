@@ -198,7 +198,16 @@ def test_results_at_the_bottom_of_binary32(name: str) -> None:
         assert int(got[i]) == want
 
 
-MATMULS = ("hopper.wgmma.fp8.f32", "cdna3.mfma.fp8.f32", "blackwell.mxf4nvf4", "f32.fma", "cdna1.mfma.f16.f32")
+MATMULS = (
+    "hopper.wgmma.fp8.f32",
+    "cdna3.mfma.fp8.f32",
+    "blackwell.mxf4nvf4",
+    "f32.fma",
+    "cdna1.mfma.f16.f32",
+    "x86.amx.bf16.f32",
+    "x86.amx.fp8.f32",
+    "x86.ace.mxfp8.f32",
+)
 
 
 @pytest.mark.parametrize("name", MATMULS)
@@ -209,7 +218,7 @@ def test_matmul_equals_dots(name: str) -> None:
     a, b = codes(rng, f, (70, 64), 3), codes(rng, f, (64, 530), 3)
     c = addends(rng, model, 530).view(np.float32)
     scales = {}
-    if model.scales is Scales.GROUP:
+    if model.scales in (Scales.GROUP, Scales.PRODUCT):
         sa, block = scales_of(rng, model, 70, 64)
         sb, _ = scales_of(rng, model, 530, 64)
         assert sa is not None

@@ -266,7 +266,11 @@ SPECIAL = [  # a, b, C, what D is
 
 
 @pytest.mark.parametrize(
-    "accumulator", ["exact", *(m.name for m in models() if m.result == "f32" and "e5m2" in m.operands)]
+    "accumulator",
+    [
+        "exact",
+        *(m.name for m in models() if m.result == "f32" and "e5m2" in m.operands and m.name != "x86.ace.mxfp8.f32"),
+    ],
 )
 def test_specials(accumulator: str) -> None:
     for a, b, c, want in SPECIAL:
