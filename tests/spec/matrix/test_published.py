@@ -103,7 +103,7 @@ def test_models_answer_as_published(model: Model) -> None:
 
 def test_every_model_has_a_restatement() -> None:
     """Here, or in test_defined_units.py."""
-    assert {m.name for m in models() if not m.name.startswith(("arm.", "riscv."))} == set(PUBLISHED)
+    assert {m.name for m in models() if not m.name.startswith(("arm.", "riscv.", "x86."))} == set(PUBLISHED)
 
 
 @pytest.mark.parametrize(
