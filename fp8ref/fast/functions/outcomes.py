@@ -108,18 +108,28 @@ def outcomes(op: str, formats: Sequence[Format], semantics: Semantics, codes: Se
 @lru_cache(maxsize=64)
 def table(op: str, formats: tuple[Format, ...], semantics: Semantics) -> Outcomes:
     """The outcomes for all codes; the first operand leads.  Large ones are kept in the user's cache folder."""
-    index = np.arange(1 << sum(f.k for f in formats))
-    rows = index[None] if len(formats) == 1 else np.stack([index >> formats[1].k, index & formats[1].code_mask])
+    size = 1 << sum(f.k for f in formats)
 
     def make() -> list[NDArray[np.generic]]:
-        made = _made(op, formats, semantics, rows)
-        return [getattr(made, f.name) for f in fields(made)]
+        _, new = made(op, formats, semantics)
+        return [getattr(new, f.name) for f in fields(new)]
 
-    if index.size < WORTH_STORING:
+    if size < WORTH_STORING:
         return Outcomes(*make())  # type: ignore[arg-type]
-    name = f"{op} {semantics.value} {' '.join(repr(f.shape) for f in formats)}"
-    like = Outcomes.empty(index.size)
+    like = Outcomes.empty(size)
+    name = _name(op, formats, semantics)
     return Outcomes(*stored(name, [getattr(like, f.name) for f in fields(like)], make))  # type: ignore[arg-type]
+
+
+def _name(op: str, formats: Sequence[Format], semantics: Semantics) -> str:
+    return f"{op} {semantics.value} {' '.join(repr(f.shape) for f in formats)}"
+
+
+def made(op: str, formats: tuple[Format, ...], semantics: Semantics) -> tuple[str, Outcomes]:
+    """The name of a table and the table, by the specification."""
+    index = np.arange(1 << sum(f.k for f in formats))
+    rows = index[None] if len(formats) == 1 else np.stack([index >> formats[1].k, index & formats[1].code_mask])
+    return _name(op, formats, semantics), _made(op, formats, semantics, rows)
 
 
 def _made(op: str, formats: tuple[Format, ...], semantics: Semantics, rows: NDArray[np.int64]) -> Outcomes:
