@@ -61,7 +61,7 @@ class Fitting:
     def diagnosis(self) -> Diagnosis:
         """The cause of wrong answers where several explain them."""
         decides = f"; {self.decides}" if self.decides else ""
-        return Diagnosis(OPEN, f"the cause is open: {'; '.join(self.names)} fit{decides}")
+        return Diagnosis(OPEN, f"several causes fit: {'; '.join(self.names)}{decides}")
 
 
 def fitting(claim: Operation, seen: Observations, nan: str) -> Fitting:

@@ -209,7 +209,7 @@ def _projected(
     if isinstance(said, tuple):
         bits = said[1]
         if named.family != "convert":
-            claimed.left[f"{where}, {mode}"] = "stochastic rounding is asked of conversions alone"
+            claimed.left[f"{where}, {mode}"] = "stochastic rounding is checked for conversions alone"
             return
         with placed(where):
             inner = inside(bits)

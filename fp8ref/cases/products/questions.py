@@ -222,7 +222,7 @@ def _check_exact(op: Operation, text: str) -> None:
     if op.key("c") == "none" and op.key("bias"):
         raise ValueError(f"operation {text!r}: bias is the type of C, and c=none says that there is none")
     if said and op.family != "dot":
-        raise ValueError(f"operation {text!r}: {said[0]} is asked of single sums: take dot/...")
+        raise ValueError(f"operation {text!r}: {said[0]} belongs to single sums: take dot/...")
     if not is_fixed(op):
         if exact and fixed_overflow(op) in (WRAP, IMPOSSIBLE):
             raise ValueError(f"operation {text!r}: {fixed_overflow(op)} is a rule of fixed-point results, fx<k>.<t>")

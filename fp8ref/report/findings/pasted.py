@@ -129,7 +129,7 @@ def _deciding(judged: Judged, operands: Sequence[Any]) -> str:
     op, n = judged.claim, len(judged.deciders)
     whole = f"{len(judged.behaviours)} behaviours fit; "
     if not n:
-        return f"  open: {whole}no case of the plan tells them apart"
+        return f"  open: {whole}no case of the plan distinguishes them"
     lines = [f"  open: {whole}{n} more case{'s' * (n != 1)} decide{'s' * (n == 1)} between them"]
     for decider in judged.deciders:
         kind = f" ({decider.kind})" if decider.kind else ""

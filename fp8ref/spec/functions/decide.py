@@ -56,7 +56,7 @@ def decide(enclosure: Enclosure, grid: Grid) -> Datum:
         if found is not None:
             return Datum.finite(found, int(x.hi < 0))
         prec *= 2
-    raise ArithmeticError(f"{MOST} bits do not tell on which side of a number of {grid.bits} bits a result lies")
+    raise ArithmeticError(f"{MOST} bits do not decide on which side of a number of {grid.bits} bits a result lies")
 
 
 def _stand_in(x: Interval, grid: Grid) -> Fraction | None:

@@ -203,5 +203,5 @@ def test_a_number_of_the_grid_that_no_theorem_names_is_an_error(monkeypatch: pyt
     from fp8ref.spec.functions.intervals import Interval
 
     monkeypatch.setattr(decide, "MOST", 500)
-    with pytest.raises(ArithmeticError, match="do not tell on which side"):
+    with pytest.raises(ArithmeticError, match="do not decide on which side"):
         decide.decide(lambda prec: Interval((1 << prec) - 1, (1 << prec) + 1, -prec, prec), decide.Grid(20, -50, 50))
