@@ -24,6 +24,7 @@ from .matrix import (
     Matrix,
     build,
     finding_data,
+    only_choices,
     place_of,
     verdict_counts,
     worst,
@@ -32,9 +33,10 @@ from .text import BAD
 
 TITLE = "Who conforms"
 LEGEND = (
-    ("pass", "✓", "conforms"), ("allowed", "~", "differs only where the standards leave it open"),
-    ("fail", "✗", "at least one wrong answer"), ("crash", "!", "crash or timeout"),
-    ("xfail", "✗", "fails as expected"),
+    ("pass", "✓", "conforms"), ("allowed", "~", "differs only where the standards leave a choice"),
+    ("fail", "✗", "a fault: wrong against a standard or its own documentation"),
+    ("choice", "≠", "wrong, but only where it promises nothing: an undocumented choice"),
+    ("crash", "!", "crash or timeout"), ("xfail", "✗", "fails as expected"),
     ("undecided", "?", "several behaviours fit"), ("unsupported", "-", "declined when asked"),
 )  # fmt: skip
 SEVERITIES = (
@@ -46,6 +48,8 @@ SEVERITIES = (
 )  # fmt: skip
 STATES = {"pass": ("pass", "✓"), "part": ("allowed", "~"), "fail": ("fail", "✗"), "xfail": ("xfail", "✗"),
           "unfinished": ("crash", "!"), "not asked": ("none", "-")}  # fmt: skip
+SIGNS = {kind: sign for kind, sign, _ in LEGEND if kind not in ("pass", "unsupported")}  # of stripes
+SIGNS |= {"timeout": SIGNS["crash"], "xpass": SIGNS["xfail"]}
 STRIPES = {"convert": 0, "decode": 1}  # of a tile; all else is computing
 STRIPE_NAMES = ("conversions into it", "decoding", "computing")
 
@@ -67,7 +71,7 @@ def html(documents: Sequence[Mapping[str, Any]], guide: str = "") -> str:
             style=_file("matrix.css") + _file("picture.css"),
             code=code,
             script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
-            legend=[row for row in LEGEND if row[0] in ("pass", "allowed", "fail", *verdicts)],
+            legend=[row for row in LEGEND if row[0] in ("pass", "allowed", "fail", "choice", *verdicts)],
             severities=_severities(verdicts),
             groups=[(name, GROUPS[name].rpartition(" ")[0]) for name in found.groups],
             implementations=[_summary(one) for one in found.implementations],
@@ -140,7 +144,7 @@ def _summary(one: Implementation) -> dict[str, Any]:
 
 
 def _picture(found: Matrix) -> dict[str, Any]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one in found.implementations:
         tiles: dict[str, list[list[Report]]] = {}
         for key, reports in one.cells.items():
@@ -150,15 +154,21 @@ def _picture(found: Matrix) -> dict[str, Any]:
             "id": one.id, "name": one.name, "version": one.version if one.judged else "", "summary": one.summary,
             "tiles": [_tile(name, tiles.get(name)) for name in found.formats] if one.judged else [],
         })  # fmt: skip
-    return {"formats": found.formats, "rows": rows}
+    kinds = {kind for row in rows for tile in row["tiles"] if tile for kind, _ in tile["stripes"]}
+    legend = [row for row in LEGEND if row[0] in kinds]
+    return {"formats": found.formats, "rows": rows, "legend": legend}
 
 
 def _tile(name: str, stripes: list[list[Report]] | None) -> dict[str, Any] | None:
     if stripes is None:
         return None
-    counts = [f"{what}: {verdict_counts(reports)}" for what, reports in zip(STRIPE_NAMES, stripes) if reports]
-    verdicts = [worst(reports).value if reports else "" for reports in stripes]
-    return {"format": name, "label": f"{name}: {'; '.join(counts)}", "stripes": verdicts}
+    counts = [
+        f"{what}: {verdict_counts(reports)}" + (", undocumented choices alone" if only_choices(reports) else "")
+        for what, reports in zip(STRIPE_NAMES, stripes)
+        if reports
+    ]
+    kinds = ["choice" if only_choices(one) else worst(one).value if one else "" for one in stripes]
+    return {"format": name, "label": f"{name}: {'; '.join(counts)}", "stripes": [(k, SIGNS.get(k, "")) for k in kinds]}
 
 
 def _beside(report: Report) -> str:

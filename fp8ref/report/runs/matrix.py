@@ -15,7 +15,7 @@ from typing import Any
 from ...cases.families import FAMILIES
 from ...cases.operation import INTEGERS, WIDE, Operation
 from ...check.advice.pages import pages_of
-from ...check.verdict import Finding, Report, Verdict
+from ...check.verdict import Finding, Report, Severity, Verdict
 from ...escapes import plain_data
 from ...spec import catalog
 from .record import reports_of
@@ -212,6 +212,18 @@ def _types(operands: str) -> tuple[int, ...]:
 def worst(reports: Iterable[Report]) -> Verdict:
     """The verdict that several operations show together."""
     return min((report.verdict for report in reports), key=ORDER.index)
+
+
+def only_choices(reports: Iterable[Report]) -> bool:
+    """Is the worst of these a wrong answer, and every wrong answer one where the implementation promises nothing?"""
+    reports = list(reports)
+    failing = [report for report in reports if report.verdict is Verdict.FAIL]
+    return (
+        bool(failing)
+        and worst(reports) is Verdict.FAIL
+        and all(report.findings for report in failing)
+        and all(f.severity is not Severity.FAULT for report in failing for f in report.findings)
+    )
 
 
 def verdict_counts(reports: Sequence[Report]) -> str:

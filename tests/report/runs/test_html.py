@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from fp8ref.check.diagnosis.diagnose import Diagnosis
-from fp8ref.check.verdict import Finding, Report, Verdict
+from fp8ref.check.verdict import Finding, Report, Severity, Verdict
 from fp8ref.escapes import plain
 from fp8ref.report.runs import record
 
@@ -170,6 +171,27 @@ def hostile() -> dict[str, Any]:
             line["op"] = f"convert/{EVIL}"
         line["flags"] = [EVIL]
     return document
+
+
+def test_tiles_carry_a_mark_and_separate_faults_from_choices() -> None:
+    """A stripe is a choice only where every wrong answer in it is one; a failure without findings is none."""
+    fault, choice = finding(), replace(finding(), severity=Severity.UNDOCUMENTED)
+
+    def mark(*reports: Report) -> str:
+        found = re.search(r'class="tile".*?<i class="(v-.*?)</i>', picture([run_of(*reports)], "m.html"))
+        assert found is not None
+        return found[1]
+
+    def failing(mode: str, *findings: Finding) -> Report:
+        op = f"convert/f32/e4m3fn/{mode}"
+        return Report(op, op, Verdict.FAIL, 9, 1, findings=[replace(one, op=op) for one in findings])
+
+    assert mark(failing("rne.sat", choice)) == 'v-choice">≠'
+    assert mark(failing("rne.sat", choice), failing("rna.sat", fault)) == 'v-fail">✗'
+    assert mark(failing("rne.sat", choice, fault)) == 'v-fail">✗'
+    assert mark(failing("rne.sat")) == 'v-fail">✗'
+    assert mark(failing("rne.sat", choice), Report(OP, OP, Verdict.CRASH, 0, 0)) == 'v-crash">!'
+    assert mark(Report(OP, OP, Verdict.ALLOWED, 9, 0, {"zero-sign": 1})) == 'v-allowed">~'
 
 
 def test_the_texts_of_strangers_stay_text() -> None:

@@ -38,6 +38,10 @@
   const cells = implementations.map((one) => new Map(one.cells.map(([row, ops]) => [row, ops.map((op) => unpack(op, row))])));
   const worst = (ops) => ops.reduce((a, op) => (verdicts.indexOf(op.verdict) < verdicts.indexOf(a) ? op.verdict : a), ops[0].verdict);
 
+  // is every wrong answer one where the implementation promises nothing?
+  const chosen = (ops) => worst(ops) === "fail" && ops.filter((op) => op.verdict === "fail")
+    .every((op) => op.findings.length && op.findings.every((f) => f.severity !== "fault"));
+
   // -- what a cell says
   const captions = (ops) => {
     const verdict = worst(ops);
@@ -46,7 +50,7 @@
     const sum = (pick) => same.reduce((total, op) => total + pick(op), 0);
     if (verdict === "fail") {
       const count = sum((op) => op.findings.length);
-      return [`✗ ${count ? plural(count, "finding") : "fails"}`, ops.length > 1 ? of.trim() : `${number(sum((op) => op.failed))} of ${number(sum((op) => op.cases))}`];
+      return [`${chosen(ops) ? "≠" : "✗"} ${count ? plural(count, "finding") : "fails"}`, ops.length > 1 ? of.trim() : `${number(sum((op) => op.failed))} of ${number(sum((op) => op.cases))}`];
     }
     if (verdict === "allowed") {
       const counts = new Map();
@@ -130,7 +134,7 @@
         const [first, second] = captions(ops);
         const name = `${implementations[c].name}, ${label}: ${first.replace(/^\S+ /, "")}${second ? ", " + second : ""}`;
         return el("td", {}, el("button", {
-          type: "button", class: `v-${worst(ops)}`, "data-c": c, "data-r": i, tabindex: "-1",
+          type: "button", class: `v-${worst(ops)}${chosen(ops) ? " v-choice" : ""}`, "data-c": c, "data-r": i, tabindex: "-1",
           "aria-label": name, "aria-haspopup": "dialog",
         }, el("b", {}, first), second ? el("span", {}, second) : ""));
       })));
@@ -184,7 +188,7 @@
   };
   const operation = (op, one) => {
     const part = el("section", { class: "op" }, el("h3", {}, op.id),
-      el("p", {}, el("span", { class: `chip v-${op.verdict}` }, op.verdict),
+      el("p", {}, el("span", { class: `chip v-${op.verdict}${chosen([op]) ? " v-choice" : ""}` }, op.verdict),
         op.cases ? `${number(op.cases)} cases` : "not judged", op.failed ? `, ${number(op.failed)} fail` : "",
         op.allowed.length ? `, allowed: ${op.allowed.map(([name, n]) => `${number(n)} ${name}`).join(", ")}` : "",
         op.profiles ? `; meets ${op.profiles}` : ""));
