@@ -112,7 +112,7 @@ def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
     known = tuple(dict.fromkeys([*chosen, *map(get_format, WIDE)]))
     functions: list[_Function | _Dot] = [*_conversions(chosen, known), *_arithmetic(chosen), *_dots(chosen)]
     tables = {f: _values(f) for f in chosen if f.k <= TABLE_BITS}
-    sums = files(__package__).joinpath("c_sums.c").read_text(encoding="utf-8")
+    sums = "\n".join(files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("c_sums.c", "c_blocks.c"))
     names = {"FORMATS": ", ".join(f.name for f in chosen), "VERSION": __version__, "SUMS": sums}
     declarations = [
         *(f"extern const fp8ref_format {_parameters(f)};" for f in known),
