@@ -12,7 +12,7 @@ static int block_scale(number amax, const fp8ref_format *f, const fp8ref_format 
     if (amax.kind == ZERO)
         return 0;
     if (rule == FP8REF_SCALE_RCEIL || rule == FP8REF_SCALE_TE) {
-        fp8ref_rules nearest = {FP8REF_RNE, FP8REF_NONSAT, 0, 0, 0, 0, 0};
+        fp8ref_rules nearest = {FP8REF_RNE, FP8REF_NONSAT, 0, 0, 0, 0, 0, 0, 0};
         number one = finite(0, 1, 0), most = unpack(f->max_code, f), ratio;
         uint64_t code;
         int flags = 0;
@@ -29,7 +29,7 @@ static int block_scale(number amax, const fp8ref_format *f, const fp8ref_format 
         e += !is_power_of_two(&amax);
     if (rule == FP8REF_SCALE_EVEN) { /* half an ulp of the element's precision more */
         int flags = 0;
-        fp8ref_rules r = {0, 0, 0, 0, 0, 0, 0};
+        fp8ref_rules r = {0, 0, 0, 0, 0, 0, 0, 0, 0};
         number more = finite(0, 1, (e < f32->emin ? f32->emin : e) - f->t - 1), s = sum(amax, more, &r, &flags);
         e = floor_log2_of(&s);
         if (e == 128)
@@ -41,7 +41,7 @@ static int block_scale(number amax, const fp8ref_format *f, const fp8ref_format 
 
 int fp8ref_quantise(const fp8ref_format *element, const fp8ref_format *f32, int rule, int n, const uint32_t *x,
                     uint8_t *scale, uint64_t *codes) {
-    fp8ref_rules r = {FP8REF_RNE, FP8REF_SAT, 0, 0, 0, 0, 0};
+    fp8ref_rules r = {FP8REF_RNE, FP8REF_SAT, 0, 0, 0, 0, 0, 0, 0};
     number amax = made(ZERO, 0);
     int i, code;
     if (n < 1 || rule < FP8REF_SCALE_FLOOR || rule > FP8REF_SCALE_TE)

@@ -109,8 +109,25 @@ static part split(uint64_t sig, int shift, uint64_t *kept) {
     return rest == 0 ? EXACT : rest < half ? BELOW_HALF : rest == half ? TIE : ABOVE_HALF;
 }
 
-static int goes_away(int rounding, part rest, int odd, int negative) {
-    switch (rounding) {
+/* Of eta, the part of sig that the lowest `shift` bits are: do the n random bits carry when added to eta 2^n?
+ * [P3109 4.6.2]  Intel's bias weighs 2^-gap as much, `gap` binades below emin. */
+static int carries(const fp8ref_rules *r, uint64_t sig, int shift, int gap) {
+    int n = r->width + (r->rounding == FP8REF_SR_B ? 1 : r->rounding == FP8REF_SR_BIAS ? gap : 0);
+    uint64_t random = r->rounding == FP8REF_SR_B ? 2 * (uint64_t)r->random + 1 : r->random, kept;
+    part lost;
+    if (n > 62) /* no source has an eta so close to one */
+        return 0;
+    lost = split(shift > 63 ? sig : sig & ((ONE << shift) - 1), shift - n, &kept);
+    if (r->rounding == FP8REF_SR_C)
+        kept += lost == ABOVE_HALF || (lost == TIE && (kept & 1));
+    return kept + random >= ONE << n;
+}
+
+/* Does a magnitude sig, of which `shift` bits are discarded, go to the next larger one? */
+static int goes_away(const fp8ref_rules *r, part rest, int odd, int negative, uint64_t sig, int shift, int gap) {
+    if (r->rounding >= FP8REF_SR_A)
+        return rest != EXACT && carries(r, sig, shift, gap);
+    switch (r->rounding) {
     case FP8REF_RNE: return rest == ABOVE_HALF || (rest == TIE && odd);
     case FP8REF_RNA: return rest >= TIE;
     case FP8REF_RTP: return rest != EXACT && !negative;
@@ -188,7 +205,7 @@ static int project_nan(const number *x, const fp8ref_format *f, const fp8ref_rul
 static int is_tiny(const number *x, int e, uint64_t ulps, const fp8ref_format *f, const fp8ref_rules *r) {
     uint64_t kept;
     part rest;
-    int odd;
+    int odd, shift = e - f->t - x->exp;
     if (f->fixed_point || e >= f->emin)
         return 0;
     if (r->tininess == FP8REF_DELIVERED)
@@ -196,14 +213,14 @@ static int is_tiny(const number *x, int e, uint64_t ulps, const fp8ref_format *f
     if (r->tininess == FP8REF_BEFORE || e < f->emin - 1)
         return 1;
     /* after rounding to t + 1 bits, as if the exponent had no lower bound */
-    rest = split(x->sig, e - f->t - x->exp, &kept);
+    rest = split(x->sig, shift, &kept);
     odd = (int)((kept ^ (f->t == 0)) & 1);
-    return kept + (uint64_t)goes_away(r->rounding, rest, odd, x->negative) < ONE << (f->t + 1);
+    return kept + (uint64_t)goes_away(r, rest, odd, x->negative, x->sig, shift, 0) < ONE << (f->t + 1);
 }
 
 /* Round, then saturate, then pack. */
 static int project(number x, const fp8ref_format *f, const fp8ref_rules *r, uint64_t *out) {
-    int e, binade, flags, flushes;
+    int e, binade, shift, gap, flags, flushes;
     uint64_t kept, code;
     part rest;
     if (x.kind == NOT_A_NUMBER)
@@ -234,11 +251,13 @@ static int project(number x, const fp8ref_format *f, const fp8ref_rules *r, uint
         return FP8REF_OF | FP8REF_NX;
     }
     binade = f->fixed_point || e < f->emin ? f->emin : e;
-    rest = split(x.sig, binade - f->t - x.exp, &kept);
+    shift = binade - f->t - x.exp;
+    rest = split(x.sig, shift, &kept);
     code = kept;
     if (!f->fixed_point)
         code += ((uint64_t)(binade - f->emin) << f->t) - (f->has_zero ? 0 : ONE << f->t);
-    code += (uint64_t)goes_away(r->rounding, rest, (int)(code & 1), x.negative);
+    gap = f->fixed_point ? 0 : binade - e;
+    code += (uint64_t)goes_away(r, rest, (int)(code & 1), x.negative, x.sig, shift, gap);
     if (code > (x.negative ? lowest_magnitude(f) : f->max_code)) {
         *out = overflowed(f, r, x.negative, 0);
         return FP8REF_OF | FP8REF_NX;
@@ -351,9 +370,35 @@ static int refuses(const fp8ref_format *f, const fp8ref_rules *r) {
            overflow_rule(f, r->overflow, 0) < 0 || overflow_rule(f, r->overflow, 1) < 0;
 }
 
+/* The random bits that a stochastic rounding takes of those it is given; 0 where there are not enough. */
+static int draws(const fp8ref_format *from, const fp8ref_format *to, fp8ref_rules *r) {
+    int discarded = from->t - to->t;
+    if (r->width < 1 || r->width > 32 || r->rounding > FP8REF_SR_HIP_OCP)
+        return 0;
+    if (r->rounding >= FP8REF_SR_BIAS) {
+        if (discarded < 1 || discarded > r->width)
+            return 0;
+        if (r->rounding == FP8REF_SR_HIP_OCP || (r->rounding == FP8REF_SR_BIAS && r->width == 8))
+            r->random >>= r->width - discarded;
+        r->width = discarded;
+    }
+    if (r->width < 32)
+        r->random &= ((uint32_t)1 << r->width) - 1;
+    return 1;
+}
+
 int fp8ref_convert(const fp8ref_format *from, uint64_t code, const fp8ref_format *to, const fp8ref_rules *rules,
                    uint64_t *out) {
-    return refuses(to, rules) ? -1 : project(operand(code, from, rules), to, rules, out);
+    fp8ref_rules drawn = *rules;
+    if (drawn.rounding < FP8REF_SR_A)
+        return refuses(to, rules) ? -1 : project(operand(code, from, rules), to, rules, out);
+    if (!draws(from, to, &drawn))
+        return -1;
+    drawn.rounding = FP8REF_RNE; /* of what is left to be refused */
+    if (refuses(to, &drawn))
+        return -1;
+    drawn.rounding = rules->rounding;
+    return project(operand(code, from, rules), to, &drawn, out);
 }
 
 int fp8ref_compute(int operation, const fp8ref_format *const *from, const uint64_t *codes, const fp8ref_format *to,
@@ -394,7 +439,7 @@ int fp8ref_compute(int operation, const fp8ref_format *const *from, const uint64
 /* -- the functions of each format ------------------------------------------------------------------------------- */
 
 static fp8ref_rules rules_of(int rm, int ovf, int tininess) {
-    fp8ref_rules r = {0, 0, 0, 0, 0, 0, 0};
+    fp8ref_rules r = {0, 0, 0, 0, 0, 0, 0, 0, 0};
     r.rounding = rm;
     r.overflow = ovf;
     r.tininess = tininess;
@@ -404,6 +449,14 @@ static fp8ref_rules rules_of(int rm, int ovf, int tininess) {
 static int one(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, int rm, int ovf, int tininess,
                uint64_t *z) {
     fp8ref_rules r = rules_of(rm, ovf, tininess);
+    return fp8ref_convert(from, a, to, &r, z);
+}
+
+static int drawn(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, uint32_t random, int width, int rm,
+                 int ovf, int tininess, uint64_t *z) {
+    fp8ref_rules r = rules_of(rm, ovf, tininess);
+    r.random = random;
+    r.width = width;
     return fp8ref_convert(from, a, to, &r, z);
 }
 

@@ -13,8 +13,11 @@
 extern "C" {
 #endif
 
-/* Rounding, numbered as the frm field of RISC-V; 5 is round to odd. */
-enum { FP8REF_RNE, FP8REF_RTZ, FP8REF_RTN, FP8REF_RTP, FP8REF_RNA, FP8REF_RTO };
+/* Rounding, numbered as the frm field of RISC-V; 5 is round to odd.  The stochastic ones, of conversions alone, take
+ * `width` random bits, 1 to 32: P3109's three, PTX's, and three that take as many bits as the source has more than the
+ * result: Intel's bias (of 8 bits the upper ones, else the lower), HIP's (the lower), HIP's for OCP (the upper). */
+enum { FP8REF_RNE, FP8REF_RTZ, FP8REF_RTN, FP8REF_RTP, FP8REF_RNA, FP8REF_RTO, FP8REF_SR_A, FP8REF_SR_B, FP8REF_SR_C,
+       FP8REF_SR_PTX, FP8REF_SR_BIAS, FP8REF_SR_HIP, FP8REF_SR_HIP_OCP };
 
 /* Overflow: a named rule, or what a finite overflow and what an infinite operand become. */
 enum { FP8REF_TO_MAX, FP8REF_TO_IEEE, FP8REF_TO_INF, FP8REF_TO_NAN };
@@ -35,6 +38,8 @@ enum { FP8REF_NX = 1, FP8REF_UF = 2, FP8REF_OF = 4, FP8REF_DZ = 8, FP8REF_NV = 1
 
 typedef struct {
     int rounding, overflow, tininess, nan, snan, subnormal, negative;
+    int width; /* of random bits: 0 but for stochastic roundings */
+    uint32_t random;
 } fp8ref_rules;
 
 /* A format by its parameters: k bits, of which t trailing significand bits; codes without the sign bit. */

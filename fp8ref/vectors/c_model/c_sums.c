@@ -190,7 +190,7 @@ int fp8ref_dot_fixed(const fp8ref_sum *sum, const uint64_t *a, const uint64_t *b
         int half = (int)(t.sum.word[(place - 1) / 32] >> ((place - 1) % 32) & 1), below = any_below(&t.sum, place - 1);
         rest = half ? (below ? ABOVE_HALF : TIE) : below ? BELOW_HALF : EXACT;
         inexact = rest != EXACT;
-        if (goes_away(rules->rounding, rest, (int)(bits_at(&t.sum, place) & 1), negative)) {
+        if (goes_away(rules, rest, (int)(bits_at(&t.sum, place) & 1), negative, 0, 0, 0)) {
             uint32_t one[4] = {1, 0, 0, 0};
             accumulate(&t.sum, 0, one, -fraction);
         }

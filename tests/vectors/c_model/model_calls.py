@@ -16,6 +16,7 @@ from fp8ref.cases.operation import Operation, carrier_dtype
 from fp8ref.vectors.c_model.generate import c_model
 
 ROUNDINGS = ("rne", "rtz", "rtn", "rtp", "rna", "rto")
+STOCHASTIC = ("sr-a", "sr-b", "sr-c", "sr-ptx", "sr-bias", "sr-hip", "sr-hip-ocp")
 OVERFLOWS = {"sat": 0, "satprop": 16, "nonsat": 17}
 TININESS = ("after", "before", "delivered")
 OPERATIONS = ("add", "sub", "mul", "div", "fma", "sqrt")
@@ -32,7 +33,10 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on th
 
 
 class Rules(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_int) for name in ("rounding", "overflow", "tininess", *(r[0] for r in RULES)))
+    _fields_ = (
+        *((name, ctypes.c_int) for name in ("rounding", "overflow", "tininess", *(r[0] for r in RULES), "width")),
+        ("random", ctypes.c_uint32),
+    )
 
 
 def overflow_number(rule: str) -> int:

@@ -47,3 +47,13 @@ void compute_all(int operation, const fp8ref_format *const *from, const uint64_t
     for (i = 0; i < n; i++)
         flags[i] = (uint8_t)fp8ref_compute(operation, from, abc + arity * i, to, rules, &z[i]);
 }
+
+void convert_drawn(const fp8ref_format *from, const fp8ref_format *to, const uint64_t *a, const uint32_t *random,
+                   size_t n, const fp8ref_rules *rules, uint64_t *z, uint8_t *flags) {
+    size_t i;
+    fp8ref_rules drawn = *rules;
+    for (i = 0; i < n; i++) {
+        drawn.random = random[i];
+        flags[i] = (uint8_t)fp8ref_convert(from, a[i], to, &drawn, &z[i]);
+    }
+}
