@@ -1,17 +1,19 @@
-"""TensorFlow: ``tf.cast`` on the CPU, eager, in a graph or compiled by XLA."""
+"""TensorFlow: ``tf.cast`` on the CPU, eager, in a graph or compiled by XLA; functions, eager."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ...cases.operation import INTEGERS, Operation
 from ..base import Codes, Unavailable
-from ..claims import cast_claim, constant_claims, published
+from ..claims import cast_claim, constant_claims, published, require
 from ..library import Library
+from .elementwise import SIXTEEN, Elementwise, Found, by_formula, elementwise_claims, functions_of, options
 from .ml_dtypes import numpy_dtype
 
 NARROW = {
@@ -24,13 +26,24 @@ OTHERS = {
 MODES = ("eager", "function", "xla")
 
 
+@cache
+def known() -> tuple[Found, ...]:
+    """What tf.math and tf.nn have.  Raises Unavailable without tensorflow."""
+    tf = require("tensorflow", "pip install tensorflow")
+    return functions_of({"tf.math": tf.math, "tf.nn": tf.nn}, by_formula("tf.nn.gelu", tf.nn.gelu, False, True))
+
+
 class TensorFlow(Library):
-    """``mode``: ``eager``, ``function`` (a traced graph) or ``xla`` (``jit_compile=True``)."""
+    """``mode``: ``eager``, ``function`` (a traced graph) or ``xla`` (``jit_compile=True``).
+
+    ``functions``, ``pairs``: :func:`.elementwise.options`; its functions are of float16 and bfloat16, asked eagerly.
+    """
 
     module = "tensorflow"
     said = "tf.cast: says nothing of rounding or overflow of float8"
 
-    def __init__(self, mode: str = "eager") -> None:
+    def __init__(self, mode: str = "eager", functions: str = "narrow", pairs: str = "narrow") -> None:
+        self._sixteen, self._pairs = options(functions, pairs)
         if mode not in MODES:
             raise ValueError(f"tensorflow has no mode {mode!r}; choose from {', '.join(MODES)}")
         self.mode = mode
@@ -49,14 +62,33 @@ class TensorFlow(Library):
                         yield cast_claim(source, result)
         if self.mode == "eager":
             yield from constant_claims(("max", "min"), (name for name in NARROW if self._dtype(name) is not None))
+        self._functions = Elementwise(known() if self.mode == "eager" else ())
+        for name in (*NARROW, *(SIXTEEN if self._sixteen else ())):
+            if self._dtype(name) is not None:
+                yield from elementwise_claims(self._functions.found, name, self._pairs, self._has)
         if not self._casts:
             raise Unavailable(f"tensorflow {self.lib.__version__} casts to no float8 type")
 
+    def source(self, op: Operation) -> str:
+        function = self._functions.get(op)
+        return f"TensorFlow reference, {function.name}" if function else super().source(op)
+
     def answer(self, op: Operation, *operands: Codes) -> Any:
+        if op in self._functions:
+            given = [self.lib.constant(x.view(numpy_dtype(name))) for x, name in zip(operands, op.operands)]
+            return self._functions[op].call(*given).numpy()
         (x,) = operands
         if op.family == "finfo":
             return published(op, x, self._dtype(op.operands[0]))
         return self._cast(op.result)(self.lib.constant(x.view(numpy_dtype(op.operands[0])))).numpy()
+
+    def _has(self, function: Found, op: Operation) -> bool:
+        """Has this release the function for the type, with a result of the type?"""
+        try:
+            found = function.call(*(self.lib.constant(np.zeros(3, numpy_dtype(name))) for name in op.operands))
+        except Exception:  # its many error classes: no kernel, no such type
+            return False
+        return bool(found.dtype == (self.lib.bool if op.result == "bool" else self._dtype(op.result)))
 
     def _works(self, source: str, result: str) -> bool:
         try:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from ...cases.operation import INTEGERS, WIDE, Operation, carrier_dtype
+from ...cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype
 from ...spec.profiles.catalog import get_profile
 from ..base import Codes, Unavailable
-from ..claims import Claims, cast_claim, claims_of, constant_claims, published, require
+from ..claims import Claims, cast_claim, constant_claims, published, require
 from . import torch_products
+from .elementwise import SIXTEEN, Elementwise, Found, by_formula, elementwise_claims, functions_of, options
 
 NARROW = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")  # float4_e2m1fn_x2 is for storage: no cast exists
 DTYPES = {
@@ -23,25 +25,30 @@ DTYPES = {
     "f64": "float64",
     **{name: f"{'u' if name[0] == 'u' else ''}int{name[1:]}" for name in INTEGERS},
 }
-# family -> function of one narrow type into itself or into bool, and the mode; ``*``: nothing says how it rounds
-FUNCTIONS = {
-    **{name: (name, "*") for name in ("add", "sub", "mul", "div", "sqrt")},
-    "min": ("minimum", "rne.nonsat"), "max": ("maximum", "rne.nonsat"),
-    "neg": ("neg", None), "abs": ("abs", None), "copysign": ("copysign", None), "nextafter": ("nextafter", None),
-    **{name: (name, None) for name in ("eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite")},
-    "issignminus": ("signbit", None),
-}  # fmt: skip
 FINFO = ("bits", "eps", "max", "min", "smallest_normal", "tiny")  # torch.finfo's, but for the approximate resolution
 
 
+@cache
+def known() -> tuple[Found, ...]:
+    """What torch, torch.nn.functional and torch.special have.  Raises Unavailable without torch."""
+    names = ("torch", "torch.nn.functional", "torch.special")
+    homes = {name: require(name, "pip install torch") for name in names}
+    gelu = homes["torch.nn.functional"].gelu
+    return functions_of(homes, by_formula("torch.nn.functional.gelu", gelu, "none", "tanh"))
+
+
 class Torch:
-    """PyTorch's eager casts on a device, and those of FUNCTIONS that this release has for a float8 type.
+    """PyTorch's eager casts on a device, and the functions that this release has for a narrow type.
 
     ``device``: as torch names it, ``cpu`` or ``cuda``; ``product``: what answers dot and matrix products, ``scaled_mm``
-    or ``addmm``.  Raises Unavailable without torch or without the device.
+    or ``addmm``; ``functions``, ``pairs``: :func:`.elementwise.options`.  Raises Unavailable without torch or without
+    the device.
     """
 
-    def __init__(self, device: str = "cpu", product: str = "scaled_mm") -> None:
+    def __init__(
+        self, device: str = "cpu", product: str = "scaled_mm", functions: str = "narrow", pairs: str = "narrow"
+    ) -> None:
+        sixteen, all_pairs = options(functions, pairs)
         self.torch = require("torch", "pip install torch")
         try:
             self.device = self.torch.empty(0, device=device).device
@@ -59,10 +66,11 @@ class Torch:
             for result in here
             if source != result and (result in NARROW or (source in NARROW and result in WIDE))
         )
-        modes = {family: mode for family, (_, mode) in FUNCTIONS.items()}
-        functions = (op for name in here if name in NARROW for op in claims_of(modes, name) if self._has(op))
+        self._functions = Elementwise(known())
+        types = [name for name in here if name in NARROW or (sixteen and name in SIXTEEN)]
+        asked = (op for name in types for op in elementwise_claims(self._functions.found, name, all_pairs, self._works))
         constants = constant_claims(FINFO, (name for name in here if name in NARROW))
-        self._claims = Claims([*casts, *functions, *constants])
+        self._claims = Claims([*casts, *asked, *constants])
 
     def identify(self) -> Mapping[str, str]:
         found = {"name": "torch", "version": self.torch.__version__, "device": str(self.device)}
@@ -80,9 +88,9 @@ class Torch:
     def source(self, op: Operation) -> str:
         if op.asked.kind == "dot":
             return self.products.source(op)
-        if op.family in FUNCTIONS:
-            said = ": says nothing of float8" if op.mode else ""
-            return f"PyTorch documentation, torch.{FUNCTIONS[op.family][0]}{said}"
+        if op in self._functions:
+            said = ": says nothing of rounding" if op.mode == ANY_MODE else ""
+            return f"PyTorch documentation, {self._functions[op].name}{said}"
         if op.family == "finfo":
             return f"PyTorch documentation, torch.finfo: {op.mode}"
         rule = self.profile.rule(op.operands[0], op.result)
@@ -98,18 +106,19 @@ class Torch:
             return published(op, operands[0], self.torch.finfo(self._dtype(op.operands[0])))
         tensors = [self._tensor(x).view(self._dtype(name)).to(self.device) for x, name in zip(operands, op.operands)]
         codes = carrier_dtype(op.result)
-        if op.family in FUNCTIONS:
-            z = getattr(self.torch, FUNCTIONS[op.family][0])(*tensors)
+        if op in self._functions:
+            z = self._functions[op].call(*tensors)
         else:
             z = tensors[0].to(self._dtype(op.result))
         return z.view(getattr(self.torch, f"int{8 * codes.itemsize}")).cpu().numpy().view(codes)  # type: ignore[no-any-return]
 
-    def _has(self, op: Operation) -> bool:
-        """Does this release have the function for this type, with a result of the type?"""
-        some = [self.torch.zeros(1, dtype=self.torch.uint8, device=self.device).view(self._dtype(op.operands[0]))]
+    def _works(self, function: Found, op: Operation) -> bool:
+        """Has this release the function for the type, with a result of the type?"""
+        bits = getattr(self.torch, f"int{8 * carrier_dtype(op.operands[0]).itemsize}")
+        some = [self.torch.zeros(2, dtype=bits, device=self.device).view(self._dtype(op.operands[0]))]
         try:
-            found = getattr(self.torch, FUNCTIONS[op.family][0])(*some * len(op.operands))
-        except (RuntimeError, TypeError):
+            found = function.call(*some * len(op.operands))
+        except (RuntimeError, TypeError, NotImplementedError):
             return False
         return bool(found.dtype == (self.torch.bool if op.result == "bool" else self._dtype(op.result)))
 

@@ -28,6 +28,7 @@ from ...spec.operations.definition import Semantics
 from ...spec.overflow import get_overflow
 from ...spec.projection import NaN, Projection, Subnormal
 from ...spec.rounding import Rounding
+from .compositions import composed_functions
 from .conversions import format_rules, neighbour_projections, projection_rules, with_nan
 from .habits import neighbours
 from .nans import nan_choices
@@ -55,6 +56,7 @@ def arithmetic_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]
     for family, more in OWN.items():
         if op.family in family.split():
             yield from more(asked, operands, parts)
+    yield from composed_functions(asked, operands)
     yield from _special_rules(asked, operands, parts)
     yield from _nan_rules(asked, task, operands, parts)
     yield from nan_choices(asked)
@@ -185,7 +187,7 @@ def _other_operations(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
         ):
             continue
         yield Rule(f"wrong-operation-{other.name}", f"answers {other.name}: {other.asks}",
-                   answers(a, operands, op=other.definition))  # fmt: skip
+                   answers(a, operands, op=other.definition), throughout=other.definition in FUNCTIONS)  # fmt: skip
     formats = task_of(a.op).operands
     for n, codes, g in zip("abc", operands, formats):
         if g == a.f:

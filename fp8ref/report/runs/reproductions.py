@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...adapters.base import Unavailable
 from ...adapters.libraries import (
     apytypes,
     gfloat,
@@ -25,6 +26,7 @@ from ...adapters.libraries import (
 )
 from ...adapters.libraries import torch as torch_adapter
 from ...adapters.libraries import triton as triton_adapter
+from ...adapters.libraries.elementwise import Elementwise, Found
 from ...cases.operation import INTEGERS, UNITS, Operation
 from ...check.verdict import Finding
 from ...spec.catalog import get_format
@@ -41,6 +43,7 @@ class Recipe:
     name of the type.  ``ask``: family -> expression of ``{args}`` and of ``{result}``, the result type; the family
     ``*`` answers for convert and decode.  ``codes``: the unsigned codes of ``{answer}``, ``{bits}`` each, as an object
     with ``tolist``.  ``types``: the library's names; ``more``: further fields, from the operation and its options.
+    ``functions``: its element-wise functions, where it is installed.
     """
 
     setup: str
@@ -49,6 +52,7 @@ class Recipe:
     codes: str
     types: Callable[[str], str]
     more: Callable[[Operation, Mapping[str, str]], Mapping[str, str]] = field(default=lambda op, options: {})
+    functions: Callable[[], tuple[Found, ...]] = tuple
 
 
 def _numpy(name: str) -> str:
@@ -187,25 +191,23 @@ RECIPES = {
         ARRAY,
         {
             "*": "x.astype({result})",
-            **{family: f"np.{ufunc.__name__}({{args}})" for family, (ufunc, _) in ml_dtypes.OPERATIONS.items()},
-            "rint": "np.{integral}(x)",
             "finfo": "np.array([ml_dtypes.finfo(x.dtype).{constant}], {result})",
         },
         VIEW,
         _numpy,
-        lambda op, options: {"integral": getattr(ml_dtypes.INTEGRAL.get(op.mode or ""), "__name__", "rint")},
+        functions=ml_dtypes.known,
     ),
     "torch": Recipe(
         "import torch",
         'torch.tensor({codes}, dtype=torch.uint{bits}, device="{device}").view({type})',
         {
             "*": "x.to({result})",
-            **{family: f"torch.{name}({{args}})" for family, (name, _) in torch_adapter.FUNCTIONS.items()},
             "finfo": "torch.tensor([torch.finfo(x.dtype).{constant}], dtype={result})",
         },
         TORCH_CODES,
         _torch,
         lambda op, options: {"device": options.get("device", "cpu")},
+        torch_adapter.known,
     ),
     "triton": Recipe(
         TRITON,
@@ -220,11 +222,11 @@ RECIPES = {
         f"jnp.asarray({ARRAY})",
         {
             "*": "x.astype({result})",
-            **{family: f"jnp.{name}({{args}})" for family, (name, _) in jax.FUNCTIONS.items()},
             "finfo": "np.array([jnp.finfo(x.dtype).{constant}], {result})",
         },
         VIEW,
         _numpy,
+        functions=jax.known,
     ),
     "tensorflow": Recipe(
         f"{NUMPY}\nimport tensorflow as tf", ARRAY, {"*": "({cast})(tf.constant(x)).numpy()"}, VIEW, _numpy,
@@ -354,7 +356,8 @@ def script(finding: Finding, connectable: str) -> str:
     recipe: Any = RECIPES[name]
     try:
         op = Operation.parse(finding.op)
-        ask = recipe.ask.get(op.family) or (recipe.ask.get("*", "") if op.family in FAMILY_OF_ALL else "")
+        ask = recipe.ask.get("*", "") if op.family in FAMILY_OF_ALL else ""
+        ask = recipe.ask.get(op.family) or ask or _function(recipe, op)
         if not ask or op.flags or len(finding.inputs) != len(op.operands):
             return ""
         more = recipe.more(op, options)
@@ -377,6 +380,16 @@ def script(finding: Finding, connectable: str) -> str:
     shown = f'print([f"0x{{code:0{_bits(op.result) // 4}X}}" for code in codes.tolist()])'
     code = "\n".join([*lines, f"{shown}  # seen: {seen}{which}; right: {right}"]) + "\n"
     return code if "ml_dtypes." in code else code.replace("import ml_dtypes\n", "")
+
+
+def _function(recipe: Recipe, op: Operation) -> str:
+    """What is written for an element-wise function, where the library is there to say what it calls it."""
+    try:
+        found = Elementwise(recipe.functions()).get(op)
+    except Unavailable:
+        return ""
+    named = found.name + found.how if found else ""
+    return re.sub(r"^(jax\.)?numpy\.", lambda match: "jnp." if match[1] else "np.", named)
 
 
 def _operand(recipe: Recipe, code: int, name: str, length: int, more: Mapping[str, str]) -> str:
