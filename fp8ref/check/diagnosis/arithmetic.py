@@ -28,11 +28,11 @@ from ...spec.operations.definition import Semantics
 from ...spec.overflow import get_overflow
 from ...spec.projection import NaN, Projection, Subnormal
 from ...spec.rounding import Rounding
-from .compositions import composed_functions
 from .conversions import format_rules, neighbour_projections, projection_rules, with_nan
 from .habits import neighbours
 from .nans import nan_choices
 from .rule import Asked, Rule, where
+from .steps.compositions import composed_functions
 
 F32, F64 = get_format("f32"), get_format("f64")
 

@@ -12,11 +12,11 @@ from .arithmetic import arithmetic_rules, asked_arithmetic
 from .codes import code_rules, comparison_rules, integer_rules, test_rules
 from .constants import constant_rules
 from .conversions import asked_conversion, conversion_rules, decode_rules
-from .detours import detour_rules, rules_after_rounding
 from .recipes import recipe_rules
 from .rule import Asked, Rule
 from .scaling import scale_rules
 from .status import status_rules
+from .steps.detours import detour_rules, rules_after_rounding
 
 RULES: dict[str, Callable[[Operation, Sequence[Codes]], Iterator[Rule]]] = {
     "convert": lambda op, operands: conversion_rules(op, operands[0]),

@@ -13,16 +13,16 @@ from itertools import product
 
 import numpy as np
 
-from ...cases.answers import Codes, computed, project_into
-from ...cases.flags import task_of
-from ...fast.arithmetic import Task
-from ...fast.encode import convert_codes
-from ...spec.catalog import get_format
-from ...spec.formats import Format
-from ...spec.overflow import get_overflow
-from ...spec.projection import get_projection
-from ...spec.rounding import Rounding
-from .rule import Asked, Rule
+from ....cases.answers import Codes, computed, project_into
+from ....cases.flags import task_of
+from ....fast.arithmetic import Task
+from ....fast.encode import convert_codes
+from ....spec.catalog import get_format
+from ....spec.formats import Format
+from ....spec.overflow import get_overflow
+from ....spec.projection import get_projection
+from ....spec.rounding import Rounding
+from ..rule import Asked, Rule
 
 F64, F16 = get_format("f64"), get_format("f16")
 

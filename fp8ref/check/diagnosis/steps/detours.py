@@ -12,16 +12,16 @@ from functools import partial
 
 import numpy as np
 
-from ...cases.answers import Codes, project_into
-from ...cases.operation import Operation
-from ...spec.catalog import formats, get_format
-from ...spec.formats import Format
-from ...spec.overflow import get_overflow
-from ...spec.projection import NaN, Projection, Subnormal
-from ...spec.rounding import DETERMINISTIC, DIRECTIONS, Rounding
-from ...spec.status import Tininess
-from .conversions import projection_rules
-from .rule import ROUNDING_SENTENCES, Asked, Rule
+from ....cases.answers import Codes, project_into
+from ....cases.operation import Operation
+from ....spec.catalog import formats, get_format
+from ....spec.formats import Format
+from ....spec.overflow import get_overflow
+from ....spec.projection import NaN, Projection, Subnormal
+from ....spec.rounding import DETERMINISTIC, DIRECTIONS, Rounding
+from ....spec.status import Tininess
+from ..conversions import projection_rules
+from ..rule import ROUNDING_SENTENCES, Asked, Rule
 
 WIDE = ("f16", "bf16", "tf32", "f32")
 FLUSHED = {

@@ -13,7 +13,7 @@ from fp8ref.cases import Operation
 from fp8ref.cases.families import FUNCTIONS
 from fp8ref.check.diagnosis.arithmetic import asked_arithmetic
 from fp8ref.check.diagnosis.book import rules_for
-from fp8ref.check.diagnosis.compositions import FORMULAS, composed_functions
+from fp8ref.check.diagnosis.steps.compositions import FORMULAS, composed_functions
 
 X = np.arange(256, dtype=np.uint8)
 STEPS: dict[str, Callable[[Any, Any], Any]] = {
