@@ -28,14 +28,31 @@ def code_map(f: Format) -> Markup:
         label = f"{first:0{digits}X}"[:-1] + "_"
         cells = [_cell(f, code) for code in range(first, min(first + 16, 1 << f.k))]
         rows.append(element("tr", element("th", label, scope="row"), cells))
-    legend = joined([element("span", f" {name} ", style=f"background:{colour}") for name, colour in COLOURS.items()])
+    kinds = {_kind(f, code) for code in range(1 << f.k)}
+    legend = joined(
+        [
+            element(
+                "span",
+                name,
+                style=f"background:{colour}{'66' if name == 'normal' else ''};padding:1px 7px;margin-right:6px",
+            )
+            for name, colour in COLOURS.items()
+            if name in kinds
+        ]
+    )
     return joined(element("table", head, rows, class_="map"), element("p", legend))
+
+
+def _kind(f: Format, code: int) -> str:
+    """The entry of the legend."""
+    x = unpack(code, f)
+    kind = "NaN" if x.is_nan else "infinity" if not x.is_finite else class_name(code, f).split()[-1]
+    return kind if kind in COLOURS else "normal"
 
 
 def _cell(f: Format, code: int) -> Markup:
     x, name = unpack(code, f), class_name(code, f)
-    kind = "NaN" if x.is_nan else "infinity" if not x.is_finite else name.split()[-1]
-    colour = COLOURS.get(kind, COLOURS["normal"])
+    colour = COLOURS[_kind(f, code)]
     if colour == COLOURS["normal"]:  # the larger, the stronger
         magnitude = (code & f.magnitude_mask) / f.magnitude_mask
         colour += f"{round(20 + 120 * magnitude):02X}"
