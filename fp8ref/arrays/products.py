@@ -15,7 +15,7 @@ from ..fast.matrix.problem import Problem
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from ..spec.matrix.accumulate import Model
-from ..spec.matrix.epilogue import exact_words, output_projection
+from ..spec.matrix.epilogue import exact_words, output_projection, steps_to_amax
 from ..spec.matrix.models import get_model
 from ..spec.matrix.units import Finished, check_operands
 from ..spec.overflow import OverflowLike
@@ -186,8 +186,7 @@ def output_amax(*operands: Any, accumulator: str | Model, **given: Any) -> float
         raise ValueError(f"{accumulator!r} has no epilogue and so no amax: name a unit")
     model = accumulator if isinstance(accumulator, Model) else get_model(accumulator)
     if isinstance(model, Finished):
-        ends = [model.steps.index(step) for step in ("amax", "scale_result") if step in model.steps]
-        model = replace(model, steps=model.steps[: ends[0]] if ends else model.steps, rounding=None, overflow=None)
+        model = replace(model, steps=steps_to_amax(model.steps), rounding=None, overflow=None)
     if not (isinstance(model, Finished) and "scale_result" in model.steps):
         given.pop("scale_result", None)
     outputs = matmul(*operands, accumulator=model, **{**given, "result": model.result})

@@ -174,6 +174,8 @@ def refuse_flags(op: Operation) -> None:
     """Unreadable for keys that would be passed over."""
     if op.flags:
         raise Unreadable(f"{op.id}: answers are judged without status flags; leave out flags=1")
+    if op.key("amax"):
+        raise Unreadable(f"{op.id}: answers are judged without amax; leave out amax={op.key('amax')}")
 
 
 def _unsigned(type_: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from ..spec.projection import NaN, Projection
 from ..spec.rounding import DETERMINISTIC
 from .flags import task_of
 from .operation import INTEGERS, UNITS, Operation
+from .products.beside import amax_codes, has_amax, singles, to_amax, without_amax
 from .products.exact import flagged, says_more
 from .products.questions import (
     addend_type,
@@ -46,14 +47,21 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Expected:
-    """Result codes and, where the operation asks for it, the status."""
+    """Result codes and, where the operation asks for it, the status, or the amax of a product."""
 
     codes: Codes
-    status: NDArray[np.uint8] | None = None
+    status: Codes | None = None
+    amax: Codes | None = None
 
     def taken(self, which: NDArray[np.intp]) -> Expected:
         """The answers to some of the cases."""
-        return Expected(self.codes[which], None if self.status is None else self.status[which])
+        status, amax = (None if x is None else x[which] for x in (self.status, self.amax))
+        return Expected(self.codes[which], status, amax)
+
+    @property
+    def beside(self) -> Codes | None:
+        """What is answered beside the results."""
+        return self.amax if self.status is None else self.status
 
 
 def _convert(op: Operation, operands: Sequence[Codes]) -> Expected:
@@ -182,6 +190,10 @@ def scaling(op: Operation, scales: Sequence[Codes]) -> dict[str, Any]:
 
 
 def _dot(op: Operation, operands: Sequence[Codes]) -> Expected:
+    if has_amax(op):
+        asked, given = to_amax(op, operands)
+        amax = amax_codes(op, singles(_dot(asked, given).codes, asked.result))
+        return replace(_dot(without_amax(op), operands), amax=amax)
     model = model_of(op)
     if model is not None:
         return Expected(product(op, operands, model))

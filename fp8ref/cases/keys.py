@@ -48,6 +48,7 @@ KEYS = {
     "scale_result": Key(("dot",), BIT),
     "zero": Key(("dot",), tuple(Zero)),
     "c": Key(("dot",), ("none",)),
+    "amax": Key(("dot",), ("1", "number", "nan")),
 }
 
 

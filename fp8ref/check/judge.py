@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..cases.answers import expect, modes
 from ..cases.flags import flags_of, operand_parts
 from ..cases.operation import ANY_MODE, INTEGERS, Operation, default_mode
+from ..cases.products.beside import has_amax
 from ..cases.products.questions import is_product
 from ..cases.scaling.questions import as_recipe, is_recipe, is_scale
 from ..cases.selection import cases
@@ -24,6 +25,7 @@ from .harness.capturing import captured, captured_cases
 from .harness.observe import Observations, observe
 from .harness.transport import Declined, Session
 from .identify.recipes import find_recipe
+from .matrix.amax import judge_amax
 from .products import judge_products
 from .stochastic.frequencies import judge_frequencies
 from .sweep import add, diagnose_sweep, sweep, sweep_shards
@@ -70,7 +72,8 @@ def _judge(session: Session, claim: Operation, options: Options, report: Report)
         return
     if is_product(claim):
         plan = None if capture is None else captured_cases(capture)
-        judge_products(session, claim, options.level, options.seed, options.nan, report, plan)
+        judging = judge_amax if has_amax(claim) else judge_products
+        judging(session, claim, options.level, options.seed, options.nan, report, plan)
         return
     definite = default_mode(claim)
     asked = cases(definite, options.level, options.seed) if capture is None else list(capture.operands)

@@ -80,19 +80,19 @@ def ask(
             if got is not None:
                 found.add(here, got, call, which.size)
         else:
-            _ask_matrix(session, op, here, cases, rng, layout, call, found)
+            ask_matrix(session, op, here, cases, rng, layout, call, found)
         advance(which.size)
         done += which.size
         pulse.report(which.size, done, total)
     if op.family == "matmul" and cases.size and not replay:
         for m, n in SHAPES[min(level, 2)]:
             here = cases.taken(rng.integers(0, cases.size, m))
-            _ask_matrix(session, with_columns(op, n), here, cases, rng, "plain", SHORT, found)
+            ask_matrix(session, with_columns(op, n), here, cases, rng, "plain", SHORT, found)
     found.declines.require_an_answer()
     return found
 
 
-def _ask_matrix(
+def ask_matrix(
     session: Session,
     op: Operation,
     rows: Cases,

@@ -210,7 +210,7 @@ def _finding(
 ) -> Finding:
     op, cases, got, off = asked.op, asked.cases, asked.got, cause.wrong
     which = np.flatnonzero(off)
-    i = simplest(op, cases, which[asked.shape.m[which] == asked.shape.m[which].min()])
+    i = plainest_of(op, cases, which[asked.shape.m[which] == asked.shape.m[which].min()])
     inputs = tuple(int(code) for codes in cases.operands for code in np.atleast_1d(codes[i]))
     place = None
     if op.family == "matmul":
@@ -247,7 +247,7 @@ def right_alone(
     return not bool(wrong(op, got.reshape(1, n)[0, [column]], np.array([want])).any())
 
 
-def simplest(op: Operation, cases: Cases, which: NDArray[np.intp]) -> int:
+def plainest_of(op: Operation, cases: Cases, which: NDArray[np.intp]) -> int:
     """The case with the fewest products, finite, C short."""
     some = cases.taken(which)
     fa, fb, fc = map(get_format, (*op.operands, addend_type(op)))
@@ -259,4 +259,4 @@ def simplest(op: Operation, cases: Cases, which: NDArray[np.intp]) -> int:
     return int(which[np.lexsort((bits, products, odd > 0))[0]])
 
 
-__all__ = ["differing", "expected", "judge_products"]
+__all__ = ["differing", "expected", "judge_products", "plainest_of"]

@@ -80,6 +80,8 @@ class Finding:
     decided: str = ""  # the source that decides the severity; the specification where it is empty
     place: Place | None = None  # of a matrix product
     picture: tuple[str, ...] = ()  # where the wrong answers lie
+    want_amax: int | None = None  # of a finding about the amax beside a product, binary32
+    got_amax: int | None = None
 
     @property
     def symptom(self) -> str:
@@ -122,6 +124,8 @@ class Finding:
             **({"decided": self.decided} if self.decided else {}),
             **({"place": asdict(self.place)} if self.place else {}),
             **({"picture": list(self.picture)} if self.picture else {}),
+            **({} if self.want_amax is None else {"want_amax": f"{self.want_amax:08X}"}),
+            **({} if self.got_amax is None else {"got_amax": f"{self.got_amax:08X}"}),
         }
 
     @classmethod
@@ -141,6 +145,8 @@ class Finding:
             decided=data.get("decided", ""),
             place=Place(**data["place"]) if data.get("place") else None,
             picture=tuple(data.get("picture", ())),
+            want_amax=int(data["want_amax"], 16) if "want_amax" in data else None,
+            got_amax=int(data["got_amax"], 16) if "got_amax" in data else None,
         )
 
 

@@ -73,6 +73,7 @@ def _folded(line: str, width: int) -> Iterator[str]:
 
 
 def _broken(line: str, width: int, indent: int) -> Iterator[str]:
+    indent = min(indent, width // 2)  # what is before may take more than a line
     while len(line) > width:
         end = _end_of_line(line, indent, width)
         yield line[:end].rstrip()
@@ -109,7 +110,8 @@ def rows(
     need = 0 if own_line else min(widest[last], BESIDE)
     gap = next((gap for gap in (2, 1) if room - sum(widest[:last]) - gap * last >= need), 2)
     left = room - sum(widest[:last]) - gap * last
-    below = left < min(widest[last], BESIDE) if own_line is None else own_line and widest[last] > 0
+    little = left < min(widest[last], BESIDE)
+    below = little if own_line is None else widest[last] > 0 and (own_line or (little and left < room // 8))
     for row in [head, *table] if any(heads) else table:
         line = Text()
         for i, cell in enumerate(row[:last]):

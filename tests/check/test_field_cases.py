@@ -45,6 +45,7 @@ NAMED = {  # planted: what the findings say, in any order
     "scale-infinite-block-nan": {"every element is a NaN, but only for blocks with infinities"},
     "scale-signed-amax": {"the largest element is taken, not the largest magnitude"},
     "dot-scales-swizzled": {"the scales of A and B lie in swizzled tiles of 128 x 4 (cuBLAS's layout)"},
+    "dot-amax-after-scale-dot": {"amax is taken after the output's scale"},
     "tail-of-16-truncates+low-payload-to-max": {
         "in the tail after blocks of 16 elements",
         "a NaN whose leading 10 payload bits are zero becomes the largest",

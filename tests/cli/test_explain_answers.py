@@ -191,6 +191,7 @@ def test_a_product_names_the_unit_that_cuts() -> None:
         ((f"{SAT}#3F800000", "-"), "", "is a case: a table takes an operation id"),
         ((f"{SAT}#3F800000", "--got", "XY"), "", "'XY' is neither a code of e4m3fn, 2 hexadecimal digits"),
         ((f"{SAT};flags=1", "-"), "1.0 38", "answers are judged without status flags"),
+        (("dot/e5m2.e5m2/f32/exact;amax=1;k=1", "-"), "3C.3C.0 38", "answers are judged without amax"),
         (("convert/f32/none/rne.sat", "-"), "1 2", "OPERATION: unknown format 'none'"),
         (("scale/f32/mxfp4/floor#3F800000", "--got", "38"), "", "give it in a line of a table"),
         (("scale/f32/mxfp4/floor", "-"), "1.0 7F 4\n", "a block is its elements, ->"),

@@ -115,3 +115,10 @@ def test_the_last_cell_of_a_row_goes_below_where_it_has_no_room() -> None:
 
 def test_plurals() -> None:
     assert [counted(n, "case") for n in (0, 1, 2)] == ["0 cases", "1 case", "2 cases"]
+
+
+def test_a_name_longer_than_a_line_ends() -> None:
+    """It was printed for ever where the last column was to stand beside it."""
+    lines = [line.plain for line in rows(("operation", ""), [("x" * 130, "why it " * 20)], 120, own_line=False)]
+    assert len(lines) < 8
+    assert "".join(lines).replace(" ", "").count("whyit") == 20

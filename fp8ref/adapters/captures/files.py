@@ -1,8 +1,8 @@
 """Captures: answers of an implementation that is not here, as JSON lines.
 
 The first line is a header, then comes one case a line.  Operands are ``a``, ``b``, ``c``, for products with scales also
-``sa``, ``sb``, the answer is ``d``, each the
-hexadecimal codes of its elements, element 0 first, ceil(k / 4) digits an element::
+``sa``, ``sb``, the answer is ``d``, with ``;flags=1`` its status is ``flags``, with ``;amax=1`` its amax ``amax``,
+each the hexadecimal codes of its elements, element 0 first, ceil(k / 4) digits an element::
 
     {"fp8ref": "capture", "schema": "fp8ref/capture/1", "operation": "dot/e4m3fn.e4m3fn/f32/ada.mma.fp8.f32;k=32",
      "count": 1000, "source": {"device": "...", "instruction": "...", "origin": "...", "license": "..."}}
@@ -28,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.operation import Operation
+from ...cases.products.beside import second_of
 from ...cases.products.questions import is_product, operand_types, with_length
 from ...outputs import atomically
 from ...vectors.forms.caselines import codes_of, constant, hex_text, json_object, prefix
 from ...vectors.forms.digits import squeezed
-from ...vectors.section import columns_of
+from ...vectors.section import Column, columns_of
 
 Codes = NDArray[Any]
 SCHEMA = "fp8ref/capture/1"
@@ -43,13 +44,22 @@ ANSWER, WHAT = "d", "a capture"
 
 @dataclass(frozen=True)
 class Capture:
-    """``operands``: one array each, the cases first; ``answers``: result codes; ``source``: who measured what."""
+    """``operands``: one array each, the cases first; ``answers``: result codes; ``source``: who measured what.
+
+    ``beside``: the status or the amax of every case, where the operation asks for one.
+    """
 
     operation: Operation
     operands: tuple[Codes, ...]
     answers: Codes
     source: Mapping[str, str]
     path: str = ""
+    beside: Codes | None = None
+
+    @property
+    def columns(self) -> list[Codes]:
+        """Operands, answers, and what is beside them."""
+        return [*self.operands, self.answers, *([] if self.beside is None else [self.beside])]
 
     @property
     def count(self) -> int:
@@ -66,7 +76,7 @@ def read(path: Path | str) -> Capture:
         lines = _lines(file, path)
         number, first = next(lines, (1, b""))
         op, count, source, digest = _header(first, f"{path}:{number}")
-        columns = columns_of(op, ANSWER)
+        columns = capture_columns(op)
         texts: dict[str, list[str]] = {column.name: [] for column in columns}
         numbers: list[int] = []
         for number, line in lines:
@@ -78,10 +88,17 @@ def read(path: Path | str) -> Capture:
                 texts[column.name].append(hex_text(case, column, f"{path}:{number}"))
     if len(numbers) != count:
         raise ValueError(f"{path}: the header announces {count} cases, the file has {len(numbers)}: is it torn?")
-    *operands, answers = (codes_of(texts[c.name], c, lambda i: f"{path}:{numbers[i]}") for c in columns)
-    if digest is not None and digest != sha256([*operands, answers]):
+    codes = [codes_of(texts[c.name], c, lambda i: f"{path}:{numbers[i]}") for c in columns]
+    if digest is not None and digest != sha256(codes):
         raise ValueError(f"{path}: the codes are not those of the header's sha256: is it damaged?")
-    return Capture(op, tuple(operands), answers, source, str(path))
+    beside = codes.pop() if second_of(op) else None
+    return Capture(op, tuple(codes[:-1]), codes[-1], source, str(path), beside)
+
+
+def capture_columns(op: Operation) -> tuple[Column, ...]:
+    """The columns of a capture: operands, the answer, and its status or amax."""
+    second = second_of(op)
+    return (*columns_of(op, ANSWER), *([] if second is None else [Column(*second)]))
 
 
 def sha256(columns: Sequence[Codes]) -> str:
@@ -102,11 +119,10 @@ def write(path: Path | str, capture: Capture, force: bool = True) -> None:
         "schema": SCHEMA,
         "operation": capture.operation.id,
         "count": capture.count,
-        "sha256": sha256([*capture.operands, capture.answers]),
+        "sha256": sha256(capture.columns),
         "source": dict(capture.source),
     }
-    columns = columns_of(capture.operation, ANSWER)
-    lines = prefix(columns, (*capture.operands, capture.answers))
+    lines = prefix(capture_columns(capture.operation), capture.columns)
     text = json.dumps(header, sort_keys=True).encode() + b"\n"
     text += squeezed(np.concatenate([*lines, constant("}\n", capture.count)], axis=1))
     with atomically(Path(path), force) as file:
@@ -162,8 +178,8 @@ def _header(line: bytes, where: str) -> tuple[Operation, int, dict[str, str], st
     try:
         op = Operation.parse(str(header.get("operation")))
         op = with_length(op) if is_product(op) else op
-        if op.flags or op.family == "matmul":
-            raise ValueError("a capture holds single cases without status flags")
+        if op.family == "matmul":
+            raise ValueError("a capture holds single cases: take dot/...")
         operand_types(op)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None

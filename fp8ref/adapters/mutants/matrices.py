@@ -16,6 +16,7 @@ from ...spec.catalog import get_format
 from ...spec.matrix.models import get_model
 from ...spec.matrix.units import Fused
 from ..base import Codes
+from .amaxes import AMAX_MUTANTS
 from .dots import (
     DOT_MUTANTS,
     E4M3,
@@ -380,7 +381,7 @@ def connect(name: str, accumulator: str = "", operands: str = E4M3, k: str = "32
         result = get_model(accumulator).result if accumulator != "exact" else "f32"
         claim = Operation.parse(f"dot/{operands}/{result}/{accumulator};k={k}").id
         return DotMutant(right, (claim,), f"{name} {accumulator}")
-    table = DOT_MUTANTS | MATRIX_MUTANTS | SUM_MUTANTS
+    table = DOT_MUTANTS | MATRIX_MUTANTS | SUM_MUTANTS | AMAX_MUTANTS
     if name not in table:
         near = difflib.get_close_matches(name, table, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(table)}"

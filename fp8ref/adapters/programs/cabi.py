@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...cases.operation import ANY_MODE, Operation
 from ..base import Broken, Codes, Unavailable, Unsupported
 from .named_operations import askable, named_operations
-from .wire import Field, check_codes, fields
+from .wire import Field, check_codes, fields, second_field
 
 ABI = 1
 FORMS = ("scalar", "array")
@@ -34,7 +33,8 @@ class Cabi:
 
     Without options it exports the functions of ``fp8ref.h``.  ``symbol``: instead, one function of its own for the
     operations ``op``; ``form`` ``scalar``: ``uint8_t f(uint32_t x)``, operand codes to a result code, or ``array``:
-    ``void f(const uint32_t *x, uint8_t *z, size_t n)``, where with flags=1 ``uint8_t *flags`` comes before ``n``.
+    ``void f(const uint32_t *x, uint8_t *z, size_t n)``, where with flags=1 ``uint8_t *flags`` comes before ``n``, with
+    amax ``uint32_t *amax``.
     Raises ValueError for options that do not fit, Unavailable where the library cannot be loaded.
     """
 
@@ -50,8 +50,8 @@ class Cabi:
         if not os.path.isfile(path):
             raise Unavailable(f"{path} is not there")
         self._claims = named_operations(op) if op else []
-        if form == "scalar" and any(o.flags or any(f.elements > 1 for f in fields(o)) for o in self._claims):
-            raise ValueError("cabi: a scalar function returns one code; use form=array for status flags and products")
+        if form == "scalar" and any(second_field(o) or any(f.elements > 1 for f in fields(o)) for o in self._claims):
+            raise ValueError("cabi: a scalar function returns one code; use form=array for status, amax and products")
         try:
             self._library = ctypes.CDLL(os.path.realpath(path))
         except OSError as error:
@@ -71,34 +71,33 @@ class Cabi:
     def capabilities(self) -> Sequence[str]:
         return [claim.id for claim in self._claims]
 
-    def run(self, op: Operation, *operands: Codes) -> Codes | tuple[Codes, NDArray[np.uint8]]:
+    def run(self, op: Operation, *operands: Codes) -> Codes | tuple[Codes, Codes]:
         claim = next((c for c in (op, op.with_mode(ANY_MODE)) if c in self._claims), None)
         if claim is None:
             raise Unsupported(f"it has no {op.id}")
         *given, result = fields(claim)
         given_arrays = [np.ascontiguousarray(x, x.dtype.newbyteorder("=")) for x in operands]
         if self._form == "scalar":
-            codes, status = self._one_by_one(given, result, given_arrays), None
+            codes, second = self._one_by_one(given, result, given_arrays), None
         else:
-            codes, status = self._at_once(claim, result, given_arrays)
+            codes, second = self._at_once(claim, result, given_arrays)
         check_codes(codes, result)
-        return codes if status is None else (codes, status)
+        return codes if second is None else (codes, second)
 
     def _one_by_one(self, given: Sequence[Field], result: Field, operands: Sequence[Codes]) -> Codes:
         function = self._function
         function.argtypes, function.restype = [_c_type(f.dtype) for f in given], _c_type(result.dtype)
         return np.fromiter(map(function, *(x.tolist() for x in operands)), result.dtype, len(operands[0]))
 
-    def _at_once(
-        self, claim: Operation, result: Field, operands: Sequence[Codes]
-    ) -> tuple[Codes, NDArray[np.uint8] | None]:
-        n = len(operands[0])
+    def _at_once(self, claim: Operation, result: Field, operands: Sequence[Codes]) -> tuple[Codes, Codes | None]:
+        n, second = len(operands[0]), second_field(claim)
         size = result.dtype.itemsize * result.words
         out = np.full((n + GUARD) * size, POISON, np.uint8)
-        flags = np.full(n + GUARD, POISON, np.uint8) if claim.flags else None
+        more = 0 if second is None else second.dtype.itemsize
+        beside = None if second is None else np.full((n + GUARD) * more, POISON, np.uint8)
         pointers = [ctypes.c_void_p(x.ctypes.data) for x in operands]
         z = ctypes.c_void_p(out.ctypes.data)
-        x = None if flags is None else ctypes.c_void_p(flags.ctypes.data)
+        x = None if beside is None else ctypes.c_void_p(beside.ctypes.data)
         if self._form == "array":
             self._function.restype = None
             self._function(*pointers, z, *([] if x is None else [x]), ctypes.c_size_t(n))
@@ -110,11 +109,12 @@ class Cabi:
                 raise Unsupported("fp8ref_run declines")
             if returned != 0:
                 raise Broken(f"fp8ref_run returned {returned}")
-        for array_, each in ((out, size), (flags, 1)):
+        for array_, each in ((out, size), (beside, more)):
             if array_ is not None and (array_[n * each :] != POISON).any():
-                raise Broken(f"it wrote beyond its {n} {'results' if array_ is out else 'status bytes'}")
+                what = "results" if array_ is out else "status bytes" if more == 1 else "amaxes"
+                raise Broken(f"it wrote beyond its {n} {what}")
         codes: Codes = out[: n * size].view(result.dtype).reshape((n,) if result.words == 1 else (n, result.words))
-        return codes, None if flags is None else flags[:n]
+        return codes, None if second is None or beside is None else beside[: n * more].view(second.dtype)
 
     # -- the library ------------------------------------------------------------------------------------------------
     def _symbol(self, path: str, name: str) -> Any:

@@ -11,14 +11,24 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...cases.operation import Operation
 from ..base import Broken, Codes, Unsupported
 from .program import Program
-from .wire import check_codes, codes_of, fields, hex_block, longest_answer, question_lines, read_answers, shown
+from .wire import (
+    STATUS,
+    check_codes,
+    codes_of,
+    fields,
+    hex_block,
+    longest_answer,
+    question_lines,
+    read_answers,
+    second_field,
+    shown,
+)
 
-Answer = tuple[Codes, NDArray[np.uint8] | None]
+Answer = tuple[Codes, Codes | None]
 HEX = frozenset("0123456789ABCDEFabcdef")
 TEXT = 1 << 12  # bytes of a reason
 JSON_BATCH = 1 << 14  # cases that are under way at once
@@ -68,7 +78,7 @@ def ask_json(program: Program, op: Operation, operands: Sequence[Codes], serial:
     """One JSON object a line and a case, each with an id; answers come in any order."""
     n = len(operands[0])
     *given, result = fields(op)
-    answers: list[tuple[Codes, NDArray[np.uint8] | None]] = []
+    answers: list[Answer] = []
     for start in range(0, n, JSON_BATCH):
         here = [x[start : start + JSON_BATCH] for x in operands]
         count = len(here[0])
@@ -81,9 +91,10 @@ def ask_json(program: Program, op: Operation, operands: Sequence[Codes], serial:
         program.exchange(asked.encode(), reader)
         answers.append(_read_json(op, bytes(reader.data), ids))
     if not answers:
-        return np.empty(0, result.dtype), np.empty(0, np.uint8) if op.flags else None
-    status = [s for _, s in answers if s is not None]
-    return np.concatenate([codes for codes, _ in answers]), np.concatenate(status) if op.flags else None
+        second = second_field(op)
+        return np.empty(0, result.dtype), None if second is None else np.empty(0, second.dtype)
+    beside = [s for _, s in answers if s is not None]
+    return np.concatenate([codes for codes, _ in answers]), np.concatenate(beside) if beside else None
 
 
 def _texts(joined: str, width: int) -> list[str]:
@@ -91,10 +102,11 @@ def _texts(joined: str, width: int) -> list[str]:
 
 
 def _read_json(op: Operation, data: bytes, ids: Sequence[int]) -> Answer:
-    result = fields(op)[-1]
+    result, second = fields(op)[-1], second_field(op)
+    here = second or STATUS
     first, n = ids[0], len(ids)
     codes: list[str | None] = [None] * n
-    flags: list[str] = [""] * n
+    beside: list[str] = [""] * n
     for line in data.split(b"\n")[:-1]:
         answer = json_object(line)
         number = answer.get("id")
@@ -106,18 +118,22 @@ def _read_json(op: Operation, data: bytes, ids: Sequence[int]) -> Answer:
             raise Broken(f"the program says: {reason(answer['error'])}")
         if codes[number - first] is not None:
             raise Broken(f"two answers to one question: {shown(line)}")
-        code, status = answer.get("d"), answer.get("flags", "00")
+        code, more = answer.get("d"), answer.get(here.name, "0" * here.width)
         if type(code) is not str or len(code) != result.width or not HEX.issuperset(code):
             raise Broken(f"an answer has {result.text} as d, not {shown(line)}")
-        if type(status) is not str or len(status) != 2 or (op.flags and "flags" not in answer):
-            raise Broken(f"an answer to a question with flags=1 has 2 hexadecimal digits as flags, not {shown(line)}")
-        codes[number - first], flags[number - first] = code, status
+        if type(more) is not str or len(more) != here.width or (second is not None and here.name not in answer):
+            asked = "flags=1" if here is STATUS else "amax"
+            raise Broken(
+                f"an answer to a question with {asked} has {here.width} hexadecimal digits as {here.name}, "
+                f"not {shown(line)}"
+            )
+        codes[number - first], beside[number - first] = code, more
     found = codes_of("".join(code or "" for code in codes).encode(), n, result)
-    if not op.flags:
+    if second is None:
         return found, None
-    if not HEX.issuperset("".join(flags)):
-        raise Broken("an answer has flags that are not hexadecimal")
-    return found, np.frombuffer(bytes.fromhex("".join(flags)), np.uint8)
+    if not HEX.issuperset("".join(beside)):
+        raise Broken(f"an answer has {second.name} that {'are' if second is STATUS else 'is'} not hexadecimal")
+    return found, codes_of("".join(beside).encode(), n, second)
 
 
 def json_object(line: bytes) -> dict[str, Any]:
@@ -194,17 +210,19 @@ def ask_frames(program: Program, op: Operation, index: int, operands: Sequence[C
         here = [x[i * step : i * step + count] for x in operands]
         frames.append(struct.pack("<IIII", 12 + case * count, number, index, count))
         frames += [_little(x).tobytes() for x in here]
-    size = result.dtype.itemsize
-    reader = Frames(first or 0, [count * (size + op.flags) for count in counts])
+    size, second = result.dtype.itemsize, second_field(op)
+    more = 0 if second is None else second.dtype.itemsize
+    reader = Frames(first or 0, [count * (size + more) for count in counts])
     program.exchange(b"".join(frames), reader)
     if reader.refusal is not None:
         raise reader.refusal
     codes = b"".join(p[: count * size] for p, count in zip(reader.payloads, counts))
     found = np.frombuffer(codes, result.dtype.newbyteorder("<")).astype(result.dtype)
     check_codes(found, result)
-    if not op.flags:
+    if second is None:
         return found, None
-    return found, np.frombuffer(b"".join(p[c * size :] for p, c in zip(reader.payloads, counts)), np.uint8)
+    rest = b"".join(p[c * size :] for p, c in zip(reader.payloads, counts))
+    return found, np.frombuffer(rest, second.dtype.newbyteorder("<")).astype(second.dtype)
 
 
 def _little(x: Codes) -> Codes:

@@ -23,8 +23,8 @@ const char *fp8ref_capabilities(void);
 
 /* Answers n cases of an operation, one of the ids above.  operands[i] points to the codes of operand i, result to room
    for n result codes, each an unsigned integer of the smallest of 8, 16, 32 and 64 bits that holds the type (for i8 to
-   u64 that integer).  flags: room for n status bytes (NX 1, UF 2, OF 4, DZ 8, NV 16), or NULL where they are not asked
-   for.  Returns 0; 1 to decline; any other number for an error. */
+   u64 that integer).  flags: room for n status bytes (NX 1, UF 2, OF 4, DZ 8, NV 16), of operations with amax for n codes
+   of binary32, or NULL where neither is asked for.  Returns 0; 1 to decline; any other number for an error. */
 int fp8ref_run(const char *op, const void *const *operands, size_t n, void *result, uint8_t *flags);
 
 #ifdef __cplusplus

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.operation import INTEGERS, Operation
+from ...cases.products.beside import has_amax, second_of
 from ...cases.products.questions import operand_types, shapes
 from ...vectors.forms.digits import from_digits, to_digits
 from ...vectors.section import Column, by_case
 from ..base import Broken, Codes
 
 Block = NDArray[np.uint8]  # text of a column: cases by characters
-OPERANDS = ("a", "b", "c", "sa", "sb")
+OPERANDS = ("a", "b", "c", "sa", "sb", "sr")
 ANSWER = "d"
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
 
@@ -36,7 +37,12 @@ class Field(Column):
         return f"{many}{self.digits} hexadecimal digits of {self.type}"
 
 
-STATUS = Field("flags", "u8")
+STATUS, AMAX = Field("flags", "u8"), Field("amax", "f32")
+
+
+def second_field(op: Operation) -> Field | None:
+    """What is answered beside the result: the status or the amax, where one is asked for."""
+    return {"flags": STATUS, "amax": AMAX}[named[0]] if (named := second_of(op)) else None
 
 
 def fields(op: Operation) -> list[Field]:
@@ -91,16 +97,17 @@ def _column(n: int, character: str) -> Block:
     return np.full((n, 1), ord(character), np.uint8)
 
 
-def answer_forms(op: Operation) -> dict[int, list[Field | None]]:
-    """The forms of an answer line by their number of words: a field, or None for the status.
+def answer_forms(op: Operation) -> dict[int, list[Field]]:
+    """The forms of an answer line by their number of words.
 
-    The result alone, or after the operands as they were asked; with flags the status comes last.  A status that was
+    The result alone, or after the operands as they were asked; the status or the amax comes last.  A status that was
     not asked for is allowed after echoed operands, as TestFloat writes it.
     """
     *given, result = fields(op)
-    bare: list[Field | None] = [result, None] if op.flags else [result]
-    forms = {1 + len(given) + 1: [*given, result, None]}
-    if not op.flags:
+    second = second_field(op)
+    bare = [result] if second is None else [result, second]
+    forms = {1 + len(given) + 1: [*given, result, second or STATUS]}
+    if second is None:
         forms[len(given) + 1] = [*given, result]
     forms.setdefault(len(bare), bare)
     return forms
@@ -108,10 +115,10 @@ def answer_forms(op: Operation) -> dict[int, list[Field | None]]:
 
 def longest_answer(op: Operation) -> int:
     """Characters that an answer line may have, blanks and the end of line among them."""
-    return sum(field.width + 4 for field in fields(op)) + 16
+    return sum(field.width + 4 for field in fields(op)) + 24
 
 
-def read_answers(op: Operation, operands: Sequence[Codes], data: bytes) -> tuple[Codes, NDArray[np.uint8] | None]:
+def read_answers(op: Operation, operands: Sequence[Codes], data: bytes) -> tuple[Codes, Codes | None]:
     """The answers in lines of text, one for each case, in the order of the cases.
 
     Raises Broken, with the line, where they are not of one form, wrong in number, or about other operands than asked.
@@ -122,15 +129,16 @@ def read_answers(op: Operation, operands: Sequence[Codes], data: bytes) -> tuple
     forms = answer_forms(op)
     if not lines:
         _check_number(n, 0, torn)
-        return np.empty(0, fields(op)[-1].dtype), np.empty(0, np.uint8) if op.flags else None
+        second = second_field(op)
+        return np.empty(0, fields(op)[-1].dtype), None if second is None else np.empty(0, second.dtype)
     form = forms.get(len(lines[0].split()))
     if form is None:
         raise Broken(f"answer 1 is {shown(lines[0])}, not {described(op)}")
     columns = _columns(data, n, form) or _columns_slowly(lines[:n], form)
-    codes, status = None, None
+    codes, beside = None, None
     for field, column in zip(form, columns):
-        if field is None:
-            status = column.astype(np.uint8)
+        if field in (STATUS, AMAX):
+            beside = column.astype(field.dtype)
             continue
         if field.name != ANSWER:
             _check_echo(column, operands[OPERANDS.index(field.name)][: len(column)], field)
@@ -138,16 +146,12 @@ def read_answers(op: Operation, operands: Sequence[Codes], data: bytes) -> tuple
         codes = column
     _check_number(n, len(lines), torn)
     assert codes is not None
-    return codes, status if op.flags else None
+    return codes, None if second_field(op) is None else beside
 
 
-def _widths(form: Sequence[Field | None]) -> list[int]:
-    return [2 if field is None else field.width for field in form]
-
-
-def _columns(data: bytes, n: int, form: Sequence[Field | None]) -> list[Codes] | None:
+def _columns(data: bytes, n: int, form: Sequence[Field]) -> list[Codes] | None:
     """The columns of lines that are all alike and separated by single blanks; None where they are not."""
-    widths = _widths(form)
+    widths = [field.width for field in form]
     length = sum(widths) + len(widths)
     if not n or len(data) != n * length:
         return None
@@ -155,11 +159,11 @@ def _columns(data: bytes, n: int, form: Sequence[Field | None]) -> list[Codes] |
     ends = np.cumsum([w + 1 for w in widths]) - 1
     if not ((rows[:, ends[:-1]] == ord(" ")).all() and (rows[:, ends[-1]] == ord("\n")).all()):
         return None
-    found = [unhex_block(rows[:, end - w : end], field or STATUS) for field, end, w in zip(form, ends, widths)]
+    found = [unhex_block(rows[:, end - w : end], field) for field, end, w in zip(form, ends, widths)]
     return [column for column in found if column is not None] if all(c is not None for c in found) else None
 
 
-def _columns_slowly(lines: Sequence[bytes], form: Sequence[Field | None]) -> list[Codes]:
+def _columns_slowly(lines: Sequence[bytes], form: Sequence[Field]) -> list[Codes]:
     """The columns of lines with whatever blanks, such as CR; Broken where a line is not of the form."""
     found: list[bytearray] = [bytearray() for _ in form]
     for number, line in enumerate(lines, 1):
@@ -167,13 +171,13 @@ def _columns_slowly(lines: Sequence[bytes], form: Sequence[Field | None]) -> lis
         if len(words) != len(form):
             raise Broken(f"answer {number} is {shown(line)}, and the first answer has {len(form)} words")
         for field, word, text in zip(form, words, found):
-            width, what = (2, "2 hexadecimal digits of status") if field is None else (field.width, field.text)
-            if len(word) != width or not _HEX.issuperset(word):
+            what = "2 hexadecimal digits of status" if field is STATUS else field.text
+            if len(word) != field.width or not _HEX.issuperset(word):
                 raise Broken(f"answer {number} is {shown(line)}: {shown(word)} is not {what}")
             text += word
     columns = []
     for place, text in zip(form, found):
-        columns.append(codes_of(bytes(text), len(lines), place or STATUS))
+        columns.append(codes_of(bytes(text), len(lines), place))
     return columns
 
 
@@ -201,7 +205,8 @@ def _check_number(n: int, came: int, torn: bytes) -> None:
 def described(op: Operation) -> str:
     """The answer line that would be right."""
     result = fields(op)[-1]
-    return f"{result.text}{' and 2 of status' if op.flags else ''}, alone or after the operands"
+    second = " and 2 of status" if op.flags else " and 8 of amax" if has_amax(op) else ""
+    return f"{result.text}{second}, alone or after the operands"
 
 
 def shown(text: bytes) -> str:

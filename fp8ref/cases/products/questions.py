@@ -16,6 +16,8 @@ bound; or ``*``: find out.
 An exact sum may have status (``;flags=1``, ``;tininess=before``, ``;snan=quiet``), the sign of a sum that is zero
 (``;zero=ieee`` or ``plus``), no C at all (``;c=none``), and a result in fixed point: ``fx70.32``, where the overflow is
 ``sat``, ``wrap`` or ``impossible``, and C is there only where ``bias`` names its type.
+
+``;amax=1`` asks for the amax beside D (see :mod:`.beside`).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from ...spec.formats import Format
 from ...spec.matrix.accumulate import Model
 from ...spec.matrix.epilogue import exact_words
 from ...spec.matrix.exact import IMPOSSIBLE, SATURATE, WRAP, Zero
+from ...spec.matrix.gelu import GELU
 from ...spec.matrix.models import get_model, scales_taken
 from ...spec.matrix.units import Finished, check_operands
 from ...spec.overflow import OverflowLike
@@ -211,6 +214,22 @@ def check_product(op: Operation, text: str) -> None:
     _check_exact(op, text)
     _check_epilogue(op, text, model)
     check_scales(op, text, model)
+    if op.key("amax"):
+        _check_amax(op, text, model)
+
+
+def _check_amax(op: Operation, text: str, model: Model | None) -> None:
+    """Raise ValueError where a product has no amax that is one binary32 number."""
+    if bound_of(op) is not None:
+        raise ValueError(f"operation {text!r}: amax has no error bound: name a model, exact, or *")
+    if op.flags:
+        raise ValueError(f"operation {text!r}: amax or flags, one of them is answered beside D")
+    if is_fixed(op) or not has_addend(op):
+        raise ValueError(f"operation {text!r}: amax is that of sums with C in a float format")
+    if model is not None and model.result == "f64":
+        raise ValueError(f"operation {text!r}: amax is binary32, and {model.name} adds in f64")
+    if isinstance(model, Finished) and any(step in GELU for step in model.steps):
+        raise ValueError(f"operation {text!r}: nobody says which bits GELU gives, and so which its amax has")
 
 
 def _check_exact(op: Operation, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ...adapters.captures.blocks import Appending
 from ...adapters.captures.files import Capture, read, sha256
 from ...adapters.connect import Connectable
 from ...cases.operation import Operation, carrier_dtype, default_mode
+from ...cases.products.beside import second_of
 from ...cases.products.cases import Cases, dot_cases
 from ...cases.products.exact import is_delivered
 from ...cases.products.questions import has_addend, is_product, length, operand_types, shapes, with_length
@@ -37,8 +39,8 @@ def capture(
     ``part`` is of something else.
     """
     op = with_length(claim) if is_product(claim) else claim
-    if op.flags or op.family == "matmul":
-        raise Declined("a capture holds single cases without status flags")
+    if op.family == "matmul":
+        raise Declined("a capture holds single cases: claim the dot product")
     if is_product(op):
         asked = sum_cases(op, level, seed)[0] if is_delivered(op) else dot_cases(op, level, seed).operands
     else:
@@ -47,19 +49,30 @@ def capture(
     step = max(1, USUAL // 4 // (length(op) if is_product(op) else _elements(op)))
     carried = [codes.astype(carrier_dtype(name), copy=False) for codes, name in zip(asked, operand_types(op))]
     source = provenance(session.hello.identity, op, level, seed)
-    dtype = carrier_dtype(op.result).newbyteorder("<")
+    dtype, second = carrier_dtype(op.result).newbyteorder("<"), second_of(op)
+    more = None if second is None else carrier_dtype(second[1]).newbyteorder("<")
     file = Appending(part, {"source": source, "operands": sha256(carried), "step": step})
-    answers = [np.frombuffer(content, dtype).reshape(-1, *shapes(op, 1)[-1][1:]) for content in file.contents]
+    shape = shapes(op, 1)[-1][1:]
+    size = dtype.itemsize * math.prod(shape)
+    answers, besides = [], []
+    for content in file.contents:
+        n = len(content) // (size + (0 if more is None else more.itemsize))
+        answers.append(np.frombuffer(content[: n * size], dtype).reshape(-1, *shape))
+        besides += [] if more is None else [np.frombuffer(content[n * size :], more)]
     try:
         for start in range(step * len(answers), count, step):
             here = [codes[start : start + step] for codes in asked]
-            ((got, _),) = session.ask(op, [(here, "plain")])
-            file.append({"first": start}, got.astype(dtype).tobytes())
+            ((got, beside),) = session.ask(op, [(here, "plain")])
+            kept = b"" if beside is None or more is None else beside.astype(more).tobytes()
+            file.append({"first": start}, got.astype(dtype).tobytes() + kept)
             answers.append(got.copy())
+            besides += [] if beside is None else [beside.copy()]
             advance(len(here[0]))
     finally:
         file.close()
-    return Capture(op, tuple(carried), np.concatenate(answers).astype(carrier_dtype(op.result)), source)
+    found = np.concatenate(answers).astype(carrier_dtype(op.result))
+    beside = None if second is None else np.concatenate(besides).astype(carrier_dtype(second[1]))
+    return Capture(op, tuple(carried), found, source, beside=beside)
 
 
 def provenance(identity: Mapping[str, str], op: Operation, level: int, seed: int) -> dict[str, str]:

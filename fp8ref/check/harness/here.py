@@ -13,7 +13,8 @@ import numpy as np
 
 from ...adapters.base import Adapter, Broken, Unsupported
 from ...cases.operation import Operation, carrier_dtype
-from ...cases.products.questions import shapes, status_shape
+from ...cases.products.beside import beside
+from ...cases.products.questions import shapes
 from . import worker
 from .layout import LAYOUTS, span
 from .limits import Limits
@@ -81,14 +82,15 @@ class Here(Session):
 
 
 def _answer(op: Operation, result: object, operands: Sequence[Codes]) -> Answer:
-    status = None
-    if op.flags:
+    n, second, given = len(operands[0]), beside(op, len(operands[0])), None
+    if second is not None:
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"{op.id}: with flags=1 the answer is (codes, status), not {type(result).__name__}")
-        result, status = result
-        _require(op, status, np.dtype(np.uint8), operands, "status")
-    _require(op, result, np.dtype(carrier_dtype(op.result)), operands, "codes")
-    return cast(Codes, result), status
+            said = f"(codes, {second.name}), not {type(result).__name__}"
+            raise TypeError(f"{op.id}: with {second.key} the answer is {said}")
+        result, given = result
+        _require(op, given, second.dtype, second.shape, n, second.name)
+    _require(op, result, np.dtype(carrier_dtype(op.result)), shapes(op, n)[-1], n, "codes")
+    return cast(Codes, result), given
 
 
 def _laid_out(codes: Codes, layout: str) -> Codes:
@@ -100,12 +102,12 @@ def _laid_out(codes: Codes, layout: str) -> Codes:
     return view
 
 
-def _require(op: Operation, found: object, dtype: np.dtype[np.generic], operands: Sequence[Codes], what: str) -> None:
-    n = len(operands[0])
-    shape = status_shape(op, n) if what == "status" else shapes(op, n)[-1]
+def _require(
+    op: Operation, found: object, dtype: np.dtype[np.generic], shape: tuple[int, ...], n: int, what: str
+) -> None:
     if not isinstance(found, np.ndarray) or isinstance(found, np.ma.MaskedArray):  # a mask would be lost
         raise TypeError(f"{op.id}: {what} are a numpy array, not {type(found).__name__}")
     if found.dtype != dtype:
         raise TypeError(f"{op.id}: {what} have dtype {dtype}, not {found.dtype}")
     if found.shape != shape:
-        raise ValueError(f"{op.id}: {what} of {len(operands[0])} cases have shape {shape}, not {found.shape}")
+        raise ValueError(f"{op.id}: {what} of {n} cases have shape {shape}, not {found.shape}")

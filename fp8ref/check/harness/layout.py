@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ELEMENT = 8  # bytes reserved for an element of any carrier
-OPERANDS = 5  # regions for operands; then one for result codes and one for status
+OPERANDS = 6  # regions for operands; then one for result codes and one for what is beside them
 REGIONS = OPERANDS + 2
 ALIGNED = 512  # elements: slots begin at a page
 DONE, HEADER = 0, 4096  # bytes: where the child counts the calls that it has answered; where the regions begin

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Codes = NDArray[Any]
 Call = tuple[Sequence[Codes], str]  # operands, layout
-Answer = tuple[Codes, Codes | None]  # result codes, status where it is asked for
+Answer = tuple[Codes, Codes | None]  # result codes; status or amax where it is asked for
 
 TRIES = 5  # of one call in all
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from ...adapters.programs.program import signal_name
 from ...cases.operation import Operation, carrier_dtype
-from ...cases.products.questions import operand_types, shapes, status_shape
+from ...cases.products.beside import beside
+from ...cases.products.questions import operand_types, shapes
 from ...escapes import one_line
 from . import worker
 from .crashes import survive
@@ -223,9 +224,11 @@ class Session:
         return min(self.limits.seconds, max(seconds, 3 * self._slowest / slowness()))
 
     def _answer(self, op: Operation, slot: Slot, n: int) -> Answer:
-        shape, one, plain = shapes(op, n)[-1], status_shape(op, n), Slot(slot.start, slot.n)
+        shape, second, plain = shapes(op, n)[-1], beside(op, n), Slot(slot.start, slot.n)
         codes = plain.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shape)
-        return codes, plain.view(self._arena, np.dtype(np.uint8), OPERANDS + 1, CAPACITY, one) if op.flags else None
+        if second is None:
+            return codes, None
+        return codes, plain.view(self._arena, second.dtype, OPERANDS + 1, CAPACITY, second.shape)
 
     # -- the process ----------------------------------------------------------------------------------------------
     def _start(self) -> Hello:

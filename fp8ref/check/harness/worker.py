@@ -20,7 +20,8 @@ import numpy as np
 from ...adapters.base import Adapter, Broken, Documented, Unavailable, Unsupported
 from ...adapters.connect import connect
 from ...cases.operation import Operation, carrier_dtype
-from ...cases.products.questions import operand_types, shapes, status_shape
+from ...cases.products.beside import beside
+from ...cases.products.questions import operand_types, shapes
 from .layout import DONE, OPERANDS, Slot, arena_size
 
 MAX_REASON = 500
@@ -125,19 +126,20 @@ def _call(
         raise
     except BaseException as error:
         return {"raised": raised(error)}
-    status = None
-    if op.flags:
+    second, given = beside(op, shape[0]), None
+    if second is not None:
         if not (isinstance(result, tuple) and len(result) == 2):
-            return {"wrong": f"with flags=1 run() must return (codes, status), not {type(result).__name__}"}
-        result, status = result
+            said = f"(codes, {second.name}), not {type(result).__name__}"
+            return {"wrong": f"with {second.key} run() must return {said}"}
+        result, given = result
     wrong = _wrong_shape(result, np.dtype(carrier_dtype(op.result)), shape, "codes")
-    if wrong is None and status is not None:
-        wrong = _wrong_shape(status, np.dtype(np.uint8), status_shape(op, shape[0]), "status")
+    if wrong is None and second is not None:
+        wrong = _wrong_shape(given, second.dtype, second.shape, second.name)
     if wrong is not None:
         return {"wrong": wrong}
     answer.view(arena, result.dtype, OPERANDS, capacity, shape)[...] = result
-    if status is not None:
-        answer.view(arena, status.dtype, OPERANDS + 1, capacity, status.shape)[...] = status
+    if given is not None:
+        answer.view(arena, given.dtype, OPERANDS + 1, capacity, given.shape)[...] = given
     return None
 
 

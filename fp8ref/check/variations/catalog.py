@@ -308,6 +308,17 @@ VARIATIONS = (
         (Answer("the other", "Arm raises it, x86 does not", lambda d: d.want ^ np.uint8(int(Status.INVALID))),),
         status=True,
     ),
+    Variation(  # settled where an amax is judged, of which a call has one
+        "amax-of-nan",
+        "whether a NaN among the results makes their amax a NaN",
+        "cuBLASLt's AMAX_D_POINTER does not say; IEEE 754-2019 9.6 has both, maximum and maximumNumber",
+        lambda op: False,
+        lambda d: np.zeros(len(d.got), bool),
+        (
+            _code("NaNs left out", 0, "C's fmaxf and maximumNumber; this reference"),
+            Answer("NaN", "PyTorch's amax; atomicMax on the bits of a magnitude", lambda d: d.want),
+        ),
+    ),
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from ...spec.matrix.accumulate import (
     unpack_all,
 )
 from .documents import datum_document
-from .products import SHOWN, hex_code, product_case_id, short
+from .products import SHOWN, amax_text, hex_code, product_case_id, short
 
 WIDEST = 64  # bits of a window that are drawn
 Rows = Sequence[Sequence[int]]
@@ -77,6 +77,14 @@ class Product:
             op = under(op, "exact")
         return int(expect(op, self.cases.operands).codes[0])
 
+    def amax(self) -> int | None:
+        """The code of the amax beside it, where the operation asks for one and its mode is definite."""
+        op = self.definite
+        if op.mode == ANY_MODE or not op.key("amax"):
+            return None
+        amax = expect(op, self.cases.operands).amax
+        return None if amax is None else int(amax[0])
+
     def models(self) -> dict[int, list[str]]:
         """Answers and the catalogued models that give them."""
         found: dict[int, list[str]] = {}
@@ -111,6 +119,7 @@ def product_document(op: Operation, rows: Rows) -> dict[str, Any]:
         "case": product_case_id(op, [code for row in rows for code in row]),
         "exact": datum_document(p.exact),
         "answer": None if op.mode == ANY_MODE else hex_code(p.answer(), k),
+        **({} if (amax := p.amax()) is None else {"amax": hex_code(amax, 32)}),
         "steps": [
             {
                 "places": [places[0], places[-1]], "last_bit": lsb, "result": datum_document(d),
@@ -259,6 +268,8 @@ def _sum(p: Product) -> list[str]:
     if p.op.mode != ANY_MODE:
         code = p.answer()
         lines.append(f"  answer   {hex_code(code, k)}   {short(unpack(code, get_format(p.op.result)))}  by {p.op.mode}")
+        if (beside := p.amax()) is not None:
+            lines.append(f"  amax     {amax_text(beside)}")
     return lines
 
 

@@ -114,6 +114,12 @@ def _scales(op: Operation, inputs: Sequence[int]) -> tuple[list[str], list[Datum
     return lines, [product(x, y) for x, y in zip(*sides)]
 
 
+def amax_text(code: int) -> str:
+    """A binary32 amax, its code and its value."""
+    f = get_format("f32")
+    return f"{hex_code(code, 32)}   {value_text(unpack(code, f), f)}"
+
+
 def short(x: object) -> str:
     """A datum without its scaled form."""
     return value_text(x).partition(" = ")[0]  # type: ignore[arg-type]

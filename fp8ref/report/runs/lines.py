@@ -116,7 +116,15 @@ OPTIONAL: Mapping[str, Mapping[str, Check]] = {
         "fits": _list(_text),
         "alike": _list(_text),
     },
-    "finding": {"expected": _text, "clause": _text, "digest": _text, "severity": _severity, "decided": _text},
+    "finding": {
+        "expected": _text,
+        "clause": _text,
+        "digest": _text,
+        "severity": _severity,
+        "decided": _text,
+        "want_amax": _code,
+        "got_amax": _code,
+    },
     "end": {"stale": _list(_text)},
 }
 

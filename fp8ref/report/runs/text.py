@@ -17,7 +17,7 @@ from ...check.outcome import Outcome, outcome, severities
 from ...check.verdict import Finding, Report, Severity, Verdict
 from ...escapes import shell
 from ..findings.draw import case_id, draw_case
-from ..findings.products import draw_product, product_case_id
+from ..findings.products import amax_text, draw_product, product_case_id
 from ..findings.scales import draw_scale, scale_case_text
 from ..findings.siblings import Cause, causes
 from ..terminal import counted, folded, rows, shown
@@ -122,6 +122,8 @@ def drawing(finding: Finding, connectable: str = "", new: bool = False) -> str:
     status = ""
     if finding.want_status != finding.got_status:
         status = f"\n  status want {finding.want_status}, got {finding.got_status}"
+    if finding.want_amax is not None and finding.got_amax is not None:
+        status += f"\n  amax   want {amax_text(finding.want_amax)}, got {amax_text(finding.got_amax)}"
     again = f"\n  again  fp8ref check {shell(finding.op, True)} --impl {shell(connectable)}" if connectable else ""
     mend = "\n  mend   " + ", ".join(f"fp8ref help {page.name}" for page in pages_of(finding.diagnosis.rule))
     fresh = f"\n  new    no expected failure is {finding.signature}" if new else ""

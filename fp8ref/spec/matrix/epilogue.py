@@ -11,6 +11,8 @@ product that underflows keeps its sign.  One that is not fused keeps the sign of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..codec import pack
 from ..datum import Datum
 from ..formats import Format
@@ -142,6 +144,32 @@ def steps_of(model: Model, scaled: bool, tensor: bool, output: bool) -> tuple[st
         alone = step == "bias" and not (steps and steps[-1] in FUSED)
         steps.append("add" if alone else step)
     return tuple(steps)
+
+
+def steps_to_amax(steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The steps up to the values whose amax is delivered: to ``amax`` where it is said, else to before scale_result.
+
+    cuBLASLt takes it there, of the values that scale_result multiplies and the output's conversion rounds (its
+    ``CUBLASLT_MATMUL_DESC_AMAX_D_POINTER``): the caller chooses the next scale_result by it.
+    """
+    ends = [steps.index(step) for step in ("amax", "scale_result") if step in steps]
+    return steps[: ends[0]] if ends else steps
+
+
+def amax(outputs: Iterable[Datum], nan: bool = False) -> Datum:
+    """The largest magnitude of outputs, +0 of none.
+
+    NaNs are left out as by maximumNumber and C's fmaxf, or with ``nan`` they make it a NaN, as by maximum
+    [IEEE 754-2019 9.6]: cuBLASLt does not say.
+    """
+    found = Datum.finite(0)
+    for x in outputs:
+        if x.is_nan:
+            if nan:
+                return x
+        elif not found.is_infinite and (x.is_infinite or x.magnitude > found.magnitude):
+            found = Datum.infinity() if x.is_infinite else Datum.finite(x.magnitude)
+    return found
 
 
 def _joint(sa: Datum, sb: Datum, tensor_scale: Datum | None) -> Datum:
