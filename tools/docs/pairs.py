@@ -17,8 +17,7 @@ import click
 import numpy as np
 
 from fp8ref import __version__, set_threads
-from fp8ref.adapters.mutants.connect import MUTANTS
-from fp8ref.adapters.mutants.pairs import joinable
+from fp8ref.adapters.mutants.connect import MUTANTS, joinable
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases

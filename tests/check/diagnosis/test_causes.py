@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from short import every
 
-from fp8ref.adapters.mutants.connect import MUTANTS, connect
+from fp8ref.adapters.mutants.connect import MUTANTS, connect, joinable
 from fp8ref.adapters.mutants.habits import HABIT_MUTANTS, NAN_BITS
 from fp8ref.adapters.mutants.mutant import SAT
-from fp8ref.adapters.mutants.pairs import joinable
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.selection import cases
