@@ -34,7 +34,6 @@ __all__ = [
     "Session", "TimedOut", "largest",
 ]  # fmt: skip
 
-POSIX = os.name == "posix"
 NO_CHILDREN = (
     "implementations run in child processes, which need POSIX: Linux or macOS, on Windows WSL; in this process, on any "
     "system, fp8ref.judge(function, operation) judges from Python"
@@ -86,7 +85,7 @@ class Session:
         self.closed = False
         self._slowest = 0.0  # seconds of the longest answer
         self._lock = threading.Lock()  # a child is started and ended by one thread at a time
-        if not POSIX:
+        if os.name != "posix":
             raise NotStarted(NO_CHILDREN)
         open_standard_streams()
         self._arena_fd = _anonymous_file("fp8ref-arena", arena_size(CAPACITY))
@@ -224,11 +223,9 @@ class Session:
         return min(self.limits.seconds, max(seconds, 3 * self._slowest / slowness()))
 
     def _answer(self, op: Operation, slot: Slot, n: int) -> Answer:
-        shape, second, plain = shapes(op, n)[-1], beside(op, n), Slot(slot.start, slot.n)
-        codes = plain.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shape)
-        if second is None:
-            return codes, None
-        return codes, plain.view(self._arena, second.dtype, OPERANDS + 1, CAPACITY, second.shape)
+        two, plain = beside(op, n), Slot(slot.start, slot.n)
+        codes = plain.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shapes(op, n)[-1])
+        return codes, two and plain.view(self._arena, two.dtype, OPERANDS + 1, CAPACITY, two.shape)
 
     # -- the process ----------------------------------------------------------------------------------------------
     def _start(self) -> Hello:
