@@ -225,7 +225,7 @@ class Session:
     def _answer(self, op: Operation, slot: Slot, n: int) -> Answer:
         two, plain = beside(op, n), Slot(slot.start, slot.n)
         codes = plain.view(self._arena, carrier_dtype(op.result), OPERANDS, CAPACITY, shapes(op, n)[-1])
-        return codes, two and plain.view(self._arena, two.dtype, OPERANDS + 1, CAPACITY, two.shape)
+        return codes, None if two is None else plain.view(self._arena, two.dtype, OPERANDS + 1, CAPACITY, two.shape)
 
     # -- the process ----------------------------------------------------------------------------------------------
     def _start(self) -> Hello:
