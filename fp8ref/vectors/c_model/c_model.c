@@ -452,7 +452,7 @@ static int one(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, i
     return fp8ref_convert(from, a, to, &r, z);
 }
 
-static int drawn(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, uint32_t random, int width, int rm,
+static inline int drawn(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, uint32_t random, int width, int rm,
                  int ovf, int tininess, uint64_t *z) {
     fp8ref_rules r = rules_of(rm, ovf, tininess);
     r.random = random;

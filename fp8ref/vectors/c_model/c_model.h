@@ -83,7 +83,14 @@ enum { FP8REF_SCALE_FLOOR, FP8REF_SCALE_CEIL, FP8REF_SCALE_EVEN, FP8REF_SCALE_RC
 int fp8ref_quantise(const fp8ref_format *element, const fp8ref_format *f32, int rule, int n, const uint32_t *x,
                     uint8_t *scale, uint64_t *codes);
 
-/* Dot products of one pair of formats take lanes of a byte, four to a word, the first lowest; at most FP8REF_LANES. */
+/* The same of an NVFP4 block: a scale of E4M3 under the tensor's, which follows from its largest magnitude `whole`.  Every
+ * operation is one of binary32, in the order of TransformerEngine's core_nvfp4 or of torchao's nvfp4_quantize. */
+enum { FP8REF_NVFP4_TE, FP8REF_NVFP4_TORCHAO };
+int fp8ref_quantise_nvfp4(const fp8ref_format *element, const fp8ref_format *stored, const fp8ref_format *f32, int rule,
+                          int n, uint32_t whole, const uint32_t *x, uint8_t *scale, uint64_t *codes);
+
+/* Dot products of one pair of formats take lanes of a byte, four to a word, the first lowest; at most FP8REF_LANES.
+ * So do those with scales, one for every `block` products, and blocks give their codes. */
 enum { FP8REF_LANES = 64, FP8REF_PLUS_ZERO = 1, FP8REF_NO_C = 2 };
 
 @DECLARATIONS@

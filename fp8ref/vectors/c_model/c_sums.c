@@ -235,13 +235,20 @@ static void lanes(const uint32_t *packed, int n, uint64_t *codes) {
         codes[i] = packed[i / 4] >> (8 * (i % 4)) & 0xFF;
 }
 
-static int dot_of(const fp8ref_format *fa, const fp8ref_format *fb, const fp8ref_format *to, int k, const uint32_t *a,
-                  const uint32_t *b, uint64_t c, int rm, int ovf, int tininess, int how, uint64_t *z) {
+static inline int dot_of(const fp8ref_format *fa, const fp8ref_format *fb, const fp8ref_format *to, int k, const uint32_t *a,
+                  const uint32_t *b, uint64_t c, const fp8ref_format *scale, int block, const uint32_t *sa,
+                  const uint32_t *sb, int rm, int ovf, int tininess, int how, uint64_t *z) {
     fp8ref_rules r = rules_of(rm, ovf, tininess);
-    uint64_t x[FP8REF_LANES], y[FP8REF_LANES];
+    uint64_t x[FP8REF_LANES], y[FP8REF_LANES], p[FP8REF_LANES], q[FP8REF_LANES];
     fp8ref_sum s = {0, 0, 0, 0, 0, 0, 0};
-    if (k < 1 || k > FP8REF_LANES)
+    if (k < 1 || k > FP8REF_LANES || block < 1)
         return -1;
+    if (scale) {
+        lanes(sa, (k - 1) / block + 1, p);
+        lanes(sb, (k - 1) / block + 1, q);
+    }
+    s.scale = scale;
+    s.block = block;
     s.a = fa;
     s.b = fb;
     s.c = how & FP8REF_NO_C ? 0 : to;
@@ -249,6 +256,6 @@ static int dot_of(const fp8ref_format *fa, const fp8ref_format *fb, const fp8ref
     s.plus_zero = how & FP8REF_PLUS_ZERO;
     lanes(a, k, x);
     lanes(b, k, y);
-    return fp8ref_dot(&s, x, y, c, 0, 0, to, &r, z);
+    return fp8ref_dot(&s, x, y, c, scale ? p : 0, scale ? q : 0, to, &r, z);
 }
 

@@ -69,35 +69,77 @@ NAME_PREFIX = "fp8ref_"
 
 @dataclass(frozen=True)
 class _Dot:
-    """A function of dot products of two formats of at most 8 bits."""
+    """A function of dot products of two formats of at most 8 bits; ``scale``: the format of their block scales."""
 
     a: Format
     b: Format
     result: Format
+    scale: Format | None = None
 
     @property
     def name(self) -> str:
         pair = self.a.name if self.a == self.b else f"{self.a.name}_{self.b.name}"
-        return f"{NAME_PREFIX}{pair}_dot_{self.result.name}"
+        scale = f"{self.scale.name}_" if self.scale else ""
+        return f"{NAME_PREFIX}{pair}_dot_{scale}{self.result.name}"
 
     def c(self, end: str) -> str:
         modes = ", ".join(f"int {mode}" for mode in (*MODES, "how"))
         z = f"uint{_carrier(self.result)}_t"
-        return f"int {self.name}(int k, const uint32_t *a, const uint32_t *b, {z} c, {modes}, {z} *out){end}"
+        scales = "int block, const uint32_t *sa, const uint32_t *sb, " if self.scale else ""
+        return f"int {self.name}(int k, const uint32_t *a, const uint32_t *b, {scales}{z} c, {modes}, {z} *out){end}"
 
     def body(self) -> str:
         formats = ", ".join(f"&{_parameters(f)}" for f in (self.a, self.b, self.result))
+        scales = f"&{_parameters(self.scale)}, block, sa, sb" if self.scale else "0, 1, 0, 0"
         return (
             f"{self.c(' {')}\n    uint64_t z = 0;\n"
-            f"    int flags = dot_of({formats}, k, a, b, c, rm, ovf, tininess, how, &z);\n"
+            f"    int flags = dot_of({formats}, k, a, b, c, {scales}, rm, ovf, tininess, how, &z);\n"
             f"    if (flags >= 0)\n        *out = (uint{_carrier(self.result)}_t)z;\n    return flags;\n}}"
         )
 
     def sv(self) -> str:
         z = f"{_SV_TYPES[_carrier(self.result)]} unsigned"
         lanes = ", ".join(f"input bit [8*LANES-1:0] {x}" for x in "ab")
+        if self.scale:
+            lanes += ", input int block, input bit [8*LANES-1:0] sa, input bit [8*LANES-1:0] sb"
         modes = ", ".join(f"input int {mode}" for mode in (*MODES, "how"))
         return f'  import "DPI-C" function int {self.name}(input int k, {lanes}, input {z} c, {modes}, output {z} out);'
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """A function that makes blocks of values of binary32; ``stored``: of NVFP4, the format of a block's scale."""
+
+    element: Format
+    stored: Format | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{NAME_PREFIX}f32_to_{'nvfp4' if self.stored else f'mx_{self.element.name}'}"
+
+    def c(self, end: str) -> str:
+        whole = "uint32_t whole, " if self.stored else ""
+        return f"int {self.name}(int rule, int n, {whole}const uint32_t *x, uint8_t *scale, uint32_t *out){end}"
+
+    def body(self) -> str:
+        formats = ", ".join(f"&{_parameters(f)}" for f in (self.element, self.stored, get_format("f32")) if f)
+        call = (
+            f"fp8ref_quantise{'_nvfp4' if self.stored else ''}({formats}, rule, n, {'whole, ' if self.stored else ''}"
+        )
+        return (
+            f"{self.c(' {')}\n    uint64_t codes[FP8REF_LANES];\n    if (n > FP8REF_LANES)\n        return -1;\n"
+            f"    return packed_lanes({call}x, scale, codes), n, codes, out);\n}}"
+        )
+
+    def sv(self) -> str:
+        whole = "input int unsigned whole, " if self.stored else ""
+        return (
+            f'  import "DPI-C" function int {self.name}(input int rule, input int n, {whole}input bit [32*LANES-1:0] x,'
+            " output byte unsigned scale, output bit [8*LANES-1:0] out);"
+        )
+
+
+_Any = _Function | _Dot | _Blocks
 
 
 def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
@@ -114,7 +156,7 @@ def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
         if f.p > PRECISION or f.k > 32:
             raise ValueError(f"the C model calculates in formats of at most 32 bits; {f.name} has {f.k}")
     known = tuple(dict.fromkeys([*chosen, *map(get_format, WIDE)]))
-    functions: list[_Function | _Dot] = [*_conversions(chosen, known), *_arithmetic(chosen), *_dots(chosen)]
+    functions: list[_Any] = [*_conversions(chosen, known), *_arithmetic(chosen), *_dots(chosen), *_blocks(chosen)]
     tables = {f: _values(f) for f in chosen if f.k <= TABLE_BITS}
     sums = "\n".join(
         files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("c_sums.c", "c_blocks.c")
@@ -179,6 +221,17 @@ def _dots(chosen: Sequence[Format]) -> Iterator[_Dot]:
         for b in narrow:
             for result in dict.fromkeys([*map(get_format, DOT_RESULTS), a, b]):
                 yield _Dot(a, b, result)
+            for scale in chosen:
+                if scale.name == "e8m0fnu" or (scale.name, a.name, b.name) == ("e4m3fn", "e2m1fn", "e2m1fn"):
+                    yield _Dot(a, b, get_format("f32"), scale)
+
+
+def _blocks(chosen: Sequence[Format]) -> Iterator[_Blocks]:
+    """MX blocks of every narrow format; NVFP4's where both of its formats are chosen."""
+    yield from (_Blocks(f) for f in chosen if f.k <= TABLE_BITS and f.signed)
+    element, stored = get_format("e2m1fn"), get_format("e4m3fn")
+    if element in chosen and stored in chosen:
+        yield _Blocks(element, stored)
 
 
 def _carrier(f: Format) -> int:
@@ -211,7 +264,7 @@ def _rows(values: Sequence[int]) -> str:
     return ",\n".join("    " + ", ".join(f"0x{value:08X}" for value in row) for row in rows)
 
 
-def _package(functions: Sequence[_Function | _Dot], names: dict[str, str]) -> str:
+def _package(functions: Sequence[_Any], names: dict[str, str]) -> str:
     head = f"""\
 // DPI-C imports of the golden model in {NAME}.c: {names["FORMATS"]}.
 // Generated by fp8ref {names["VERSION"]}.  The functions return the status: NX 1, UF 2, OF 4, DZ 8, NV 16.
@@ -221,5 +274,7 @@ package {NAME}_pkg;
   localparam int SAT = 0, SATPROP = 16, NONSAT = 17;                    // ovf
   localparam int AFTER = 0, BEFORE = 1, DELIVERED = 2;                  // tininess
   localparam int LANES = 64, PLUS_ZERO = 1, NO_C = 2;                   // of dot products, and how
+  localparam int FLOOR = 0, CEIL = 1, EVEN = 2, RCEIL = 3, TE = 4;      // rule of MX blocks
+  localparam int NVFP4_TE = 0, NVFP4_TORCHAO = 1;                       // rule of NVFP4 blocks
 """
     return head + "\n" + "\n".join(function.sv() for function in functions) + "\nendpackage\n"

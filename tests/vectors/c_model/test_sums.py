@@ -119,6 +119,14 @@ FAULTS = {
     "a carry between words is lost": ("carry += (uint64_t)sum->word[i] +", "carry = (uint64_t)sum->word[i] +"),
     "zero sums are always +0": ("return made(ZERO, t->some_minus);", "return made(ZERO, 0);"),
 }
+NVFP4_FAULTS = {
+    "the tensor's factor is not limited": ("        if (is_below(&top, &tensor))\n            tensor = top;\n", ""),
+    "a tensor of zeros has no factor": ("if (tensor.kind == ZERO || all.kind == ZERO)", "if (tensor.kind == ZERO)"),
+    "elements meet the scale before it is stored": ("factor = over_f32(over_f32(one, tensor, f32), d, f32)",
+                        "factor = over_f32(over_f32(one, tensor, f32), wish, f32)"),
+    "subnormal scales are left": ("if (is_below(&wish, &least))", "if (0)"),
+    "a NaN is passed over": ("if (v.kind == NOT_A_NUMBER || is_below(&amax, &v))", "if (is_below(&amax, &v))"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", every(2, FAULTS))
@@ -162,3 +170,65 @@ def test_blocks_are_those_of_the_reference(model: Model, scheme: str) -> None:
             values = row.ctypes.data_as(ctypes.c_void_p)
             assert model.library.fp8ref_quantise(*formats, number, 32, values, ctypes.byref(scale), codes) == 0
             assert [scale.value, *codes] == wanted.tolist(), (rule, row)
+
+
+WHOLES = (0x00000000, 0x7F800000, 0x7FC00000, 0x00000001, 0x7F7FFFFF)  # of the tensor, beside its usual magnitude
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_blocks_under_a_tensor_are_those_of_the_reference(model: Model, number: int) -> None:
+    op = Operation.parse(f"scale/f32.f32/nvfp4/{('te', 'torchao')[number]}")
+    x, whole = (np.ascontiguousarray(z[:400]) for z in block_batch(op, np.random.default_rng(5)))
+    whole[::4] = np.resize(WHOLES, whole[::4].shape)
+    want = expect(op, [x, whole]).codes
+    scale, words = ctypes.c_uint8(), (ctypes.c_uint32 * 16)()
+    for row, amax, wanted in zip(x, whole, want):
+        values = row.ctypes.data_as(ctypes.c_void_p)
+        found = model.library.fp8ref_f32_to_nvfp4(number, 16, int(amax), values, ctypes.byref(scale), words)
+        codes = np.frombuffer(words, np.uint8)
+        assert (found, codes[16:].any()) == (0, False)
+        assert [scale.value, *codes[:16]] == wanted.tolist(), (row, hex(amax))
+    assert model.library.fp8ref_f32_to_nvfp4(2, 16, 0, values, ctypes.byref(scale), words) == -1
+    assert model.library.fp8ref_f32_to_nvfp4(0, 65, 0, values, ctypes.byref(scale), words) == -1
+
+
+@pytest.mark.parametrize("fault", every(3, NVFP4_FAULTS))
+def test_a_fault_of_blocks_is_found(tmp_path: Path, fault: str) -> None:
+    broken = Model(tmp_path, FORMATS, NVFP4_FAULTS[fault], level="-O0")
+    found = 0
+    for number in (0, 1):
+        try:
+            test_blocks_under_a_tensor_are_those_of_the_reference(broken, number)
+        except AssertionError:
+            found += 1
+    assert found
+
+
+def test_an_nvfp4_block_by_hand(model: Model) -> None:
+    """The tensor's largest magnitude is 6 times 448: its factor is 1, a block of up to 6 * 20 gets the scale 20."""
+    x = np.array([120, -60, 20, 10, 5, 0, 30, -30], np.float32)
+    whole = int(np.array([2688], np.float32).view(np.uint32)[0])
+    scale, words = ctypes.c_uint8(), (ctypes.c_uint32 * 16)()
+    for rule in (0, 1):
+        assert model.library.fp8ref_f32_to_nvfp4(rule, 8, whole, x.ctypes.data_as(ctypes.c_void_p),
+                                                 ctypes.byref(scale), words) == 0  # fmt: skip
+        assert scale.value == 0x5A  # 2**4 * 1.25
+        assert np.frombuffer(words, np.uint8)[:8].tolist() == [7, 13, 2, 1, 0, 0, 3, 11]  # 6 -3 1 .5 .25=0 0 1.5 -1.5
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "scale", "block"), [("e4m3fn", "e5m2", "e8m0fnu", 32), ("e2m1fn", "e2m1fn", "e4m3fn", 16)]
+)
+def test_scales_come_in_lanes_too(model: Model, a: str, b: str, scale: str, block: int) -> None:
+    op, operands = asked(
+        f"dot/{a}.{b}/f32/exact.rtn.nonsat;block={block};c=none;flags=1;k=64;scale={scale};zero=plus", 150
+    )
+    want = expect(op, operands)
+    assert want.status is not None
+    pair = a if a == b else f"{a}_{b}"
+    out, function = ctypes.c_uint32(), getattr(model.library, f"fp8ref_{pair}_dot_{scale}_f32")
+    for i in range(len(want.codes)):
+        x, y, sa, sb = (np.ascontiguousarray(z[i], np.uint8).ctypes.data_as(ctypes.c_void_p) for z in operands)
+        flags = function(64, x, y, block, sa, sb, ctypes.c_uint32(0), 2, 17, 0, 3, ctypes.byref(out))
+        assert (out.value, flags) == (int(want.codes[i]), int(want.status[i]))
+    assert function(64, x, y, 0, sa, sb, ctypes.c_uint32(0), 2, 17, 0, 3, ctypes.byref(out)) == -1
