@@ -36,8 +36,8 @@ def columns(pipe: int | None = None) -> int | None:
 
 
 def counted(n: int, what: str) -> str:
-    """``1 operation``, ``2 operations``."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    """``1 operation``, ``2 operations``, ``2 crashes``."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}{'es' if what.endswith(('s', 'sh', 'ch', 'x')) else 's'}"
 
 
 def folded(page: str, width: int | None) -> str:
