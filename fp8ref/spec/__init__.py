@@ -1,6 +1,6 @@
 """The specification: what a number is and what the standards say, in exact rationals.  Slow, readable, stdlib only."""
 
-from .catalog import aliases, formats, get_format
+from .catalog import aliases, formats, get_format, scaled_format
 from .codec import canonical_nan, pack, unpack
 from .datum import Datum, Kind
 from .formats import Format, NaNs
@@ -42,5 +42,6 @@ __all__ = [
     "get_rounding",
     "pack",
     "project",
+    "scaled_format",
     "unpack",
 ]

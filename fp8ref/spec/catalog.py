@@ -4,6 +4,7 @@
 PTX, CUDA and safetensors know it; ``E4M3`` and its like in upper case are OCP's), then in the grammars::
 
     [eXmY][bB]          IEEE-like: infinities and NaNs at the top exponent; emin = 1 - B, B = 2**(X-1) - 1
+                        of at most 16 bits, and e8m23
     [eXmY][bB]fn        no infinities; NaN where all bits below the sign are ones
     [eXmY][bB]fnuz      no infinities, one NaN at the code of -0, no -0; B = 2**(X-1)
     [eXmY][bB]fnu       unsigned, no infinities, NaN where all bits are ones (eXm0fnu: powers of two, no zero)
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from .formats import WIDEST_FIXED, Format, NaNs
@@ -56,8 +58,8 @@ def from_grammar(name: str) -> Format | None:
 def _element_format(name: str, x: int, y: int, bias: int | None, suffix: str) -> Format:
     signed = suffix != "fnu"
     k = signed + x + y
-    if x > 8 or y > 10 or not 2 <= k <= 16:
-        raise ValueError(f"{name}: eXmY needs X from 0 to 8, Y from 0 to 10 and 2 to 16 bits in all, not {k}")
+    if (x > 8 or y > 10 or not 2 <= k <= 16) and (signed, x, y) != (True, 8, 23):
+        raise ValueError(f"{name}: eXmY needs X from 0 to 8, Y from 0 to 10 and 2 to 16 bits in all, not {k}; or e8m23")
     if x == 0 and suffix in ("", "fnu"):
         raise ValueError(f"{name}: without an exponent field write {name}fn or {name}fnuz")
     if bias is None:
@@ -201,6 +203,30 @@ def get_format(name: object) -> Format:
     if not isinstance(name, str):
         raise TypeError(f"a format is named by a string, a dtype or a Format, not {name!r}")
     return _by_name(name)
+
+
+def scaled_format(format: object, exponent: int) -> Format:
+    """The format whose codes stand for 2**exponent times as much: the same but for its bias.
+
+    Converting from it is converting with a scale and one rounding, as Arm's FPMR.NSCALE = exponent, LSCALE = -exponent.
+
+    >>> scaled_format("f32", 7).name, scaled_format("e4m3fn", -3).name
+    ('e8m23b120', 'e4m3b10fn')
+
+    Raises ValueError for a format that has no such twin, TypeError for an exponent that is no integer.
+    """
+    f = get_format(format)
+    if isinstance(exponent, bool) or not isinstance(exponent, int):
+        raise TypeError(f"a scale is 2 to the power of an integer, not {exponent!r}")
+    if exponent == 0:
+        return f
+    bias = f.bias - exponent
+    suffix = {NaNs.IEEE: "", NaNs.ALL_ONES: "fn" if f.signed else "fnu", NaNs.NEGATIVE_ZERO: "fnuz"}.get(f.nans)
+    if suffix is not None and bias >= 0 and (f.k <= 16 or f.name == "f32"):
+        twin = from_grammar(f"e{f.w}m{f.t}b{bias}{suffix}")
+        if twin == replace(f, bias=bias, canonical=twin.canonical if twin else None):
+            return twin
+    raise ValueError(f"{f.name} with a scale of 2**{exponent} has no name; build it: Format(...) with another bias")
 
 
 def note_on(name: str) -> str:

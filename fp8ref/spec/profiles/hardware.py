@@ -18,7 +18,8 @@ _ARM = "Arm ARM DDI 0487 M.a.a, A1.5.5, C5.2 FPMR, J1.3.3 (read December 2026)"
 _ARM_BACK = Rule("f16 bf16", "nonsat", sources="e4m3fn e5m2", nan="default")
 _ARM_NOTES = (
     "with FPMR.NSCALE = 0 and LSCALE = 0, which multiply by 2^NSCALE before the one rounding and by 2^-LSCALE after "
-    "decoding, and FPCR.AH = 0, which clears the sign of a NaN operand's result",
+    "decoding: others are sources with another bias, e8m23b120 is f32 with NSCALE = 7, e4m3b10fn is e4m3fn with "
+    "LSCALE = 3 (spec.scaled_format); and FPCR.AH = 0, which clears the sign of a NaN operand's result",
     "to f16 and bf16 every NaN of E4M3 raises invalid, as a signalling one",
 )
 _ACE = "x86 AI Compute Extensions 1; bochs-emu/Bochs cpu/avx/fp8.cc and AndreasKoestler/ace-rs 3e71e8df"

@@ -5,12 +5,16 @@ Arm: ARM DDI 0487 M.a.a J1.3.3; x86 ACE: its restatements in Bochs; HIP: amd_hip
 
 from __future__ import annotations
 
+import math
 import random
 import struct
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
+import fp8ref
 from fp8ref import spec
 from fp8ref.spec.profiles.catalog import get_profile
 from fp8ref.spec.projection import operand
@@ -61,7 +65,7 @@ def rounded(sign: int, sig: int, exp: int, target: str, beyond: Callable[[int], 
     return beyond(sign) if code > largest else code | sign << (w + t)
 
 
-def arm(saturates: bool) -> Answer:
+def arm(saturates: bool, nscale: int = 0) -> Answer:
     def answer(code: int, source: str, target: str) -> int:
         largest = TARGETS[target][3]
 
@@ -71,7 +75,7 @@ def arm(saturates: bool) -> Answer:
         sign, kind, sig, exp = taken_apart(code, source)
         if kind == "nan":
             return 0x7F if target == "e4m3fn" else 0x7E
-        return beyond(sign) if kind == "inf" else rounded(sign, sig, exp, target, beyond)
+        return beyond(sign) if kind == "inf" else rounded(sign, sig, exp + nscale, target, beyond)
 
     return answer
 
@@ -161,6 +165,66 @@ def test_conversion(profile: str, rounding: str, source: str, target: str, want:
         datum, _ = spec.project(operand(code, f, rho), spec.get_format(target), rho)
         got = spec.pack(datum, spec.get_format(target))
         assert got == want(code, source, target), f"{profile}: {source} {code:X} to {target}"
+
+
+NSCALES = {"f32": (-128, -20, 1, 100, 127), "f16": (-16, -3, 7, 15), "bf16": (-128, 9, 127)}
+
+
+@pytest.mark.parametrize("osc", [False, True])
+@pytest.mark.parametrize("source", NSCALES)
+def test_arm_multiplies_before_the_one_rounding(source: str, osc: bool) -> None:
+    """FPMR.NSCALE is another bias of the source, in the reference and on arrays."""
+    for nscale in NSCALES[source]:
+        twin = spec.scaled_format(source, nscale)
+        for target in ("e4m3fn", "e5m2"):
+            rule = get_profile(f"arm-fpmr-osc{int(osc)}").rule(source, target, spec.Rounding("rne"))
+            assert rule is not None
+            w, t, _ = SOURCES[source]
+            some = [code for code in codes_of(source, target) if not code >> (w + t)]
+            near = [code - (nscale << t) for code in some if 0 < (code >> t) - nscale < (1 << w) - 1]
+            codes = [code | sign << (w + t) for code in (*some[::4], *near[::3]) for sign in (0, 1)]
+            want = [arm(osc, nscale)(code, source, target) for code in codes]
+            dtype = np.uint32 if source == "f32" else np.uint16
+            got = fp8ref.convert(np.array(codes, dtype), twin, target, overflow=rule.overflow, nan=rule.nan)
+            assert got.tolist() == want, (source, nscale, target)
+            rho = spec.get_projection(spec.get_format(target), "rne", rule.overflow, rule.nan)
+            for code, answer in list(zip(codes, want))[::9]:
+                datum, _ = spec.project(operand(code, twin, rho), spec.get_format(target), rho)
+                assert spec.pack(datum, spec.get_format(target)) == answer
+
+
+@pytest.mark.parametrize(("source", "target", "lscale"), [
+    ("e5m2", "f16", 15), ("e4m3fn", "f16", 9), ("e4m3fn", "bf16", 63), ("e5m2", "bf16", 63), ("e4m3fn", "f16", 1)
+])  # fmt: skip
+def test_arm_divides_after_decoding(source: str, target: str, lscale: int) -> None:
+    """FPMR.LSCALE: only subnormal results round."""
+    w, t, bias = SOURCES[target]
+    want = []
+    for code in range(256):
+        sign, kind, sig, exp = taken_apart(code, source)
+        infinity = ((1 << w) - 1) << t
+        if kind == "nan":
+            want.append(infinity | 1 << (t - 1))
+            continue
+        magnitude = infinity
+        if kind == "finite":
+            units = Fraction(sig) * Fraction(2) ** (exp - lscale)
+            e = max(1 - bias, math.floor(math.log2(units))) if sig else 1 - bias
+            magnitude = (e + bias - 1 << t) + round(units / Fraction(2) ** (e - t))
+        want.append(magnitude | sign << (w + t))
+    rule = get_profile("arm-fpmr-osc0").rule(source, target, spec.Rounding("rne"))
+    assert rule is not None
+    twin = spec.scaled_format(source, -lscale)
+    got = fp8ref.convert(np.arange(256, dtype=np.uint8), twin, target, overflow=rule.overflow, nan=rule.nan)
+    assert got.view(np.uint16).tolist() == want
+
+
+@pytest.mark.parametrize(
+    ("name", "exponent"), [("f64", 1), ("mxint8", 1), ("e8m0fnu", 200), ("e4m3fn", 8), ("e2m1fn", 1)]
+)
+def test_scales_that_no_name_says(name: str, exponent: int) -> None:
+    with pytest.raises(ValueError, match="has no name"):
+        spec.scaled_format(name, exponent)
 
 
 def test_the_restatement_reads_bits_as_python_does() -> None:
