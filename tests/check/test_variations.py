@@ -181,3 +181,43 @@ def test_every_variation_names_its_answers_and_who_gives_them() -> None:
         assert v.answers
         assert len({answer.name for answer in v.answers}) == len(v.answers)
         assert all(answer.name and answer.who for answer in v.answers)
+
+
+def by_ace(code: int, word: int, saturating: bool, printed: bool) -> int:
+    """x86 ACE's VCVTBIASPS2HF8[S], restated on bits; ``printed``: as its printed pseudo-code has it."""
+    sign, field, fraction = code >> 31 << 7, code >> 23 & 0xFF, code & 0x7FFFFF
+    most = 0x7E if saturating else 0x7F
+    if field == 0xFF:
+        return sign | (0x7F if fraction else most)
+    if field == 0:
+        return sign
+    fraction += word & 0xFFFFF
+    field += (fraction >> 23) - 120
+    fraction &= 0x7FFFFF
+    if field > 15:
+        return sign | most
+    if field > 0:
+        return sign | field << 3 | fraction >> 20
+    shift = 21 - field
+    return sign | (0 if printed or shift > 24 else (fraction | 0x800000) >> shift)
+
+
+@pytest.mark.parametrize("printed", [False, True])
+@pytest.mark.parametrize("overflow", ["sat", "nonsat"])
+def test_biased_conversions_as_two_sources_have_them(overflow: str, printed: bool) -> None:
+    op = Operation.parse(f"convert/f32.rbits32/e4m3fn/sr-bias.{overflow};nan=keep-sign;subnormal=daz")
+    rng = np.random.default_rng(1)
+    near = (rng.integers(105, 140, 3000) << 23 | rng.integers(0, 1 << 23, 3000)).astype(np.uint32)
+    ends = (rng.integers(0x43E00000, 0x44100000, 600)).astype(np.uint32)
+    x = np.concatenate([near, ends, [0, 1, 0x7F800000, 0x7FC00000]]).astype(np.uint32)
+    x |= (rng.integers(0, 2, x.size) << 31).astype(np.uint32)
+    words = rng.integers(0, 1 << 32, x.size).astype(np.uint32)
+    want = expect(op, [x, words])
+    got = np.array([by_ace(int(c), int(w), overflow == "sat", printed) for c, w in zip(x, words)], np.uint8)
+    found = compared(op, [x, words], got, None, want, "class")
+    assert not found.wrong.any()
+    assert found.chosen == ({"bias-below-normal": "0"} if printed else {}) | (
+        {"bias-all-ones": "7F"} if overflow == "sat" else {}
+    )
+    mixed = np.where(np.arange(x.size) % 2, got, want.codes)
+    assert compared(op, [x, words], mixed, None, want, "class").wrong.any() == bool(found.chosen)

@@ -47,6 +47,7 @@ from .asked import (
     open_overflow,
     rounded_up,
     signalling,
+    signed,
     two_zeros,
     undefined_plus_nan,
     under_binary32,
@@ -54,6 +55,7 @@ from .asked import (
     unsigned,
     zeros_of_both_signs,
 )  # fmt: skip
+from .bias import all_ones, below_normal, by_bias, saturates_by_bias
 
 
 def _code(name: str, code: int, who: str) -> Answer:
@@ -109,6 +111,28 @@ VARIATIONS = (
         no_zero,
         lambda d: d.x.infinite & ~d.x.negative,
         (Answer("largest", "saturating conversions", largest), Answer("NaN", "ml_dtypes, torch", nan_code)),
+    ),
+    Variation(
+        "bias-below-normal",
+        "what numbers below E4M3's normal range become when a bias is added to binary32",
+        "x86 ACE 1, 16.1: its printed pseudo-code has no branch for them",
+        by_bias,
+        below_normal,
+        (
+            Answer("cut", "Bochs, after Intel's SDE; this reference", lambda d: d.want),
+            Answer("0", "ace-rs, after the printed pseudo-code", lambda d: signed(d, 0, d.x.negative)),
+        ),
+    ),
+    Variation(
+        "bias-all-ones",
+        "what becomes of 480, the code of E4M3's NaN, in a saturating conversion that adds a bias to binary32",
+        "x86 ACE 1, 16.1: values from 512 on saturate; of 480 to 511 two restatements have the NaN's code",
+        saturates_by_bias,
+        all_ones,
+        (
+            Answer("7E", "saturation; Bochs from binary16; this reference", lambda d: signed(d, 0x7E, d.x.negative)),
+            Answer("7F", "Bochs and ace-rs from binary32", lambda d: signed(d, 0x7F, d.x.negative)),
+        ),
     ),
     Variation(
         "scales-zero",

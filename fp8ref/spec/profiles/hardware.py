@@ -26,7 +26,7 @@ _ACE = "x86 AI Compute Extensions 1; bochs-emu/Bochs cpu/avx/fp8.cc and AndreasK
 _ACE_NOTES = (
     "the document itself was not seen, two restatements of it were",
     "NaN operands as in the conversions from f16",
-    "the BIAS forms (sr-bias) saturate values that reach 480 to 7F, not 7E",
+    "the BIAS forms (sr-bias) have two open questions: bias-all-ones, bias-below-normal",
 )
 _ACE_NARROW = (
     Rule("e3m2fn", "sat", sources="e5m2", nan="signed-max"),
