@@ -12,17 +12,25 @@ import reports
 from fp8ref.report.runs import record
 from fp8ref.report.runs.html import html, picture
 from fp8ref.report.runs.matrix import build
+from fp8ref.report.runs.renderers import badge
 
 PAGE = "conformance.html"
 SITE = "site"  # copied beside the built pages
+ROWS = "rows"
 
 
 def pages(docs: Path) -> dict[str, str]:
-    documents = [record.read(path) for path in sorted((docs / "data" / "matrix").glob("*.jsonl.gz"))]
+    paths = sorted((docs / "data" / "matrix").glob("*.jsonl.gz"))
+    documents = [record.read(path) for path in paths]
     if not documents:
         return {"matrix.md": "No implementation was asked yet: `python tools/matrix/ask.py`.\n"}
-    table = md.table(["implementation", "verdict", "allowed", "asked"], _rows(documents))
-    return {
+    names = [path.name.partition(".")[0] for path in paths]
+    table = md.table(["implementation", "verdict", "allowed", "asked", "to link to"], _rows(documents, names))
+    own = {}
+    for name, document in zip(names, documents):  # a page and a badge for each, to be linked to
+        own[f"{SITE}/{ROWS}/{name}.html"] = html([document], "../wrong-rules/")
+        own[f"{SITE}/{ROWS}/{name}.json"] = badge([document])
+    return own | {
         f"{SITE}/{PAGE}": html(documents, "wrong-rules/"),
         "matrix.md": f"{_picture(documents)}\n{table}",
         "matrix_findings.md": findings(documents),
@@ -85,13 +93,16 @@ def _picture(documents: list[dict[str, Any]]) -> str:
     return md.fence("\n".join(['<div class="fp8ref-scroll">', *lines, "</div>"]), "{raw} html")
 
 
-def _rows(documents: list[dict[str, Any]]) -> list[list[str]]:
-    return [
-        [
-            f"{one.name} {one.version}",
-            one.summary,
-            ", ".join(f"{name} ({count})" for name, count in one.allowed.items()),
-            str(one.header.get("date", "")).replace("-", "\u2011"),  # hyphens that do not break
-        ]
-        for one in build(documents).implementations
-    ]
+def _rows(documents: list[dict[str, Any]], names: list[str]) -> list[list[str]]:
+    """In the order of the matrix; each links to the page of its own."""
+    rows = []
+    for document, name in zip(documents, names):
+        (one,) = build([document]).implementations
+        allowed = ", ".join(f"{choice} ({count})" for choice, count in one.allowed.items())
+        asked = str(one.header.get("date", "")).replace("-", "\u2011")  # hyphens that do not break
+        link, end = (
+            f'<a href="{ROWS}/{name}.html">{one.name} {one.version}</a>',
+            f'<a href="{ROWS}/{name}.json">badge</a>',
+        )
+        rows.append(((not one.judged, one.name.lower(), one.version), [link, one.summary, allowed, asked, end]))
+    return [row for _, row in sorted(rows)]
