@@ -96,8 +96,25 @@ def fma(product: Floats, c: Array, f: Format, *, flush: bool = False) -> F32s:
 
 
 def fma32(product: F32s, c: F32s, f: Format) -> F32s:
-    """An exact product in float32, plus c, rounded once to f16 or bf16: the sum rounded to odd first."""
+    """An exact product in float32, plus c, rounded once to f16 or bf16.
+
+    A number halfway between two of the format's normal numbers is a float32, so a rounded sum that is none of these
+    lies on the same side as the exact one.  Those that are, and sums below the normal range of f16, are rounded to odd
+    first.
+    """
     total = product + c
-    z = total - product
-    _make_odd(total, (product - (total - z)) + (c - z))
-    return to_format(total, f)
+    rounded = to_format(total, f)
+    bits = total.view(np.int32)
+    beyond = 24 - f.p  # bits of float32 that the format has no room for
+    if not beyond:
+        return rounded
+    doubtful = (bits & np.int32((1 << beyond) - 1)) == np.int32(1 << (beyond - 1))
+    if f.emin > -126:
+        doubtful |= (bits & np.int32(0x7FFFFFFF)) < np.int32((127 + f.emin) << 23)
+    which = np.flatnonzero(doubtful)
+    if which.size:
+        head, p, q = (x.reshape(-1)[which] for x in (total, product, c))
+        z = head - p
+        _make_odd(head, (p - (head - z)) + (q - z))
+        rounded.reshape(-1)[which] = to_format(head, f)
+    return rounded

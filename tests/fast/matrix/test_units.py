@@ -455,6 +455,15 @@ def test_an_exact_step_is_rounded_once_where_float64_loses_the_last_product(sign
         assert (many == right).all()
 
 
+@pytest.mark.parametrize(("a", "b", "c", "want"), [(1400, 1498, 1.0, 1 + 2**-10), (1399, 1499, 1 + 2**-10, 1 + 2**-10)])
+def test_a_chain_of_binary16_is_rounded_once_where_float32_loses_bits(a: int, b: int, c: float, want: float) -> None:
+    """a * b is 2**21 + 48 and 2**21 - 51, so the product is half an ulp of C and a little, which float32 rounds off."""
+    assert (a * b - 2**21, want) in ((48, 1 + 2**-10), (-51, c))
+    x, y = (np.array([v * 2.0**-16], np.float16) for v in (a, b))
+    found = fp8ref.dot(x.view(np.uint16), y.view(np.uint16), "f16", "f16", c=np.float16(c), accumulator="f16.fma")
+    assert float(found) == want
+
+
 def test_the_routes_of_exact_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums that float64 holds, products that it holds, and those that it does not: each by its own route."""
     from fp8ref.fast.matrix import exact_steps
