@@ -45,9 +45,12 @@ PAGES: tuple[Callable[[Path], dict[str, str]], ...] = (
 def generate(docs: Path) -> None:
     """Write every generated page under ``docs/generated``; each generator gives {path: Markdown}."""
     generated = docs / "generated"
+    written = set()
     for pages in PAGES:
         for path, text in pages(docs).items():
             md.write(generated / path, text)
+            written.add(generated / path)
+    md.sweep(generated / matrix_page.SITE, written)
 
 
 def setup(app: Any) -> dict[str, Any]:

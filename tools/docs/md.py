@@ -67,3 +67,10 @@ def write(path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sweep(site: Path, written: set[Path]) -> None:
+    """Remove what an earlier version left in the folder that is copied as it is: it would stand in for a page."""
+    for path in sorted(site.rglob("*")):
+        if path.is_file() and path not in written:
+            path.unlink()
