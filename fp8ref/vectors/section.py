@@ -37,7 +37,7 @@ VERSION = "1.2.0"  # of the vectors: MAJOR a format changed, MINOR coverage was 
 ERRATA = {  # version: what was wrong before it, or what came with it
     "1.2.0": "more is asked, no answer was wrong: block-scaled dot products are solved for the ends of the result's "
     "range and cancel as deep as the unit's window and deeper; every bin of every section has 8 cases, or says why it "
-    "has fewer",
+    "has fewer; units that documents define, of Arm, RISC-V and x86",
     "1.1.0": "more is asked, no answer was wrong: arithmetic in five modes; exact dot products of every pair of "
     "E4M3 and E5M2 with K 2, 4, 16 and 32, with flags, and of two units in five modes; at least 8 cases "
     "in every bin; bins for zeros that gate their lane, one-hot and constant lanes, and sums rounded "

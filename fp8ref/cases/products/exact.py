@@ -40,6 +40,7 @@ from .questions import (
     is_fixed,
     length,
     limbs,
+    operand_formats,
     operand_types,
     scale_type,
     zero_rule,
@@ -72,7 +73,7 @@ class Terms:
 
     @classmethod
     def of(cls, op: Operation, operands: Sequence[Codes]) -> Terms:
-        found = [unpack_fields(codes, get_format(name)) for codes, name in zip(operands, operand_types(op))]
+        found = [unpack_fields(codes, f) for codes, f in zip(operands, operand_formats(op))]
         output = found.pop() if has_output_scale(op) else None
         addend = found.pop(2) if has_addend(op) else None
         scales = [_spread(scale, block_of(op), length(op)) for scale in found[2:]]

@@ -35,7 +35,7 @@ from ...spec.matrix.epilogue import exact_words
 from ...spec.matrix.exact import IMPOSSIBLE, SATURATE, WRAP, Zero
 from ...spec.matrix.gelu import GELU
 from ...spec.matrix.models import get_model, scales_taken
-from ...spec.matrix.units import Finished, check_operands
+from ...spec.matrix.units import Finished, check_operands, read_by
 from ...spec.overflow import OverflowLike
 from ...spec.projection import Projection, get_projection
 from ..families import CHECKS
@@ -165,6 +165,13 @@ def operand_types(op: Operation) -> tuple[str, ...]:
     scales = (scale, scale) if scale else ()
     addend = (addend_type(op),) if has_addend(op) else ()
     return (*op.operands, *addend, *scales, *(("f32",) if has_output_scale(op) else ()))
+
+
+def operand_formats(op: Operation) -> tuple[Format, ...]:
+    """The formats by which a product reads these: a unit may read NaN's codes as numbers."""
+    model = model_of(op)
+    a, b, *more = map(get_format, operand_types(op))
+    return (read_by(model, a), read_by(model, b), *more)
 
 
 def shapes(op: Operation, n: int) -> tuple[tuple[int, ...], ...]:

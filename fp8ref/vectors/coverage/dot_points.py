@@ -19,6 +19,7 @@ from ...cases.products.questions import (
     is_fixed,
     length,
     model_of,
+    operand_formats,
     operand_types,
     scale_type,
     zero_rule,
@@ -86,9 +87,7 @@ def _addend(bits: int) -> Callable[[View], Any]:
 def _order(view: View) -> Any:
     """Do sequential sums in binary32 from either end differ?"""
     assert isinstance(view, DotView)
-    a, b, c, *scales = (
-        decode_codes(codes, get_format(name), get_format("f64")).view(np.float64) for codes, name in view.typed
-    )
+    a, b, c, *scales = (decode_codes(codes, f, get_format("f64")).view(np.float64) for codes, f in view.typed)
     with np.errstate(all="ignore"):
         products = a * b
         for scale in scales:
@@ -140,8 +139,8 @@ def dot_points(op: Operation) -> tuple[Point, ...]:
     """The points of a dot product."""
     k, bits = length(op), window(op)
     c = addend_type(op)
-    infinities = any(get_format(name).infinities for name in op.operands)
-    nans = any(get_format(name).has_nan for name in op.operands)
+    read = operand_formats(op)[:2]
+    infinities, nans = any(f.infinities for f in read), any(f.has_nan for f in read)
     without = {} if infinities else dict.fromkeys(
         ("inf*0", "inf-inf", "inf-inf-c", "+inf", "-inf"), "the operands have no infinity"
     )  # fmt: skip

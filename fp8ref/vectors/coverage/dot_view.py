@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.products.exact import Sum, exact_sums
-from ...cases.products.questions import block_of, has_addend, has_output_scale, operand_types, scale_type
+from ...cases.products.questions import block_of, has_addend, has_output_scale, operand_formats, scale_type
 from ...fast.kernel import Fields, floor_log2_u64, unpack_fields
 from ...spec.catalog import get_format
+from ...spec.formats import Format
 from ..section import Codes
 from .points import View
 
@@ -23,16 +24,16 @@ class DotView(View):
     """Dot products with their answers, taken apart as far as somebody asks."""
 
     @cached_property
-    def typed(self) -> list[tuple[Codes, str]]:
+    def typed(self) -> list[tuple[Codes, Format]]:
         """Codes and types of a, b, C and the scales; zeros for a C that is not there."""
-        found = list(zip(self.operands, operand_types(self.op)))
+        found = list(zip(self.operands, operand_formats(self.op)))
         if not has_addend(self.op):
-            found.insert(2, (np.zeros(self.n, np.uint32), "f32"))
+            found.insert(2, (np.zeros(self.n, np.uint32), get_format("f32")))
         return found[:5] if scale_type(self.op) else found[:3]
 
     @cached_property
     def parts(self) -> list[Fields]:
-        return [unpack_fields(codes, get_format(name)) for codes, name in self.typed]
+        return [unpack_fields(codes, f) for codes, f in self.typed]
 
     @cached_property
     def terms(self) -> Exponents:

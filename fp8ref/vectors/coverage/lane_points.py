@@ -84,7 +84,7 @@ def _twice(view: View) -> Any:
     alone = replace(op, mode=f"exact.{mode}", keys=tuple(sorted({**keys, "c": "none"}.items())))
     a, b, c, *rest = view.operands
     once = expect(alone, [a, b, *rest]).codes
-    join = Operation("add", (op.result, view.typed[2][1]), op.result, mode)
+    join = Operation("add", (op.result, view.typed[2][1].name), op.result, mode)
     return np.where(view.numbers, expect(join, [once, c]).codes != view.result, NONE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 from short import every
 
+from fp8ref.cases.operation import Operation
+from fp8ref.cases.products.exact import exact_sums
 from fp8ref.cli.main import main
 from fp8ref.vectors.coverage.exact_sums import value_of
 from fp8ref.vectors.files import found_in, sections_of, write_file
@@ -102,3 +105,14 @@ def test_names_of_testfloat_have_fixed_point(tmp_path: Path) -> None:
     with path.open("rb") as file:
         found = list(found_in(Source(file, "v.fpv")))
     assert sum(piece.block.size for piece in found) == 3
+
+
+def test_a_unit_that_reads_every_code_as_a_number_has_such_sums() -> None:
+    """x86 ACE: E4M3's 7F is 480, E5M2's 7C 65536, and their sums are no NaN and no infinity."""
+    op = Operation.parse("dot/e4m3fn.e5m2/f32/x86.ace.mxfp8.f32;k=4")
+    a, b = np.array([[0x7F, 0, 0, 0]], np.uint8), np.array([[0x7C, 0, 0x7F, 0]], np.uint8)
+    (total,) = exact_sums(op, [a, b, np.zeros(1, np.uint32)])
+    assert total.special == ""
+    assert total.units * Fraction(2) ** total.exponent == 480 * 65536
+    (ieee,) = exact_sums(op.with_mode("exact"), [a, b, np.zeros(1, np.uint32)])
+    assert ieee.special == "nan"
