@@ -7,7 +7,7 @@ Every file is made again from its recipes; run it when the version of the vector
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,5 +114,7 @@ def further() -> Iterator[Recipe]:
 
 
 if __name__ == "__main__":
-    directory = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2] / "vectors")
+    parser = argparse.ArgumentParser(description="Write the shipped vectors.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parents[2] / "vectors")
+    directory = parser.parse_args().folder
     print("\n".join(build(directory, list(plan()), list(further()))))
