@@ -28,7 +28,7 @@ from . import engine as engines
 from .console import PIPE, color_option, console
 from .declared import TEXTS, declared
 from .errors import BadInput, OneLine
-from .files import report_files, require_cases, require_form, require_free, write
+from .files import expectations, report_files, require_cases, require_form, require_free, write
 from .inputs import Seconds
 from .meter import metered
 from .say import say
@@ -175,7 +175,7 @@ def check(
     for name, path in files.items():
         if path is not None:
             require_form(name)
-    known = _expectations(None if asked["expect"] is None else Path(asked["expect"]), asked["strict"])
+    known = expectations(None if asked["expect"] is None else Path(asked["expect"]), asked["strict"])
     if known is not None:
         known.now = _asking(asked)
     request = _request(asked, workers, engine, scheduler)
@@ -218,23 +218,6 @@ def check(
         who = " ".join(header["implementation"].get(key, "") for key in ("name", "version")).strip()
         write({write_expect: make(expected.entries_of(reports, known), who, _asking(asked))}, force)
     sys.exit(_outcome(reports, finished or fail_fast, strict, stale, fail_on))
-
-
-def _expectations(path: Path | None, strict: bool) -> expected.Expectations | None:
-    if path is None:
-        if strict:
-            raise BadInput("--strict judges expected failures: give them with --expect FILE")
-        return None
-    try:
-        found = expected.load(path)
-        for entry in found.entries:
-            if strict and entry.excuses_everything:
-                raise BadInput(f"{entry.place}: an entry that excuses everything is no expectation; leave --strict out")
-        return found
-    except ValueError as error:
-        raise BadInput(str(error)) from None
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _asking(asked: dict[str, Any]) -> expected.Asking:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from .. import outputs
+from ..check import expected
 from ..extras import install
 from ..report.runs import cases
 from ..report.runs.renderers import RENDERERS
@@ -64,3 +65,21 @@ def write(texts: Mapping[Path, str | bytes], force: bool) -> None:
 def why(error: OSError, what: str) -> str:
     """What a refusal says itself, else ``what`` could not be done and the system's reason."""
     return str(error) if error.errno is None else f"{what}: {error.strerror or error}"
+
+
+def expectations(path: Path | None, strict: bool) -> expected.Expectations | None:
+    """The known failures of a file; BadInput where it is none."""
+    if path is None:
+        if strict:
+            raise BadInput("--strict judges expected failures: give them with --expect FILE")
+        return None
+    try:
+        found = expected.load(path)
+        for entry in found.entries:
+            if strict and entry.excuses_everything:
+                raise BadInput(f"{entry.place}: an entry that excuses everything is no expectation; leave --strict out")
+        return found
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}") from None

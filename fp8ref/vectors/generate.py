@@ -121,7 +121,8 @@ def answered(section: Section, operands: Sequence[Codes]) -> Block:
         answer = expect(op, operands)
     sums = exact_sums(op, operands) if section.has_exact else []
     exact = tuple(map(text_of, sums)) if section.has_exact else None
-    block = Block(tuple(operands), answer.codes, answer.status if section.has_status else None, None, exact)
+    status = answer.status if section.has_status else None
+    block = Block(tuple(operands), answer.codes, status, None, exact, answer.amax)
     if section.coverpoints:
         points = points_of(op)
         if tuple(point.coverpoint for point in points) != section.coverpoints:
@@ -219,4 +220,5 @@ def _taken(block: Block, which: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Bl
         None if block.status is None else block.status[which],
         None if block.bins is None else block.bins[which],
         None if block.exact is None else tuple(block.exact[i] for i in which.tolist()),
+        None if block.amax is None else block.amax[which],
     )

@@ -197,7 +197,8 @@ class Block:
 
     ``operands``: one array of codes for each operand column, of shape (n, *column.shape); ``result`` likewise.
     ``status``: uint8, NX 1, UF 2, OF 4, DZ 8, NV 16, or None.  ``bins``: int16 (n, coverpoints), the number of the
-    value or -1, or None.  ``exact``: the exact sums of dot products as text (see ``exact_sums``), or None.
+    value or -1, or None.  ``exact``: the exact sums of dot products as text (see ``exact_sums``), or None.  ``amax``:
+    binary32, where the operation asks for it.
     """
 
     operands: tuple[Codes, ...]
@@ -205,6 +206,7 @@ class Block:
     status: NDArray[np.uint8] | None = None
     bins: NDArray[np.int16] | None = None
     exact: tuple[str, ...] | None = None
+    amax: Codes | None = None
 
     @property
     def size(self) -> int:
@@ -217,6 +219,7 @@ class Block:
             None if self.status is None else self.status[rows],
             None if self.bins is None else self.bins[rows],
             None if self.exact is None else self.exact[rows],
+            None if self.amax is None else self.amax[rows],
         )
 
     @classmethod
@@ -230,6 +233,7 @@ class Block:
             None if first.status is None else np.concatenate([p.status for p in parts if p.status is not None]),
             None if first.bins is None else np.concatenate([p.bins for p in parts if p.bins is not None]),
             None if first.exact is None else tuple(text for p in parts for text in p.exact or ()),
+            None if first.amax is None else np.concatenate([p.amax for p in parts if p.amax is not None]),
         )
 
 

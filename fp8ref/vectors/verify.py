@@ -14,8 +14,11 @@ from .generate import answered
 from .section import Block, by_case, tags
 from .source import Found
 
-SHOWN = 10
+SHOWN, ALL = 10, 100_000
 EVERY_FLAG = 31
+
+
+Hearing = Callable[[Found, Block, dict[str, NDArray[np.bool_]]], None]
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,19 @@ class Tally:
         return self.cases > 0 and not self.wrong
 
 
-def verify(found: Iterable[Found], at: Callable[[int], str], tally: Tally, nan: str = "class") -> Tally:
+def verify(
+    found: Iterable[Found],
+    at: Callable[[int], str],
+    tally: Tally,
+    nan: str = "class",
+    hear: Hearing | None = None,
+    shown: int = SHOWN,
+) -> Tally:
     """Compare everything that a source holds with the reference.
 
-    ``nan``: ``class``, any NaN is as good as any other, or ``bits``.  Raises Unreadable where the source does.
+    ``nan``: ``class``, any NaN is as good as any other, or ``bits``.  ``hear`` is called with each piece, the right
+    answers, and which cases differ in which field; ``shown``: how many mismatches are kept.  Raises Unreadable where
+    the source does.
     """
     for piece in found:
         section, block = piece.section, piece.block
@@ -67,6 +79,8 @@ def verify(found: Iterable[Found], at: Callable[[int], str], tally: Tally, nan: 
             continue
         want = answered(section, block.operands)
         if piece.raw is not None and piece.raw == case_lines(section, want):
+            if hear is not None:
+                hear(piece, want, {})
             continue
         exact, given = piece.details()
         piece = replace(piece, block=replace(block, exact=exact))
@@ -75,7 +89,9 @@ def verify(found: Iterable[Found], at: Callable[[int], str], tally: Tally, nan: 
         for mask in wrong.values():
             bad |= mask
         tally.wrong += int(bad.sum())
-        for i in np.flatnonzero(bad)[: SHOWN - len(tally.first)].tolist():
+        if hear is not None:
+            hear(piece, want, wrong)
+        for i in np.flatnonzero(bad)[: max(0, shown - len(tally.first))].tolist():
             which = next(key for key, mask in wrong.items() if mask[i])
             tally.first.append(_mismatch(piece, want, which, i, at, given))
     return tally
@@ -100,6 +116,9 @@ def _wrong(
     yield "result", np.asarray(by_case(result).any(axis=1))
     if got.status is not None and want.status is not None:
         yield "flags", np.asarray(got.status != want.status & np.uint8(piece.mask), bool)
+    if got.amax is not None and want.amax is not None:
+        nans = np.asarray((got.amax & 0x7FFFFFFF > 0x7F800000) & (want.amax & 0x7FFFFFFF > 0x7F800000))
+        yield "amax", np.asarray((got.amax != want.amax) & ~(nans if nan == "class" else False), bool)
     if got.exact is not None and want.exact is not None:
         yield "exact", np.array([x != y for x, y in zip(got.exact, want.exact)], bool)
     if given is not None and want.bins is not None:
@@ -118,6 +137,7 @@ def _mismatch(
     texts: dict[str, Callable[[Block], str]] = {
         "result": lambda b: hexes(b.result[i], section.result_column.digits),
         "flags": lambda b: "--" if b.status is None else f"{int(b.status[i]) & piece.mask:02X}",
+        "amax": lambda b: "--" if b.amax is None else f"{int(b.amax[i]):08X}",
         "exact": lambda b: "" if b.exact is None else b.exact[i],
     }  # fmt: skip
     if which == "bins":

@@ -122,7 +122,7 @@ def _ask_small(session: Listening, claim: Operation, level: int, seed: int) -> N
 def _judge(op: Operation, blocks: list[Block], nan: str, report: Report) -> None:
     """Compare every amax, settle what is open, and find the cause of those that are wrong."""
     wants = {spread: [amax_codes(b.op, b.x, spread) for b in blocks] for spread in (False, True)}
-    wrong = {spread: [_off(b.amax, w, nan) for b, w in zip(blocks, want)] for spread, want in wants.items()}
+    wrong = {spread: [amax_off(b.amax, w, nan) for b, w in zip(blocks, want)] for spread, want in wants.items()}
     promised = promised_nan(op)
     spread = promised if promised is not None else _count(wrong[True]) < _count(wrong[False])
     off = wrong[spread]
@@ -142,7 +142,7 @@ def _judge(op: Operation, blocks: list[Block], nan: str, report: Report) -> None
     report.findings.append(_finding(op, blocks, wants[spread], off, nan, failed, report))
 
 
-def _off(got: Codes, want: Codes, nan: str) -> Codes:
+def amax_off(got: Codes, want: Codes, nan: str) -> Codes:
     off = got != want
     if nan == "class":
         off &= ~((got & 0x7FFFFFFF > 0x7F800000) & (want == NAN))
@@ -167,14 +167,14 @@ def _cells(block: Block) -> tuple[Operation, Cases, Codes]:
     return op, cases, block.got.reshape(-1)
 
 
-def _diagnosis(
+def amax_diagnosis(
     op: Operation, blocks: list[Block], wants: Sequence[Codes], off: Sequence[Codes], nan: str, d_wrong: bool
 ) -> Diagnosis:
     """The one mistake that gives every amax, right ones too; else that D is wrong, or how they differ."""
     names: dict[str, str] = {}
     for rule in amax_rules(op):
         if rule.name not in names and not any(
-            _off(b.amax, p, nan).any() for b, p in zip(blocks, rule.predicted(blocks))
+            amax_off(b.amax, p, nan).any() for b, p in zip(blocks, rule.predicted(blocks))
         ):
             names[rule.name] = rule.sentence
     if names:
@@ -214,7 +214,7 @@ def _finding(
         count=failed,
         of=report.cases,
         flags=(),
-        diagnosis=_diagnosis(op, blocks, wants, off, nan, bool(report.findings)),
+        diagnosis=amax_diagnosis(op, blocks, wants, off, nan, bool(report.findings)),
         digest=f"{digest(bad, bad[0]):016X}",
         place=place,
         want_amax=int(want[at]),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cases.answers import differs, expect
+from ...cases.answers import Expected, differs, expect
 from ...cases.operation import Operation
 from ...cases.products.cases import Cases, handed
 from ...vectors.coverage.dot_samplers import sum_cases
@@ -149,6 +149,15 @@ def _causes(op: Operation, inputs: Sequence[Codes], seen: _Seen, found: Compared
     return causes
 
 
+def causes_of(
+    op: Operation, operands: Sequence[Codes], got: Expected, want: Expected, wrong: Mask, nan: str
+) -> list[Cause]:
+    """The causes of wrong answers that stand in one call."""
+    n = np.arange(len(got.codes))
+    seen = _Seen(n, np.full(n.size, FIRST), 0 * n + n.size, n, got.codes, got.status)
+    return _causes(op, operands, seen, Compared(wrong, want, want, {}, {}), nan)
+
+
 def _tried(
     op: Operation, inputs: Sequence[Codes], seen: _Seen, found: Compared, nan: str, some: NDArray[np.intp],
     names: Container[str] | None = None,
@@ -205,6 +214,11 @@ def _finding(
 def as_number(code: Any) -> int:
     """A code; of several words of 64 bits, the highest first, the number that they write."""
     return int.from_bytes(np.atleast_1d(code).astype(">u8").tobytes(), "big")
+
+
+def plainest_row(inputs: Sequence[Codes]) -> int:
+    """The same of cases in one call."""
+    return _plainest(inputs, np.ones(len(inputs[0]), np.intp))
 
 
 def _plainest(inputs: Sequence[Codes], length: NDArray[np.intp]) -> int:

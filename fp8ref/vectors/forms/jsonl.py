@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from ...cases.operation import INTEGERS, Operation
+from ...cases.products.beside import has_amax
 from ...cases.products.exact import says_more
 from ...cases.products.questions import zero_rule
 from ...cases.scaling.questions import is_scale, quantiser
@@ -33,7 +34,7 @@ from .digits import squeezed, table
 from .registry import Sections
 
 SCHEMA = "fp8ref/vectors/1"
-STATUS = Column("x", "u8")
+STATUS, AMAX = Column("x", "u8"), Column("amax", "f32")
 MARK = re.compile(rb'^\{"fp8ref"[^\n]*\n', re.M)
 CLAUSES = {
     "convert": ("IEEE 754-2019 5.4.2, 4.3, clause 7", "OCP OFP8 1.0 5.2.1"),
@@ -124,13 +125,17 @@ def _dumped(document: dict[str, Any]) -> bytes:
 
 
 def case_columns(section: Section) -> tuple[Column, ...]:
-    return (*section.columns, *([STATUS] if section.has_status else []))
+    return (
+        *section.columns,
+        *([STATUS] if section.has_status else []),
+        *([AMAX] if has_amax(section.operation) else []),
+    )
 
 
 def case_lines(section: Section, block: Block) -> bytes:
     """The lines of a block, each with its end."""
     n = block.size
-    arrays = [*block.operands, block.result, *([] if block.status is None else [block.status])]
+    arrays = [*block.operands, block.result, *(x for x in (block.status, block.amax) if x is not None)]
     parts = prefix(case_columns(section), arrays)
     if section.has_exact:
         parts += [constant(',"exact":"', n), table([text.encode() for text in block.exact or ()]), constant('"', n)]
@@ -197,6 +202,7 @@ class _Reading:
             tuple(found.codes[name] for name in names[:-1]),
             found.codes[names[-1]],
             found.codes["x"] if section.has_status else None,
+            amax=found.codes["amax"] if has_amax(section.operation) else None,
         )
 
         def details() -> Details:
