@@ -15,8 +15,8 @@ from ..check.outcome import Outcome
 from ..check.verified.heard import Heard
 from ..report.runs import cases
 from ..report.runs.renderers import RENDERERS
-from ..report.runs.verified import Verified
 from ..report.terminal import counted
+from ..report.verified import Verified
 from ..vectors import manifest
 from ..vectors.files import found_in
 from ..vectors.forms.registry import Form

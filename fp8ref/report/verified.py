@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...check.compare import Options
-from ...check.expected import Expectations
-from ...check.harness.transport import Hello
-from ...check.outcome import Outcome, outcome
-from ...check.verdict import Report, Verdict
-from ...check.verified.across import across_modes
-from ...check.verified.heard import Heard
-from ...check.verified.passing import passing
-from ...vectors.verify import Tally
-from ..terminal import counted
-from . import record
+from ..check.compare import Options
+from ..check.expected import Expectations
+from ..check.harness.transport import Hello
+from ..check.outcome import Outcome, outcome
+from ..check.verdict import Report, Verdict
+from ..check.verified.across import across_modes
+from ..check.verified.heard import Heard
+from ..check.verified.passing import passing
+from ..vectors.verify import Tally
+from .runs import record
+from .terminal import counted
 
 SCHEMA = "fp8ref/verified/1"
-SHOWN = 4  # other causes that would answer alike
 
 
 @dataclass
@@ -60,8 +59,7 @@ class Verified:
         for report in self.reports:
             for finding in report.findings:
                 of = f"{finding.count} of {counted(report.cases, 'case')}"
-                also = ", ".join(finding.diagnosis.fits[:SHOWN])
-                yield f"why     {report.op}: {finding.diagnosis} ({of}{f'; {also} would answer alike' if also else ''})"
+                yield f"why     {report.op}: {finding.diagnosis} ({of})"
                 if finding.expected:
                     yield f"        expected: {finding.expected}"
             if found := self.passes.get(report.op):
