@@ -213,7 +213,7 @@ def test_a_unit(name: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_at_length(name: str) -> None:
-    compared(name, 20000)
+    compared(name, 2000)
 
 
 RECORDED = [  # a, b, C, D: AMX-FP8 on E4M3 as Bochs' own compiled code answers
