@@ -71,7 +71,8 @@ def operands(xs: Sequence[ArrayLike], formats: Sequence[FormatLike | None]) -> t
     """Broadcast codes of several operands, and their formats; those not named are the first's, or their dtype's own."""
     arrays: list[Array] = []
     found: list[Format] = []
-    for name, x, format in zip("abc", xs, formats):
+    names = "abc" if len(xs) <= 3 else [f"operand {n}" for n in range(1, len(xs) + 1)]
+    for name, x, format in zip(names, xs, formats):
         knows = isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "iu"
         wanted = format if format is not None or knows or not found else found[0]
         array, f = operand(x, wanted, name)

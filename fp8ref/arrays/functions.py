@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, Unpack
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .arithmetic import Options, compute_arrays_of
@@ -56,6 +57,21 @@ class WithInteger(Protocol):
         n: ArrayLike,
         format: FormatLike | None = None,
         *,
+        result: FormatLike | None = None,
+        **options: Unpack[Options],
+    ) -> Any: ...
+
+
+class OfRows(Protocol):
+    """A function of rows along an axis; its time grows with the square of their length."""
+
+    def __call__(
+        self,
+        a: ArrayLike,
+        format: FormatLike | None = None,
+        *,
+        axis: int = -1,
+        eps: str = "1e-5",
         result: FormatLike | None = None,
         **options: Unpack[Options],
     ) -> Any: ...
@@ -167,6 +183,44 @@ pown = _with_integer("pown", "a**n")
 rootn = _with_integer("rootn", "The n-th root of a")
 compound = _with_integer("compound", "(1 + a)**n")
 
+
+def _of_rows(op: str, what: str) -> OfRows:
+    def function(
+        a: ArrayLike,
+        format: FormatLike | None = None,
+        *,
+        axis: int = -1,
+        eps: str = "1e-5",
+        result: FormatLike | None = None,
+        **options: Unpack[Options],
+    ) -> Any:
+        rows = np.moveaxis(np.asarray(a), axis, 0)
+        if not rows.size:
+            raise ValueError(f"{op}: an array of shape {np.shape(a)} has no rows along axis {axis}")
+        name = f"{op.replace('norm', '_norm')} {eps}" if "norm" in op else op
+        places = range(1) if op == "logsumexp" else range(len(rows))
+        found = [
+            compute_arrays_of(name, (rows[i], *np.delete(rows, i, 0)), (format,) * len(rows), result, options)
+            for i in places
+        ]
+        if op == "logsumexp":
+            return found[0]
+        if isinstance(found[0], tuple):
+            return tuple(np.stack(part, axis=axis) for part in zip(*found))
+        return np.stack(found, axis=axis)
+
+    function.__name__ = function.__qualname__ = op
+    more = "  ``eps`` is a decimal of 0, 1e-12, 1e-8, 1e-6, 1e-5, 1e-3." if "norm" in op else ""
+    function.__doc__ = f"{what} along an axis, rounded once.  {RAISES}, and for empty rows.{more}"
+    return function
+
+
+softmax = _of_rows("softmax", "e**x / sum of e**x")
+log_softmax = _of_rows("log_softmax", "x - log(sum of e**x)")
+logsumexp = _of_rows("logsumexp", "log(sum of e**x)")
+layernorm = _of_rows("layernorm", "(x - mean) / sqrt(variance + eps)")
+rmsnorm = _of_rows("rmsnorm", "x / sqrt(mean of squares + eps)")
+
 # the same by numpy's and the frameworks' names
 logistic = sigmoid
 swish = silu
@@ -215,6 +269,7 @@ __all__ = [
     "gelu",
     "gelu_tanh",
     "hypot",
+    "layernorm",
     "log",
     "log1p",
     "log2",
@@ -222,9 +277,11 @@ __all__ = [
     "log10",
     "log10p1",
     "log_sigmoid",
+    "log_softmax",
     "logaddexp",
     "logaddexp2",
     "logistic",
+    "logsumexp",
     "mish",
     "pow",
     "power",
@@ -232,6 +289,7 @@ __all__ = [
     "powr",
     "rad2deg",
     "reciprocal",
+    "rmsnorm",
     "rootn",
     "rsqrt",
     "sigmoid",
@@ -239,6 +297,7 @@ __all__ = [
     "sin",
     "sinh",
     "sinpi",
+    "softmax",
     "softplus",
     "square",
     "swish",

@@ -14,7 +14,7 @@ CONSTANT = "constant"
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of question: how many operands, what its mode is, and how it is answered.
+    """A kind of question: how many operands (0: a row of any number), what its mode is, and how it is answered.
 
     ``mode``: ``projection`` (rounding.overflow), ``rounding.range`` for results that are integers, ``accumulator`` for
     dot products, ``rule`` for scales of blocks, ``constant`` for what libraries publish of a format, None where nothing
@@ -34,7 +34,7 @@ class Family:
 
 
 def _arithmetic(name: str, arity: int, definition: str, asks: str, testfloat: str = "") -> Family:
-    operands = ".".join(["e4m3fn"] * arity) if name != "scaleb" else "e4m3fn.i32"
+    operands = ".".join(["e4m3fn"] * (arity or 4)) if name != "scaleb" else "e4m3fn.i32"
     return Family(
         name, arity, PROJECTION, asks, "arithmetic", definition, "", testfloat, f"{name}/{operands}/e4m3fn/rne.nonsat"
     )
@@ -69,6 +69,11 @@ FUNCTIONS_OF_TWO = {
     "pow": "a^b", "powr": "exp(b log a)", "hypot": "sqrt(a^2 + b^2)", "atan2": "the angle of (x, y) = (b, a)",
     "atan2pi": "that angle over pi", "logaddexp": "log(e^a + e^b)", "logaddexp2": "log2(2^a + 2^b)",
 }  # fmt: skip
+OF_ROWS = {  # of a row of operands, for the first of them
+    "softmax": "e^a / sum of e^x", "log_softmax": "a - log(sum of e^x)", "logsumexp": "log(sum of e^x)",
+    "layernorm": "(a - mean) / sqrt(variance + eps)", "rmsnorm": "a / sqrt(mean of squares + eps)",
+}  # fmt: skip
+WITH_EPSILON = {"layernorm": "layer_norm", "rmsnorm": "rms_norm"}
 PARTS = {  # of NumPy and C: name -> definition, operands, what it asks
     "floordiv": ("floor_divide", 2, "the integer at or below a / b"), "mod": ("modulo", 2, "a - b floor(a / b)"),
     "fmod": ("fmod", 2, "a - b trunc(a / b)"), "sign": ("sign", 1, "-1, 0 or 1"),
@@ -122,6 +127,7 @@ FAMILIES = {
         _arithmetic("signed", 2, "copy_sign", "a with the sign of b, rounded"),
         *(_function(name, asks) for name, asks in FUNCTIONS.items()),
         *(_function(name, asks, 2) for name, asks in FUNCTIONS_OF_TWO.items()),
+        *(_function(name, asks + ", of a row of any length", 0) for name, asks in OF_ROWS.items()),
         *(_arithmetic(name, arity, definition, asks) for name, (definition, arity, asks) in PARTS.items()),
         _codes("neg", 1, "the sign bit inverted; rounds nothing"),
         _codes("abs", 1, "the sign bit cleared"),

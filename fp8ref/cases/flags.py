@@ -44,7 +44,7 @@ def task_of(op: Operation, rho: Projection | None = None) -> Task:
     """The operation of the specification that an arithmetic one asks for; ``rho`` in place of its own projection."""
     formats = tuple(get_format(name) for name in op.operands if name not in INTEGERS)
     semantics = get_semantics(op.key("semantics", "ieee"))
-    return Task(op.asked.definition, formats, op.result_format, rho or op.projection, semantics)
+    return Task(op.definition, formats, op.result_format, rho or op.projection, semantics)
 
 
 def operand_parts(op: Operation, operands: Sequence[Codes]) -> list[Fields]:

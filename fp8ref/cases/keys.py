@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..spec.catalog import get_format
+from ..spec.functions.reductions import EPSILONS
 from ..spec.matrix.exact import Zero
 from ..spec.operations.definition import Semantics
 from ..spec.projection import NaN, Negative, SNaN, Subnormal
@@ -35,6 +36,7 @@ KEYS = {
     "negative": Key(ROUNDED, tuple(Negative)),
     "semantics": Key(("arithmetic",), tuple(Semantics)),
     "as": Key(("arithmetic",), require_name),
+    "eps": Key(("arithmetic",), EPSILONS),
     "kappa": Key(("arithmetic",), Kappa.parse),
     "signalling": Key(("compare",), BIT),
     "exact": Key(("int",), BIT),

@@ -26,7 +26,17 @@ from ..spec.overflow import default_overflow
 from ..spec.profiles.constants import constant, get_constant
 from ..spec.projection import Projection, get_projection
 from ..spec.rounding import Rounding, get_rounding, random_field
-from .families import ACCUMULATOR, BY_TESTFLOAT, CHECKS, CONSTANT, FAMILIES, INTEGER_MODE, PROJECTION, Family
+from .families import (
+    ACCUMULATOR,
+    BY_TESTFLOAT,
+    CHECKS,
+    CONSTANT,
+    FAMILIES,
+    INTEGER_MODE,
+    PROJECTION,
+    WITH_EPSILON,
+    Family,
+)
 from .keys import KEYS, check_keys
 from .scaling.quantisers import get_quantiser
 from .scaling.recipes import is_element, of_recipe
@@ -97,7 +107,7 @@ class Operation:
             raise ValueError(f"operation {text!r}: {family.name} rounds nothing and has no mode")
         operands = tuple(parts[1].split("."))
         stochastic = family.kind == "convert" and operands[-1].startswith("rbits")
-        if len(operands) != family.arity + stochastic and family.kind != "scale":
+        if family.arity and len(operands) != family.arity + stochastic and family.kind != "scale":
             raise ValueError(f"operation {text!r}: {family.name} takes {family.arity} operand(s), not {len(operands)}")
         op = cls(
             family.name,
@@ -136,7 +146,9 @@ class Operation:
             self._check_constant(text)
             return
         if kind == "arithmetic":
-            require_defined(self.asked.definition, self.result_format, get_semantics(self.key("semantics", "ieee")))
+            if self.key("eps") and self.family not in WITH_EPSILON:
+                raise ValueError(f"operation {text!r}: {self.family} has no eps")
+            require_defined(self.definition, self.result_format, get_semantics(self.key("semantics", "ieee")))
         if kind == "codes" and self.family == "neg" and not self.result_format.signed:
             raise ValueError(f"operation {text!r}: {self.result} is unsigned and has no negative of any value but 0")
         if self.mode is not None and self.mode != ANY_MODE:  # an unknown mode is an error here, not later
@@ -188,6 +200,13 @@ class Operation:
     def asked(self) -> Family:
         """The kind of question."""
         return FAMILIES[self.family]
+
+    @property
+    def definition(self) -> str:
+        """The name of the operation in the specification."""
+        if self.family in WITH_EPSILON:
+            return f"{WITH_EPSILON[self.family]} {self.key('eps', '1e-5')}"
+        return self.asked.definition
 
     @property
     def is_defined(self) -> bool:

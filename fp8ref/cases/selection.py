@@ -18,6 +18,7 @@ from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
 from .operation import INTEGERS, Operation, carrier_dtype
+from .rows import rows
 from .scaling.cases import scale_cases
 from .scaling.questions import is_scale
 from .stochastic import with_words
@@ -48,6 +49,8 @@ def cases(op: Operation, level: int, seed: int) -> list[Codes]:
     rng = np.random.default_rng([seed, *op.id.split(";")[0].encode()])
     source = op.operands[0]
     dtype = carrier_dtype(source)
+    if not op.asked.arity:
+        return rows(op, level, rng)
     if op.asked.kind not in ("convert", "decode"):
         marks = thresholds(op.result_format) if op.asked.kind == "arithmetic" else thresholds(get_format(source))
         return sample(op, level, rng, marks)
@@ -84,7 +87,7 @@ def sweep_blocks(op: Operation, level: int, seed: int, first: int, count: int) -
 def sweep_size(op: Operation, level: int) -> int:
     """How many cases :func:`sweep_blocks` will give."""
     bits = total_width(op)
-    if level < 3 or bits <= EVERY or op.asked.kind in ("scale", "constant"):
+    if level < 3 or bits <= EVERY or not op.asked.arity or op.asked.kind in ("scale", "constant"):
         return 0
     return 1 << bits if bits <= 32 else SWEEP_64
 

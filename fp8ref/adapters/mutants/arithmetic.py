@@ -254,6 +254,21 @@ _UNROUNDED = (
 CORRECT = (*_ROUNDED, *_UNROUNDED)
 
 
+def in_steps(dtype: Any, formula: Callable[..., Any]) -> Answer:
+    """A function of a row in NumPy's arithmetic of a dtype, rounded at the end; columns are operands."""
+
+    def answer(op: Operation, *xs: Codes) -> Codes:
+        with np.errstate(all="ignore"):
+            x = np.stack(values(op, *xs), axis=1).astype(dtype)
+            return of(op, formula(x, dtype(float(op.key("eps", "1e-5")))).astype(np.float64))
+
+    return answer
+
+
+def row_of(family: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{family}/{'.'.join([name] * 4)}/{name}/rne.{'nonsat' if name == 'f16' else 'sat'}" for name in names)
+
+
 ADD, MUL, SQRT = "add/e4m3fn.e4m3fn/e4m3fn/rne.sat", "mul/e4m3fn.e4m3fn/e4m3fn/rne.sat", "sqrt/e5m2/e5m2/rne.sat"
 ADD5, MUL5, DIV5 = (f"{name}/e5m2.e5m2/e5m2/rne.nonsat" for name in ("add", "mul", "div"))
 FMA, LT, MIN = "fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat", "lt/e4m3fn.e4m3fn/bool", "min/e4m3fn.e4m3fn/e4m3fn/rne.sat"
@@ -300,6 +315,30 @@ ARITHMETIC_MUTANTS: dict[str, Mutant] = {
     "truncates-in-tail": wrong(
         instead(lambda op, a, b: np.arange(a.size) >= a.size - a.size % 16, changed(rounding="rtz")),
         "rounding-rtz", (MUL,), "tail after blocks of 16",
+    ),
+    # functions of a row
+    "softmax-without-maximum": wrong(
+        in_steps(np.float32, lambda x, eps: np.exp(x[:, 0]) / np.add.reduce(np.exp(x), axis=1)),
+        "row-without-maximum-f32", row_of("softmax", "e4m3fn"),
+    ),
+    "layernorm-by-sample-variance": wrong(
+        in_steps(np.float64, lambda x, eps: (x[:, 0] - x.mean(axis=1)) / np.sqrt(x.var(axis=1, ddof=1) + eps)),
+        "row-sample-variance-f64", row_of("layernorm", "e4m3fn"),
+    ),
+    "rmsnorm-epsilon-outside": wrong(
+        in_steps(np.float64, lambda x, eps: x[:, 0] / (np.sqrt((x * x).mean(axis=1)) + eps)),
+        "row-epsilon-outside-f64", row_of("rmsnorm", "f16"),
+    ),
+    "softmax-in-halves": wrong(
+        in_steps(np.float16, lambda x, eps: (
+            (e := np.exp(x - x.max(axis=1)[:, None]))[:, 0] / (((e[:, 0] + e[:, 1]) + e[:, 2]) + e[:, 3])
+        )),
+        "row-steps-f16", row_of("softmax", "e4m3fn"),
+    ),
+    "softmax-in-double": Mutant(
+        in_steps(np.float64, lambda x, eps: (
+            np.exp(x[:, 0] - x.max(axis=1)) / np.exp(x - x.max(axis=1)[:, None]).sum(axis=1)
+        )), claims=row_of("softmax", "e4m3fn"),
     ),
     # comparison, selection, sign bits, integers
     "compares-nan-as-number": wrong(code_order, "nan-as-number", (LT,)),

@@ -33,6 +33,7 @@ from .habits import neighbours
 from .nans import nan_choices
 from .rule import Asked, Rule, where
 from .steps.compositions import composed_functions
+from .steps.row_rules import row_rules
 
 F32, F64 = get_format("f32"), get_format("f64")
 
@@ -57,6 +58,7 @@ def arithmetic_rules(op: Operation, operands: Sequence[Codes]) -> Iterator[Rule]
         if op.family in family.split():
             yield from more(asked, operands, parts)
     yield from composed_functions(asked, operands)
+    yield from row_rules(asked, operands)
     yield from _special_rules(asked, operands, parts)
     yield from _nan_rules(asked, task, operands, parts)
     yield from nan_choices(asked)
@@ -179,11 +181,11 @@ def _other_operations(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
     for other in FAMILIES.values():
         if other.kind != "arithmetic" or other.name == a.op.family or other.arity != len(operands):
             continue
-        if other.definition in FUNCTIONS and (a.op.asked.definition not in FUNCTIONS or total_width(a.op) > 8):
+        if other.definition in FUNCTIONS and (a.op.definition not in FUNCTIONS or total_width(a.op) > 8):
             continue  # dozens of functions: compared where their tables cost nothing
         if (
             "scaleb" in (other.name, a.op.family)
-            or DEFINITIONS[other.definition].selects != DEFINITIONS[a.op.asked.definition].selects
+            or DEFINITIONS[other.definition].selects != DEFINITIONS[a.op.definition].selects
         ):
             continue
         yield Rule(f"wrong-operation-{other.name}", f"answers {other.name}: {other.asks}",

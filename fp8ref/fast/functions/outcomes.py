@@ -95,7 +95,7 @@ def has_table(formats: Sequence[Format], size: int) -> bool:
 
 def outcomes(op: str, formats: Sequence[Format], semantics: Semantics, codes: Sequence[Codes]) -> Outcomes:
     """The outcomes of a function for arrays of codes; of a whole exponent behind them where it has one."""
-    if FUNCTIONS[op].integer or not has_table(formats, codes[0].size):
+    if FUNCTIONS[op].integer or not FUNCTIONS[op].arity or not has_table(formats, codes[0].size):
         shape = codes[0].shape
         rows, back = np.unique(np.stack([c.ravel().astype(np.int64) for c in codes]), axis=1, return_inverse=True)
         return _made(op, tuple(formats), semantics, rows).taken(back.reshape(shape))

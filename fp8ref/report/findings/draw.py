@@ -200,7 +200,7 @@ def exact_result(op: Operation, inputs: Sequence[int]) -> Datum | None:
         return datum_of(inputs[0], op.operands[0])
     if op.asked.kind != "arithmetic":
         return None
-    definition, rho = DEFINITIONS[op.asked.definition], op.projection
+    definition, rho = DEFINITIONS[op.definition], op.projection
     data = [
         datum_of(code, name) if name in INTEGERS else operand(code, get_format(name), rho)
         for code, name in zip(inputs, op.operands)

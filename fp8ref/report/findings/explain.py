@@ -100,7 +100,7 @@ class Conversion:
         if self.codes:
             formats = [self.f if name in INTEGERS else get_format(name) for name in self.op.operands]
             semantics = self.op.key("semantics", "ieee")
-            return compute_codes(self.op.asked.definition, self.codes, formats, self.f, rho, semantics)
+            return compute_codes(self.op.definition, self.codes, formats, self.f, rho, semantics)
         datum, status = project(self.x, self.f, rho, self.random)
         return pack(datum, self.f), status
 

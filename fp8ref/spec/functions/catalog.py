@@ -8,6 +8,15 @@ from .exponentials import EXPONENTIALS
 from .hyperbolic import HYPERBOLIC
 from .parts import PARTS
 from .powers import POWERS
+from .reductions import REDUCTIONS
 from .rows import Function
 
-FUNCTIONS: dict[str, Function] = {**EXPONENTIALS, **CIRCULAR, **HYPERBOLIC, **POWERS, **ACTIVATIONS, **PARTS}
+FUNCTIONS: dict[str, Function] = {
+    **EXPONENTIALS,
+    **CIRCULAR,
+    **HYPERBOLIC,
+    **POWERS,
+    **ACTIVATIONS,
+    **PARTS,
+    **REDUCTIONS,
+}

@@ -255,7 +255,7 @@ def compute(
     definition = require_defined(op, result, semantics)
     if rho.rounding in OF_CONVERSIONS:
         raise ValueError(f"rounding {rho.rounding.value!r} adds to the bits of a source: it belongs to conversions")
-    if len(operands) != definition.arity:
+    if len(operands) != (definition.arity or max(len(operands), 1)):
         raise ValueError(f"{op} takes {definition.arity} operand(s), not {len(operands)}")
     if semantics.of_p3109:  # external formats: -0 is 0, every NaN is the NaN
         operands = [Datum.nan() if x.is_nan else x.with_sign(0) if x.is_zero else x for x in operands]

@@ -58,7 +58,7 @@ def exactly(x: Datum) -> Exact:
 
 @dataclass(frozen=True)
 class Definition:
-    """An operation: its arity, its exact result, and what becomes of NaN operands.
+    """An operation: its arity (0: a row of any number), its exact result, and what becomes of NaN operands.
 
     ``despite_nan`` gives the result that does not depend on an operand that is a quiet NaN, or None where it does
     depend on it; it takes the operands and the semantics.
