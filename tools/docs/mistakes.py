@@ -38,6 +38,9 @@ SHOWN = (
     "lt/e4m3fn.e4m3fn/bool",
     "neg/e4m3fnuz/e4m3fnuz",
     "isfinite/e5m2/bool",
+    "sigmoid/e4m3fn/e4m3fn/rne.nonsat",
+    "softmax/e4m3fn.e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat",
+    "layernorm/e4m3fn.e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat",
 )
 CASES = 1500  # of an operation
 INDEX = "wrong-rules"
