@@ -17,8 +17,8 @@ from ..fast.decode import decode_codes
 from ..fast.environment import exact_floats
 from ..spec.catalog import get_format
 from ..spec.formats import Format
+from .functions.rows import rows
 from .operation import INTEGERS, Operation, carrier_dtype
-from .rows import rows
 from .scaling.cases import scale_cases
 from .scaling.questions import is_scale
 from .stochastic import with_words

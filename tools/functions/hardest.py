@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from fp8ref.cases.families import FUNCTIONS
-from fp8ref.cases.hardest import hardest
+from fp8ref.cases.functions.hardest import hardest
 from fp8ref.spec import get_format
 
 FORMATS = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e3m4", "binary8p3se", "binary8p4se")

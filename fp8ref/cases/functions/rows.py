@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fast.encode import convert_codes
-from ..spec.catalog import get_format
-from ..spec.projection import get_projection
-from .operation import Operation
-from .tuples import random_tuples, special_codes
+from ...fast.encode import convert_codes
+from ...spec.catalog import get_format
+from ...spec.projection import get_projection
+from ..operation import Operation
+from ..tuples import random_tuples, special_codes
 
 Codes = NDArray[np.generic]
 F64 = get_format("f64")

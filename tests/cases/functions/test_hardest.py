@@ -9,7 +9,7 @@ import pytest
 
 from fp8ref import get_format
 from fp8ref.cases.families import FUNCTIONS
-from fp8ref.cases.hardest import hardest
+from fp8ref.cases.functions.hardest import hardest
 
 HARDEST = json.loads((Path(__file__).parents[2] / "docs" / "data" / "hardest.json").read_text())
 MEASURED = [

@@ -10,13 +10,13 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..spec.codec import unpack
-from ..spec.datum import floor_log2, power_of_two
-from ..spec.formats import Format
-from ..spec.functions.catalog import FUNCTIONS
-from ..spec.functions.decide import Grid
-from ..spec.functions.rows import Function, settled
-from ..spec.operations.definition import Semantics
+from ...spec.codec import unpack
+from ...spec.datum import floor_log2, power_of_two
+from ...spec.formats import Format
+from ...spec.functions.catalog import FUNCTIONS
+from ...spec.functions.decide import Grid
+from ...spec.functions.rows import Function, settled
+from ...spec.operations.definition import Semantics
 
 BITS = 240  # of an enclosure: no function is known to come nearer to a midpoint of 16 bits than 2^-137 ulps
 

@@ -1,0 +1,1 @@
+"""Cases of elementary functions: the hardest operands, and rows."""
