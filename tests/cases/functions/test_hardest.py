@@ -11,7 +11,7 @@ from fp8ref import get_format
 from fp8ref.cases.families import FUNCTIONS
 from fp8ref.cases.functions.hardest import hardest
 
-HARDEST = json.loads((Path(__file__).parents[2] / "docs" / "data" / "hardest.json").read_text())
+HARDEST = json.loads((Path(__file__).parents[3] / "docs" / "data" / "hardest.json").read_text())
 MEASURED = [
     ("exp", "e4m3fn", 12.1, 0x23), ("exp", "e5m2", 9.2, 0xB6), ("exp2", "e4m3fn", 6.8, None),
     ("expm1", "e5m2", 5.6, None), ("log", "e4m3fn", 6.1, None), ("log1p", "e5m2", 10.3, None),
