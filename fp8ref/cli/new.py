@@ -30,6 +30,7 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
     "sv": (".sv",),
     "vhdl": (".vhd",),
     "cocotb": ("f32_to_e4m3fn.sv", "mul_e4m3fn.sv", "cocotb_bench.py"),
+    "uvm": (".svh", "f32_to_e4m3fn.sv"),
 }
 ALWAYS = ("README.md", "run.py")
 
@@ -52,8 +53,8 @@ def new(kind: str, folder: Path, language: str | None) -> None:
 
     adapter: an implementation under test in Python, as a program and as a shared object in C. kernel-test: a
     test of a function for pytest. ci: a script and a workflow for continuous integration. rtl: designs and benches for
-    $readmemh, DPI-C, cocotb and VHDL's textio. declaration: the files in which an implementation of P3109 says what it
-    does. README.md there says what to run.
+    $readmemh, DPI-C, cocotb, VHDL's textio, UVM. declaration: the files in which an implementation of P3109 says what
+    it does. README.md there says what to run.
     """
     if language is not None and kind != "rtl":
         raise BadInput(f"--language is of rtl; {kind} has one")

@@ -17,8 +17,8 @@ WRITTEN = {
     "adapter": "README.md cabi.c e4m3fn.h fp8ref.h level0.c level1.py level2.c level2.rs my_kernel.py",
     "kernel-test": "README.md test_my_kernel.py",
     "ci": "README.md check.sh fp8ref.yml",
-    "rtl": "README.md bench_dpi.sv bench_readmemh.sv bench_textio.vhd cocotb_bench.py f32_to_e4m3fn.sv "
-    "f32_to_e4m3fn.vhd mul_e4m3fn.sv mul_e4m3fn.vhd run.py",
+    "rtl": "README.md bench_dpi.sv bench_readmemh.sv bench_textio.vhd cocotb_bench.py convert_uvm_pkg.svh "
+    "f32_to_e4m3fn.sv f32_to_e4m3fn.vhd mul_e4m3fn.sv mul_e4m3fn.vhd run.py",
     "declaration": "Configurations.yaml Constraints.yaml Kappas.yaml Profiles.yaml README.md",
 }
 
@@ -45,6 +45,7 @@ def test_the_files_of_a_start(kind: str, tmp_path: Path) -> None:
     [
         ("sv", "README.md bench_dpi.sv bench_readmemh.sv f32_to_e4m3fn.sv mul_e4m3fn.sv run.py"),
         ("vhdl", "README.md bench_textio.vhd f32_to_e4m3fn.vhd mul_e4m3fn.vhd run.py"),
+        ("uvm", "README.md convert_uvm_pkg.svh f32_to_e4m3fn.sv run.py"),
         ("cocotb", "README.md cocotb_bench.py f32_to_e4m3fn.sv mul_e4m3fn.sv run.py"),
     ],
 )
