@@ -12,6 +12,7 @@ import click
 
 from ..escapes import plain
 from ..vectors import manifest
+from ..vectors.constrained import Limits, weight_of
 from ..vectors.coverage.bins import Coverage, points_of
 from ..vectors.files import found_in, sections_of, write_file
 from ..vectors.forms.registry import FORMS, Form, Sections
@@ -47,7 +48,11 @@ vectors.add_command(verify)
 @click.option("-n", "n", type=click.IntRange(0), default=None, help="How many cases; default: as the selection takes.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
 @click.option("--forever", is_flag=True, help="Go on until the reader has enough.")
-@click.option("--select", type=click.Choice(["every", "bins"]), default=None, help="Every case, or by coverage bins.")
+@click.option("--select", default=None, metavar="every|bins|bin=NAME", help="Every case, by coverage bins, or of one.")
+@click.option("--a", "a", default="", help="What operand a may be: subnormal, -normal, 0x30..0x37, joined by +.")
+@click.option("--b", "b", default="", help="The same of b.")
+@click.option("--c", "c", default="", help="The same of c.")
+@click.option("--weight", "weights", multiple=True, metavar="BIN=N", help="Take cases of a bin N times as often.")
 @click.option("--each", type=click.IntRange(1, 99999), default=8, show_default=True, help="Cases that a bin wants.")
 @click.option("--bins", "table", is_flag=True, help="Print the coverage table in place of the cases.")
 @click.option("--tagged", is_flag=True, help="Write in which bins each case is, in every form; JSON lines always do.")
@@ -61,8 +66,8 @@ vectors.add_command(verify)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def generate_(
     operations: tuple[str, ...], form: str | None, n: int | None, seed: int, forever: bool, select: str | None,
-    each: int, table: bool, tagged: bool, rounding: str | None, overflow: str | None, tininess: str | None,
-    profile: str | None, output: Path | None, force: bool,
+    a: str, b: str, c: str, weights: tuple[str, ...], each: int, table: bool, tagged: bool, rounding: str | None,
+    overflow: str | None, tininess: str | None, profile: str | None, output: Path | None, force: bool,
 ) -> None:  # fmt: skip
     """Make cases with the reference's answers.
 
@@ -78,8 +83,14 @@ def generate_(
         named = (
             [one.id for op in operations for one in with_modes(op)] if any(map(is_pattern, operations)) else operations
         )
+        said = ("a", a), ("b", b), ("c", c)
+        bin_ = select.removeprefix("bin=") if select and select.startswith("bin=") else ""
+        bin_, weights = bin_.replace(",", "?"), tuple(one.replace(",", "?") for one in weights)  # words of a selection
+        limits = Limits(tuple(one for one in said if one[1]), tuple(map(weight_of, weights)), bin_)
+        how = "bins" if limits and (bin_ or not select) else select or ""
+        count = 256 if limits.weights and n is None and how == "bins" else n
         recipes = [
-            Recipe.of(operation_of(op, rounding, overflow, tininess, profile), select or "", each, n, seed, forever)
+            Recipe.of(operation_of(op, rounding, overflow, tininess, profile), how, each, count, seed, forever, limits)
             for op in named
         ]
     except ValueError as error:
@@ -120,6 +131,8 @@ def _pipe(form: Form, made: Sections) -> None:
     sys.stdout.flush()
     try:
         form.pipe_writer(made, sys.stdout.buffer)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(INTERRUPTED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..cases.products.exact import exact_sums
 from ..cases.products.questions import is_product
 from ..cases.scaling.questions import is_scale
 from ..cases.tuples import EVERY, every, total_width
+from .constrained import Limits
 from .coverage.bins import Coverage, bins_of, coverpoints_of, points_of
 from .coverage.exact_sums import text_of
 from .coverage.samplers import batch
@@ -41,6 +42,7 @@ class Recipe:
     n: int | None = None
     seed: int = 0
     forever: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def of(
@@ -51,6 +53,7 @@ class Recipe:
         n: int | None = None,
         seed: int = 0,
         forever: bool = False,
+        limits: Limits | None = None,
     ) -> Recipe:
         """A recipe with everything said.  Raises ValueError for what cannot be made."""
         op = Section.of(operation).operation
@@ -60,7 +63,9 @@ class Recipe:
             raise ValueError(f"unknown selection {select!r}; choose every or bins")
         if select == "every" and not _is_small(op, 32):
             raise ValueError(f"operation {op.id!r}: its operands have too many codes to ask every case; select bins")
-        return cls(op, select, each, n, seed, forever)
+        limits = limits or Limits()
+        limits.check(op, coverpoints_of(op) if limits else ())
+        return cls(op, select, each, n, seed, forever, limits)
 
     @property
     def selection(self) -> str:
@@ -74,17 +79,19 @@ class Recipe:
             words.append(f"each={self.each}")
         if self.n is not None:
             words.append(f"n={self.n}")
-        return " ".join(words + ["forever"] * self.forever)
+        return " ".join(words + ["forever"] * self.forever + self.limits.words)
 
     @classmethod
     def read(cls, section: Section) -> Recipe | None:
         """The recipe of a header's selection; None where it is none of ours."""
-        match = re.fullmatch(r"(every|bins)(?: each=(\d{1,6}))?(?: n=(\d{1,15}))?( forever)?", section.selection)
+        form = r"(every|bins)(?: each=(\d{1,6}))?(?: n=(\d{1,15}))?( forever)?((?: \S+=\S+)*)"
+        match = re.fullmatch(form, section.selection)
         if match is None:
             return None
         n = None if match[3] is None else int(match[3])
         try:
-            return cls.of(section.operation, match[1], int(match[2] or 8), n, section.seed, bool(match[4]))
+            limits = Limits.read(match[5].split())
+            return cls.of(section.operation, match[1], int(match[2] or 8), n, section.seed, bool(match[4]), limits)
         except ValueError:
             return None
 
@@ -96,7 +103,7 @@ class Recipe:
         words += [f"--each {self.each}"] if self.select == "bins" and self.each != 8 else []
         words += [f"-n {self.n}"] if self.n is not None else []
         words += [f"--seed {self.seed}"] if self.seed else []
-        return "".join(f" {word}" for word in words + ["--forever"] * self.forever)
+        return "".join(f" {word}" for word in words + ["--forever"] * self.forever + self.limits.options)
 
     @property
     def command(self) -> str:
@@ -134,7 +141,7 @@ def answered(section: Section, operands: Sequence[Codes]) -> Block:
 def generate(recipe: Recipe, bins: bool = True, coverage: Coverage | None = None) -> Iterator[Block]:
     """The blocks of a recipe.  ``coverage`` counts their bins, where it is given."""
     section = recipe.section(bins)
-    left = recipe.n
+    left, there = recipe.n, False
     for block in _blocks(recipe, section, coverage):
         if left is not None:
             block = block[: min(left, block.size)]
@@ -142,9 +149,12 @@ def generate(recipe: Recipe, bins: bool = True, coverage: Coverage | None = None
         if coverage is not None and block.bins is not None and recipe.select == "every":
             coverage.add(block.bins)
         if block.size:
+            there = True
             yield block
         if left == 0:
             return
+    if recipe.limits and not there:
+        raise _none(recipe)
 
 
 def _blocks(recipe: Recipe, section: Section, coverage: Coverage | None) -> Generator[Block, None, None]:
@@ -154,16 +164,50 @@ def _blocks(recipe: Recipe, section: Section, coverage: Coverage | None) -> Gene
         if coverage is not None:
             coverage.tried, coverage.all_of_them = total, recipe.n is None or recipe.n >= total
         for start in range(0, total, SIZE):
-            yield answered(section, every(recipe.operation, start, min(start + SIZE, total)))
-    else:
+            yield _limited(recipe, section, every(recipe.operation, start, min(start + SIZE, total)), start)
+    elif not recipe.limits.weights:
         first = yield from _covering(recipe, section, coverage or Coverage(points_of(recipe.operation), recipe.each))
     if recipe.forever or recipe.n is not None:
+        hopeless = 0
         while True:  # filling
-            block = answered(section, batch(recipe.operation, recipe.seed, first))
+            block = _limited(recipe, section, _candidates(recipe, first), first)
+            hopeless = hopeless + 1 if not block.size else 0
+            if hopeless == SEARCH:
+                raise _none(recipe)
             if coverage is not None and block.bins is not None and recipe.select == "bins":
                 coverage.add(block.bins)
             yield block
             first += 1
+
+
+def _none(recipe: Recipe) -> ValueError:
+    return ValueError(f"operation {recipe.operation.id!r}: no case of {' '.join(recipe.limits.words)} was found")
+
+
+def _candidates(recipe: Recipe, number: int) -> Sequence[Codes]:
+    """A batch of candidates that keep to the recipe's operands."""
+    found = batch(recipe.operation, recipe.seed, number)
+    return recipe.limits.constrained(recipe.operation, found, _rng(recipe, number)) if recipe.limits.operands else found
+
+
+def _rng(recipe: Recipe, number: int) -> np.random.Generator:
+    return np.random.default_rng([recipe.seed, number, *" ".join(recipe.limits.words).encode()])
+
+
+def _limited(
+    recipe: Recipe, section: Section, candidates: Sequence[Codes], number: int, weighted: bool = True
+) -> Block:
+    """Candidates with their answers; of a constrained recipe those that its operands, bin and weights take."""
+    limits = recipe.limits
+    if not limits:
+        return answered(section, candidates)
+    there = limits.inside(recipe.operation, candidates)
+    points = recipe.section(True)
+    block = answered(points, [x[there] for x in candidates])
+    assert block.bins is not None
+    limits = limits if weighted else replace(limits, weights=())
+    block = _taken(block, np.flatnonzero(limits.taken(points.coverpoints, block.bins, _rng(recipe, number + 1))))
+    return block if section.coverpoints else replace(block, bins=None)
 
 
 def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator[Block, None, int]:
@@ -174,10 +218,10 @@ def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator
     barren = number = 0
     small = _is_small(op)
     while coverage.open and barren < BARREN and number < SEARCH:
-        candidates = every(op) if small else batch(op, recipe.seed, number)
+        candidates = every(op) if small else _candidates(recipe, number)
         number += 1
         coverage.tried += len(candidates[0])
-        block = answered(tagged, candidates)
+        block = _limited(recipe, tagged, candidates, number, weighted=False)
         assert block.bins is not None
         fresh = _unseen(block, seen)
         block = _taken(block, fresh)

@@ -285,7 +285,7 @@ def read_header(found: dict[str, Any], where: str) -> tuple[Section, str | None]
         raise Unreadable(f"{where}: sha256 is 64 hexadecimal digits or null, not {repr(sha256)[:40]}")
     try:
         op = Operation.parse(str(found.get("operation")))
-        section = Section.of(op, selection=str(found.get("selection", ""))[:80], seed=seed, count=count)
+        section = Section.of(op, selection=str(found.get("selection", ""))[:400], seed=seed, count=count)
     except ValueError as error:
         raise Unreadable(f"{where}: {error}") from None
     if op.asked.kind == "dot":
