@@ -100,7 +100,7 @@ def catalogue(op: Operation) -> list[Hypothesis]:
         if not takes(model, op):
             continue
         here = [model]
-        if isinstance(model, Chain):
+        if isinstance(model, Chain) and model.order == "up":
             here.append(get_model(f"{model.name}@order=down"))
         if isinstance(model, Fused) and model.k <= k and model.scales is Scales.EPILOGUE and not model.c_last:
             lengths = {n for n in (model.k * 2**i for i in range(12)) if n < k} | {max(128, model.k)}
