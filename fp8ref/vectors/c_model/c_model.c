@@ -452,6 +452,12 @@ static int one(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, i
     return fp8ref_convert(from, a, to, &r, z);
 }
 
+static inline int valued(const fp8ref_format *from, const uint64_t *values, const unsigned char *raised, unsigned a,
+                         const fp8ref_format *to, int rm, int ovf, int tininess, uint64_t *z) {
+    int flags = one(from, values[a], to, rm, ovf, tininess, z);
+    return flags < 0 ? flags : flags | raised[a];
+}
+
 static inline int drawn(const fp8ref_format *from, uint64_t a, const fp8ref_format *to, uint32_t random, int width, int rm,
                  int ovf, int tininess, uint64_t *z) {
     fp8ref_rules r = rules_of(rm, ovf, tininess);

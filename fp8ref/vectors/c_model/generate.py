@@ -20,6 +20,7 @@ from ...spec.catalog import get_format
 from ...spec.formats import Format, NaNs
 from ...spec.operations.arithmetic import require_defined
 from ...version import __version__
+from .values import c_tables, require_functions
 
 NAME = "fp8ref_model"
 WIDE = ("f16", "bf16", "f32", "f64")
@@ -142,13 +143,16 @@ class _Blocks:
 _Any = _Function | _Dot | _Blocks
 
 
-def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
+def c_model(formats: Iterable[Format | str], functions_of_one: Iterable[str] = ()) -> dict[str, str]:
     """The files of the model of some formats, by name: ``fp8ref_model.h``, ``.c`` and ``fp8ref_model_pkg.sv``.
 
     The formats, of at most 32 bits, are converted from and to f16, bf16, f32, f64 and one another, and calculated with.
 
-    Raises ValueError for no format, for unknown ones, and for wider ones.
+    ``functions_of_one``: elementary functions, of those of the formats that have at most 8 bits; ``all`` for every one.
+
+    Raises ValueError for no format, for unknown ones, and for wider ones; for functions that there are not.
     """
+    elementary = require_functions(functions_of_one)
     chosen = tuple(dict.fromkeys(get_format(f) for f in formats))
     if not chosen:
         raise ValueError("the C model needs a format; name some, like e4m3fn e5m2")
@@ -157,6 +161,8 @@ def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
             raise ValueError(f"the C model calculates in formats of at most 32 bits; {f.name} has {f.k}")
     known = tuple(dict.fromkeys([*chosen, *map(get_format, WIDE)]))
     functions: list[_Any] = [*_conversions(chosen, known), *_arithmetic(chosen), *_dots(chosen), *_blocks(chosen)]
+    small = [(name, f) for f in chosen if f.k <= TABLE_BITS and f.zero for name in elementary]
+    functions += [_valued(name, f) for name, f in small]
     tables = {f: _values(f) for f in chosen if f.k <= TABLE_BITS}
     sums = "\n".join(
         files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("c_sums.c", "c_blocks.c")
@@ -173,6 +179,7 @@ def c_model(formats: Iterable[Format | str]) -> dict[str, str]:
     definitions = [
         *(f"const fp8ref_format {_parameters(f)} = {_initialiser(f)};" for f in known),
         *(f"\nconst uint32_t {_table(f)} = {{\n{_rows(values)}\n}};" for f, values in tables.items()),
+        *("\n" + c_tables(name, f) for name, f in small),
         *("\n" + function.body() for function in functions),
     ]
     return {
@@ -199,6 +206,18 @@ def _conversions(chosen: Sequence[Format], known: Sequence[Format]) -> Iterator[
                 if source.name in SOURCES and source.t > result.t:
                     draw = f"drawn({formats}, random, width, {modes})"
                     yield _Function(f"{name}_sr", (source,), result, draw, random=True)
+
+
+def _valued(name: str, f: Format) -> _Function:
+    """An elementary function by its tables."""
+    symbol = f"{f.name}_{name}"
+    tables = f"values_{symbol}, raised_{symbol}, a & {f.code_mask}u"
+    return _Function(
+        symbol,
+        (f,),
+        f,
+        f"valued(&{_parameters(get_format('f64'))}, {tables}, &{_parameters(f)}, rm, ovf, tininess, &z)",
+    )
 
 
 def _arithmetic(chosen: Sequence[Format]) -> Iterator[_Function]:
