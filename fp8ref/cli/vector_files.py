@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import click
+
 from ..cases.operation import Operation
 from ..cases.products.beside import has_amax
+from ..outputs import atomically
 from ..spec.profiles.catalog import profile_mode
 from ..vectors.forms.registry import FORMS, Form, form_of, get_form
 from ..vectors.section import Section
 from .errors import BadInput
+from .files import require_free
 from .say import status
 
+INTERRUPTED = 2
 PATIENCE = 2.0  # seconds without a word
 
 
@@ -72,3 +80,23 @@ def require_fits(form: Form, op: Operation) -> None:
     """Refuse a form that has no place for what an operation answers; BadInput."""
     if has_amax(op) and form.name != "jsonl":
         raise BadInput(f"{op.id}: an amax is written as JSON lines alone, not as {form.name}")
+
+
+def write_stream(lines: Iterator[str], output: Path | None, force: bool) -> None:
+    """Write the lines of a stream to a file or standard output; BadInput where they cannot be made."""
+    require_free(output, force=force)
+    try:
+        if output is None:
+            for line in lines:
+                click.echo(line)
+            return
+        with atomically(output, force) as file:
+            for line in lines:
+                file.write(f"{line}\n".encode())
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    except BrokenPipeError:  # the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written: {error.strerror or error}") from None

@@ -17,6 +17,7 @@ from ..vectors.coverage.bins import Coverage, points_of
 from ..vectors.files import found_in, sections_of, write_file
 from ..vectors.forms.registry import FORMS, Form, Sections
 from ..vectors.generate import Recipe, generate
+from ..vectors.interleaved import Rhythm, stream
 from ..vectors.patterns import is_pattern, with_modes
 from ..vectors.section import Block
 from ..vectors.source import open_source
@@ -25,7 +26,7 @@ from .coverage import coverage
 from .errors import BadInput, OneLine
 from .files import require_free
 from .say import say
-from .vector_files import Progress, form_named, operation_of, require_fits
+from .vector_files import Progress, form_named, operation_of, require_fits, write_stream
 from .verify import verify
 
 DOES_NOT_CONFORM, INTERRUPTED, NOTHING_RAN = 1, 2, 5
@@ -56,6 +57,10 @@ vectors.add_command(verify)
 @click.option("--each", type=click.IntRange(1, 99999), default=8, show_default=True, help="Cases that a bin wants.")
 @click.option("--bins", "table", is_flag=True, help="Print the coverage table in place of the cases.")
 @click.option("--tagged", is_flag=True, help="Write in which bins each case is, in every form; JSON lines always do.")
+@click.option("--interleave", is_flag=True, help="One $readmemh stream of all, with opcodes.")
+@click.option("--idle", type=click.IntRange(0, 99), default=0, help="Of a stream: percent of cases after idle cycles.")
+@click.option("--stall", type=click.IntRange(0, 99), default=0, help="Of a stream: percent of cycles without ready.")
+@click.option("--burst", type=click.IntRange(0), default=0, help="Of a stream: the most valid cycles in a row.")
 @click.option("--rounding", default=None, help="In place of the id's: rne, rna, rtz, rtp, rtn, rto.")
 @click.option("--overflow", default=None, help="In place of the id's: sat, satprop, nonsat, or finite-infinite.")
 @click.option(
@@ -66,7 +71,8 @@ vectors.add_command(verify)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def generate_(
     operations: tuple[str, ...], form: str | None, n: int | None, seed: int, forever: bool, select: str | None,
-    a: str, b: str, c: str, weights: tuple[str, ...], each: int, table: bool, tagged: bool, rounding: str | None,
+    a: str, b: str, c: str, weights: tuple[str, ...], each: int, table: bool, tagged: bool, interleave: bool,
+    idle: int, stall: int, burst: int, rounding: str | None,
     overflow: str | None, tininess: str | None, profile: str | None, output: Path | None, force: bool,
 ) -> None:  # fmt: skip
     """Make cases with the reference's answers.
@@ -99,6 +105,15 @@ def generate_(
         require_fits(chosen, recipe.operation)
     if table:
         _show_bins(recipes)
+        return
+    if (idle or stall or burst) and not interleave:
+        raise BadInput("--idle, --stall and --burst belong to a stream: say --interleave")
+    if interleave:
+        if forever or tagged or (form or "memh") != "memh":
+            raise BadInput("--interleave writes a stream of its own, without --forever, --tagged and --as")
+        for recipe in recipes:
+            require_fits(form_named("memh", None), recipe.operation)
+        write_stream(stream(recipes, Rhythm(idle, stall, burst), seed), output, force)
         return
     if forever and output is not None:
         raise BadInput("--forever writes into a pipe; a file has an end: say -n")
