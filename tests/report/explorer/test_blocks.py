@@ -31,24 +31,28 @@ VALUES = """([name, rule, row]) => blockOf(row, name, rule).elements.map((one) =
   one.value.kind === "finite" ? `${one.value.sign ? "-" : ""}${one.value.n}/${one.value.d}` : one.value.kind)"""
 
 
-def page_of(names: Sequence[str], folder: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        yield started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+def page_of(browser: Any, names: Sequence[str], folder: Path) -> Iterator[Any]:
     path = folder / "x.html"
     path.write_text(page_text([get_scheme(name).element.name for name in names]), encoding="utf-8")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text))
-        page.goto(path.as_uri())
-        yield page
-        assert complaints == []
-        browser.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text))
+    page.goto(path.as_uri())
+    yield page
+    assert complaints == []
+    page.close()
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    yield from page_of(SHORT, tmp_path_factory.mktemp("explorer"))
+def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from page_of(browser, SHORT, tmp_path_factory.mktemp("explorer"))
 
 
 def single(x: float) -> int:
@@ -105,8 +109,8 @@ def test_elements_are_the_specification_s(opened: Any, name: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", shared.SCHEMES)
-def test_every_threshold_of_every_scheme(name: str, tmp_path: Path) -> None:
-    for page in page_of([name], tmp_path):
+def test_every_threshold_of_every_scheme(browser: Any, name: str, tmp_path: Path) -> None:
+    for page in page_of(browser, [name], tmp_path):
         for rule in E8M0_RULES:
             scales_agree(page, name, rule, 1)
         elements_agree(page, name, E8M0_RULES)
