@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...cases.answers import expect
-from ...cases.operation import INTEGERS, UNITS, Operation
+from ...cases.families import FUNCTIONS
+from ...cases.flags import exact_parts
+from ...cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
 from ...cases.stochastic import field_of
 from ...cases.tuples import width
 from ...fast.kernel import Fields, floor_log2_u64
 from ...spec.catalog import get_format
+from ...spec.formats import Format
 from ..section import NONE, Codes
 from .points import Mask, Point, View, cross, none_of, of_class, point, result_points
 
@@ -216,6 +220,46 @@ EXTRA: dict[str, Callable[[Operation], list[Point]]] = {
 }
 
 
+def nearness(x: Fields, f: Format) -> NDArray[np.int64]:
+    """d where a magnitude lies 2**-d to 2**-(d+1) ulps from the nearest midpoint of neighbours; NONE on it, where the
+    number has a code, and where there is no number."""
+    e = floor_log2_u64(np.where(x.sig == 0, np.uint64(1), x.sig)) + x.exp
+    shift = np.maximum(e, f.emin) - f.t - x.exp  # the bits below an ulp
+    inside = ~x.nan & ~x.infinite & (x.sig != 0) & (shift >= 2) & (shift <= 63) & (e <= f.emax)
+    below = np.where(inside, shift, 2).astype(np.uint64)
+    rest = x.sig & ((np.uint64(1) << below) - np.uint64(1))
+    half = np.uint64(1) << (below - np.uint64(1))
+    away = np.where(rest > half, rest - half, half - rest)
+    inside &= (rest != 0) & (away != 0)
+    found = below.astype(np.int64) - 1 - floor_log2_u64(np.where(away == 0, np.uint64(1), away))
+    return np.where(inside, found, NONE)
+
+
+@lru_cache(maxsize=16)
+def known_nearness(op: Operation) -> NDArray[np.int64]:
+    """For every code of a function's operand how near its value comes to a midpoint of the result."""
+    codes = np.arange(1 << get_format(op.operands[0]).k).astype(carrier_dtype(op.operands[0]))
+    return nearness(exact_parts(op, [codes]), op.result_format)
+
+
+def has_every_code(op: Operation) -> bool:
+    """Is it an elementary function of one operand of at most 16 bits, so that its hardest operands are known?"""
+    return op.family in FUNCTIONS and get_format(op.operands[0]).k <= 16
+
+
+def _function_points(op: Operation) -> list[Point]:
+    """How near to a midpoint; the hardest operands, known from all of them, are the last value."""
+    if not has_every_code(op):
+        return []
+    near = known_nearness(op)
+    counts = np.bincount(near[near >= 0], minlength=1)
+    values = [f"2^-{d}" for d in range(counts.size)]
+    missing = {value: "no operand comes so near and no nearer" for value, n in zip(values, counts) if not n}
+    room = {value: float(n) for value, n in zip(values, counts) if n}
+    return [point("near", values, "distance of the true value from the nearest midpoint, in ulps",
+                  lambda view: nearness(view.exact, view.op.result_format), missing, room)]  # fmt: skip
+
+
 WORDS = ("last-down", "first-up", "least", "largest", "other")
 
 
@@ -254,5 +298,7 @@ def element_points(op: Operation) -> tuple[Point, ...]:
         points.append(
             point("word", WORDS, "the random bits: at, or one beside, those with which the value turns", _word)
         )
+    if op.family in FUNCTIONS:
+        points += _function_points(op)
     extra = EXTRA.get(op.family)
     return (*points, *(extra(op) if extra else []))

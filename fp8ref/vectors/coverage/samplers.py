@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cases.operation import INTEGERS, UNITS, Operation
+from ...cases.operation import INTEGERS, UNITS, Operation, carrier_dtype
 from ...cases.products.cases import codes_of
 from ...cases.products.questions import is_product
 from ...cases.scaling.questions import is_scale
@@ -24,6 +24,7 @@ from ..section import Codes
 from .block_points import block_batch
 from .classes import random_of_classes
 from .dot_samplers import dot_batch
+from .element_points import has_every_code, known_nearness
 from .marks import end_marks, marks_of
 
 BATCH = 1 << 14
@@ -41,7 +42,14 @@ def batch(op: Operation, seed: int, number: int) -> list[Codes]:
     if op.random_width:
         value = Operation.convert(op.operands[0], op.result)
         return with_words(op, rng.permutation(batch(value, seed, number)[0])[: BATCH // 4], rng)
-    samplers = [_classes, _random, _marks, *([_scaled, _cancelling] if op.family in ("add", "sub", "fma") else [])]
+    more = [_nearest] if has_every_code(op) else []
+    samplers = [
+        *more,
+        _classes,
+        _random,
+        _marks,
+        *([_scaled, _cancelling] if op.family in ("add", "sub", "fma") else []),
+    ]
     if len(op.operands) > 1:
         samplers += [_small, mixed, _ends] if op.operands[-1] not in INTEGERS else [_small]
     parts = [sampler(op, BATCH // len(samplers), rng) for sampler in samplers]
@@ -52,6 +60,16 @@ def batch(op: Operation, seed: int, number: int) -> list[Codes]:
 def _classes(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
     """Every class of every operand."""
     return [random_of_classes(name, n, rng) for name in op.operands]
+
+
+def _nearest(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
+    """Operands whose function comes near to a midpoint, each nearness as often as another."""
+    near = known_nearness(op)
+    codes = np.flatnonzero(near >= 0)
+    if not codes.size:
+        return _random(op, n, rng)
+    weights = 1.0 / np.bincount(near[codes])[near[codes]]
+    return [rng.choice(codes, n, p=weights / weights.sum()).astype(carrier_dtype(op.operands[0]))]
 
 
 def _random(op: Operation, n: int, rng: np.random.Generator) -> list[Codes]:
