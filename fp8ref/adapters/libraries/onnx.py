@@ -29,9 +29,7 @@ def cast_operations(narrow: tuple[str, ...], sources: tuple[str, ...]) -> Iterat
     for name in narrow:
         for source in sources:
             if name in FLOAT8:
-                yield from (
-                    Operation.convert(source, name, mode, nan="keep-sign") for mode in ("rne.sat", "rne.nonsat")
-                )
+                yield from (Operation.convert(source, name, mode) for mode in ("rne.sat", "rne.nonsat"))
             elif name == "e8m0fnu":
                 yield from (Operation.convert(source, name, f"{mode}.sat") for mode in ROUND_MODES)
             else:
