@@ -51,7 +51,9 @@ class Cabi:
             raise Unavailable(f"{path} is not there")
         self._claims = named_operations(op) if op else []
         if form == "scalar" and any(second_field(o) or any(f.elements > 1 for f in fields(o)) for o in self._claims):
-            raise ValueError("cabi: a scalar function returns one code; use form=array for status, amax and products")
+            raise ValueError(
+                "cabi: a scalar function returns one code; use form=array for status flags, amax, products"
+            )
         try:
             self._library = ctypes.CDLL(os.path.realpath(path))
         except OSError as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ...cases.families import FAMILIES
 from ...cases.operation import INTEGERS, LONGEST, WIDE, Operation, from_testfloat
-from ...cases.products.questions import is_product, shapes
+from ...cases.products.questions import is_product, shapes, with_length
 from ...cases.scaling.questions import is_scale
 from ...spec import catalog
 from ...vectors.patterns import GLOB, is_pattern, with_modes
@@ -44,12 +44,15 @@ def named_operations(text: str) -> list[Operation]:
 
 
 def askable(op: Operation) -> Operation:
-    """The operation itself.  Raises ValueError where its operands are not one piece for each case."""
+    """The operation as it is asked, a product with its k and block said.
+
+    Raises ValueError where its operands are not one piece for each case.
+    """
     if is_scale(op):
         raise ValueError(f"operation {op.id!r}: a device is asked for one code a case, not for blocks and their scales")
     if any(shape[0] != 2 for shape in shapes(op, 2)) or op.family == "matmul":
         raise ValueError(f"operation {op.id!r}: a device is asked single cases; claim the dot product instead")
-    return op
+    return with_length(op) if is_product(op) else op
 
 
 def _matching(pattern: str) -> Iterator[Operation]:

@@ -150,6 +150,27 @@ def test_a_program_delivers_it(tmp_path: Path) -> None:
     assert good.verdict in (Verdict.PASS, Verdict.ALLOWED), good.findings or good.reason
 
 
+SCALED = """
+import struct, sys
+
+def single(text):
+    return struct.unpack(">f", bytes.fromhex(text))[0]
+
+for line in sys.stdin:
+    *_, a, b, c, sa, sb, sr = line.split()
+    print("00", sr)
+"""
+
+
+def test_a_program_is_handed_the_outputs_scale(tmp_path: Path) -> None:
+    """A program that answers with it: its amax is the scale itself, which is wrong, but it was there."""
+    op = "dot/e4m3fn.e4m3fn/e5m2/exact;k=1;amax=1;scale=f32;scale_result=1"
+    report = judged(f"exec:{script(tmp_path, SCALED)},op={op}")
+    assert report.verdict is Verdict.FAIL, report.reason
+    finding = report.findings[-1]
+    assert finding.got_amax == finding.inputs[-1] != finding.want_amax
+
+
 @pytest.mark.parametrize("claim", [DOT, "dot/e5m2.e5m2/f16/exact.rtz.nonsat;k=2;flags=1;zero=ieee"])
 def test_a_capture_holds_what_is_beside(tmp_path: Path, claim: str) -> None:
     class Unit:
