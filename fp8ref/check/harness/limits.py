@@ -13,6 +13,7 @@ import numpy as np
 
 from .guard import processes, session_of
 
+POSIX = os.name == "posix"  # where implementations run in processes that are watched
 MEMORY = "FP8REF_MEMORY"  # GiB; replaces the default
 GIB, MIB = 1 << 30, 1 << 20
 IDLE = 20  # times as long as a look at every process took, until the next

@@ -26,7 +26,7 @@ from . import worker
 from .crashes import survive
 from .guard import Guard, end_session, open_standard_streams
 from .layout import DONE, OPERANDS, Slot, arena_size, extent, slots
-from .limits import Limits, Usage, slowness
+from .limits import POSIX, Limits, Usage, slowness
 from .outcomes import Answer, Call, Codes, Crashed, Declined, Failed, Mishap, TimedOut
 
 __all__ = [
@@ -85,7 +85,7 @@ class Session:
         self.closed = False
         self._slowest = 0.0  # seconds of the longest answer
         self._lock = threading.Lock()  # a child is started and ended by one thread at a time
-        if os.name != "posix":
+        if not POSIX:
             raise NotStarted(NO_CHILDREN)
         open_standard_streams()
         self._arena_fd = _anonymous_file("fp8ref-arena", arena_size(CAPACITY))
