@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
 from ..cases.operation import Operation
 from ..cases.products.beside import has_amax
 from ..outputs import atomically
@@ -19,7 +17,7 @@ from ..vectors.forms.registry import FORMS, Form, form_of, get_form
 from ..vectors.section import Section
 from .errors import BadInput
 from .files import require_free
-from .say import status
+from .say import say, status
 
 INTERRUPTED = 2
 PATIENCE = 2.0  # seconds without a word
@@ -88,7 +86,7 @@ def write_stream(lines: Iterator[str], output: Path | None, force: bool) -> None
     try:
         if output is None:
             for line in lines:
-                click.echo(line)
+                say(line)
             return
         with atomically(output, force) as file:
             for line in lines:

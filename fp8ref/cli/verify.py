@@ -13,6 +13,7 @@ import click
 
 from ..check.outcome import Outcome
 from ..check.verified.heard import Heard
+from ..escapes import plain
 from ..report.runs import cases
 from ..report.runs.renderers import RENDERERS
 from ..report.terminal import counted
@@ -103,7 +104,7 @@ def verify(
         write({cases_file: cases.rendered(verified.reports, cases_file.suffix)}, force)
     lost = count is not None and tally.cases not in (0, count)
     if as_json:
-        click.echo(json.dumps(verified.as_json(path, lost), indent=1))
+        say(json.dumps(verified.as_json(path, lost), indent=1))
         sys.exit(NOTHING_RAN if not tally.cases else DOES_NOT_CONFORM if lost else verified.outcome(strict))
     _report(verified, path, quiet, count, strict)
 
@@ -126,7 +127,7 @@ def _report(verified: Verified, path: str, quiet: bool, count: int | None, stric
         say(f"nothing was verified: {path} holds no cases", err=True)
         sys.exit(NOTHING_RAN)
     for line in verified.lines():
-        prose(line)
+        prose(plain(line))  # reasons are somebody's words
     ends = verified.outcome(strict)
     if tally.wrong:
         more = f" ({tally.wrong - len(tally.first)} not shown)" if tally.wrong > len(tally.first) else ""

@@ -196,6 +196,7 @@ ELSEWHERE = {  # what is no output of a command, and why it may
     "cli/surroundings.py": "the null device",
     "arrays/recipe_files.py": "opens for reading, and waits for no pipe",
     "cli/vectors.py": "the null device",
+    "cli/vector_files.py": "the null device",
 }
 
 

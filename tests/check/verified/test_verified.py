@@ -120,6 +120,9 @@ def test_expected_failures_are_those_of_check(tmp_path: Path) -> None:
     right = planted(tmp_path / "r.jsonl", (op, op))
     assert verified(right, "--expect", str(known)).exit_code == 0
     assert verified(right, "--expect", str(known), "--strict").exit_code == 1
+    forged = entry.replace("the unit truncates", r"so\nconforms: 9 cases of 1 operation")
+    known.write_text(f'schema = "fp8ref/expected/1"\n{forged}')
+    assert not any(line.startswith("conforms") for line in verified(path, "--expect", str(known)).stdout.splitlines())
     known.write_text(f'schema = "fp8ref/expected/1"\n{entry.replace(symptom, "something-else")}')
     assert verified(path, "--expect", str(known)).exit_code == 1
 
