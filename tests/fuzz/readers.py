@@ -14,6 +14,10 @@ from fp8ref.adapters.base import Unavailable, Unsupported
 from fp8ref.adapters.captures import files as captured
 from fp8ref.adapters.captures.replay import Replay
 from fp8ref.arrays.recipe_files import read_recipe
+from fp8ref.cases.declared.claims import claims_of
+from fp8ref.cases.declared.documents import KINDS
+from fp8ref.cases.declared.documents import read as read_declaration
+from fp8ref.cases.operation import Operation
 from fp8ref.check import expected as known
 from fp8ref.check import shards
 from fp8ref.check.proof.proof import proved
@@ -166,6 +170,21 @@ def journals(data: bytes) -> None:
 def recipe_files(data: bytes) -> None:
     """TOML, or JSON where it begins with a brace."""
     read_recipe(write("recipe.json" if data.lstrip()[:1] == b"{" else "recipe.toml", data))
+
+
+def declarations(data: bytes) -> None:
+    """The files of a P3109 declaration, each behind a line ``%%% Kind``; every claim is an operation."""
+    place = folder() / "declared"
+    place.mkdir(exist_ok=True)
+    parts = dict(part.partition(b"\n")[::2] for part in data.split(b"%%% ")[1:])
+    for kind in KINDS:
+        (place / f"{kind}.yaml").write_bytes(parts.get(kind.encode(), b""))
+    there = [kind for kind in KINDS if kind.encode() in parts]
+    declaration = read_declaration(place if len(there) != 1 else place / f"{there[0]}.yaml")
+    for semantics in ("p3109", "p3109-formal"):
+        for id_ in claims_of(declaration, semantics).operations:
+            if Operation.parse(id_).id != id_:
+                raise Fault(f"{id_} is not its own id")
 
 
 def texts(data: bytes) -> None:

@@ -9,12 +9,14 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, lru_cache
+from importlib.resources import files
 
 import numpy as np
 
 from fp8ref.adapters.captures import files as captured
 from fp8ref.adapters.captures.files import Capture
 from fp8ref.cases.answers import expect
+from fp8ref.cases.declared.documents import KINDS
 from fp8ref.cases.families import FAMILIES
 from fp8ref.cases.operation import Operation, carrier_dtype
 from fp8ref.cases.products.questions import operand_types, shapes
@@ -363,6 +365,13 @@ def _journal(head: dict[str, object], result: dict[str, object]) -> bytes:
 def recipe_files() -> list[bytes]:
     said = {"name": "ours", "base": "vllm-group", "floor": "s:1e-12"}
     return ["".join(f'{key} = "{value}"\n' for key, value in said.items()).encode(), json.dumps(said).encode()]
+
+
+def declarations() -> list[bytes]:
+    """The starter's files: all of them, and each alone."""
+    home = files("fp8ref.starters") / "declaration"
+    parts = [f"%%% {kind}\n".encode() + (home / f"{kind}.yaml").read_bytes() for kind in KINDS]
+    return [b"".join(parts), *parts]
 
 
 def texts() -> list[bytes]:

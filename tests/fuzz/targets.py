@@ -54,6 +54,7 @@ TARGETS: dict[str, Target] = {
     ),
     "texts": Target("a text in every free field of a record, in every medium", readers.texts, seeds.texts),
     "recipe-files": Target("recipes of one's own", readers.recipe_files, seeds.recipe_files, names_file=True),
+    "declarations": Target("P3109's declarations", readers.declarations, seeds.declarations),
     "certificates": Target("certificates of proofs", readers.certificates, seeds.certificates, names_file=True),
     "expected": Target("files of expected failures", readers.expected, seeds.expected, names_file=True),
     "weights": Target("safetensors", readers.weights, seeds.weights, names_file=True),

@@ -98,7 +98,8 @@ def _parsed(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
-        raise Malformed(f"{path.name}{where}: no YAML: {getattr(error, 'problem', None) or error}") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise Malformed(f"{path.name}{where}: no YAML: {problem}") from None
     except RecursionError:
         raise Malformed(f"{path.name}: nested too deep") from None
     if not isinstance(found, dict):
@@ -115,6 +116,11 @@ def _plain(node: Any, name: str, depth: int) -> Any:
     if node is None:
         return {}
     if isinstance(node, yaml.ScalarNode):
+        strange = [c for c in node.value if not c.isprintable() and c not in "\n\t"]
+        if strange:  # written by an escape; it would be printed
+            raise Malformed(
+                f"{name}, line {node.start_mark.line + 1}: U+{ord(strange[0]):04X} is no printable character"
+            )
         return node.value
     if isinstance(node, yaml.SequenceNode):
         return [_plain(one, name, depth + 1) for one in node.value]
