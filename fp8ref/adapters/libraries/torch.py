@@ -34,7 +34,9 @@ def known() -> tuple[Found, ...]:
     names = ("torch", "torch.nn.functional", "torch.special")
     homes = {name: require(name, "pip install torch") for name in names}
     gelu = homes["torch.nn.functional"].gelu
-    return functions_of(homes, by_formula("torch.nn.functional.gelu", gelu, "none", "tanh"))
+    found = functions_of(homes, by_formula("torch.nn.functional.gelu", gelu, "none", "tanh"))
+    # its sign gives 0 for NaN and +0 for -0, its frac +0 for integers: not the functions of NumPy and C
+    return tuple(function for function in found if function.family not in ("sign", "frac"))
 
 
 class Torch:

@@ -189,7 +189,8 @@ def _other_operations(a: Asked, operands: Sequence[Codes]) -> Iterator[Rule]:
         ):
             continue
         yield Rule(f"wrong-operation-{other.name}", f"answers {other.name}: {other.asks}",
-                   answers(a, operands, op=other.definition), throughout=other.definition in FUNCTIONS)  # fmt: skip
+                   answers(a, operands, op=other.definition),
+                   throughout=bool({other.definition, a.op.definition} & FUNCTIONS.keys()))  # fmt: skip
     formats = task_of(a.op).operands
     for n, codes, g in zip("abc", operands, formats):
         if g == a.f:

@@ -74,6 +74,8 @@ def check(op: str, name: str, n: int, seed: int) -> int:
     for codes in rows(name, n, seed):
         row = [table.meaning(c)[2] or Fraction(0) for c in codes]
         data = [unpack(c, f) for c in codes]
+        if max(row) - min(row) > 900:  # beyond the intervals' bits; the far row below has what theorems say there
+            continue
         value = by_definition(op, row)
         exact = ("number", int(value < 0), abs(value)) if value else None
         for rounding in ROUNDINGS:
