@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import fp8ref
 from fp8ref.cases.answers import expect
 from fp8ref.cases.operation import Operation
 from fp8ref.cases.scaling.questions import values
 from fp8ref.cases.selection import cases
 from fp8ref.check.compare import compared
 from fp8ref.check.variations.catalog import VARIATIONS
+from fp8ref.check.verdict import Verdict
 
 Codes = NDArray[Any]
 RNG = np.random.default_rng(0)
@@ -221,3 +223,16 @@ def test_biased_conversions_as_two_sources_have_them(overflow: str, printed: boo
     )
     mixed = np.where(np.arange(x.size) % 2, got, want.codes)
     assert compared(op, [x, words], mixed, None, want, "class").wrong.any() == bool(found.chosen)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"), [(0x80, Verdict.PASS), (0x7E, Verdict.ALLOWED), (0x00, Verdict.FAIL), (0xFC, Verdict.FAIL)]
+)
+def test_silu_of_minus_infinity_is_its_limit_or_the_nan_of_its_formula(code: int, verdict: Verdict) -> None:
+    op = "silu/e5m2/e5m2/rne.nonsat"
+    table = expect(Operation.parse(op), [np.arange(256, dtype=np.uint8)]).codes.copy()
+    assert table[0xFC] == 0x80
+    table[0xFC] = code
+    (found,) = fp8ref.judge(lambda x: table[np.asarray(x).view(np.uint8)], op).operations
+    assert found.verdict is verdict
+    assert list(found.allowed) == ["activation-of-minus-infinity"] * (verdict is Verdict.ALLOWED)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype
 from ...spec.profiles.catalog import get_profile
-from ..base import Codes, Unavailable
+from ..base import Codes, Unavailable, Unsupported
 from ..claims import Claims, cast_claim, constant_claims, published, require
 from . import torch_products
 from .elementwise import SIXTEEN, Elementwise, Found, by_formula, elementwise_claims, functions_of, options
@@ -109,7 +109,10 @@ class Torch:
         tensors = [self._tensor(x).view(self._dtype(name)).to(self.device) for x, name in zip(operands, op.operands)]
         codes = carrier_dtype(op.result)
         if op in self._functions:
-            z = self._functions[op].call(*tensors)
+            try:
+                z = self._functions[op].call(*tensors)
+            except NotImplementedError as error:  # mul of float8 has no kernel for one element
+                raise Unsupported(str(error).splitlines()[0]) from error
         else:
             z = tensors[0].to(self._dtype(op.result))
         return z.view(getattr(self.torch, f"int{8 * codes.itemsize}")).cpu().numpy().view(codes)  # type: ignore[no-any-return]

@@ -61,7 +61,7 @@ def _lengths(d: Declines) -> Iterator[str]:
     if no == {0}:
         yield "empty arrays"
     elif max(no) < min(yes):
-        yield f"arrays of up to {max(no)} {d.unit}"
+        yield f"arrays of up to {max(no)} {d.unit}" if max(no) > 1 else "arrays of one element"
     elif min(no) > max(yes):
         yield f"arrays of {min(no)} {d.unit} and more"
     for m in MULTIPLES:

@@ -135,6 +135,14 @@ VARIATIONS = (
         ),
     ),
     Variation(
+        "activation-of-minus-infinity",
+        "what silu, mish and gelu give for -infinity",
+        "no standard defines them; the limit of their formulas is -0, and -infinity times 0 in these formulas is NaN",
+        lambda op: op.family in ("silu", "mish", "gelu", "gelu_tanh"),
+        lambda d: d.x.infinite & d.x.negative,
+        (Answer("-0", "the limit; this reference", lambda d: d.want), Answer("NaN", "torch", nan_code)),
+    ),
+    Variation(
         "scales-zero",
         "what a result of zero becomes in a format of scales",
         "no standard defines arithmetic there",

@@ -27,6 +27,7 @@ from ...cases.products.questions import (
 from ...fast.decode import decode_codes
 from ...fast.kernel import floor_log2_u64
 from ...spec.catalog import get_format
+from ...spec.matrix.accumulate import TwoChains
 from ...spec.matrix.exact import IMPOSSIBLE, Zero
 from ..section import NONE
 from .classes import CLASSES, classes, sizes, why_empty
@@ -281,4 +282,6 @@ def _class_of_result(op: Operation) -> Point:
         and least >= result.quantum_exponent(result.emin)
     ):
         missing["-zero"] = "an exact sum of zero is +0, and none rounds to zero"
+    if isinstance(model_of(op), TwoChains) and least >= result.emin:
+        missing["-zero"] = "the registers begin at +0, and no sum is below the normal range"
     return point("to", CLASSES, "class and sign of the result", lambda view: classes(view.result, f), missing)

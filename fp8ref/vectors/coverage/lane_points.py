@@ -11,9 +11,8 @@ import numpy as np
 from ...cases.answers import expect
 from ...cases.operation import Operation
 from ...cases.products.exact import says_more
-from ...cases.products.questions import exact_projection, has_addend, is_fixed, length, scale_type
+from ...cases.products.questions import exact_projection, has_addend, is_fixed, length, operand_formats, scale_type
 from ...fast.kernel import Fields
-from ...spec.catalog import get_format
 from ..section import NONE
 from .dot_view import LOWEST, DotView
 from .points import Point, View, point
@@ -92,7 +91,7 @@ def lane_points(op: Operation) -> tuple[Point, ...]:
     """The points of the lanes of a dot product."""
     k = length(op)
     names = lanes(k)
-    fs = [get_format(name) for name in op.operands]
+    fs = operand_formats(op)[:2]  # as the unit reads them
     gates = tuple(f"{what}*0@{name}" for what in ("nan", "inf") for name in names)
     missing: dict[str, str] = {}
     for what, there in (("nan", [f.has_nan for f in fs]), ("inf", [f.infinities for f in fs])):

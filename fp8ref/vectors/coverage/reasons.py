@@ -10,7 +10,7 @@ from ...fast.decode import decode_codes
 from ...fast.encode import convert_codes
 from ...spec.catalog import get_format
 from ...spec.formats import Format
-from ...spec.matrix.units import Fused, GroupDot, Model
+from ...spec.matrix.units import Fused, GroupDot, Model, TwoChains
 from ...spec.projection import get_projection
 from ..section import Codes
 from .classes import CLASSES, classes, sizes
@@ -76,6 +76,8 @@ def _neighbours(codes: Codes, f: Format) -> list[Codes]:
 def never_from_unit(model: Model | None) -> dict[str, str]:
     """Classes of results that an accumulator never gives, by what its model says of its zeros and its last bit."""
     found: dict[str, str] = {}
+    if isinstance(model, TwoChains) or getattr(model, "flush", False):
+        found |= {s + name: "the unit has no subnormal results" for s in "+-" for name in ("minsub", "sub", "maxsub")}
     if isinstance(model, GroupDot) or (isinstance(model, Fused) and not model.underflow_sign):
         found["-zero"] = "every zero of the unit is +0"
     if isinstance(model, Fused) and not model.c_last:
