@@ -3,9 +3,9 @@
 A result belongs to the first operand; softmax of another element is that of the row turned so that it comes first.
 Where a row has no exact result that is known, an enclosure is given of a real that is certainly no number of the grid:
 
-* softmax is rational only where all finite operands are equal (1/n), log-sum-exp and the logarithm of softmax only for
+- softmax is rational only where all finite operands are equal (1/n), log-sum-exp and the logarithm of softmax only for
   one finite operand: e**a of distinct rationals a are linearly independent over the rationals (Lindemann, Weierstrass).
-* LayerNorm and RMSNorm are N / sqrt(V) with rational N and V: rational where V is a square.
+- LayerNorm and RMSNorm are N / sqrt(V) with rational N and V: rational where V is a square.
 
 An operand of -infinity weighs nothing in a softmax.  +infinity has no softmax, and no infinity a mean: NaN and invalid,
 as in every framework.  RMSNorm of a finite operand beside an infinite one is 0.  [Bridle, NeurIPS 1989, for softmax;

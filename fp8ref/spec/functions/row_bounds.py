@@ -3,11 +3,11 @@
 Let u = 2**-p be the unit roundoff of the format between, of p bits.  Every operation in it is rounded to nearest, the
 exponential is off by at most ``ulps`` ulps (2 u each, relatively), nothing overflows.  Then, to first order:
 
-* softmax: x - m, m the largest operand, is off by u |x - m|, and its exponential relatively by as much and by its own
+- softmax: x - m, m the largest operand, is off by u |x - m|, and its exponential relatively by as much and by its own
   error.  The sum of n positive terms in any order adds (n - 1) u [Higham, Accuracy and Stability, 2002, 4.2].  A term's
   error has the weight e**(x - m) / sum: as t e**-t <= 1/e and the sum is at least 1, that part is at most u n / e.  The
   quotient adds u; what underflows is 2**(emin - p) a term at most.
-* RMSNorm: a square u, the sum (n - 1) u, mean and eps 2 u, all halved by the root, which adds u; the quotient u.
+- RMSNorm: a square u, the sum (n - 1) u, mean and eps 2 u, all halved by the root, which adds u; the quotient u.
 
 c u stands for (1 + u)**c - 1 <= c u / (1 - c u).  LayerNorm has no such bound: x - mean may cancel.
 """
