@@ -178,15 +178,15 @@ CONVENTIONS: tuple[Convention, ...] = (
         methods=("compressed-tensors",), stacks=("compressed-tensors", "auto-round"), fuses=True,
     ),
     Convention(
-        "Quark NVFP4", ("amd-quark",), "Quark 0.13 export, fp4 with scales in fp8_e4m3", codes=("u8", "e2m1fn"),
-        element="e2m1fn", pack="low", scale=("_scale",), scales=("e4m3fn",), grains=("1x16",), whole="_scale_2",
-        methods=("quark",), stacks=("Quark", "ModelOpt", "TransformerEngine"),
-    ),
-    Convention(
         "ModelOpt NVFP4", ("ModelOpt", "diffusers"), "ModelOpt NVFP4QTensor: weight_scale_2 multiplies",
         codes=("u8", "e2m1fn"), element="e2m1fn", pack="low", scale=("_scale",), scales=("e4m3fn", "u8=e4m3fn"),
         grains=("1x16",), whole="_scale_2", methods=("modelopt",), stacks=("ModelOpt", *KERNELS), fuses=True,
         layouts=("rows", "128x4"),
+    ),
+    Convention(
+        "Quark NVFP4", ("amd-quark",), "Quark 0.13 export, fp4 with scales in fp8_e4m3", codes=("u8", "e2m1fn"),
+        element="e2m1fn", pack="low", scale=("_scale",), scales=("e4m3fn",), grains=("1x16",), whole="_scale_2",
+        methods=("quark",), stacks=("Quark", "ModelOpt", "TransformerEngine"),
     ),
     Convention(
         "ComfyUI NVFP4", ("ComfyUI", "convert-to-quant"), "ComfyUI float.py: the high nibble first, tiles",

@@ -44,6 +44,7 @@ NAMES: dict[str | None, dict[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 REDUCTIONS = frozenset({"min", "max"})  # what libraries call so is no function of two operands
+WORDS = frozenset({"issignminus", "and", "or", "xor", "not"})  # no function is called so
 FIRST_OF = {"frac": "modf", "significand": "frexp"}  # of functions with two results the first
 INTEGRAL = {
     "rne.nonsat": ("rint", "round"),
@@ -109,6 +110,15 @@ def functions_of(homes: Mapping[str, Any], own: Mapping[str, Found] | None = Non
 def _first(homes: Mapping[str, Any], family: str, mode: str | None, names: Sequence[str]) -> list[Found]:
     there = ((f"{home}.{name}", getattr(module, name, None)) for home, module in homes.items() for name in names)
     return [Found(family, mode, name, call) for name, call in there if callable(call)][:1]
+
+
+def usual_name(op: Operation) -> str:
+    """What most libraries call an operation's function; empty where it is none."""
+    for mode, families in NAMES.items():
+        if op.family in families:
+            own = op.family in (*REDUCTIONS, *WORDS) or mode == SELECTED
+            return families[op.family][0] if own else op.family
+    return INTEGRAL[op.mode][-1] if op.mode in INTEGRAL and op.family == "rint" else ""
 
 
 def options(functions: str, pairs: str) -> tuple[bool, bool]:

@@ -26,7 +26,7 @@ from ...adapters.libraries import (
 )
 from ...adapters.libraries import torch as torch_adapter
 from ...adapters.libraries import triton as triton_adapter
-from ...adapters.libraries.elementwise import Elementwise, Found
+from ...adapters.libraries.elementwise import Elementwise, Found, usual_name
 from ...cases.operation import INTEGERS, UNITS, Operation
 from ...check.verdict import Finding
 from ...spec.catalog import get_format
@@ -383,11 +383,12 @@ def script(finding: Finding, connectable: str) -> str:
 
 
 def _function(recipe: Recipe, op: Operation) -> str:
-    """What is written for an element-wise function, where the library is there to say what it calls it."""
+    """What is written for an element-wise function: what the library calls it, or, where it is not there, libraries."""
     try:
         found = Elementwise(recipe.functions()).get(op)
     except Unavailable:
-        return ""
+        home, name = "jnp" if "jnp" in recipe.setup else "torch", usual_name(op)
+        return f"{home}.{name}({{args}})" if name else ""
     named = found.name + found.how if found else ""
     return re.sub(r"^(jax\.)?numpy\.", lambda match: "jnp." if match[1] else "np.", named)
 
