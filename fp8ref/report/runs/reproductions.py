@@ -387,10 +387,9 @@ def _function(recipe: Recipe, op: Operation) -> str:
     try:
         found = Elementwise(recipe.functions()).get(op)
     except Unavailable:
-        home, name = "jnp" if "jnp" in recipe.setup else "torch", usual_name(op)
-        return f"{home}.{name}({{args}})" if name else ""
-    named = found.name + found.how if found else ""
-    return re.sub(r"^(jax\.)?numpy\.", lambda match: "jnp." if match[1] else "np.", named)
+        name = usual_name(op)
+        return f"{'jnp' if 'jnp' in recipe.setup else 'torch'}.{name}({{args}})" if name else ""
+    return re.sub(r"^(jax\.)?numpy\.", lambda m: "jnp." if m[1] else "np.", found.name + found.how if found else "")
 
 
 def _operand(recipe: Recipe, code: int, name: str, length: int, more: Mapping[str, str]) -> str:
