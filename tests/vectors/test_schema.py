@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from vectors.plain_reader import text_of
+from vectors.running import fp8ref
 
 jsonschema = pytest.importorskip("jsonschema")
 ROOT = Path(__file__).parents[2] / "vectors"
@@ -56,3 +57,18 @@ def test_the_end_of_a_stream() -> None:
 )
 def test_what_is_none_is_refused(schema: str, wrong: dict[str, Any]) -> None:
     assert list(validator(schema).iter_errors(wrong))
+
+
+@pytest.mark.parametrize(("key", "column"), [("amax", "amax"), ("flags", "x")])
+def test_a_case_with_more_than_its_result(
+    key: str, column: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    op = f"dot/e5m2.e5m2/f16/exact.rne.sat;{key}=1;k=2"
+    code, _, said = fp8ref(capfdbinary, "vectors", "generate", op, "-n", 20, "-o", tmp_path / "v.jsonl")
+    assert code == 0, said
+    cases = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    cases = [case for case in cases if "fp8ref" not in case]
+    assert cases
+    assert all(column in case for case in cases)
+    for case in cases:
+        validator("case").validate(case)
