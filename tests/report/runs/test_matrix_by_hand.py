@@ -101,6 +101,10 @@ def wanted(op: str, inputs: list[int]) -> int | str:
         return int(data[0][0] == "finite")
     if family == "finfo":
         return encoded(("finite", 0, constant(TABLES[names[0]], mode[0])), result)
+    if family == "deg2rad":  # far enough from midpoints for twenty digits
+        kind, minus, value = data[0]
+        assert value is not None
+        return delivered(TABLES[result], (kind, minus, value * PI / 180), rounding, overflow)
     table = TABLES[names[0]]
     sign = 1 << (table.k - 1)
     if family == "abs":
@@ -179,6 +183,7 @@ def block(op: str, inputs: list[int]) -> bytes:
     return bytes([0, *(table.encode(bool(sign), table.place(size / scale), "rne", "sat") for sign, size in x)])
 
 
+PI = Fraction("3.14159265358979323846")
 TOPS = {"e2m1fn": 2, "e2m3fn": 2, "e3m2fn": 4, "e4m3fn": 8, "e5m2": 15}  # exponents of the largest elements
 
 
