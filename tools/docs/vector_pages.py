@@ -43,7 +43,7 @@ def family(name: str, example: str) -> str:
             if not row.hits:
                 reasons[row.why].append(row)
     text = f"## {name}\n\n`{recipe.operation.id}`, {cases:,} cases, {recipe.selection}:\n\n"
-    text += md.table(["point", "asked about every case", "bins hit", "cases in the rarest"], table)
+    text += md.table(["point", "question about each case", "bins hit", "cases in the rarest"], table)
     if reasons:
         text += "\nWithout a case:\n\n" + "".join(reason(why, found) for why, found in reasons.items())
     return text
