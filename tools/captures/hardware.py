@@ -179,7 +179,8 @@ def table(found: dict[tuple[str, str, str], Group], apart: dict[str, int]) -> st
              "|---|---|---|---|---|---|---|"]  # fmt: skip
     for (device, instruction, kind), g in sorted(found.items()):
         names = sorted(g.accumulators)
-        declared = f"`{names[0]}`" + (f" and {len(names) - 1} more compositions" if len(names) > 1 else "")
+        more = len(names) - 1
+        declared = f"`{names[0]}`" + (f" and {more} more composition{'s' * (more > 1)}" if more else "")
         open_ = left_open(g) or (f"{g.zeros:,} of them are zeros" if g.zeros > g.rows // 2 else "")
         lines.append(f"| {device} | {instruction} | {kind} | {g.rows:,} | {g.differ:,} | {declared} | {open_} |")
     rows, differ = sum(g.rows for g in found.values()), sum(g.differ for g in found.values())

@@ -47,15 +47,17 @@ def proofs(folder: Path) -> str:
         for what, some in modes.items():
             family, _, types = what.partition("/")
             alike[types, tuple(some)].append(family)
+        together: defaultdict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
+        for (types, ways), families in alike.items():
+            together[tuple(families), ways].append(types)
         asked = "<br>".join(
-            " ".join(map(md.code, families))
-            + f" of {md.code(types)}"
-            + (f" in {len(some)} modes" if len(some) > 3 else "".join(f", {md.code(m)}" for m in some if m))
-            for (types, some), families in alike.items()
+            f"{' '.join(map(md.code, families))} of {' '.join(map(md.code, every))}"
+            + (f" in {len(ways)} modes" if len(ways) > 3 else "".join(f", {md.code(m)}" for m in ways if m))
+            for (families, ways), every in together.items()
         )
         who = " ".join(found.identity.get(key, "") for key in ("name", "version"))
         rows.append([md.code(path.name), who, asked, f"{found.cases:,}", took.get(path.stem, "not measured")])
-    return md.table(["certificate", "answers of", "operations", "inputs", "processor time"], rows, [3])
+    return md.table(["certificate", "answers of", "operations", "inputs", "processor time, min:s"], rows, [3])
 
 
 # -- several faults in one implementation ------------------------------------------------------------------------------
