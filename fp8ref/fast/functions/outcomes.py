@@ -31,6 +31,7 @@ GRID = Grid(TOP, -1200, 1100)  # below and beyond every projection onto binary64
 TABLE_BITS = 16
 FEW = 1 << 10  # elements that are answered one by one where a table is large
 LARGE = 1 << 12  # entries of a table that a few elements are no reason to make
+FEW_ROWS = 1 << 15  # codes of rows whose outcomes are remembered
 WORTH_STORING = 1 << 7  # entries: smaller tables are made in less time than a file is opened safely
 
 Codes = NDArray[np.unsignedinteger]
@@ -98,7 +99,8 @@ def outcomes(op: str, formats: Sequence[Format], semantics: Semantics, codes: Se
     if FUNCTIONS[op].integer or not FUNCTIONS[op].arity or not has_table(formats, codes[0].size):
         shape = codes[0].shape
         rows, back = np.unique(np.stack([c.ravel().astype(np.int64) for c in codes]), axis=1, return_inverse=True)
-        return _made(op, tuple(formats), semantics, rows).taken(back.reshape(shape))
+        made = _remembered if rows.size <= FEW_ROWS else _made_packed
+        return made(op, tuple(formats), semantics, rows.shape, rows.tobytes()).taken(back.reshape(shape))
     index = codes[0].astype(np.intp)
     if len(codes) == 2:
         index = (index << formats[1].k) | codes[1]
@@ -130,6 +132,16 @@ def made(op: str, formats: tuple[Format, ...], semantics: Semantics) -> tuple[st
     index = np.arange(1 << sum(f.k for f in formats))
     rows = index[None] if len(formats) == 1 else np.stack([index >> formats[1].k, index & formats[1].code_mask])
     return _name(op, formats, semantics), _made(op, formats, semantics, rows)
+
+
+def _made_packed(
+    op: str, formats: tuple[Format, ...], semantics: Semantics, shape: tuple[int, ...], rows: bytes
+) -> Outcomes:
+    return _made(op, formats, semantics, np.frombuffer(rows, np.int64).reshape(shape))
+
+
+# a diagnosis rounds the same exact results by hundreds of wrong rules
+_remembered = lru_cache(maxsize=64)(_made_packed)
 
 
 def _made(op: str, formats: tuple[Format, ...], semantics: Semantics, rows: NDArray[np.int64]) -> Outcomes:
