@@ -107,6 +107,7 @@ class Fitter:
         self.cases, self.got = seen.cases, seen.got
         rng = np.random.default_rng(len(self.got))
         self.rows = np.sort(rng.choice(self.cases.size, min(ROWS, self.cases.size), replace=False))
+        self.scored: tuple[NDArray[np.intp], dict[Fused, tuple[int, float]]] = (self.rows, {})
 
     def fit(self, given: Sequence[Fused] = ()) -> Fit:
         """Ascend from many starts on some rows; then add rows that are missed, and ascend again."""
@@ -141,7 +142,7 @@ class Fitter:
 
     def _best(self, starts: Sequence[Fused]) -> Fused:
         few = self.rows[:: max(1, self.rows.size // 120)]
-        ranked = sorted(starts, key=lambda m: (0, 0.0) if self._late() else self._score(m, few), reverse=True)
+        ranked = sorted(starts, key=lambda m: (0, 0.0) if self._late() else self._score_of(m, few), reverse=True)
         best: tuple[tuple[int, float], Fused] | None = None
         for start in ranked[: 4 if self.fixed else 8]:
             model = self._ascend(start)
@@ -156,9 +157,17 @@ class Fitter:
     def _late(self) -> bool:
         return time.monotonic() > self.until
 
-    def _score(self, model: Fused, rows: NDArray[np.intp] | None = None) -> tuple[int, float]:
+    def _score(self, model: Fused) -> tuple[int, float]:
+        """The score on the rows that are looked at now; several ascents come by the same models."""
+        if self.scored[0] is not self.rows:
+            self.scored = self.rows, {}
+        known = self.scored[1]
+        if model not in known:
+            known[model] = self._score_of(model, self.rows)
+        return known[model]
+
+    def _score_of(self, model: Fused, rows: NDArray[np.intp]) -> tuple[int, float]:
         """Answers predicted; then how near the others are."""
-        rows = self.rows if rows is None else rows
         want, got = answers(self.op, model, self.cases.taken(rows)), self.got[rows]
         off = wrong(self.op, got, want)
         distance = np.minimum(np.abs(got.astype(np.int64) - want.astype(np.int64)), 1 << 30)[off]
