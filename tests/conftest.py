@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -30,6 +31,13 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[
     if not collector.config.getoption("--full") and any(mark.name == "full" for mark in marks):
         return []
     return None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The thousands of collected tests are not searched for garbage at every turn: 7 % of the processor's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)
