@@ -88,11 +88,15 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise Malformed(f"{path.name}: more than {LARGEST} bytes")
     try:
         text = data.decode("utf-8")
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # each level makes the parser slower
+                raise Malformed(f"{path.name}, line {event.start_mark.line + 1}: nested deeper than {DEEPEST}")
             if isinstance(event, yaml.AliasEvent):  # a small file stays small
                 raise Malformed(f"{path.name}, line {event.start_mark.line + 1}: aliases are not read")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        found = _plain(node, path.name, 0)
+        found = _plain(node, path.name)
     except UnicodeDecodeError as error:
         raise Malformed(f"{path.name}: not UTF-8 at byte {error.start}") from None
     except yaml.YAMLError as error:
@@ -100,19 +104,15 @@ def _parsed(path: Path) -> dict[str, Any]:
         where = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise Malformed(f"{path.name}{where}: no YAML: {problem}") from None
-    except RecursionError:
-        raise Malformed(f"{path.name}: nested too deep") from None
     if not isinstance(found, dict):
         raise Malformed(f"{path.name}: not a map of names")
     return found
 
 
-def _plain(node: Any, name: str, depth: int) -> Any:
+def _plain(node: Any, name: str) -> Any:
     """Maps, lists and strings; every key once."""
     import yaml
 
-    if depth > DEEPEST:
-        raise Malformed(f"{name}: nested deeper than {DEEPEST}")
     if node is None:
         return {}
     if isinstance(node, yaml.ScalarNode):
@@ -123,15 +123,15 @@ def _plain(node: Any, name: str, depth: int) -> Any:
             )
         return node.value
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(one, name, depth + 1) for one in node.value]
+        return [_plain(one, name) for one in node.value]
     found: dict[str, Any] = {}
     for key, value in node.value:
-        said = _plain(key, name, depth + 1)
+        said = _plain(key, name)
         if not isinstance(said, str):
             raise Malformed(f"{name}, line {key.start_mark.line + 1}: a key is no text")
         if said in found:
             raise Malformed(f"{name}, line {key.start_mark.line + 1}: {said!r:.40} stands twice")
-        found[said] = _plain(value, name, depth + 1)
+        found[said] = _plain(value, name)
     return found
 
 

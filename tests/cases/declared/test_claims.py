@@ -78,7 +78,7 @@ BAD = {
     "an alias": ("Constraints", "Inference: &a [*a]", "aliases are not read"),
     "a tag": ("Profiles", "Inference: !!python/object/apply:os.system ['touch pwned']", "has no formats"),
     "twice": ("Profiles", "Inference: {formats: [Binary8p3se]}\nInference: {formats: []}", "stands twice"),
-    "deep": ("Profiles", "Inference: " + "[" * 5000 + "]" * 5000, "nested"),
+    "deep": ("Profiles", "Inference: " + "[" * 400_000 + "]" * 400_000, "nested"),
     "unknown configuration": ("Profiles", "Training: {formats: [Binary8p3se]}", "'Training' is no configuration"),
     "unknown format": ("Profiles", "Inference: {formats: [Binary8p33se]}", "'Binary8p33se' is no format"),
     "unknown operation": ("Constraints", 'Inference: ["Sinc<fx, fr, rho>(x) -> r": {}]', "'Sinc' is no operation"),
