@@ -30,6 +30,8 @@ F32s = NDArray[np.float32]
 INFINITY, FLT_MAX, ONE, MIN_NORMAL = (np.uint32(x) for x in (0x7F800000, 0x7F7FFFFF, 0x3F800000, 0x00800000))
 F32 = get_format("f32")
 
+ROWS = 64  # groups whose values are compared at a time
+
 
 @dataclass(frozen=True)
 class _Blocks:
@@ -308,8 +310,9 @@ def off_grid(op: Operation, operands: Sequence[Codes], got: Codes) -> Mask:
     assert isinstance(q, FakeQuantiser)
     x, whole = values(op, operands)
     found = np.zeros(got.shape, bool)
-    for i, row in enumerate(q.values(op.mode or "", x, whole)):
-        found[i] = ~np.isin(got[i], row)
+    grid = q.values(op.mode or "", x, whole)
+    for rows in (slice(i, i + ROWS) for i in range(0, len(grid), ROWS)):
+        found[rows] = (got[rows, :, None] != grid[rows, None, :]).all(axis=2)
     return found & ~is_nan(got, op.operands[0])
 
 
