@@ -196,7 +196,7 @@ def specs() -> list[bytes]:
         "torch,device=cuda",
         "py:my_module:MyKernel",
         "mini:truncates",
-        "mini:dot-hopper",
+        "mini:dot-half-steps",
         "replay:x.capture.jsonl",
         "exec:./p a\\,b",
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import pkgutil
 import resource
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 import warm
 
+import fp8ref.cli
 from fp8ref.cli.surroundings import HINTS, cause
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/dev/full, limits, forks")
@@ -77,7 +80,15 @@ def test_one_line_names_the_cause(
         assert errors.count("\n") == 1
 
 
+@pytest.fixture(scope="module")
+def imported() -> None:
+    """The commands, so that no child imports them by pytest's own loader, which compiles and wants descriptors."""
+    for module in pkgutil.iter_modules(fp8ref.cli.__path__, "fp8ref.cli."):
+        importlib.import_module(module.name)
+
+
 @pytest.mark.full
+@pytest.mark.usefixtures("imported")
 @pytest.mark.parametrize("args", [SHOW, JSON, CHECK, RECORD, GENERATE, PIPED, PROVE])
 @pytest.mark.parametrize("n", range(3, 24))
 def test_few_descriptors_are_never_our_fault(n: int, args: list[str], tmp_path: Path) -> None:
