@@ -54,27 +54,33 @@ def keep(
     if not is_product(op) and not is_scale(op) and op.asked.kind != "constant":
         carried = {name: there for name, there in flags_of(op, here).items() if there.any()}
         flags = [" ".join(sorted(name for name, there in carried.items() if there[i])) for i in range(which.size)]
-    for n, i in enumerate(which):
-        failing.rows.append([
-            ".".join(hexadecimal(codes[n], type_) for codes, type_ in zip(here, _types(op, here))),
-            hexadecimal(want[i], op.result), hexadecimal(got[i], op.result), int(position[i]), int(length[i]),
-            layouts[int(layout[i])], flags[n], finding,
-        ])  # fmt: skip
+    inputs = zip(*(hexadecimal(codes, type_) for codes, type_ in zip(here, _types(op, here))))
+    failing.rows += map(list, zip(
+        map(".".join, inputs) if here else [""] * which.size,
+        hexadecimal(want[which], op.result), hexadecimal(got[which], op.result),
+        position[which].tolist(), length[which].tolist(),
+        [layouts[i] for i in layout[which].tolist()], flags, [finding] * which.size, strict=True,
+    ))  # fmt: skip
 
 
 def _types(op: Operation, operands: Sequence[Codes]) -> Sequence[str]:
     return op.operands if len(op.operands) == len(operands) else ("",) * len(operands)
 
 
-def hexadecimal(code: Any, type_: str = "") -> str:
-    """A code with the digits of its type; a row one element after the other."""
-    if np.ndim(code):
-        return str(np.asarray(code).astype(code.dtype.newbyteorder(">")).tobytes().hex().upper())
-    k = 8 * code.dtype.itemsize
-    if type_ and type_ not in UNITS and type_ not in INTEGERS:
+def hexadecimal(codes: Codes, type_: str = "") -> list[str]:
+    """Each code with the digits of its type; a row of codes one element after the other."""
+    bits = 8 * codes.dtype.itemsize
+    k = bits
+    if codes.ndim == 1 and type_ and type_ not in UNITS and type_ not in INTEGERS:
         with contextlib.suppress(ValueError):  # a quantiser is no format
             k = get_format(type_).k
-    return f"{int(code) & ((1 << k) - 1):0{-(-k // 4)}X}"
+    unsigned = np.ascontiguousarray(codes).view(f"u{codes.dtype.itemsize}")
+    if k < bits:
+        unsigned = unsigned & unsigned.dtype.type((1 << k) - 1)
+    text = unsigned.astype(unsigned.dtype.newbyteorder(">")).tobytes().hex().upper()
+    size = len(text) // max(1, len(codes))
+    unused = (bits - 4 * -(-k // 4)) // 4
+    return [text[end - size + unused : end] for end in range(size, len(text) + 1, size)] if size else []
 
 
 # -- the picture ------------------------------------------------------------------------------------------------------
