@@ -76,7 +76,7 @@ def test_processes_write_what_they_ask(jobs: int) -> None:
 
     watch = threading.Thread(target=look)
     watch.start()
-    with Run(Request("mini:correct", options=Options(level=1), jobs=jobs)) as run:
+    with Run(Request("mini:correct", options=Options(level=1), jobs=jobs, select=("convert/f32*", "decode*"))) as run:
         asked = [claim.id for claim in run.claims]
         reports = list(run.reports())
     over.set()

@@ -283,7 +283,7 @@ def test_what_came_back_is_judged_and_packed(tmp_path: Path, monkeypatch: pytest
     operands = draws.block(op, 5, "random", 0)
     one = captures.Capture(op, tuple(operands), SimulatedHopper().run(op, *operands), SimulatedHopper().identify())
     cast = Operation.parse("convert/f16/e4m3fn/rne.sat;negative=zero")
-    x = np.arange(0, 1 << 16, 3, dtype=np.uint16)
+    x = np.arange(0, 1 << 16, 7, dtype=np.uint16)
     two = captures.Capture(cast, (x,), SimulatedHopper().run(cast, x), SimulatedHopper().identify())
     (tmp_path / "units").mkdir()
     captures.write(tmp_path / "units" / "dot.jsonl.gz", one)
