@@ -36,20 +36,20 @@ SMALL = 1 << 25  # bytes of codes for which no other process is started
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, fp8ref/audit/1.")
 @click.option(
     "--html", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Write a page with heat maps and code usage, too.",
+    help="Also write a page with heat maps and code usage.",
 )  # fmt: skip
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the JSON document there; a run that is killed can go on.",
+    help="Write the JSON document there; a killed run can be resumed.",
 )
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Go on with the run that was to write FILE.",
+    help="Continue the unfinished run that was to write FILE.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @engines.engine_options
@@ -68,8 +68,8 @@ def audit_(
     """Which convention and recipe made a model's quantised tensors, and what is wrong?
 
     PATH is a safetensors file, an index of shards, a folder with a model, or a file of GGUF, ONNX, npz or torch
-    (read with weights_only).  Scales and codes are held against what the file declares.  With --original, also
-    against the weights: which recipe gives every bit, and where codes are no rounding under the stored scale.
+    (read with weights_only).  Scales and codes are compared with what the file declares.  With --original, also
+    with the weights: which recipe gives every bit, and which codes are no rounding under the stored scale.
 
     \b
     fp8ref audit model.safetensors
@@ -77,7 +77,7 @@ def audit_(
     fp8ref audit model.safetensors --html audit.html
     fp8ref audit DeepSeek-V3/ -o audit.json --engine dask --scheduler tcp://head:8786
 
-    What is found does not depend on the number of processes or machines.
+    The findings do not depend on the number of processes or machines.
 
     Exit codes: 0 no fault, 1 a fault, 2 interrupted, 4 a file cannot be read, 6 no engine.
     """

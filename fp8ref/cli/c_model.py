@@ -16,14 +16,17 @@ from .say import say
 @click.command("c-model", cls=OneLine)
 @click.argument("formats", nargs=-1, required=True, metavar="FORMAT...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Write into this folder.")
-@click.option("--functions", metavar="NAMES", default="", help="Elementary functions too, like exp,tanh, or all.")
+@click.option(
+    "--functions",
+    metavar="NAMES",
+    default="",
+    help="Add elementary functions for formats of at most 8 bits: exp,tanh or all.",
+)
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def c_model(formats: tuple[str, ...], output: Path, functions: str, force: bool) -> None:
     """A golden model in C99 without dependencies: conversions and arithmetic of FORMATs, with every mode and flag.
 
-    --functions adds elementary functions of those of at most 8 bits.
-
-    Three files: fp8ref_model.h, fp8ref_model.c, and fp8ref_model_pkg.sv with its DPI-C imports.
+    It writes fp8ref_model.h, fp8ref_model.c, and fp8ref_model_pkg.sv with the DPI-C imports.
     """
     try:
         files = model_of(formats, [name for name in functions.split(",") if name])

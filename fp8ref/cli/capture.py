@@ -51,7 +51,7 @@ def capture(
 ) -> None:
     """Record answers of an implementation: a GPU, a simulator, anything that is not at hand later.
 
-    Nothing is judged: a capture holds operand codes, result codes and who answered.  Products are asked the named
+    Nothing is judged.  A capture holds operand codes, result codes and who answered.  Products are asked the named
     probes first.  The same command goes on with a capture that was interrupted; a torn end is dropped.
 
     \b

@@ -39,11 +39,11 @@ from .starting import open_run
 @click.argument("select", nargs=-1, shell_complete=complete.operations)
 @click.option(
     "--impl", "impls", multiple=True, shell_complete=complete.implementations, default=["ml_dtypes"], show_default=True,
-    help="The implementation: [kind:]id[,key=value...]. Given several times: side by side.",
+    help="The implementation: [kind:]id[,key=value...]. Several: a table with one column each.",
 )  # fmt: skip
 @click.option(
     "--level", type=click.IntRange(1, 3), default=1, show_default=True,
-    help="1: seconds, every threshold and edge. 2: a minute or two, many random cases more. 3: all 2^32 float32.",
+    help="1: seconds, every threshold and edge. 2: a minute or two, many more random cases. 3: all 2^32 float32.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
 @click.option(
@@ -52,11 +52,11 @@ from .starting import open_run
 )  # fmt: skip
 @click.option(
     "--declaration", type=click.Path(path_type=Path), metavar="PATH",
-    help="Ask what a P3109 declaration claims, and nothing else: a folder of its YAML files, or one of them.",
+    help="Judge only what a P3109 declaration claims: a folder of its YAML files, or one of them.",
 )  # fmt: skip
 @click.option(
     "--p3109-text", type=click.Choice(list(TEXTS)), default="report", show_default=True,
-    help="Where they differ: by P3109's interim report, or by its formal text.",
+    help="Which P3109 text decides where the two differ: the interim report or the formal text.",
 )  # fmt: skip
 @click.option("--skip", multiple=True, metavar="GLOB", help="Leave these operations out.")
 @click.option(
@@ -68,7 +68,7 @@ from .starting import open_run
     type=Seconds(),
     default=60.0,
     show_default=True,
-    help="Seconds for one call, of an idle processor; a slow or loaded one gets more.",
+    help="Seconds for one call on an idle processor; a slow or loaded one gets more.",
 )
 @engines.engine_options
 @click.option("--fail-fast", is_flag=True, help="Stop at the first operation that does not conform.")
@@ -76,7 +76,7 @@ from .starting import open_run
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the run record here.")
 @click.option(
     "--resume", type=click.Path(dir_okay=False, path_type=Path), metavar="RUN",
-    help="Go on with the run that was to write this record and did not end.",
+    help="Continue the unfinished run that was to write this record.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing record.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON document.")
@@ -84,10 +84,12 @@ from .starting import open_run
 @click.option("--strict", is_flag=True, help="Exit 1 where an expected failure passed or is stale.")
 @click.option(
     "--fail-on", type=click.Choice([one.value for one in SEVERITIES]),
-    help="Exit 1 for expected failures of this severity, too, and for severer ones.",
+    help="Exit 1 for expected failures of this severity or above, too.",
 )  # fmt: skip
 @click.option(
-    "--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the failures found as known ones."
+    "--write-expect",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the failures found as known failures.",
 )
 @click.option(
     "--cases", "cases_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",

@@ -24,16 +24,16 @@ FORMS = {"json": ".json", "ucis": ".xml", "svg": ".svg"}
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the merged coverage: .xml UCIS, .json, .svg a picture.")  # fmt: skip
-@click.option("--as", "form", type=click.Choice(list(FORMS)), default=None, help="The form; by default by the suffix.")
+@click.option("--as", "form", type=click.Choice(list(FORMS)), default=None, help="The form. Default: by the suffix.")
 @click.option("--least", type=click.IntRange(0), default=None, metavar="N",
-              help="Exit code 1 where a bin was hit fewer times in simulation, else by the suite.")  # fmt: skip
+              help="Exit 1 where simulation (or else the suite) hit a bin fewer times.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def coverage(files: tuple[Path, ...], output: Path | None, form: str | None, least: int | None, force: bool) -> None:
     """Merge the coverage of vectors and of simulations.
 
     FILE is a vector file of any form, Verilator's coverage.dat, cocotb-coverage's XML, UCIS XML of any simulator, or
-    what this command or fp8ref.testing.bench wrote as JSON. A bin of one operation and name is one bin, whoever
-    counted it.
+    what this command or fp8ref.testing.bench wrote as JSON. Bins of the same operation and name are
+    added, whoever counted them.
 
     \b
     fp8ref vectors coverage cases.jsonl.gz coverage.dat -o merged.xml

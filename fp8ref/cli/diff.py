@@ -23,13 +23,13 @@ PATIENCE = 2.0  # seconds after which a line says how far it is
 @click.command("diff", cls=OneLine)
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
-@click.option("--original", type=click.Path(path_type=Path), help="The weights that both were made of.")
+@click.option("--original", type=click.Path(path_type=Path), help="The weights from which both were made.")
 @click.option(
     "--rename",
     "renames",
     multiple=True,
     metavar="OLD=NEW",
-    help="A text of the tensors' names, and what to read for it.",
+    help="Replace OLD by NEW in the tensor names of both files.",
 )
 @click.option(
     "--product", "products", multiple=True, metavar="X,W,Y",
@@ -41,17 +41,17 @@ def diff_(
 ) -> None:
     """Where do two files of the same tensors differ, and what explains it?
 
-    A and B are models, or captures of tensors: anything that `fp8ref audit` reads.  Tensors are paired by name, and
-    asked in order: same form, recipe, scales, codes, values?  The first difference of each is explained.  With
-    --original it is said whether both are right by different recipes.
+    A and B are models, or captures of tensors: anything that `fp8ref audit` reads.  Tensors are paired by name.
+    Form, recipe, scales, codes and values are compared in this order, and the first difference is explained.  With
+    --original the command also finds whether both are right by different recipes.
 
     \b
     fp8ref diff vllm.safetensors torchao.safetensors --original bf16.safetensors
     fp8ref diff A-FP8/ B-FP8/ --rename .experts.0= --json
     fp8ref diff h100.npz b200.npz --product x,w,y
 
-    Exit codes: 0 every difference is explained, 1 not so, 2 interrupted, 4 a file cannot be read, 5 no tensor is in
-    both.
+    Exit codes: 0 every difference is explained, 1 some are not, 2 interrupted, 4 a file cannot be read, 5 no tensor
+    is in both.
     """
     pairs = [text.partition("=") for text in renames]
     for old, sign, _ in pairs:

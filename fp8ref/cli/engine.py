@@ -22,7 +22,7 @@ OPTIONS = (
     click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one for each core."),
     click.option(
         "--engine", type=click.Choice(ENGINES), default="processes", show_default=True,
-        help="Where the work is done. The results are the same.",
+        help="Where the work runs; the results are the same.",
     ),
     click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="dask: a cluster that runs already."),
 )  # fmt: skip

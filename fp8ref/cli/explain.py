@@ -22,17 +22,17 @@ STDIN = "-"
 @click.command(cls=OneLine)
 @click.argument("case", metavar="CASE")
 @click.argument("more", metavar="[FILE|-]", nargs=-1)
-@click.option("--got", multiple=True, metavar="CODE", help="An answer to CASE, or several: who is right?")
+@click.option("--got", multiple=True, metavar="CODE", help="An answer to CASE; several may follow: which are right?")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def explain(case: str, more: tuple[str, ...], got: tuple[str, ...], as_json: bool) -> None:
     """Why a case has its answer: neighbours, clause, flags, and what every other mode would answer.
 
-    CASE is an operation id and the operands' codes in hexadecimal, as findings print it; `*` leaves the mode open.  Of
-    a dot product it is the rows a.b.c and scales; with ; between them they may be decimals.
+    CASE is an operation id and the operands' codes in hexadecimal, as findings print it; `*` leaves the mode open.  For
+    a dot product, give the rows a.b.c and the scales; separated by ; they may be decimals.
 
-    With --got CODE...: is that right, which rule, mode, model, recipe or library gives it, and which cases would decide
-    between those?  With an OPERATION and a file (- for standard input) the same of a table, whose lines are the inputs
-    and, last, the answer, as codes or as numbers; ? for one not known yet.
+    --got CODE asks about an answer: is it right, which rule, mode, model, recipe or library gives it, and which cases
+    would decide between those?  An OPERATION and a file (- for standard input) ask the same about a table.  Each line
+    has the inputs and, last, the answer, as codes or as numbers; ? stands for an unknown answer.
 
     \b
     fp8ref explain convert/f32/e4m3fn/rne.sat#43E80001

@@ -26,12 +26,12 @@ from .say import say
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def explore(formats: tuple[str, ...], output: Path, runs: tuple[Path, ...], force: bool) -> None:
-    """Write a page in which one types a number and sees what it becomes, in every format, mode and overflow rule.
+    """Write a page where you type a number and see what it becomes, in every format, mode and overflow rule.
 
     A second part takes a row of numbers and shows the shared scale, the codes and the values of an MX block.
 
-    FORMAT is one of at most 8 bits; without any, the well-known ones are in the page.  It is one file and needs no
-    network; a link to it carries what was typed.
+    FORMAT has at most 8 bits; by default the page has the well-known formats.  The page is one file and needs no
+    network.  Its link carries what was typed.
 
     \b
     fp8ref explore -o explorer.html

@@ -1,4 +1,4 @@
-"""``fp8ref help``: what one has to know to work, a page a topic."""
+"""``fp8ref help``: what one has to know to work, one page per topic."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .errors import BadInput, OneLine
 from .say import prose, say
 
 TOPICS = {
-    "adapters": "how an implementation is asked: the whole contract",
+    "adapters": "the whole contract of an adapter",
     "operations": "operation ids, modes, keys, selecting",
     "levels": "how much --level 1, 2 and 3 ask",
     "exit-codes": "what 0 to 6 mean, and what to do in CI",
     "connectables": "what --impl takes",
     "recipes": "block scaling: names and texts of recipes",
     "completion": "the tab key in bash, zsh and fish",
-    "mistakes": "wrong rules: what each looks like, where it comes from, how to mend it",
+    "mistakes": "wrong rules: their signs, sources and repairs",
 }
 
 

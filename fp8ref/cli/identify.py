@@ -33,25 +33,27 @@ NONE_FOUND, INTERRUPTED, NOTHING_RAN, FAILED = 1, 2, 5, 6
 @click.argument("wanted", metavar="[SELECT]...", nargs=-1)
 @click.option(
     "--impl", shell_complete=complete.implementations,
-    help="The implementation: [kind:]id[,key=value...], replays included.",
+    help="The implementation, or a replay: [kind:]id[,key=value...].",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
 @click.option(
     "--random", "count", type=click.IntRange(100, 10_000_000), default=RANDOM, show_default=True,
-    help="Random products asked beside the probes.",
+    help="Random products, in addition to the probes.",
 )  # fmt: skip
 @click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one call.")
 @click.option("--limit", type=Seconds(), default=LIMIT, show_default=True, help="Seconds that fitting a unit may take.")
 @click.option(
     "--most", type=click.IntRange(0, 10_000), default=MANY, show_default=True,
-    help="A capture that fits more compositions is searched no further.",
+    help="Stop searching a capture once it fits more compositions than this.",
 )  # fmt: skip
 @click.option("--quantized", metavar="FILE[:NAME]", help="Codes: npy, npz or safetensors.")
 @click.option("--scales", metavar="FILE[:NAME]", help="Their scales, float32 or bytes.")
 @click.option("--original", metavar="FILE[:NAME]", help="The tensor that was quantised.")
-@click.option("--element", help="The format of the codes, where the file does not say it.")
+@click.option("--element", help="The format of the codes, where the file does not name it.")
 @click.option("--scale-format", help="The format of the scales: f32, e8m0fnu, e4m3fn or ue5m3.")
-@click.option("--tensor-amax", type=float, help="The largest magnitude of the tensor, under two levels of scales.")
+@click.option(
+    "--tensor-amax", type=float, help="The largest magnitude of the tensor, for recipes with two levels of scales."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def identify_(
     wanted: tuple[str, ...],
@@ -71,19 +73,20 @@ def identify_(
 ) -> None:
     """Which accumulator is inside a matrix unit?  Which recipe made these scales?
 
-    With --quantized, --scales and --original: the recipe of block scaling that gives every bit, else the nearest and
-    the first group that differs.  With --impl a matrix unit is treated as a black box.
+    With --quantized, --scales and --original: find the recipe of block scaling that gives every bit, or else the
+    nearest recipe and the first group that differs.
 
-    Asks probes, finds the tree of its additions, fits the parameters of a fused unit, and names the catalogued models
-    that give every answer; none, if none does.  SELECT chooses among the claimed dot and matrix products.  For a
-    replay the captured cases are all there is, and what they cannot decide is said.
+    With --impl: treat a matrix unit as a black box.  fp8ref sends probes, finds the order of the additions, fits the
+    parameters of a fused unit, and names the catalogued models that give every answer, if there are any.  SELECT
+    chooses among the claimed dot and matrix products.  A replay has its captured cases alone; the report says what
+    they cannot decide.
 
     \b
     fp8ref identify --impl py:my_gpu:Wgmma
     fp8ref identify --impl replay:h100.capture.jsonl --json
     fp8ref identify --quantized w.npz:q --scales w.npz:s --original w.npz:x
 
-    Exit codes: 0 each product is one class of the catalogue, or a recipe fits, 1 not so, 2 interrupted (what was
+    Exit codes: 0 each product is one class of the catalogue, or a recipe fits, 1 otherwise, 2 interrupted (what was
     found is shown), 5 no product is claimed, 6 the implementation failed.
     """
     set_threads(1)

@@ -6,7 +6,6 @@ implementation crashed, hung or would not start.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import os
@@ -18,11 +17,9 @@ from ..check.harness.guard import open_standard_streams
 from ..escapes import one_line
 from ..version import __version__
 from . import surroundings
-from .errors import BadInput
+from .group import Commands
 
 MEMORY = "FP8REF_MEMORY"
-
-SUMMARY = 200  # characters: no first sentence is longer, and none is cut
 
 # command -> the module that has it; a module is imported only when its command runs
 COMMANDS = {
@@ -47,25 +44,11 @@ COMMANDS = {
 }
 
 
-class Lazy(click.Group):
+class Lazy(Commands):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        found = [(name, self.get_command(ctx, name)) for name in COMMANDS]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(SUMMARY)) for name, command in found if command])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0].lower(), COMMANDS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(COMMANDS)}"
-            raise BadInput(f"no command {args[0]!r:.80}; {hint}")
-        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         target = COMMANDS.get(name)

@@ -47,14 +47,16 @@ def sources(kind: str, language: str | None = None) -> Iterator[Traversable]:
 @click.command(cls=OneLine)
 @click.argument("kind", type=click.Choice(list(STARTERS)))
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--language", type=click.Choice(list(LANGUAGES)), default=None, help="Of rtl: one alone; default: all.")
+@click.option(
+    "--language", type=click.Choice(list(LANGUAGES)), default=None, help="For rtl: one language. Default: all."
+)
 def new(kind: str, folder: Path, language: str | None) -> None:
-    """Write the files of a start into DIR, which may exist; nothing there is replaced.
+    """Write starter files into DIR, which may exist; no file there is replaced.
 
     adapter: an implementation under test in Python, as a program and as a shared object in C. kernel-test: a
     test of a function for pytest. ci: a script and a workflow for continuous integration. rtl: designs and benches for
-    $readmemh, DPI-C, cocotb, VHDL's textio, UVM. declaration: the files in which an implementation of P3109 says what
-    it does. README.md there says what to run.
+    $readmemh, DPI-C, cocotb, VHDL's textio, UVM. declaration: the files in which an implementation of P3109 declares
+    what it does. README.md in DIR lists the commands to run.
     """
     if language is not None and kind != "rtl":
         raise BadInput(f"--language is of rtl; {kind} has one")

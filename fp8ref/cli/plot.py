@@ -27,10 +27,10 @@ def plot(name: str, formats: tuple[str, ...], output: str, rounding: str | None,
     """A figure of one or more formats.
 
     NAME is number-line (every value of a format), staircase (how inputs near 1 and near the largest value are rounded),
-    relative-error (the largest one of rounding to nearest), density (values in each binade), error-growth (how far
+    relative-error (the largest one when rounding to nearest), density (values in each binade), error-growth (how far
     the sums of matrix units stray from the exact one as K grows), disagreement (the same operands through nine units),
-    or sqnr (what each split of 8 bits keeps of data with
-    lighter and heavier tails; it takes no format).  The other names are pictures of systems, see fp8ref system.
+    or sqnr (signal to noise of each split of 8 bits, on data with lighter and heavier tails; it takes no format).  The
+    other names are pictures of systems: see fp8ref system.
 
     \b
     fp8ref plot number-line e4m3fn -o e4m3fn.svg

@@ -35,21 +35,28 @@ Found = list[tuple[Claim, Shard]]
 
 @click.command("prove", cls=OneLine)
 @click.argument("claims", metavar="[CLAIM]...", nargs=-1)
-@click.option("--impl", default="", help="Prove it of an implementation: [kind:]id[,key=value...]. Default: fp8ref.")
+@click.option("--impl", default="", help="The implementation: [kind:]id[,key=value...]. Default: fp8ref itself.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate here.")
 @click.option(
     "--resume", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Go on with the proof that was to write this certificate and did not end.",
+    help="Continue the unfinished proof that was to write this certificate.",
 )  # fmt: skip
-@click.option("--verify", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Repeat a certificate.")
-@click.option("--sample", default="100%", show_default=True, metavar="PART%", help="--verify: so much of it.")
+@click.option(
+    "--verify",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Repeat the proof of this certificate.",
+)
+@click.option(
+    "--sample", default="100%", show_default=True, metavar="PART%", help="--verify: how much of it to repeat."
+)
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=None,
-    help="--sample: which part, to repeat a verification. Default: drawn by the operating system, and printed.",
+    help="--sample: selects the part. Default: drawn at random and printed, so that it can be repeated.",
 )
-@click.option("--root", default=None, metavar="HASH", help="--verify: the certificate is the one with this root.")
+@click.option("--root", default=None, metavar="HASH", help="--verify: fail unless the certificate has this root.")
 @engines.engine_options
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def prove_(

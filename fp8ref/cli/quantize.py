@@ -23,11 +23,15 @@ PATIENCE = 2.0  # seconds after which a line says how far it is
 @click.command("quantize", cls=OneLine)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--recipe", required=True, metavar="NAME", help="A recipe's name or its text: `fp8ref list recipes`.")
-@click.option("--convention", metavar="NAME", help="How tensors are stored; by default as the recipe's library does.")
+@click.option(
+    "--recipe", required=True, metavar="NAME", help="A recipe's name or text; `fp8ref list recipes` has the names."
+)
+@click.option(
+    "--convention", metavar="NAME", help="How tensors are stored. Default: as the recipe's library stores them."
+)
 @click.option(
     "--keep", "kept", multiple=True, metavar="TEXT", default=KEPT, show_default=True,
-    help="Matrices with this in their names are copied.",
+    help="Copy matrices whose names contain this.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def quantize_(
@@ -35,15 +39,15 @@ def quantize_(
 ) -> None:
     """Write a quantised checkpoint bit-exactly: a reference producer, to test readers with.
 
-    IN is a model in any form that `fp8ref audit` reads; OUT is a folder, into which model.safetensors, config.json and
-    fp8ref-manifest.json are written.  The manifest has the digest of every tensor, made and read.  The same input gives
-    the same bytes.
+    IN is a model in any form that `fp8ref audit` reads; OUT is a folder, which receives model.safetensors, config.json
+    and fp8ref-manifest.json.  The manifest has the digest of every tensor, read and written.  The same input gives the
+    same bytes.
 
     \b
     fp8ref quantize model/ model-fp8/ --recipe ct-fp8-bf16
     fp8ref quantize model/ model-fp8/ --recipe "deepseek-v3 128x128" --convention "block FP8"
 
-    Exit codes: 0 written, 2 interrupted, 4 IN cannot be read, or nothing in it can be quantised so.
+    Exit codes: 0 written, 2 interrupted, 4 IN cannot be read, or the recipe fits nothing in it.
     """
     began = time.monotonic()
 

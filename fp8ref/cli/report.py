@@ -30,9 +30,11 @@ def read_records(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 @click.command(cls=OneLine)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--as", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True, help="The form.")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to the terminal."
+    "--as", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True, help="The form to render."
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write this file, not to the terminal."
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def report(runs: tuple[Path, ...], form: str, output: Path | None, force: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import click
 
@@ -21,6 +22,12 @@ def say(text: str = "", err: bool = False) -> None:
 def prose(text: str, err: bool = False) -> None:
     """Print sentences, no wider than the terminal."""
     say(folded(text, columns()), err)
+
+
+def paragraph(text: str) -> None:
+    """Print one paragraph, no wider than the terminal and without an indent."""
+    width = columns()
+    say(text if width is None else textwrap.fill(text, width))
 
 
 def status(text: str = "") -> None:

@@ -41,8 +41,12 @@ from .plot import plot
 )
 @click.option("--negative", metavar="RULE", help="What a negative value becomes: lowest magnitude zero.")
 @click.option("--subnormal", metavar="RULE", help="keep, daz (of inputs), ftz (of results) or both.")
-@click.option("--via", metavar="FORMAT", help="Round to this format first, to nearest.")
-@click.option("--random-bits", metavar="BITS", help="Of stochastic rounding (sr-a ...): 0b0110, or 0x6A for eight.")
+@click.option("--via", metavar="FORMAT", help="Round to this format first, to nearest even.")
+@click.option(
+    "--random-bits",
+    metavar="BITS",
+    help="The random bits of stochastic rounding (sr-a ...): 0b0110 is four, 0x6A eight.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def show(
     format: str, code: str | None, value: str | None, rounding: str | None, overflow: str | None, nan: str | None,

@@ -27,8 +27,8 @@ from .starting import open_session, selected
 def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
     """Start an implementation and ask each claimed operation a handful of cases.
 
-    Tries the adapter rather than the implementation: that it answers, for arrays of many, one and no elements, the same
-    way twice, and plain cases right.  `fp8ref check` judges.
+    Tests the adapter rather than the implementation: does it answer arrays of many, one and no
+    elements, twice the same way, and plain cases right?  `fp8ref check` judges.
     """
     set_threads(1)
     with open_session(impl, timeout) as session:

@@ -19,11 +19,11 @@ from ..systems import SYSTEMS, get_system
 from ..systems.own_tensors import RULES, Quantised, quantised, table_of
 from ..systems.watch import watching
 from . import complete
-from .console import console, print_json
+from .console import print_json
 from .errors import BadInput, OneLine
 from .files import require_free, write
 from .listing import table
-from .say import say
+from .say import paragraph, say
 from .tensor_files import read_tensor
 
 
@@ -32,15 +32,17 @@ from .tensor_files import read_tensor
 @click.option("--plot", "picture", metavar="FILE", help="Also draw its picture: .png, .svg or .pdf.")
 @click.option(
     "--input", "tensor", metavar="FILE[:NAME]",
-    help="A tensor of your own, npy, npz or safetensors, by the system's rules: what they lose.",
+    help="Quantise your own tensor (npy, npz or safetensors) by the system's rules; print the loss.",
 )  # fmt: skip
-@click.option("-o", "--output", metavar="FILE", help="With --input: codes, scales and values of each rule, as .npz.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="With --input: write codes, scales and values of each rule as .npz."
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def system(
     name: str | None, picture: str | None, tensor: str | None, output: str | None, force: bool, as_json: bool
 ) -> None:
-    """The 8-bit system of a paper: its table, computed now.  Without NAME: which systems there are.
+    """Compute the table of a paper's 8-bit system.  Without NAME: list the systems.
 
     \b
     fp8ref system
@@ -57,8 +59,8 @@ def system(
             print_json([{"system": s.name, "title": s.title, "paper": s.paper} for s in SYSTEMS.values()])
         else:
             table(
-                [("system", "left"), ("what", "left"), ("paper", "left")],
-                ((s.name, s.title, s.paper) for s in SYSTEMS.values()),
+                [("system", "left"), ("what", "left"), ("arXiv", "left")],
+                ((s.name, s.title, s.paper.removeprefix("arXiv ")) for s in SYSTEMS.values()),
             )
         return
     if output and (not tensor or Path(output).suffix != ".npz"):
@@ -82,11 +84,14 @@ def system(
         rows = [{column: number(cell) for column, cell in zip(shown.columns, row)} for row in shown.rows]
         print_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
     else:
-        console().print(f"{shown.title}\n")
+        paragraph(shown.title)
+        say()
         numbers = [all(_is_number(row[i]) for row in shown.rows) for i in range(len(shown.columns))]
         table([(c, "right" if n else "left") for c, n in zip(shown.columns, numbers)], shown.rows)
-        for i, note in enumerate(shown.notes):
-            console().print(f"{'' if i else chr(10)}{note}")
+        if shown.notes:
+            say()
+        for note in shown.notes:
+            paragraph(note)
     if picture:
         with _progress(name):
             _draw(name, found.plot, picture, force)

@@ -25,6 +25,7 @@ from .c_model import c_model
 from .coverage import coverage
 from .errors import BadInput, OneLine
 from .files import require_free
+from .group import Commands
 from .say import say
 from .vector_files import Progress, form_named, operation_of, require_fits, write_stream
 from .verify import verify
@@ -33,7 +34,7 @@ DOES_NOT_CONFORM, INTERRUPTED, NOTHING_RAN = 1, 2, 5
 TININESS = click.Choice(["after", "before", "delivered"])
 
 
-@click.group()
+@click.group(cls=Commands)
 def vectors() -> None:
     """Golden answers as files: make them, export them, verify them."""
 
@@ -46,28 +47,42 @@ vectors.add_command(verify)
 @vectors.command("generate", cls=OneLine)
 @click.argument("operations", nargs=-1, required=True, metavar="OP...")
 @click.option("--as", "form", default=None, help=f"The form: {', '.join(FORMS)}; by the file's suffix, else jsonl.")
-@click.option("-n", "n", type=click.IntRange(0), default=None, help="How many cases; default: as the selection takes.")
+@click.option("-n", "n", type=click.IntRange(0), default=None, help="How many cases. Default: all of the selection.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
-@click.option("--forever", is_flag=True, help="Go on until the reader has enough.")
-@click.option("--select", default=None, metavar="every|bins|bin=NAME", help="Every case, by coverage bins, or of one.")
-@click.option("--a", "a", default="", help="What operand a may be: subnormal, -normal, 0x30..0x37, joined by +.")
-@click.option("--b", "b", default="", help="The same of b.")
-@click.option("--c", "c", default="", help="The same of c.")
-@click.option("--weight", "weights", multiple=True, metavar="BIN=N", help="Take cases of a bin N times as often.")
-@click.option("--each", type=click.IntRange(1, 99999), default=8, show_default=True, help="Cases that a bin wants.")
-@click.option("--bins", "table", is_flag=True, help="Print the coverage table in place of the cases.")
-@click.option("--tagged", is_flag=True, help="Write in which bins each case is, in every form; JSON lines always do.")
-@click.option("--interleave", is_flag=True, help="One $readmemh stream of all, with opcodes.")
-@click.option("--idle", type=click.IntRange(0, 99), default=0, help="Of a stream: percent of cases after idle cycles.")
-@click.option("--stall", type=click.IntRange(0, 99), default=0, help="Of a stream: percent of cycles without ready.")
-@click.option("--burst", type=click.IntRange(0), default=0, help="Of a stream: the most valid cycles in a row.")
-@click.option("--rounding", default=None, help="In place of the id's: rne, rna, rtz, rtp, rtn, rto.")
-@click.option("--overflow", default=None, help="In place of the id's: sat, satprop, nonsat, or finite-infinite.")
+@click.option("--forever", is_flag=True, help="Write until the reader closes the pipe.")
 @click.option(
-    "--tininess", type=click.Choice(["after", "before", "delivered"]), default=None, help="When UF is raised."
+    "--select",
+    default=None,
+    metavar="every|bins|bin=NAME",
+    help="All cases, some of each coverage bin, or those of one bin.",
+)
+@click.option("--a", "a", default="", help="Restrict operand a: subnormal, -normal, 0x30..0x37, joined by +.")
+@click.option("--b", "b", default="", help="Restrict operand b.")
+@click.option("--c", "c", default="", help="Restrict operand c.")
+@click.option("--weight", "weights", multiple=True, metavar="BIN=N", help="Draw cases of this bin N times as often.")
+@click.option("--each", type=click.IntRange(1, 99999), default=8, show_default=True, help="Cases per bin.")
+@click.option("--bins", "table", is_flag=True, help="Print the coverage table, no cases.")
+@click.option("--tagged", is_flag=True, help="Write the bins of each case; JSON lines always have them.")
+@click.option("--interleave", is_flag=True, help="Write one $readmemh stream of all operations, with opcodes.")
+@click.option(
+    "--idle", type=click.IntRange(0, 99), default=0, help="Stream: percentage of cases that follow idle cycles."
+)
+@click.option("--stall", type=click.IntRange(0, 99), default=0, help="Stream: percentage of cycles without ready.")
+@click.option("--burst", type=click.IntRange(0), default=0, help="Stream: the most valid cycles in a row.")
+@click.option("--rounding", default=None, help="Replaces the id's rounding: rne, rna, rtz, rtp, rtn, rto.")
+@click.option(
+    "--overflow", default=None, help="Replaces the id's overflow rule: sat, satprop, nonsat, or finite-infinite."
+)
+@click.option(
+    "--tininess",
+    type=click.Choice(["after", "before", "delivered"]),
+    default=None,
+    help="When underflow (UF) is raised.",
 )
 @click.option("--profile", default=None, help="Rounding and overflow of a named profile (fp8ref list profiles).")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write this file; .gz packs it.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write this file; .gz compresses it."
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def generate_(
     operations: tuple[str, ...], form: str | None, n: int | None, seed: int, forever: bool, select: str | None,
@@ -78,7 +93,8 @@ def generate_(
     """Make cases with the reference's answers.
 
     OP is an operation id, such as fma/e4m3fn.e4m3fn.e4m3fn/e4m3fn/rne.sat, or a TestFloat name, such as f32_to_e4m3fn.
-    A glob in the mode, r*.sat, is every mode that it matches.
+    A glob in the mode,
+    r*.sat, stands for every mode that it matches.
 
     \b
     fp8ref vectors generate f32_to_e4m3fn --as testfloat | ./dut | fp8ref vectors verify - --op f32_to_e4m3fn
@@ -186,10 +202,10 @@ def _show_bins(recipes: list[Recipe]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--as", "form", required=True, help=f"The form: {', '.join(FORMS)}.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write this file, or files beside it.")
-@click.option("--tagged", is_flag=True, help="Write in which bins each case is, in every form; JSON lines always do.")
+@click.option("--tagged", is_flag=True, help="Write the bins of each case; JSON lines always have them.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def export(file: Path, form: str, output: Path | None, tagged: bool, force: bool) -> None:
-    """Write vectors of one form in another."""
+    """Convert vectors from one form to another."""
     chosen = form_named(form, output)
     try:
         with one_line():

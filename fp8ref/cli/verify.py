@@ -36,24 +36,35 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command("verify", cls=OneLine)
 @click.argument("path", metavar="PATH|-")
-@click.option("--op", default=None, help="What cases without a header are about: an id or a TestFloat name.")
-@click.option("--rounding", default=None, help="In place of the id's.")
-@click.option("--overflow", default=None, help="In place of the id's.")
+@click.option("--op", default=None, help="The operation of cases without a header: an id or a TestFloat name.")
+@click.option("--rounding", default=None, help="Replaces the id's rounding.")
+@click.option("--overflow", default=None, help="Replaces the id's overflow rule.")
 @click.option(
-    "--tininess", type=click.Choice(["after", "before", "delivered"]), default=None, help="When UF is raised."
+    "--tininess",
+    type=click.Choice(["after", "before", "delivered"]),
+    default=None,
+    help="When underflow (UF) is raised.",
 )
 @click.option("--profile", default=None, help="Rounding and overflow of a named profile.")
-@click.option("--as", "form", default=None, help="The form of the file; by its suffix, else by how it begins.")
-@click.option("--nan", type=click.Choice(["class", "bits"]), default="class", show_default=True, help="Compare NaNs.")
-@click.option("--count", type=click.IntRange(1), default=None, help="How many cases there must be.")
+@click.option(
+    "--as", "form", default=None, help="The form of the file. Default: by its suffix, else by its first bytes."
+)
+@click.option(
+    "--nan",
+    type=click.Choice(["class", "bits"]),
+    default="class",
+    show_default=True,
+    help="Compare NaN results as one class, or bit by bit.",
+)
+@click.option("--count", type=click.IntRange(1), default=None, help="Fail unless there are exactly so many cases.")
 @click.option("--all", "everything", is_flag=True, help="List every answer that differs, not the first ten.")
 @click.option("--expect", type=FILE, help="Known failures: a TOML or JSON file, as fp8ref check takes it.")
 @click.option("--strict", is_flag=True, help="Exit 1 where an expected failure passed or is stale.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
-@click.option("--junit", type=FILE, metavar="FILE", help="Write JUnit XML, one test case an operation.")
+@click.option("--junit", type=FILE, metavar="FILE", help="Write JUnit XML, one test case per operation.")
 @click.option("--cases", "cases_file", type=FILE, metavar="FILE", help="Write every wrong answer: .csv or .parquet.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what is wrong.")
 def verify(
     path: str, op: str | None, rounding: str | None, overflow: str | None, tininess: str | None, profile: str | None,
     form: str | None, nan: str, count: int | None, everything: bool, expect: Path | None, strict: bool, as_json: bool,
@@ -61,10 +72,10 @@ def verify(
 ) -> None:  # fmt: skip
     """Verify vectors against the reference: a file, what comes through a pipe (-), or a directory with MANIFEST.json.
 
-    Cases that come through a pipe are held against the recipe in their header.  Without a header say --count, and in a
-    shell set -o pipefail: what nobody announced, nobody misses.
+    Cases that come through a pipe are compared with the recipe in their header, so a missing case is noticed.  Where
+    there is no header, give --count, and set -o pipefail in the shell.
 
-    What differs is explained as fp8ref check explains it, with the id under which the answers would pass.
+    Differences are explained as fp8ref check explains them, with the id under which the answers would pass.
 
     Exit codes: 0 all answers are right or expected to differ, 1 some are not, 4 unreadable, 5 nothing was verified.
     """

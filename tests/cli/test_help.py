@@ -74,6 +74,7 @@ def test_without_a_topic_all_are_listed_and_commands_have_theirs() -> None:
         (["help", "adaptors"], "Error: no help on 'adaptors'; did you mean adapters?\n"),
         (["help", "zzz"], f"Error: no help on 'zzz'; choose from {', '.join(TOPICS)}, or a command\n"),
         (["chekc", "--impl", "torch"], "Error: no command 'chekc'; did you mean check?\n"),
+        (["vectors", "genrate"], "Error: no command 'genrate'; did you mean generate?\n"),
         (["zzz"], f"Error: no command 'zzz'; choose from {', '.join(COMMANDS)}\n"),
     ],
 )

@@ -16,6 +16,9 @@ COMMANDS = [
     ("show", "f32", "0x1"),
     ("show", "e4m3fn", "--from", "f32:43E88000"),
     ("explain", "convert/f64/e4m3fn/rne.sat#3F50000010000000"),
+    ("help",),
+    ("system",),
+    ("system", "scale-propagation"),
     *((name, "--help") for name in ("check", "identify", "prove", "show", "vectors")),
 ]
 
