@@ -1,21 +1,26 @@
 """This version against an earlier one, and what else there is: float64 BLAS, torch, ml_dtypes.  Ratios in one run.
 
-    python tools/bench/versions.py [--before COMMIT] [--json FILE] [--repeats N] [--only WORD]
+    python tools/bench/versions.py [--before COMMIT] [--json FILE] [--repeats N] [--only WORD] [--peers]
 
 The earlier version, by default the one of ``BEFORE``, is unpacked beside.  Both run in processes of their own, on the
 same operands, in turn; times are of the processor, of one thread, and the best counts.  Outputs of both are compared.
+With ``--peers`` those of ``peers.py`` stand beside them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from datetime import date
+from importlib import metadata
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -52,6 +57,7 @@ PRODUCTS = (
     ("bf16.fma bf16 normal", 0.0),
     ("f32.fma e4m3fn normal", 0.0),
 )
+PEERS = ("float64 BLAS", "torch", "ml_dtypes", "mmaemu")  # of peers.py
 EXACT = (
     ("exact e4m3fn normal", 0.0),
     ("exact e5m2 normal", 0.0),
@@ -122,7 +128,7 @@ for line in sys.stdin:
 class Version:
     """A version in a process of its own: one case at a time."""
 
-    def __init__(self, commit: str | None) -> None:
+    def __init__(self, commit: str | None, worker: str = WORKER) -> None:
         self.folder = tempfile.TemporaryDirectory()
         where = str(REPOSITORY)
         if commit is not None:
@@ -131,7 +137,7 @@ class Version:
                 archive.extractall(self.folder.name, filter="data")
             where = self.folder.name
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER], cwd=where, env={**os.environ, "PYTHONPATH": where},
+            [sys.executable, "-c", worker], cwd=where, env={**os.environ, "PYTHONPATH": where},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None
@@ -162,17 +168,28 @@ def work_of(case: str) -> tuple[float, str]:
 
 
 def measured(
-    old: Version, new: Version, cases: tuple[tuple[str, float], ...], repeats: int
+    old: Version, new: Version, beside: Version | None, cases: tuple[tuple[str, float], ...], repeats: int
 ) -> Iterator[dict[str, Any]]:
     for case, target in cases:
         same = old.ask(case) == new.ask(case)
         times = [(float(old.ask(case)), float(new.ask(case))) for _ in range(repeats)]
         before, now = (min(t[i] for t in times) for i in (0, 1))
         work, unit = work_of(case)
+        said = {} if beside is None else {peer: beside.ask(f"{peer}|{case}") for peer in PEERS}
         yield {
             "case": case, "before": work / before / 1e6, "now": work / now / 1e6, "unit": unit,
             "ratio": before / now, "target": target, "same": same,
+            "peers": {peer: work / float(took) / 1e6 for peer, took in said.items() if took != "-"},
         }  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what was measured, where it is installed."""
+    found = {"Python": platform.python_version()}
+    for name in ("numpy", "ml_dtypes", "torch", "mmaemu"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def main() -> int:
@@ -182,22 +199,26 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results here")
     parser.add_argument("--repeats", type=int, default=3, help="calls of each side that count")
     parser.add_argument("--only", default="", help="only the cases whose name contains this")
+    parser.add_argument("--peers", action="store_true", help="float64 BLAS, torch, ml_dtypes and mmaemu beside")
     options = parser.parse_args()
     old, new = Version(options.before), Version(None)
+    beside = Version(None, (REPOSITORY / "tools" / "bench" / "peers.py").read_text()) if options.peers else None
     rows = []
     try:
         cases = tuple(case for case in (*PRODUCTS, *EXACT, *ARRAYS) if options.only in case[0])
-        for row in measured(old, new, cases, options.repeats):
+        for row in measured(old, new, beside, cases, options.repeats):
             rows.append(row)
             wish = f"  at least {row['target']}" if row["target"] else ""
             differs = "" if row["same"] else "  OTHER BITS"
+            peers = "".join(f"  {peer} {rate:.0f}" for peer, rate in row["peers"].items())
             rates = f"{row['before']:8.0f}{row['now']:8.0f} {row['unit']:13}"
-            print(f"{row['case']:52}{rates}{row['ratio']:6.2f}{wish}{differs}", flush=True)
+            print(f"{row['case']:52}{rates}{row['ratio']:6.2f}{wish}{differs}{peers}", flush=True)
     finally:
-        old.close()
-        new.close()
+        for version in (old, new, *([beside] if beside else ())):
+            version.close()
     if options.json:
-        options.json.write_text(json.dumps({"before": options.before, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        about = {"before": options.before, "versions": versions(), "date": date.today().isoformat()}
+        options.json.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     return 0 if all(row["ratio"] >= row["target"] and row["same"] for row in rows) else 1
 
 

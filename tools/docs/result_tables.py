@@ -19,6 +19,7 @@ def pages(docs: Path) -> dict[str, str]:
         "results/faults.md": faults(_read(data / "faults.json")),
         "results/pairs.md": pairs(_read(data / "pairs.json")),
         "results/bench.md": bench(_read(data / "bench.json")),
+        "results/versions.md": versions(_read(data / "versions.json")),
         "results/runs.md": "\n".join(run(path) for path in sorted((data / "runs").glob("*.jsonl")))
         or "No run is recorded here yet.\n",
         "results/proofs.md": proofs(data / "proofs"),
@@ -143,6 +144,22 @@ def bench(found: dict[str, Any]) -> str:
         f"{found['repeats']}.\n\n"
     )
     return about + md.table(["what", "fp8ref", "ml_dtypes", "measured", "target", "met"], rows, [1, 2, 3, 4])
+
+
+def versions(found: dict[str, Any]) -> str:
+    """Rates before and now, how many times as fast and what was asked for, and those of others."""
+    if not found:
+        return "Not measured yet: `python tools/bench/versions.py --peers --json docs/data/versions.json`.\n"
+    peers = list(dict.fromkeys(peer for r in found["rows"] for peer in r["peers"]))
+    rows = [
+        [r["case"] + ("" if r["same"] else " (1)"), r["unit"].split()[1], f"{r['before']:,.0f}", f"{r['now']:,.0f}",
+         f"{r['ratio']:.2f}", f"{r['target']:g}" if r["target"] else "",
+         *(f"{r['peers'][peer]:,.0f}" if peer in r["peers"] else "" for peer in peers)]
+        for r in found["rows"]
+    ]  # fmt: skip
+    about = "; ".join(f"{name} {version}" for name, version in found["versions"].items())
+    columns = ["what", "millions a second of", "before", "now", "ratio", "asked", *peers]
+    return f"{found['date']}, {about}.\n\n" + md.table(columns, rows, [*range(2, len(columns))])
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------
