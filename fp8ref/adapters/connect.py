@@ -17,6 +17,7 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from ..escapes import one_line
 from .base import Adapter, Unavailable
 
 GROUP = "fp8ref.adapters"
@@ -54,7 +55,7 @@ class Connectable:
         if kind not in registered() and kind != PYTHON:
             near = difflib.get_close_matches(kind, [*registered(), PYTHON], n=1, cutoff=0.5)
             if rest or kind.endswith(".py"):
-                near = [f"py:{kind.removesuffix('.py')}:{rest[0] if rest and rest[0] else 'Class'}"]
+                near = [one_line(f"py:{kind.removesuffix('.py')}:{rest[0] if rest and rest[0] else 'Class'}", 80)]
             hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join([*registered(), PYTHON + ':'])}"
             raise ValueError(f"unknown implementation {kind!r:.80}; {hint}")
         if kind == PYTHON and (len(rest) != 2 or not all(rest)):
