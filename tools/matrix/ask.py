@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,9 +76,10 @@ def environment(one: Implementation) -> Path:
         raise Failed(f"no {command} on PATH: apt-get install {one.needs['package']}")
     folder = folder_of(one)
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
+    uv = shutil.which("uv")
+    if not (folder / "complete").exists() or not (uv or (folder / "bin" / "pip").exists()):
+        # one that uv made has no pip, and is made anew where uv is not on PATH
         shutil.rmtree(folder, ignore_errors=True)
-        uv = shutil.which("uv")
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)] if uv else
              [sys.executable, "-m", "venv", str(folder)])  # fmt: skip
         _install(python, *one.requires, f"fp8ref @ {fp8ref_wheel().as_uri()}")
@@ -178,11 +180,13 @@ def main() -> int:
                 console.print(f"{one.impl}: kept, {record}")
                 continue
             task = bar.add_task(one.impl)
+            started = time.monotonic()
             try:
-                console.print(f"{one.impl}: {ask(one, options.level, record, options.patience)}")
+                said = ask(one, options.level, record, options.patience)
             except Failed as error:
                 record.write_text(not_asked(one, options.level, str(error)), encoding="utf-8")
-                console.print(f"{one.impl}: not asked: {error}")
+                said = f"not asked: {error}"
+            console.print(f"{time.strftime('%H:%M:%S')} {one.impl}, {time.monotonic() - started:.0f} s: {said}")
             bar.remove_task(task)
     if options.no_page:
         return 0
