@@ -31,6 +31,7 @@ K_RUN = 1 << 17  # products that one float64 sum may take together
 K_TILE = 1 << 11
 ROWS = 1 << 10  # outputs of a tile: ROWS x ROWS
 CHUNK = 1 << 14  # outputs finished at a time
+SOME = 1 << 4  # rows that mostly show how wide a tile's data are
 NEVER = 1 << 30
 OPEN = 100  # where more than one output in so many is left open by a bound, slices are quicker
 BOUND_FROM = 32  # products; of fewer a bound gains nothing
@@ -296,8 +297,13 @@ def _with_c(special: Floats, c: Floats, unusual: NDArray[np.bool_]) -> Floats:
     return np.where(unusual, joined, special)
 
 
-def _width(bits: tuple[int, int]) -> int:
-    return bits[1] - bits[0]
+def _are_narrow(a: tuple[Array, Format], b: tuple[Array, Format], room: int) -> bool:
+    """Do the ranges of two tiles of codes fit into ``room`` bits?  A few rows show it where they do not."""
+    for some in (slice(SOME), slice(None)):
+        ranges = [codes_range(codes[some], f) for codes, f in (a, b)]
+        if sum(top - lsb for lsb, top in ranges) > room:
+            return False
+    return True
 
 
 def exact_matmul(a: Operand, b: Operand, epilogue: Epilogue) -> Array:
@@ -332,8 +338,7 @@ def _by_bound(a: Operand, b: Operand, rows: slice, columns: slice, epilogue: Epi
     room = BITS - (k - 1).bit_length()
     if sum(top - lsb for lsb, top in (format_range(a.f), format_range(b.f))) <= room:
         return None
-    tabled = a.f.k <= TABLE and b.f.k <= TABLE
-    if tabled and sum(_width(codes_range(x.codes[s], x.f)) for x, s in ((a, rows), (b, columns))) <= room:
+    if a.f.k <= TABLE and b.f.k <= TABLE and _are_narrow((a.codes[rows], a.f), (b.codes[columns], b.f), room):
         return None
     va, vb = a.values(rows, ks), b.values(columns, ks)
     if not (a.is_finite(rows, ks, va) and b.is_finite(columns, ks, vb)):

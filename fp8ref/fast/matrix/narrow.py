@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -15,17 +16,20 @@ from .expansion import Floats, to_odd, two_sum
 F32s = NDArray[np.float32]
 
 
-def to_format(x: Array, f: Format) -> F32s:
-    """float32 or float64 values (the latter exact or rounded to odd) to nearest in f32, f16 or bf16."""
+def to_format(x: Array, f: Format, *, reach: float = math.inf) -> F32s:
+    """float32 or float64 values (the latter exact or rounded to odd) to nearest in f32, f16 or bf16.
+
+    ``reach``: what the caller knows no magnitude to exceed; it saves looking.
+    """
     if f.name == "f32":
         return x.astype(np.float32, copy=False)
     if f.name == "f16":
-        rounded = _to_f16(x)
+        rounded = _to_f16(x, reach)
         return x.astype(np.float16).astype(np.float32) if rounded is None else rounded
     return _to_bf16(x)
 
 
-def _to_f16(x: Array) -> F32s | None:
+def _to_f16(x: Array, reach: float) -> F32s | None:
     """To f16 by one addition: None where a value is 2**15 or more, infinite or NaN.
 
     Of |x| in [2**e, 2**(e + 1)), or below with e = -14, f16 holds the multiples of u = 2**(e - 10).  With t
@@ -36,7 +40,7 @@ def _to_f16(x: Array) -> F32s | None:
     kind, t, bias = (np.int64, 52, 1023) if x.dtype == np.float64 else (np.int32, 23, 127)
     bits: Array = x.view(kind)
     field: Array = bits & kind((2 * bias + 1) << t)
-    if int(field.max(initial=0)) >= (bias + 15) << t:
+    if not reach < 2.0**15 and int(field.max(initial=0)) >= (bias + 15) << t:
         return None
     np.maximum(field, _floor(field.shape, (bias - 14) << t, field.dtype.str), out=field)
     field += kind(((t - 10) << t) + (1 << (t - 1)))
@@ -84,9 +88,9 @@ def flushed(x: F32s, f: Format) -> F32s:
     return np.where(np.abs(x) < np.float32(2.0**f.emin), np.copysign(np.float32(0), x), x)
 
 
-def add(x: F32s, y: F32s, f: Format) -> F32s:
+def add(x: F32s, y: F32s, f: Format, *, reach: float = math.inf) -> F32s:
     """x + y in a format.  float32 has bits enough that rounding its sum again is innocuous [Figueroa 1995]."""
-    return to_format(x + y, f)
+    return to_format(x + y, f, reach=reach)
 
 
 def fma(product: Floats, c: Array, f: Format, *, flush: bool = False) -> F32s:
@@ -95,7 +99,7 @@ def fma(product: Floats, c: Array, f: Format, *, flush: bool = False) -> F32s:
     return (to_flushed if flush else to_format)(to_odd(head, np.where(np.isfinite(head), rest, 0.0)), f)
 
 
-def fma32(product: F32s, c: F32s, f: Format) -> F32s:
+def fma32(product: F32s, c: F32s, f: Format, *, reach: float = math.inf) -> F32s:
     """An exact product in float32, plus c, rounded once to f16 or bf16.
 
     A number halfway between two of the format's normal numbers is a float32, so a rounded sum that is none of these
@@ -103,7 +107,7 @@ def fma32(product: F32s, c: F32s, f: Format) -> F32s:
     first.
     """
     total = product + c
-    rounded = to_format(total, f)
+    rounded = to_format(total, f, reach=reach)
     bits = total.view(np.int32)
     beyond = 24 - f.p  # bits of float32 that the format has no room for
     if not beyond:

@@ -151,15 +151,31 @@ def _chain(model: Chain, tile: Tile, c: F32s) -> F32s:
         return c
     product = np.empty(tile.shape, np.float32)
     c = c.copy()
+    products, reach = _largest(a) * _largest(b), float(_largest(c.reshape(1, -1))[0])
     for k in order:
         np.multiply(a[k], b[k], out=product)
         if f.name == "f32":
             np.add(c, product, out=c)
-        elif model.fused:
-            c = fma32(product, c, f)
-        else:
-            c = add(to_format(product, f), c, f)
+            continue
+        reach = _rounded(reach + _rounded(float(products[k])))
+        c = (
+            fma32(product, c, f, reach=reach)
+            if model.fused
+            else add(to_format(product, f, reach=reach), c, f, reach=reach)
+        )
     return c
+
+
+def _largest(x: Array) -> Floats:
+    """The largest magnitude in each row of x, as float64; NaN where one is."""
+    flat = x.reshape(len(x), -1)
+    largest: Array = np.maximum(flat.max(axis=1, initial=0), -flat.min(axis=1, initial=0))
+    return largest.astype(np.float64)
+
+
+def _rounded(x: float) -> float:
+    """What a magnitude of at most x does not exceed once it is rounded to f16 (or float64), normal or not."""
+    return x * (1 + 2.0**-10) + 2.0**-24
 
 
 def _flushing_chain(model: Chain, a: Array, b: Array, c: F32s) -> F32s:
