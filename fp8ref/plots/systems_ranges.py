@@ -1,4 +1,4 @@
-"""Range against precision: FP8 formats over the scale of the data, and integers over their clip threshold."""
+"""Range against precision: FP8 formats over the scale of the data, and integers over their threshold."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fp8_range() -> Figure:
 
 @styled
 def range_precision() -> Figure:
-    """SQNR of k-bit symmetric codes on N(0,1) data against the clip threshold."""
+    """SQNR of k-bit symmetric codes on N(0,1) data against the threshold."""
     fig = figure()
     axes = fig.subplots()
     thresholds = np.linspace(0.5, 8, 301)
@@ -43,7 +43,7 @@ def range_precision() -> Figure:
             text, (float(best.grid.c), best.sqnr), (0, 5), textcoords="offset points", color=GREY, ha="center"
         )
     axes.set_ylim(0, 45)
-    axes.set_xlabel("clip threshold T, in standard deviations")
+    axes.set_xlabel("threshold T, in standard deviations")
     axes.set_ylabel("SQNR in dB")
     axes.set_title("range against precision: k-bit integers on normal data", loc="left")
     axes.grid(True, axis="y", linewidth=0.4, color="#DDDDDD")

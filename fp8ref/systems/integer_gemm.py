@@ -1,4 +1,4 @@
-"""k-bit symmetric matrix products with clipped operands, after the integer Transformer for machine translation.
+"""k-bit symmetric matrix products with saturated operands, after the integer Transformer for machine translation.
 
 After "Learning Accurate Integer Transformer Machine-Translation Models" [Wu 2020, arXiv 2001.00926], which runs every
 matrix product in INT8, and some in INT6, and learns how much range to give up for precision.  Its formulas are not
@@ -6,7 +6,7 @@ published where we could read them; what follows is our definition:
 
     s = f32(T / (2**(k-1) - 1))     q = rne(x / s), saturated at +-(2**(k-1) - 1)     C = f32(s_a s_b sum qa qb)
 
-with the clip threshold T, in binary32, in place of the largest magnitude; the sum is exact in int32 and the product
+with the threshold T, in binary32, in place of the largest magnitude; the sum is exact in int32 and the product
 with the scales is rounded once.  T is the one of least mean squared error: in closed form for a distribution, among
 a hundred parts of the largest magnitude for given data.
 """
@@ -37,7 +37,7 @@ PARTS = 100
 
 @dataclass(frozen=True, eq=False)
 class Operand:
-    """Codes of a clipped matrix, int8, and the step between them, binary32."""
+    """Codes of a saturated matrix, int8, and the step between them, binary32."""
 
     codes: NDArray[np.int8]
     step: np.float32
@@ -49,7 +49,7 @@ class Operand:
 def step_exact(threshold: Fraction, bits: int = 8) -> Fraction:
     """f32(T / (2**(bits-1) - 1)).  Raises ValueError for a threshold that is not positive."""
     if threshold <= 0:
-        raise ValueError(f"a clip threshold is positive, not {float(threshold)}")
+        raise ValueError(f"a threshold is positive, not {float(threshold)}")
     code, _ = encode(Fraction(threshold) / top_of(bits), F32, "rne", "nonsat")
     return F32.magnitude(code)
 
@@ -68,14 +68,14 @@ def matmul_exact(
 
 
 def quantise(x: Array, threshold: float | np.float32, bits: int = 8) -> Operand:
-    """Symmetric codes of a float32 array clipped at a threshold, of 2 to 8 bits.
+    """Symmetric codes of a float32 array saturated at a threshold, of 2 to 8 bits.
 
     Raises ValueError for a threshold that is not positive and for NaN or infinity, TypeError for other dtypes.
     """
     if not 2 <= bits <= 8:
         raise ValueError(f"operands have 2 to 8 bits, not {bits}")
     if not threshold > 0:
-        raise ValueError(f"a clip threshold is positive, not {threshold}")
+        raise ValueError(f"a threshold is positive, not {threshold}")
     absmax(x)  # refuses infinities and NaNs
     step = np.float32(np.float32(threshold) / np.float32(top_of(bits)))
     return Operand(symmetric(x, np.asarray(step), bits), step)
@@ -93,13 +93,13 @@ def matmul(a: Operand, b: Operand) -> NDArray[np.float32]:
 
 
 def threshold(x: Array, bits: int = 8, parts: int = PARTS) -> np.float32:
-    """Of amax * i / parts, i from 1 to parts, the clip threshold of least squared error on x, the largest of equals.
+    """Of amax * i / parts, i from 1 to parts, the threshold of least squared error on x, the largest of equals.
 
     Errors are summed in float64.  Raises ValueError where x is empty, all 0, or has NaN or infinity.
     """
     largest = np.float32(absmax(x).max()) if x.size else np.float32(0)
     if not largest > 0:
-        raise ValueError("a clip threshold needs a value other than 0")
+        raise ValueError("a threshold needs a value other than 0")
     found = []
     for i in range(parts, 0, -1):
         T = np.float32(float(largest) * i / parts)
@@ -112,7 +112,7 @@ def threshold(x: Array, bits: int = 8, parts: int = PARTS) -> np.float32:
 
 
 def curve(bits: int, thresholds: Floats | Sequence[float], distribution: Distribution = GAUSSIAN) -> Floats:
-    """SQNR in dB of k-bit codes clipped at each threshold, exact."""
+    """SQNR in dB of k-bit codes saturated at each threshold, exact."""
     top = top_of(bits)
     magnitudes = np.arange(top + 1) / top
     return np.asarray(moments(np.multiply.outer(np.asarray(thresholds, np.float64), magnitudes), distribution).sqnr)
@@ -131,10 +131,10 @@ def table() -> Table:
             cells += [f"{float(best.grid.c) / sigma:.4f}", f"{best.sqnr:.3f}"]
         rows.append((*cells, f"{float(curve(bits, [6.0])[0]):.3f}"))
     return Table(
-        "Clip thresholds of least mean squared error, over the standard deviation, and the SQNR in dB there",
+        "Thresholds of least mean squared error, over the standard deviation, and the SQNR in dB there",
         ("bits", "T, N(0,1)", "dB", "T, t(8)", "dB", "T, U(-1,1)", "dB", "dB at T = 6, N(0,1)"),
         tuple(rows),
-        ("A threshold of 6 standard deviations clips nothing worth the name, and costs precision instead.",),
+        ("A threshold of 6 standard deviations saturates almost no value and costs precision.",),
     )
 
 

@@ -1,4 +1,4 @@
-"""k-bit products: the arrays against rationals, the clip thresholds against quadrature and against trying."""
+"""k-bit products: the arrays against rationals, the thresholds against quadrature and against trying."""
 
 from __future__ import annotations
 
@@ -128,13 +128,13 @@ def test_the_curve_is_range_against_precision() -> None:
 def test_refusals() -> None:
     x = np.ones((2, 2), np.float32)
     for call, message in (
-        (lambda: quantise(x, 0.0), "a clip threshold is positive, not 0.0"),
+        (lambda: quantise(x, 0.0), "a threshold is positive, not 0.0"),
         (lambda: quantise(x, math.nan), "positive, not nan"),
         (lambda: quantise(x, 1.0, 9), "operands have 2 to 8 bits, not 9"),
         (lambda: quantise(x * np.float32(np.inf), 1.0), "infinity or a NaN"),
         (lambda: threshold(0 * x), "a value other than 0"),
         (lambda: threshold(x[:0]), "a value other than 0"),
-        (lambda: step_exact(Fraction(-1)), "a clip threshold is positive, not -1.0"),
+        (lambda: step_exact(Fraction(-1)), "a threshold is positive, not -1.0"),
     ):
         with pytest.raises(ValueError, match=message):
             call()

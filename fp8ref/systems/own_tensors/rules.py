@@ -73,7 +73,7 @@ def _int8_rows(x: F32s) -> Quantised:
 def _clipped(x: F32s) -> Quantised:
     made = clipped(x, threshold(x))
     step = np.array([made.step], np.float32)
-    return Quantised("int8, clipped for least error", made.codes, step, made.codes * np.float64(made.step))
+    return Quantised("int8, saturated for least error", made.codes, step, made.codes * np.float64(made.step))
 
 
 def _fixed(x: F32s) -> Quantised:
