@@ -51,8 +51,8 @@ def capture(
 ) -> None:
     """Record answers of an implementation: a GPU, a simulator, anything that is not at hand later.
 
-    Nothing is judged.  A capture holds operand codes, result codes and who answered.  Products are asked the named
-    probes first.  The same command goes on with a capture that was interrupted; a torn end is dropped.
+    Nothing is judged.  A capture has operand codes, result codes and the identity of the implementation.  Products
+    begin with the named probes.  The same command continues an interrupted capture; a cut-off end is dropped.
 
     \b
     fp8ref capture --impl cuda -o h100/ 'dot/*'

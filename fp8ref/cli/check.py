@@ -48,7 +48,7 @@ from .starting import open_run
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random cases.")
 @click.option(
     "--flag", type=click.Choice(list(FLAGS)), default=None, metavar="FLAG",
-    help=f"Ask only cases that carry this flag: {', '.join(FLAGS)}.",
+    help=f"Take only cases with this flag: {', '.join(FLAGS)}.",
 )  # fmt: skip
 @click.option(
     "--declaration", type=click.Path(path_type=Path), metavar="PATH",
@@ -97,7 +97,7 @@ from .starting import open_run
 )  # fmt: skip
 @report_files
 @click.option("-v", "--verbose", is_flag=True, help="List the operations that pass, too.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the last line alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the last line.")
 @color_option
 def check(
     select: tuple[str, ...],

@@ -15,7 +15,7 @@ from .say import prose, say
 TOPICS = {
     "adapters": "the whole contract of an adapter",
     "operations": "operation ids, modes, keys, selecting",
-    "levels": "how much --level 1, 2 and 3 ask",
+    "levels": "how many cases --level 1, 2 and 3 have",
     "exit-codes": "what 0 to 6 mean, and what to do in CI",
     "connectables": "what --impl takes",
     "recipes": "block scaling: names and texts of recipes",

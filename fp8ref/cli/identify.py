@@ -78,7 +78,7 @@ def identify_(
 
     With --impl: treat a matrix unit as a black box.  fp8ref sends probes, finds the order of the additions, fits the
     parameters of a fused unit, and names the catalogued models that give every answer, if there are any.  SELECT
-    chooses among the claimed dot and matrix products.  A replay has its captured cases alone; the report says what
+    chooses among the claimed dot and matrix products.  A replay has only its captured cases; the report says what
     they cannot decide.
 
     \b

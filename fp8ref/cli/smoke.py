@@ -25,7 +25,7 @@ from .starting import open_session, selected
 )  # fmt: skip
 @click.option("--timeout", type=Seconds(), default=30.0, show_default=True, help="Seconds for one call.")
 def smoke(select: tuple[str, ...], impl: str, timeout: float) -> None:
-    """Start an implementation and ask each claimed operation a handful of cases.
+    """Start an implementation and try each claimed operation on a handful of cases.
 
     Tests the adapter rather than the implementation: does it answer arrays of many, one and no
     elements, twice the same way, and plain cases right?  `fp8ref check` judges.

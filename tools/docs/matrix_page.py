@@ -69,7 +69,7 @@ def findings(documents: list[dict[str, Any]]) -> str:
     for one in known.audited():
         grave = f"[fault]({'data/reports/' + filed[one]})"
         rows.append([f"{one.library} {one.version}, its files", one.what, grave, f"{one.decided} ({one.source})", ""])
-    text = md.table(["library", "what", "severity", "decided by", "spoken of in"], rows)
+    text = md.table(["library", "what", "severity", "decided by", "discussed in"], rows)
     if unread:
         text += f"\nNobody has looked yet at {len(unread)} findings: {', '.join(sorted(set(unread))[:20])}.\n"
     return text

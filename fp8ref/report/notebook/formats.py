@@ -58,4 +58,6 @@ def _cell(f: Format, code: int) -> Markup:
         colour += f"{round(20 + 120 * magnitude):02X}"
     value = "NaN" if x.is_nan else value_text(x)
     shown = value if len(value) <= 9 else f"{float(x.value):+.3g}" if x.is_finite else value
+    if x.is_finite and x.value:
+        shown = shown.removeprefix("+")  # which would crowd the cells
     return element("td", shown, title=f"{code_text(code, f.k)} {value} {name}", style=f"background:{colour}")
