@@ -28,7 +28,7 @@ def pages(docs: Path) -> dict[str, str]:
     table = md.table(["implementation", "verdict", "allowed", "asked", "to link to"], _rows(documents, names))
     own = {}
     for name, document in zip(names, documents):  # a page and a badge for each, to be linked to
-        own[f"{SITE}/{ROWS}/{name}.html"] = html([document], "../wrong-rules/")
+        own[f"{SITE}/{ROWS}/{name}.html"] = html([document], "../wrong-rules/", f"../{PAGE}")
         own[f"{SITE}/{ROWS}/{name}.json"] = badge([document])
     return own | {
         f"{SITE}/{PAGE}": html(documents, "wrong-rules/"),

@@ -32,6 +32,7 @@ class Known:
     call: str = ""
     language: str = "python"
     shows: str = ""
+    whole: bool = False
 
     @property
     def because(self) -> str:

@@ -73,6 +73,9 @@ def reproduction(fault: Fault) -> tuple[str, str, str]:
     op = Operation.parse(finding.op)
     if is_scale(op):
         size = shapes(op, 1)[-1][1]
+        seen, right = (code.to_bytes(size, "big").hex() for code in (finding.got, finding.want))
+        if known.whole:
+            return known.call.strip() + "\n", seen, right
         bits, dtype = {"f32": 32}.get(op.operands[0], 16), TORCH_TYPES[op.operands[0]]
         codes = ", ".join(f"0x{code:0{bits // 4}X}" for code in finding.inputs)
         made = textwrap.fill(f"codes = [{codes}]", 110, subsequent_indent="         ")
@@ -81,7 +84,6 @@ def reproduction(fault: Fault) -> tuple[str, str, str]:
             f"x = torch.tensor(codes, dtype=torch.uint{bits}).view(torch.{dtype}).reshape(1, -1)\n"
             f"{known.call.strip()}\nprint(bytes(z.tolist()).hex())\n"
         )
-        seen, right = (code.to_bytes(size, "big").hex() for code in (finding.got, finding.want))
         return text, seen, right
     digits = -(-_bits(op) // 4)
     seen, right = (f"0x{code:0{digits}X}" for code in (finding.got, finding.want))

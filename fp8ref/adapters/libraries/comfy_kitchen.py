@@ -10,13 +10,16 @@ SAID = "comfy-kitchen eager backend, quantize_mxfp8"
 
 
 class ComfyKitchen(BlockLibrary):
-    """``quantize_mxfp8``, whose scales lie swizzled in tiles of 128 rows."""
+    """``quantize_mxfp8``, whose scales lie swizzled in tiles of 128 rows.
+
+    What it claims is ModelOpt's formula: 2^ceil(log2(a / 448)), its exponent within 0 and 254.
+    """
 
     package = "comfy-kitchen"
     modules = ("comfy_kitchen.backends.eager.quantization",)
     quantisers = (
-        Quantises("scale/f32/e4m3fn/*;k=32;scale=e8m0fnu", "mxfp8", SAID),
-        Quantises("scale/bf16/e4m3fn/*;k=32;scale=e8m0fnu", "mxfp8", SAID),
+        Quantises("scale/f32/e4m3fn/modelopt-mxfp8;k=32;scale=e8m0fnu", "mxfp8", SAID),
+        Quantises("scale/bf16/e4m3fn/modelopt-mxfp8;k=32;scale=e8m0fnu", "mxfp8", SAID),
     )
 
     def mxfp8(self, x: Any) -> tuple[Any, Any]:

@@ -54,8 +54,8 @@ STRIPES = {"convert": 0, "decode": 1}  # of a tile; all else is computing
 STRIPE_NAMES = ("conversions into it", "decoding", "computing")
 
 
-def html(documents: Sequence[Mapping[str, Any]], guide: str = "") -> str:
-    """The page; ``guide``: the folder of the pages of wrong rules, if they lie beside it.
+def html(documents: Sequence[Mapping[str, Any]], guide: str = "", whole: str = "") -> str:
+    """The page; ``guide``: the folder of the pages of wrong rules, if they lie beside it; ``whole``: a page of more.
 
     Raises ImportError without jinja2, the extra ``report``.
     """
@@ -66,8 +66,9 @@ def html(documents: Sequence[Mapping[str, Any]], guide: str = "") -> str:
         _environment()
         .get_template("matrix.html")
         .render(
-            title=TITLE,
+            title=_title(found),
             lead=_lead(found),
+            whole=whole,
             style=_file("matrix.css") + _file("picture.css"),
             code=code,
             script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
@@ -111,7 +112,20 @@ def _severities(verdicts: set[Verdict]) -> list[tuple[str, str]]:
     return [*found[:1], ("mismatch", "every mismatch"), *found[1:-1], ("pass", "what conforms"), found[-1]]
 
 
+def _title(found: Matrix) -> str:
+    """Of a page of one implementation its name and version."""
+    if len(found.implementations) != 1:
+        return TITLE
+    (one,) = found.implementations
+    return f"{one.name} {one.version}".strip()
+
+
 def _lead(found: Matrix) -> str:
+    if len(found.implementations) == 1:
+        (one,) = found.implementations
+        cases = sum(report.cases for report in one.reports)
+        more = f"; {cases:,} cases judged bit by bit" if one.judged else ""
+        return f"{one.summary[:1].upper()}{one.summary[1:]}{more}."
     states = [one.state for one in found.implementations]
     judged = sum(one.judged for one in found.implementations)
     asked = len(states) - states.count("not asked")

@@ -198,6 +198,7 @@ def _implementation(document: Mapping[str, Any]) -> Implementation:
     mode = identity.get("mode", "eager")
     name += f" ({mode})" if mode != "eager" else ""
     detail = ", ".join(value if key == "device" else f"{key} {value}" for key, value in identity.items())
+    detail = ", ".join(filter(None, [detail, str(header.get("cpu") or "")]))
     id_ = re.sub(r"[^a-z0-9.]+", "-", f"{name} {version}".lower()).strip("-")[:60] or "x"
     end = document["end"] or {"finished": False, "reason": "the record is torn"}
     return Implementation(id_, name, version, detail, header, end, reports_of(dict(document)))

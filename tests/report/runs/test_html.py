@@ -154,6 +154,17 @@ def test_what_an_implementation_is_said_to_be() -> None:
     )
 
 
+def test_a_page_of_one_is_named_after_it_and_leads_to_the_whole() -> None:
+    one = run_of(Report(OP, OP, Verdict.FAIL, 9, 1), name="acme", version="1.2", cpu="x86_64 avx2")
+    text = html([one], whole="../all.html")
+    assert "<h1>acme 1.2</h1>" in text
+    assert "1 of 1 operation fail; 9 cases judged bit by bit." in text
+    assert '<a href="../all.html">All implementations</a>' in text
+    assert "x86_64 avx2</small>" in text
+    assert "All implementations" not in html([one])
+    assert "<h1>Who conforms</h1>" in html([one, run_of(name="other")])
+
+
 def test_two_records_of_one_name_have_addresses_of_their_own() -> None:
     same = [run_of(Report("a", "abs/e5m2/e5m2", Verdict.PASS, 256)) for _ in range(3)]
     assert len({one.id for one in build(same).implementations}) == 3
