@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..cases.products.beside import has_amax
 from ..escapes import plain
 from ..vectors import manifest
 from ..vectors.constrained import Limits, weight_of
@@ -128,7 +129,8 @@ def generate_(
         if forever or tagged or (form or "memh") != "memh":
             raise BadInput("--interleave writes a stream of its own, without --forever, --tagged and --as")
         for recipe in recipes:
-            require_fits(form_named("memh", None), recipe.operation)
+            if has_amax(recipe.operation):
+                raise BadInput(f"{recipe.operation.id}: a stream has no place for an amax; words have: --as memh")
         write_stream(stream(recipes, Rhythm(idle, stall, burst), seed), output, force)
         return
     if forever and output is not None:

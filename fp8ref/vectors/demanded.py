@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .generate import Recipe, generate
+from .generate import Recipe, generate, unanswered
 from .section import Block, Codes, Section, by_case
 
 
@@ -15,7 +15,7 @@ class Demanded:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._blocks: Iterator[Block] = generate(recipe, bins=False)
+        self._blocks: Iterator[Block] = generate(recipe, False, answer=unanswered)
         self._now: list[Codes] = []
         self._left = 0
 

@@ -7,14 +7,14 @@ Operands of at most 16 bits together are asked completely.  Wider ones by covera
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..cases.answers import expect
 from ..cases.operation import Operation
-from ..cases.products.exact import exact_sums
+from ..cases.products.exact import Sum, exact_sums
 from ..cases.products.questions import is_product
 from ..cases.scaling.questions import is_scale
 from ..cases.tuples import EVERY, every, total_width
@@ -24,6 +24,7 @@ from .coverage.exact_sums import text_of
 from .coverage.samplers import batch
 from .section import Block, Codes, Section, by_case
 
+Answering = Callable[[Section, Sequence[Codes]], Block]
 BARREN, SEARCH = 12, 64  # batches without a wanted case after which the search ends, and batches at most
 SIZE = 1 << 14  # cases of a block
 
@@ -123,14 +124,9 @@ def _is_small(op: Operation, bits: int = EVERY) -> bool:
 
 def answered(section: Section, operands: Sequence[Codes]) -> Block:
     """Cases with everything that the reference says of them."""
-    op = section.operation
-    with np.errstate(invalid="ignore"):  # a signalling NaN for C
-        answer = expect(op, operands)
-    sums = exact_sums(op, operands) if section.has_exact else []
-    exact = tuple(map(text_of, sums)) if section.has_exact else None
-    status = answer.status if section.has_status else None
-    block = Block(tuple(operands), answer.codes, status, None, exact, answer.amax)
+    block, sums = _untagged(section, operands)
     if section.coverpoints:
+        op = section.operation
         points = points_of(op)
         if tuple(point.coverpoint for point in points) != section.coverpoints:
             raise ValueError(f"operation {op.id!r}: its coverpoints are not those of the section")
@@ -138,11 +134,29 @@ def answered(section: Section, operands: Sequence[Codes]) -> Block:
     return block
 
 
-def generate(recipe: Recipe, bins: bool = True, coverage: Coverage | None = None) -> Iterator[Block]:
+def _untagged(section: Section, operands: Sequence[Codes]) -> tuple[Block, list[Sum]]:
+    """Cases with their answers but for their bins, and the exact sums of dot products."""
+    op = section.operation
+    with np.errstate(invalid="ignore"):  # a signalling NaN for C
+        answer = expect(op, operands)
+    sums = exact_sums(op, operands) if section.has_exact else []
+    exact = tuple(map(text_of, sums)) if section.has_exact else None
+    status = answer.status if section.has_status else None
+    return Block(tuple(operands), answer.codes, status, None, exact, answer.amax), sums
+
+
+def unanswered(section: Section, operands: Sequence[Codes]) -> Block:
+    """Cases of which only the operands are asked."""
+    return Block(tuple(operands), operands[0])
+
+
+def generate(
+    recipe: Recipe, bins: bool = True, coverage: Coverage | None = None, answer: Answering = answered
+) -> Iterator[Block]:
     """The blocks of a recipe.  ``coverage`` counts their bins, where it is given."""
     section = recipe.section(bins)
     left, there = recipe.n, False
-    for block in _blocks(recipe, section, coverage):
+    for block in _blocks(recipe, section, coverage, answer):
         if left is not None:
             block = block[: min(left, block.size)]
             left -= block.size
@@ -157,20 +171,23 @@ def generate(recipe: Recipe, bins: bool = True, coverage: Coverage | None = None
         raise _none(recipe)
 
 
-def _blocks(recipe: Recipe, section: Section, coverage: Coverage | None) -> Generator[Block, None, None]:
+def _blocks(
+    recipe: Recipe, section: Section, coverage: Coverage | None, answer: Answering
+) -> Generator[Block, None, None]:
     first = 0
     if recipe.select == "every":
         total = 1 << total_width(recipe.operation)
         if coverage is not None:
             coverage.tried, coverage.all_of_them = total, recipe.n is None or recipe.n >= total
         for start in range(0, total, SIZE):
-            yield _limited(recipe, section, every(recipe.operation, start, min(start + SIZE, total)), start)
+            candidates = every(recipe.operation, start, min(start + SIZE, total))
+            yield _limited(recipe, section, candidates, start, answer)
     elif not recipe.limits.weights:
         first = yield from _covering(recipe, section, coverage or Coverage(points_of(recipe.operation), recipe.each))
     if recipe.forever or recipe.n is not None:
         hopeless = 0
         while True:  # filling
-            block = _limited(recipe, section, _candidates(recipe, first), first)
+            block = _limited(recipe, section, _candidates(recipe, first), first, answer)
             hopeless = hopeless + 1 if not block.size else 0
             if hopeless == SEARCH:
                 raise _none(recipe)
@@ -195,12 +212,13 @@ def _rng(recipe: Recipe, number: int) -> np.random.Generator:
 
 
 def _limited(
-    recipe: Recipe, section: Section, candidates: Sequence[Codes], number: int, weighted: bool = True
-) -> Block:
+    recipe: Recipe, section: Section, candidates: Sequence[Codes], number: int, answer: Answering = answered,
+    weighted: bool = True,
+) -> Block:  # fmt: skip
     """Candidates with their answers; of a constrained recipe those that its operands, bin and weights take."""
     limits = recipe.limits
     if not limits:
-        return answered(section, candidates)
+        return answer(section, candidates)
     there = limits.inside(recipe.operation, candidates)
     points = recipe.section(True)
     block = answered(points, [x[there] for x in candidates])
@@ -221,10 +239,8 @@ def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator
         candidates = every(op) if small else _candidates(recipe, number)
         number += 1
         coverage.tried += len(candidates[0])
-        block = _limited(recipe, tagged, candidates, number, weighted=False)
-        assert block.bins is not None
-        fresh = _unseen(block, seen)
-        block = _taken(block, fresh)
+        block = _useful(recipe, tagged, candidates, number, coverage)
+        block = _taken(block, _unseen(block, seen))
         assert block.bins is not None
         take = np.flatnonzero(coverage.wanted(block.bins))
         barren = 0 if take.size else barren + 1
@@ -238,23 +254,34 @@ def _covering(recipe: Recipe, section: Section, coverage: Coverage) -> Generator
     return number
 
 
+def _useful(recipe: Recipe, tagged: Section, candidates: Sequence[Codes], number: int, coverage: Coverage) -> Block:
+    """Candidates in bins that want more cases.  Only coverpoints with such bins are asked about all of them."""
+    if recipe.limits:
+        block = _limited(recipe, tagged, candidates, number, weighted=False)
+        assert block.bins is not None
+        return _taken(block, np.flatnonzero(coverage.short(block.bins)))
+    op, points, some = tagged.operation, coverage.points, coverage.open_points
+    block, sums = _untagged(tagged, candidates)
+    bins = bins_of(op, [points[i] for i in some], block, sums)
+    rows = np.flatnonzero(coverage.short(bins, some))
+    block, sums = _taken(block, rows), [sums[i] for i in rows.tolist()] if sums else []
+    return replace(block, bins=bins_of(op, points, block, sums))
+
+
 def _rows(block: Block) -> list[bytes]:
     if not block.size:
         return []
     columns = [np.ascontiguousarray(by_case(x)).view(np.uint8) for x in block.operands]
     joined = np.ascontiguousarray(np.concatenate(columns, axis=1))
-    width = joined.shape[1]
-    raw = joined.tobytes()
-    return [raw[i : i + width] for i in range(0, len(raw), width)]
+    found: list[bytes] = joined.view(f"V{joined.shape[1]}").reshape(-1).tolist()
+    return found
 
 
 def _unseen(block: Block, seen: set[bytes]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """The first of equal cases, less those that were taken already."""
-    first: dict[bytes, int] = {}
-    for i, row in enumerate(_rows(block)):
-        if row not in seen:
-            first.setdefault(row, i)
-    return np.fromiter(first.values(), np.intp, len(first))
+    rows = _rows(block)
+    first = dict(zip(reversed(rows), range(len(rows) - 1, -1, -1)))  # the last one that is put in stays
+    return np.array(sorted(i for row, i in first.items() if row not in seen), np.intp)
 
 
 def _taken(block: Block, which: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Block:

@@ -128,6 +128,16 @@ class Source:
             raise Unreadable(f"{self.at(line)}: byte {piece[bad]:#04x} is not ASCII")
 
 
+def lines_that_begin(piece: bytes, with_: bytes) -> Iterator[tuple[int, int]]:
+    """(first byte, byte after its end) of every line of a piece that begins so."""
+    first = piece.startswith(with_)
+    before = -1 if first else piece.find(b"\n" + with_)
+    while first or before >= 0:
+        end = piece.index(b"\n", before + 1)
+        yield before + 1, end + 1
+        first, before = False, piece.find(b"\n" + with_, end)
+
+
 def open_source(path: Path | str, asked: Section | None = None, limit: int = MOST_UNPACKED) -> Source:
     """The source of a file, by its name; ``.gz`` is unpacked, up to ``limit`` bytes.  Raises OSError."""
     path = Path(path)

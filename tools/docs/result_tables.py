@@ -20,6 +20,7 @@ def pages(docs: Path) -> dict[str, str]:
         "results/pairs.md": pairs(_read(data / "pairs.json")),
         "results/bench.md": bench(_read(data / "bench.json")),
         "results/versions.md": versions(_read(data / "versions.json")),
+        "results/vectors.md": vectors(_read(data / "vectors.json")),
         "results/runs.md": "\n".join(run(path) for path in sorted((data / "runs").glob("*.jsonl")))
         or "No run is recorded here yet.\n",
         "results/proofs.md": proofs(data / "proofs"),
@@ -160,6 +161,37 @@ def versions(found: dict[str, Any]) -> str:
     about = "; ".join(f"{name} {version}" for name, version in found["versions"].items())
     columns = ["what", "millions a second of", "before", "now", "ratio", "asked", *peers]
     return f"{found['date']}, {about}.\n\n" + md.table(columns, rows, [*range(2, len(columns))])
+
+
+def vectors(found: dict[str, Any]) -> str:
+    """Vectors made and verified: against an earlier version, with flags against without, and the memory of both."""
+    if not found:
+        return "Not measured yet: `python tools/bench/vectors.py --json docs/data/vectors.json`.\n"
+
+    def rates(r: dict[str, Any]) -> list[str]:
+        cells = [r["operation"], r["form"]]
+        for what in ("made", "verified"):
+            first, second, ratio = r[what].values()
+            cells += [f"{first:,.0f}", f"{second:,.0f}", f"{ratio:.2f}"]
+        return [*cells, f"{r['target']:g}" if r["target"] else ""]
+
+    earlier = [[*rates(r), f"{r['held']:,.0f}" if r["form"] == "testfloat" else ""] for r in found["versions"]]
+    memory = [
+        [r["operation"], f"{r['cases']:,}", *(f"{size:.0f}" for what in ("made", "verified") for size in r[what])]
+        for r in found["memory"]
+    ]
+    about = "; ".join(f"{name} {version}" for name, version in found["about"].items())
+    return "\n".join(
+        [
+            f"{found['date']}, {about}; rates in cases a second.\n",
+            md.table(["operation", "form", "made before", "now", "ratio", "verified before", "now", "ratio", "asked",
+                      "with recipe"], earlier, [*range(2, 10)]),
+            md.table(["exact sums", "form", "made without", "with flags", "ratio", "verified without", "with flags",
+                      "ratio", "asked"], [rates(r) for r in found["flags"]], [*range(2, 9)]),
+            md.table(["memory in MiB", "n", "made, n", "made, 4n", "verified, n", "verified, 4n"], memory,
+                     [*range(1, 6)]),
+        ]
+    )  # fmt: skip
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------

@@ -204,6 +204,9 @@ def flagged(op: Operation, operands: Sequence[Codes]) -> tuple[Codes, NDArray[np
     with np.errstate(invalid="ignore"):  # a signalling NaN for C
         solved = solve_flagged(_problem(op, operands, rho))
     if solved is None:
+        usual = _usual_scale(op, operands)
+        if usual.any() and not usual.all():
+            return _in_two(op, operands, usual)
         return _by_specification(op, operands, rho, zero)
     codes, status = solved
     f = get_format(op.result)
@@ -215,6 +218,24 @@ def flagged(op: Operation, operands: Sequence[Codes]) -> tuple[Codes, NDArray[np
         found = special(op, [x[which] for x in operands], rho, zero)
         status[which] |= np.where(found.invalid, np.uint8(Status.INVALID), np.uint8(0))
         codes[which[zeros[which] & found.minus_zero]] = f.sign_bit
+    return codes, status
+
+
+def _usual_scale(op: Operation, operands: Sequence[Codes]) -> Mask:
+    """Which cases have a positive, finite scale of the output, that float64 multiplies into C without loss."""
+    if not has_output_scale(op):
+        return np.ones(len(operands[0]), bool)
+    r = _values(operands[-1], "f32")
+    usual: Mask = np.isfinite(r) & (r > 0)
+    return usual
+
+
+def _in_two(op: Operation, operands: Sequence[Codes], usual: Mask) -> tuple[Codes, NDArray[np.uint8]]:
+    """The answers of two kinds of cases, each for itself."""
+    parts = [(np.flatnonzero(some), flagged(op, [x[some] for x in operands])) for some in (usual, ~usual)]
+    codes, status = (np.empty(len(usual), x.dtype) for x in parts[0][1])
+    for rows, (some_codes, some_status) in parts:
+        codes[rows], status[rows] = some_codes, some_status
     return codes, status
 
 

@@ -73,7 +73,19 @@ class Coverage:
     @property
     def open(self) -> bool:
         """Does a bin that can have more cases want them?"""
-        return any((counts < needed).any() for counts, needed in zip(self.counts, self.needed))
+        return bool(self.open_points)
+
+    @property
+    def open_points(self) -> list[int]:
+        """The numbers of the points with a bin that wants more cases."""
+        return [i for i, (counts, needed) in enumerate(zip(self.counts, self.needed)) if (counts < needed).any()]
+
+    def short(self, bins: NDArray[np.int16], some: Sequence[int] | None = None) -> NDArray[np.bool_]:
+        """Which candidates are in a bin that wants more cases; ``some``: the points whose columns are there."""
+        found = np.zeros(len(bins), bool)
+        for i, column in zip(range(len(self.points)) if some is None else some, bins.T):
+            found |= np.append(self.counts[i] < self.needed[i], False)[column]  # NONE is the last
+        return found
 
     def wanted(self, bins: NDArray[np.int16]) -> NDArray[np.bool_]:
         """Which candidates, taken in order, bring a bin nearer to its number.  They are counted."""

@@ -9,7 +9,7 @@ from ..section import Codes, Column
 
 Text = NDArray[np.uint8]  # ASCII
 
-_PAIRS = np.frombuffer("".join(f"{i:02X}" for i in range(256)).encode(), np.uint8).reshape(256, 2)
+_PAIRS = np.frombuffer("".join(f"{i:02X}" for i in range(256)).encode(), np.uint16)  # two digits each
 _BAD = 255
 _NIBBLES = np.full(256, _BAD, np.uint8)
 for _i, _digit in enumerate("0123456789ABCDEF"):
@@ -22,8 +22,8 @@ def to_digits(codes: Codes, column: Column) -> Text:
     big = np.ascontiguousarray(codes.reshape(n, column.elements * column.words)).astype(
         codes.dtype.newbyteorder(">"), copy=False
     )
-    pairs = _PAIRS[np.ascontiguousarray(big).view(np.uint8).reshape(n, column.elements, size)]
-    digits: Text = pairs.reshape(n, column.elements, 2 * size)[:, :, 2 * size - column.digits :]
+    pairs = _PAIRS[np.ascontiguousarray(big).view(np.uint8).reshape(n, column.elements * size)]
+    digits: Text = pairs.view(np.uint8).reshape(n, column.elements, 2 * size)[:, :, 2 * size - column.digits :]
     return digits
 
 
@@ -60,9 +60,7 @@ def _too_wide(nibbles: NDArray[np.uint8], column: Column) -> NDArray[np.bool_]:
 
 def squeezed(text: Text) -> bytes:
     """The bytes of text rows without the zeros that pad them."""
-    flat = text.reshape(-1)
-    kept: Text = flat[flat != 0]
-    return kept.tobytes()
+    return text.tobytes().translate(None, b"\0")
 
 
 def table(words: list[bytes]) -> Text:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from itertools import product
 from typing import IO, Any
 
 import numpy as np
@@ -27,15 +30,16 @@ from ...spec.formats import Format
 from ...version import __version__
 from ..coverage.bins import coverpoints_of
 from ..generate import Recipe
-from ..section import NONE, VERSION, Block, Column, Section
-from ..source import Details, Found, Source, Unreadable
+from ..section import NONE, VERSION, Block, Column, Coverpoint, Section
+from ..source import Details, Found, Source, Unreadable, lines_that_begin
 from .caselines import Lines, constant, json_object, parse, prefix
-from .digits import squeezed, table
+from .digits import Text, squeezed, table
 from .registry import Sections
 
 SCHEMA = "fp8ref/vectors/1"
 STATUS, AMAX = Column("x", "u8"), Column("amax", "f32")
-MARK = re.compile(rb'^\{"fp8ref"[^\n]*\n', re.M)
+MARK = b'{"fp8ref"'
+MOST_WORDS = 1024  # of a table of neighbouring coverpoints
 CLAUSES = {
     "convert": ("IEEE 754-2019 5.4.2, 4.3, clause 7", "OCP OFP8 1.0 5.2.1"),
     "decode": ("IEEE 754-2019 3.4", "OCP OFP8 1.0 5.1"),
@@ -132,6 +136,24 @@ def case_columns(section: Section) -> tuple[Column, ...]:
     )
 
 
+@lru_cache(maxsize=64)
+def _bin_words(points: tuple[Coverpoint, ...]) -> list[tuple[list[tuple[int, int]], Text]]:
+    """Neighbouring coverpoints with few values together: their columns, each with the stride of its numbers, and the
+    words of every combination."""
+    found: list[tuple[list[tuple[int, int]], Text]] = []
+    columns: list[int] = []
+    for i in range(len(points)):
+        columns.append(i)
+        after = len(points[i + 1].values) + 1 if i + 1 < len(points) else MOST_WORDS
+        if math.prod(len(points[j].values) + 1 for j in columns) * after > MOST_WORDS:
+            each = [["", *(" " * (j > 0) + name for name in points[j].bins)] for j in columns]
+            sizes = [len(words) for words in each]
+            strides = [(j, math.prod(sizes[place + 1 :])) for place, j in enumerate(columns)]
+            found.append((strides, table(["".join(words).encode() for words in product(*each)])))
+            columns = []
+    return found
+
+
 def case_lines(section: Section, block: Block) -> bytes:
     """The lines of a block, each with its end."""
     n = block.size
@@ -142,9 +164,9 @@ def case_lines(section: Section, block: Block) -> bytes:
     if section.coverpoints:
         assert block.bins is not None
         parts.append(constant(',"bins":"', n))
-        for i, (point, column) in enumerate(zip(section.coverpoints, block.bins.T)):
-            words = table([b"", *(f"{' ' if i else ''}{name}".encode() for name in point.bins)])
-            parts.append(words[column - NONE])
+        for strides, words in _bin_words(section.coverpoints):
+            numbers = sum((block.bins[:, i].astype(np.intp) - NONE) * stride for i, stride in strides)
+            parts.append(words.take(numbers, axis=0))
         parts.append(constant('"', n))
     parts.append(constant("}\n", n))
     return squeezed(np.concatenate(parts, axis=1))
@@ -228,18 +250,18 @@ def read(source: Source) -> Iterator[Found]:
     last = 1
     for first, piece in source.pieces():
         place, line = 0, first
-        for match in [*MARK.finditer(piece), None]:
-            stop = match.start() if match else len(piece)
+        for mark in [*lines_that_begin(piece, MARK), None]:
+            stop = mark[0] if mark else len(piece)
             if stop > place:
                 if now is None:
                     raise Unreadable(f'{source.at(line)}: vectors begin with a header {{"fp8ref":"vectors",...}}')
                 yield now.take(piece[place:stop], line, source)
                 line += piece.count(b"\n", place, stop)
-            if match is not None:
-                now = _marked(json_object(match[0], source.at(line), "vectors"), now, source, line)
+            if mark is not None:
+                now = _marked(json_object(piece[slice(*mark)], source.at(line), "vectors"), now, source, line)
                 if now.section.count == 0 or not now.seen:
                     yield now.take(b"", line, source)
-                place, line = match.end(), line + 1
+                place, line = mark[1], line + 1
         last = line
     if now is None:
         raise Unreadable(f"{source.at(1)}: an empty file holds no vectors")

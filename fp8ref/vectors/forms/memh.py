@@ -30,7 +30,7 @@ from . import vhdl
 from .digits import from_digits, to_digits
 from .jsonl import case_columns, header, read_header
 from .registry import Sections
-from .tables import arrays, identifier, numbered
+from .tables import arrays, block_of, identifier, numbered
 
 SCHEMA = "fp8ref/memh/1"
 SUFFIX = ".memh"
@@ -62,7 +62,7 @@ class Field:
 
 
 def fields(section: Section) -> tuple[Field, ...]:
-    """The fields of a section's words, the highest first; the status, where there is one, is the lowest."""
+    """The fields of a section's words, the highest first; the status or the amax, where there is one, is the lowest."""
     found: list[Field] = []
     lsb = 0
     for column in reversed(case_columns(section)):
@@ -235,8 +235,7 @@ def read(source: Source) -> Iterator[Found]:
                 raise Unreadable(f"{source.at(int(lines[i]))}: field {column.name}: {_complaint(part[i], column)}")
             codes.append(found)
             start += digits
-        status = codes.pop() if section.has_status else None
-        block = Block(tuple(codes[:-1]), codes[-1], status)
+        block = block_of(section, codes)
         details = partial(_bins, source, section, seen - len(text), len(text))
         yield Found(section, block, lines, details=details if section.coverpoints else lambda: (None, None))
     if seen != section.count:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...cases.products.beside import has_amax
 from ..section import NONE, VERSION, Block, Column, Section, by_case, tags
 from ..source import Details, Found, Unreadable
 from .jsonl import case_columns, header, read_header
@@ -41,8 +42,16 @@ def identifier(text: str) -> str:
 
 
 def arrays(section: Section, block: Block) -> tuple[NDArray[Any], ...]:
-    """The columns of a block in the order of ``case_columns``: operands, result, status."""
-    return (*block.operands, block.result, *([] if block.status is None else [block.status]))
+    """The columns of a block in the order of ``case_columns``: operands, result, status or amax."""
+    return (*block.operands, block.result, *(x for x in (block.status, block.amax) if x is not None))
+
+
+def block_of(section: Section, columns: Sequence[NDArray[Any]]) -> Block:
+    """The block of columns in that order."""
+    rest = list(columns)
+    amax = rest.pop() if has_amax(section.operation) else None
+    status = rest.pop() if section.has_status else None
+    return Block(tuple(rest[:-1]), rest[-1], status, amax=amax)
 
 
 def gathered(section: Section, blocks: Iterator[Block]) -> tuple[Section, dict[str, NDArray[Any]]]:
@@ -59,7 +68,7 @@ def gathered(section: Section, blocks: Iterator[Block]) -> tuple[Section, dict[s
 
 
 def table_columns(section: Section) -> tuple[Column, ...]:
-    """Operands, result, status, and where the section has coverpoints a column of bins."""
+    """Operands, result, status or amax, and where the section has coverpoints a column of bins."""
     bins = Column(BINS, "i16", (len(section.coverpoints),))
     return (*case_columns(section), *([bins] if section.coverpoints else []))
 
@@ -136,10 +145,7 @@ def found_of(section: Section, sha256: str, table: dict[str, NDArray[Any]], wher
             f"{where}: the arrays hash to {digest(table)[:16]}..., announced is {sha256[:16]}...: a case was changed, "
             "moved, lost or repeated"
         )
-    values: Sequence[NDArray[Any]] = [table[c.name].astype(c.dtype, copy=False) for c in case_columns(section)]
-    status = values[-1] if section.has_status else None
-    n = len(section.columns)
-    block = Block(tuple(values[: n - 1]), values[n - 1], status)
+    block = block_of(section, [table[c.name].astype(c.dtype, copy=False) for c in case_columns(section)])
     found = Found(section, block, 1 + np.arange(block.size))
     return replace(found, details=_bins_in(section, table[BINS], where)) if section.coverpoints else found
 

@@ -24,7 +24,7 @@ from ...spec.overflow import get_overflow
 from ..coverage.bins import coverpoints_of
 from ..demanded import Demanded
 from ..section import VERSION, Block, Section, tags
-from ..source import Details, Found, Source, Unreadable
+from ..source import Details, Found, Source, Unreadable, lines_that_begin
 from .caselines import constant
 from .digits import Text, from_digits, squeezed, table, to_digits
 from .jsonl import STATUS
@@ -37,7 +37,7 @@ MODES |= {
 FINITE = {"max": "sat", "ieee": "ieee", "inf": "inf", "nan": "nan"}
 INFINITE = {"max": "sat", "inf": "propagate", "nan": "nan"}
 FLAGS = {"NX": 1, "UF": 2, "OF": 4, "DZ": 8, "NV": 16}
-MARK = re.compile(rb"^@[^\n]*\n", re.M)
+MARK = b"@"
 BINS = "# bins "
 
 
@@ -275,8 +275,8 @@ def read(source: Source) -> Iterator[Found]:
     seen, last, some, bins = 0, 1, False, _Bins()
     for first, piece in source.pieces():
         place, line = 0, first
-        for match in [*MARK.finditer(piece), None]:
-            stop = match.start() if match else len(piece)
+        for mark in [*lines_that_begin(piece, MARK), None]:
+            stop = mark[0] if mark else len(piece)
             if stop > place:
                 found = _parse(piece[place:stop], line, _known(now, source, line), source)
                 details = bins.of(piece[place:stop], found)
@@ -285,10 +285,10 @@ def read(source: Source) -> Iterator[Found]:
                     _require_demanded(now, found, source)
                     yield replace(found, complete=now is not None and now.ends, details=partial(_said, details))
                 line += piece.count(b"\n", place, stop)
-            if match is not None:
-                now, seen = _marked(match[0].decode(), now, seen, source, line)
+            if mark is not None:
+                now, seen = _marked(piece[slice(*mark)].decode(), now, seen, source, line)
                 some = True
-                place, line = match.end(), line + 1
+                place, line = mark[1], line + 1
         last = line
     if last == 1 and source.name == "-":
         return  # nothing came through the pipe

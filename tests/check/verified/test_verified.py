@@ -155,14 +155,27 @@ def test_a_directory_has_no_report(tmp_path: Path) -> None:
     assert "name one of its files" in " ".join(result.stderr.split())
 
 
-def test_an_amax_is_written_as_json_lines_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["memh", "npz"])
+def test_an_amax_is_verified_in_every_form_of_files(form: str, tmp_path: Path) -> None:
+    op, other, said, _ = PLANTED["amax"]
+    for answers, code in ((op, 0), (other, 1)):
+        path = planted(tmp_path / "v.jsonl", (op, answers))
+        file = tmp_path / f"v{code}.{form}"
+        assert CliRunner().invoke(main, ["vectors", "export", str(path), "--as", form, "-o", str(file)]).exit_code == 0
+        result = verified(file)
+        assert result.exit_code == code, result.stdout
+        assert (said in " ".join(result.stdout.split())) == bool(code)
+
+
+def test_testfloat_and_streams_have_no_place_for_an_amax(tmp_path: Path) -> None:
     op = "dot/e4m3fn.e4m3fn/e5m2/exact;amax=1;k=1"
     path = planted(tmp_path / "v.jsonl", (op, op), n=4)
     assert verified(path).exit_code == 0
-    for command in (["generate", op, "-n", "4"], ["export", str(path)]):
-        result = CliRunner().invoke(main, ["vectors", *command, "--as", "testfloat"])
+    for command in (["generate", op, "--as", "testfloat"], ["export", str(path), "--as", "testfloat"],
+                    ["generate", op, "--interleave"]):  # fmt: skip
+        result = CliRunner().invoke(main, ["vectors", *command])
         assert result.exit_code == 4
-        assert "JSON lines alone" in " ".join(result.stderr.split())
+        assert "no place for an amax" in " ".join(result.stderr.split())
 
 
 def test_one_answer_names_no_cause_and_several_causes_stay_open(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ OPERATIONS = (
     "int/e4m3fn/i32/rtz.riscv",
     "dot/e4m3fn.e5m2/f32/exact;k=5",
     "convert/f64/e2m1fn/rtp.sat",
+    "dot/e4m3fn.e4m3fn/e5m2/exact;amax=1;block=2;k=4;scale=e8m0fnu",
 )
 CONVERSION = OPERATIONS[0]
 

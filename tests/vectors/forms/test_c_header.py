@@ -34,7 +34,7 @@ def test_a_program_reads_the_tables(tmp_path: Path, operation: str) -> None:
     written("c-header", tmp_path / "some-cases.h", operation, n=50)
     section, block = made(operation, 50)
     columns = arrays(section, block)
-    names = [*(c.name for c in section.columns), "x"][: len(columns)]
+    names = [*(c.name for c in section.columns), "x" if block.amax is None else "amax"][: len(columns)]
     prints = [
         f"PRINT({name}, {array[0].size}, {'[i][j]' if array.ndim > 1 else '[i]'})"
         for name, array in zip(names, columns)
