@@ -27,15 +27,18 @@ def test_a_known_cell(profile: str, question: str, code: str) -> None:
     assert profile_tables._cell(get_profile(profile), asked).startswith(f"`{code}`")
 
 
-def test_only_implementations_that_answered_are_marked_as_run() -> None:
-    table = profile_tables.pages(Path())["profiles.md"]
-    ran = {line.split("`")[1] for line in table.splitlines() if "*ran*" in line}
+@pytest.fixture(scope="module")
+def page() -> str:
+    return profile_tables.pages(Path())["profiles.md"]
+
+
+def test_only_implementations_that_answered_are_marked_as_run(page: str) -> None:
+    ran = {line.split("`")[1] for line in page.splitlines() if "*ran*" in line}
     assert "ml_dtypes" in ran
     assert ran <= set(profile_tables.RUNS)
 
 
-def test_every_cell_links_to_what_is_behind_it() -> None:
-    page = profile_tables.pages(Path())["profiles.md"]
+def test_every_cell_links_to_what_is_behind_it(page: str) -> None:
     links = re.findall(r"\[(\*ran\*|modelled|see notes)\]\(#(source-[\w-]+)\)", page)
     targets = re.findall(r"^\((source-[\w-]+)\)=$", page, re.MULTILINE)
     assert len(targets) == len(set(targets))

@@ -224,6 +224,7 @@ def test_dot_operands_cancel(k: int) -> None:
     assert with_c >= 7
 
 
+@pytest.mark.full  # that operands shrink at all: the two tests above
 def test_dot_operands_shrink_to_few_products() -> None:
     a, b, c = least(s.dot_operands("dot/e4m3fn.e4m3fn/f32/exact;k=3"), lambda row: (row[0] & 0x7F).any())
     assert np.count_nonzero(a & 0x7F) <= 2

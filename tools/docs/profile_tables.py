@@ -165,7 +165,7 @@ def _ran(profile: str, op: Operation, operand: Any) -> Any:
     adapter = _adapter(kind) if kind else None
     if adapter is None or not speaks(str(adapter.identify()["version"])):
         return None
-    for asked in _forms(adapter, op):
+    for asked in _forms(kind, op):
         try:
             return adapter.run(asked, operand)
         except Unsupported:
@@ -173,11 +173,18 @@ def _ran(profile: str, op: Operation, operand: Any) -> Any:
     return None
 
 
-def _forms(adapter: Adapter, op: Operation) -> Sequence[Operation]:
-    """The same question as the adapter claims it: with its own keys."""
+def _forms(kind: str, op: Operation) -> Sequence[Operation]:
+    """The same question as the implementation claims it: with its own keys."""
     head = (op.family, op.operands, op.result)
-    claims = [Operation.parse(claim) for claim in adapter.capabilities() if claim.startswith("convert/")]
-    return [c for c in claims if (c.family, c.operands, c.result) == head and c.mode in (op.mode, "*")]
+    return [c for c in _conversions(kind) if (c.family, c.operands, c.result) == head and c.mode in (op.mode, "*")]
+
+
+@cache
+def _conversions(kind: str) -> Sequence[Operation]:
+    """What an implementation claims to convert."""
+    adapter = _adapter(kind)
+    claims = adapter.capabilities() if adapter else ()
+    return [Operation.parse(claim) for claim in claims if claim.startswith("convert/")]
 
 
 @cache
