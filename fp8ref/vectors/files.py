@@ -15,6 +15,8 @@ from .forms.registry import FORMS, Form, Sections, form_of
 from .generate import answered
 from .section import Block, Section
 from .source import Found, Source, Unreadable
+from .streams import is_stream
+from .streams import read as read_stream
 
 
 def write_file(path: Path, form: Form, sections: Sections, force: bool = False) -> None:
@@ -28,7 +30,9 @@ def write_file(path: Path, form: Form, sections: Sections, force: bool = False) 
 
 
 def found_in(source: Source, form: Form | None = None) -> Iterator[Found]:
-    """The cases of a source, whose form its name or its first byte shows."""
+    """The cases of a source, whose form its name or its first bytes show."""
+    if (form or form_of(Path(source.name))) in (None, FORMS["memh"]) and is_stream(source):
+        return read_stream(source)
     chosen = form or form_of(Path(source.name))
     if chosen is None:
         chosen = FORMS["jsonl"] if source.begins_with(b"{") else FORMS["testfloat"]

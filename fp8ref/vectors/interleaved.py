@@ -1,7 +1,7 @@
 """Several operations in one stream for valid/ready benches: an opcode a word, idle cycles, stalls, bursts.
 
 A text for ``$readmemh``, a cycle a word.  Its comments say the fields, the most significant first, with their
-hexadecimal digits, and which operation an opcode is.  Written only.
+hexadecimal digits, and which operation an opcode is.  ``streams`` reads it again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .forms.digits import to_digits
 from .generate import Recipe, generate
 from .section import Block, Column, Section, by_case
 
+BEGINS = "// fp8ref stream 1"
 LONGEST_GAP = 8  # cycles
 MOST = 256  # operations: an opcode has two digits
 
@@ -38,9 +39,9 @@ def stream(recipes: Sequence[Recipe], rhythm: Rhythm, seed: int) -> Iterator[str
     if len(recipes) > MOST:
         raise ValueError(f"{len(recipes)} operations: an opcode has two digits, for at most {MOST}")
     sections = [recipe.section(False) for recipe in recipes]
-    fields = _fields(sections)
+    fields = fields_of(sections)
     widths = {"valid": 1, "ready": 1, "opcode": 2, **fields}
-    yield "// fp8ref stream 1; a cycle a word; fields and their hexadecimal digits, the most significant first:"
+    yield f"{BEGINS}; a cycle a word; fields and their hexadecimal digits, the most significant first:"
     yield "// " + " ".join(f"{name} {digits}" for name, digits in widths.items())
     for i, recipe in enumerate(recipes):
         yield f"// opcode {i:02X} {recipe.operation.id} ({recipe.selection}, seed {recipe.seed})"
@@ -68,7 +69,7 @@ def stream(recipes: Sequence[Recipe], rhythm: Rhythm, seed: int) -> Iterator[str
         yield f"1_{ready()}_{i:02X}_{case}"
 
 
-def _fields(sections: Sequence[Section]) -> dict[str, int]:
+def fields_of(sections: Sequence[Section]) -> dict[str, int]:
     """The fields of all operations together, each as wide as the widest."""
     found: dict[str, int] = {}
     for section in sections:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,82 @@ def test_a_simulator_reads_it(tmp_path: Path) -> None:
     subprocess.run(["iverilog", "-o", "t", "t.v"], cwd=tmp_path, check=True, timeout=60)
     told = subprocess.run(["./t"], cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True).stdout
     assert told.split() == ["".join(word).lower() for word in words]
+
+
+def verified(path: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["vectors", "verify", str(path), *options])
+
+
+def stream(path: Path, *ops: str) -> list[str]:
+    """The lines of a stream that was made."""
+    assert made("-n", "60", "--idle", "20", "-o", str(path), "--force", ops=ops or TWO).exit_code == 0
+    return path.read_text().splitlines()
+
+
+def test_a_stream_is_verified_by_opcode(tmp_path: Path) -> None:
+    path = tmp_path / "s.memh"
+    sum_ = "dot/e5m2.e5m2/f16/exact.rtz.nonsat;flags=1;k=2;zero=ieee"
+    stream(path, *TWO, "convert/f32/f16/rne.nonsat", sum_, "decode/e5m2/f32")
+    result = verified(path)
+    assert result.exit_code == 0, result.stderr
+    assert "conforms: 300 cases of 5 operations" in result.stdout
+    assert f"60  {sum_}" in result.stdout
+    assert verified(path, "--op", TWO[0]).exit_code == 4
+
+
+def test_a_fault_in_one_opcode_is_named_for_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.memh"
+    lines = stream(path)
+    truncates = Operation.parse(TWO[0].replace("rne", "rtz"))
+    changed = []
+    for line in lines:
+        fields = line.split("_")
+        if not line.startswith("//") and fields[0] == "1" and fields[2] == "00":
+            found = expect(truncates, [np.array([int(x, 16)], np.uint8) for x in fields[3:5]])
+            fields[6] = f"{int(found.codes[0]):02x}"  # a bench may write lower case
+        changed.append("_".join(fields))
+    path.write_text("\n".join(changed) + "\n")
+    result = verified(path)
+    said = " ".join(result.stdout.split())
+    assert result.exit_code == 1
+    assert "truncates" in said
+    assert "why mul" in said
+    assert "why fma" not in said
+    number = next(i for i, (a, b) in enumerate(zip(lines, changed), 1) if a.lower() != b.lower())
+    assert f"s.memh:{number}: result is" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(lambda words: words[:-1], "makes more: words were lost"), (lambda words: [*words[:9], words[8], *words[9:]],
+     "lost, repeated or made up"), (lambda words: [*words, words[-1]], "lost, repeated or made up"),
+     (lambda words: [words[0][:4] + "7F" + words[0][6:], *words[1:]], "field opcode"),
+     (lambda words: [words[0][:-2] + "0x", *words[1:]], "field flags: '0x'"),
+     (lambda words: [words[0] + "0", *words[1:]], "a word of"), (lambda words: ["2" + words[0][1:], *words[1:]],
+     "field valid is 0 or 1"), (lambda words: [words[0].replace("_", "0"), *words[1:]], "joined by _")],
+)  # fmt: skip
+def test_damaged_streams_are_refused(change: Callable[[list[str]], list[str]], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.memh"
+    lines = stream(path)
+    words = [line for line in lines if line.startswith("1_")]
+    path.write_text("\n".join([line for line in lines if line.startswith("//")] + change(words)) + "\n")
+    result = verified(path)
+    assert result.exit_code == 4
+    assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [("opcode 01", "opcode 02", "opcode 02; wanted is 01"), ("mul/e4m3fn", "mul/e4m3xx", "s.memh:3: "),
+     ("opcode 0", "opcodes 0", "no line says an opcode"), ("z 2", "z 4", "the fields of these operations are")],
+)  # fmt: skip
+def test_wrong_comments_are_refused(old: str, new: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.memh"
+    stream(path)
+    path.write_text(path.read_text().replace(old, new))
+    result = verified(path)
+    assert result.exit_code == 4
+    assert said in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(
