@@ -56,6 +56,7 @@ from .asked import (
     zeros_of_both_signs,
 )  # fmt: skip
 from .bias import all_ones, below_normal, by_bias, saturates_by_bias
+from .functions import OF_FUNCTIONS
 
 
 def _code(name: str, code: int, who: str) -> Answer:
@@ -134,14 +135,7 @@ VARIATIONS = (
             Answer("7F", "Bochs and ace-rs from binary32", lambda d: signed(d, 0x7F, d.x.negative)),
         ),
     ),
-    Variation(
-        "activation-of-minus-infinity",
-        "what silu, mish and gelu give for -infinity",
-        "no standard defines them; the limit of their formulas is -0, and -infinity times 0 in these formulas is NaN",
-        lambda op: op.family in ("silu", "mish", "gelu", "gelu_tanh"),
-        lambda d: d.x.infinite & d.x.negative,
-        (Answer("-0", "the limit; this reference", lambda d: d.want), Answer("NaN", "torch", nan_code)),
-    ),
+    *OF_FUNCTIONS,
     Variation(
         "scales-zero",
         "what a result of zero becomes in a format of scales",
