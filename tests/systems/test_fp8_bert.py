@@ -330,7 +330,7 @@ def test_near_duplicates_differ_from_the_right_passage_in_one_thing() -> None:
         assert digits[0] in question.split()
 
 
-LETTERS = "ab cd ef gh ij kl mn op qr st uv wx".split()
+LETTERS = ["ab", "cd", "ef", "gh", "ij", "kl", "mn", "op", "qr", "st", "uv", "wx"]
 
 
 def test_a_search_counts_what_is_found(tiny: Network) -> None:
