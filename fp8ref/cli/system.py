@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -81,7 +81,7 @@ def system(
     if output:
         write({Path(output): _npz(made)}, force)
     if as_json:
-        rows = [{column: number(cell) for column, cell in zip(shown.columns, row)} for row in shown.rows]
+        rows = [{key: number(cell) for key, cell in zip(_keys(shown.columns), row)} for row in shown.rows]
         print_json({"system": name, "paper": found.paper, "title": shown.title, "rows": rows, "notes": shown.notes})
     else:
         paragraph(shown.title)
@@ -95,6 +95,11 @@ def system(
     if picture:
         with _progress(name):
             _draw(name, found.plot, picture, force)
+
+
+def _keys(columns: Sequence[str]) -> list[str]:
+    """The columns' names; of several with one name, each after the column that it follows: ``dB at T, t(8)``."""
+    return [c if columns.count(c) == 1 else f"{c} at {columns[i - 1]}" for i, c in enumerate(columns)]
 
 
 @contextmanager

@@ -57,6 +57,16 @@ def test_a_table_is_printed_as_text_and_json(tmp_path: Path) -> None:
     assert (code, output.splitlines()[-1]) == (4, f"Error: {picture} exists; --force replaces it")
 
 
+def test_columns_of_one_name_are_told_apart_in_json() -> None:
+    """SQNR in dB stands beside each of three thresholds; what 8 bits reach on N(0,1) is the first of them."""
+    row = json.loads(run("integer-gemm", "--json")[1])["rows"][0]
+    assert len(row) == 8
+    dB = [row[f"dB at {column}"] for column in ("T, N(0,1)", "T, t(8)", "T, U(-1,1)")]
+    # 255 levels give the uniform distribution 20 log10(255); heavier tails lose more
+    assert dB[2] == pytest.approx(20 * math.log10(255), abs=0.01)
+    assert dB[1] < dB[0] < dB[2]
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_a_tensor_of_one_s_own(name: str, tmp_path: Path) -> None:
     x = np.random.default_rng(5).normal(size=(6, 64)).astype(np.float32)
