@@ -22,7 +22,7 @@ from ..spec.codec import pack, unpack
 from ..spec.datum import Datum
 from ..spec.projection import get_projection, project
 from .operation import INTEGERS, UNITS, Operation, carrier_dtype
-from .products.questions import DEFAULT_K, blocks, has_output_scale, is_product, operand_types, scale_type
+from .products.questions import DEFAULT_K, blocks, has_addend, has_output_scale, is_product, operand_types, scale_type
 from .scaling.questions import is_scale, quantiser, scale_bytes
 from .written import read_code, read_value
 
@@ -294,8 +294,9 @@ def read_product(op: Operation, text: str, what: str) -> tuple[Operation, list[l
     """
     rows = text.split(";") if ";" in text else text.split(".")
     scaled = scale_type(op) is not None
-    wanted = 3 + 2 * scaled + has_output_scale(op)
-    names = ("a", "b", "c", *(("scales of a", "scales of b") if scaled else ()), "output scale")[:wanted]
+    c = ("c",) * has_addend(op)
+    names = ("a", "b", *c, *("scales of a", "scales of b") * scaled, *("output scale",) * has_output_scale(op))
+    wanted = len(names)
     if len(rows) != wanted:
         points = "" if ";" in text else "; put ; between rows of decimals, which have points"
         raise Unreadable(f"{what} {text!r:.60} has {len(rows)} row(s): {op.family} takes {', '.join(names)}{points}")
@@ -305,7 +306,7 @@ def read_product(op: Operation, text: str, what: str) -> tuple[Operation, list[l
         op = Operation.parse(replace(op, keys=tuple(sorted([*op.keys, ("k", str(len(first)))]))).id)
         types = operand_types(op)
     k = int(op.key("k") or DEFAULT_K)
-    sizes = (k, k, 1, *((blocks(op),) * 2 if scaled else ()), 1)
+    sizes = (k, k, *(1 for _ in c), *((blocks(op),) * 2 if scaled else ()), 1)
     found = [first]
     for text_, type_, name in zip(rows[1:], types[1:], names[1:]):
         found.append(read_row(text_, type_, f"{what}, {name}"))
@@ -321,7 +322,8 @@ def product_operands(op: Operation, cases: Sequence[Sequence[Sequence[int]]]) ->
     for i, type_ in enumerate(operand_types(op)):
         rows = [case[i] for case in cases]
         codes = _codes([code for row in rows for code in row], type_).reshape(len(rows), -1)
-        found.append(codes[:, 0].copy() if i == 2 or i == 5 else codes)
+        single = (has_addend(op) and i == 2) or (has_output_scale(op) and i == len(operand_types(op)) - 1)
+        found.append(codes[:, 0].copy() if single else codes)
     return found
 
 

@@ -244,3 +244,19 @@ def test_the_drawn_product_as_data() -> None:
     by = {name: model["answer"] for model in found["models"] for name in model["names"]}
     assert by["exact"] == "0x3F800200"
     assert by["hopper.wgmma.fp8.f32"] == "0x3F800000"
+
+
+@pytest.mark.parametrize(
+    ("case", "answer", "also"),
+    [("dot/e5m2.e5m2/f16/exact.rtz.nonsat;c=none;k=2;flags=1#3C3D.4041", "0x4520   +5.125", "flags    00   nothing"),
+     ("dot/e5m2.e5m2/f16/exact.rtz.nonsat;c=none;k=2;flags=1;zero=ieee#8080.3C3C", "0x8000   -0", "flags    00"),
+     ("dot/e4m3fn.e4m3fn/fx24.8/exact.rne.wrap;k=2#3839.4041", f"0x{1160:06X}   +4.53125", "exact    +4.53125"),
+     ("dot/e4m3fn.e4m3fn/fx24.8/exact.rne.wrap;bias=bf16;flags=1;k=2#3839.4041.3F80", "0x000588", "C        0x3F80"),
+     ("dot/e5m2.e5m2/fx70.32/exact.rne.impossible;k=2#3839.C1C1", f"0x{2**70 - 45 * 2**28:018X}   -2.8125", "k")],
+)  # fmt: skip
+def test_sums_without_c_and_in_fixed_point_are_explained(case: str, answer: str, also: str) -> None:
+    """1 x 2 + 1.25 x 2.5; zeros of one sign; (1 x 2 + 1.125 x 2.25) 256; -2.8125 2^32 in 70 bits."""
+    page = invoke(case).stdout
+    assert f"answer   {answer}" in page
+    assert also in page
+    assert "what the models answer" not in page

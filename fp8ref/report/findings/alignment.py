@@ -13,7 +13,18 @@ from ...cases.answers import expect
 from ...cases.operation import ANY_MODE, Operation, carrier_dtype
 from ...cases.products.bounds import BOUNDS
 from ...cases.products.cases import Cases
-from ...cases.products.questions import addend_type, block_of, blocks, model_of, operand_types, scale_type, under
+from ...cases.products.questions import (
+    addend_type,
+    block_of,
+    blocks,
+    has_addend,
+    has_output_scale,
+    is_fixed,
+    model_of,
+    operand_types,
+    scale_type,
+    under,
+)
 from ...check.identify.accumulators import answers, catalogue
 from ...check.matrix.bounds import outside, room
 from ...spec.catalog import get_format
@@ -34,7 +45,9 @@ from ...spec.matrix.accumulate import (
     product,
     unpack_all,
 )
+from ...spec.status import Status
 from .documents import datum_document
+from .explain import status_text
 from .products import SHOWN, amax_text, hex_code, product_case_id, short
 
 WIDEST = 64  # bits of a window that are drawn
@@ -50,16 +63,30 @@ class Product:
         self.rows = [list(row) for row in rows]
         types = operand_types(op)
         arrays = [np.array(row, np.uint64).astype(carrier_dtype(name)) for row, name in zip(rows, types)]
-        operands = [x if i in (2, 5) else x[None] for i, x in enumerate(arrays)]
-        self.cases = Cases(operands[0], operands[1], operands[2], ("",), tuple(operands[3:]))
+        single = {2} if has_addend(op) else set()
+        single |= {len(types) - 1} if has_output_scale(op) else set()
+        self.operands = [x if i in single else x[None] for i, x in enumerate(arrays)]
         fa, fb = map(get_format, op.operands)
         scales: tuple[tuple[Datum, Datum], ...] = ()
         if scale_type(op):
             f = get_format(scale_type(op) or "")
-            scales = tuple(zip(*(unpack_all(row, f) for row in self.rows[3:5])))
+            first = 2 + has_addend(op)
+            scales = tuple(zip(*(unpack_all(row, f) for row in self.rows[first : first + 2])))
         block = block_of(op) if scales else 1 << 62
         self.v = Vectors(unpack_all(self.rows[0], fa), unpack_all(self.rows[1], fb), fa, fb, scales, block)
-        self.c = unpack(self.rows[2][0], get_format(addend_type(op)))
+        self.has_c = has_addend(op)
+        self.c = unpack(self.rows[2][0], get_format(addend_type(op))) if self.has_c else Datum.finite(0)
+
+    @property
+    def cases(self) -> Cases:
+        """The case as units are asked it."""
+        a, b, c, *rest = self.operands
+        return Cases(a, b, c, ("",), tuple(rest))
+
+    @property
+    def as_units(self) -> bool:
+        """Is it a sum that units answer: with C, and in a float format?"""
+        return self.has_c and not is_fixed(self.op)
 
     def scaled(self, i: int) -> Datum:
         """A product with its scales, exactly."""
@@ -68,32 +95,42 @@ class Product:
     @property
     def exact(self) -> Datum:
         """The exact sum of all products and C, before any factor of the output."""
-        return exact_sum([*map(self.scaled, range(len(self.v.a))), self.c])
+        return exact_sum([*map(self.scaled, range(len(self.v.a))), *([self.c] if self.has_c else [])])
 
     def answer(self) -> int:
         """The code that the operation's own mode gives; of a free mode or a bound the exact one."""
         op = self.definite
         if (op.mode or "").startswith("within."):
             op = under(op, "exact")
-        return int(expect(op, self.cases.operands).codes[0])
+        found = 0
+        for word in expect(op, self.operands).codes[0].reshape(-1).tolist():  # of wide fixed point the highest first
+            found = found << 64 | word
+        return found
+
+    def status(self) -> int | None:
+        """The exceptions beside it, where the operation asks for them and its mode is definite."""
+        status = None if self.op.mode == ANY_MODE else expect(self.definite, self.operands).status
+        return None if status is None else int(status[0])
 
     def amax(self) -> int | None:
         """The code of the amax beside it, where the operation asks for one and its mode is definite."""
         op = self.definite
         if op.mode == ANY_MODE or not op.key("amax"):
             return None
-        amax = expect(op, self.cases.operands).amax
+        amax = expect(op, self.operands).amax
         return None if amax is None else int(amax[0])
 
     def models(self) -> dict[int, list[str]]:
         """Answers and the catalogued models that give them."""
         found: dict[int, list[str]] = {}
-        for h in catalogue(self.op):
+        for h in catalogue(self.op) if self.as_units else ():
             found.setdefault(int(answers(self.op, h, self.cases)[0]), []).append(h.name)
         return found
 
     def bounds(self) -> dict[str, tuple[float, list[int]]]:
         """Each class of error bound: its room about the exact sum, and the models' answers that lie outside."""
+        if not self.as_units:
+            return {}
         codes = np.array(list(self.models()), carrier_dtype(self.op.result))
         many = self.cases.taken(np.zeros(codes.size, np.intp))
         return {
@@ -107,8 +144,9 @@ def explain_product(op: Operation, rows: Rows) -> str:
     """The whole page."""
     p = Product(op, rows)
     flat = [code for row in rows for code in row]
-    parts = [product_case_id(op, flat), "\n".join(_addends(p)), *_steps(p), "\n".join(_sum(p)), "\n".join(_models(p))]
-    return "\n\n".join([*filter(None, parts), "\n".join(_bounds(p))])
+    parts = [product_case_id(op, flat), "\n".join(_addends(p)), *_steps(p), "\n".join(_sum(p))]
+    parts += ["\n".join(_models(p)), "\n".join(_bounds(p))] if p.as_units else []
+    return "\n\n".join(filter(None, parts))
 
 
 def product_document(op: Operation, rows: Rows) -> dict[str, Any]:
@@ -119,6 +157,7 @@ def product_document(op: Operation, rows: Rows) -> dict[str, Any]:
         "case": product_case_id(op, [code for row in rows for code in row]),
         "exact": datum_document(p.exact),
         "answer": None if op.mode == ANY_MODE else hex_code(p.answer(), k),
+        **({} if (status := p.status()) is None else {"flags": f"{status:02X}"}),
         **({} if (amax := p.amax()) is None else {"amax": hex_code(amax, 32)}),
         "steps": [
             {
@@ -156,7 +195,8 @@ def _addends(p: Product) -> list[str]:
         lines.append(f"  ...      and {len(shown) - SHOWN} products more that are not zero")
     if not shown:
         lines.append("  every product is zero")
-    lines.append(f"  C        {hex_code(p.rows[2][0], get_format(addend_type(p.op)).k)}   {short(p.c)}")
+    if p.has_c:
+        lines.append(f"  C        {hex_code(p.rows[2][0], get_format(addend_type(p.op)).k)}   {short(p.c)}")
     return lines
 
 
@@ -268,6 +308,8 @@ def _sum(p: Product) -> list[str]:
     if p.op.mode != ANY_MODE:
         code = p.answer()
         lines.append(f"  answer   {hex_code(code, k)}   {short(unpack(code, get_format(p.op.result)))}  by {p.op.mode}")
+        if (status := p.status()) is not None:
+            lines.append(f"  flags    {status:02X}   {status_text(Status(status))}")
         if (beside := p.amax()) is not None:
             lines.append(f"  amax     {amax_text(beside)}")
     return lines
