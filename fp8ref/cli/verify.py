@@ -153,7 +153,7 @@ def _report(verified: Verified, path: str, quiet: bool, count: int | None, stric
         for name, number in sorted(tally.operations.items()):
             say(f"  {number:>10}  {name}")
         unknown = tally.unknown and count is None
-        of = ", of an unknown number (without a header of fp8ref say --count)" if unknown else ""
+        of = "; how many were sent, the stream does not say: give --count" if unknown else ""
         say(f"conforms: {tally.cases} cases of {counted(len(tally.operations), 'operation')}{of}")
 
 

@@ -57,7 +57,7 @@ def test_without_a_header_the_number_is_unknown_or_demanded(tmp_path: Path) -> N
     bare = [line for line in lines() if not line.startswith("@")][:100]
     found = verified(bare, tmp_path, "--op", OP)
     assert found.exit_code == 0
-    assert "of an unknown number" in found.output
+    assert "the stream does not say: give --count" in found.output
     found = verified(bare, tmp_path, "--op", OP, "--count", "300")
     assert found.exit_code == 1
     assert "100 cases came, not 300" in found.output
@@ -67,7 +67,7 @@ def test_without_a_header_the_number_is_unknown_or_demanded(tmp_path: Path) -> N
 
 def test_without_end_the_number_is_unknown(tmp_path: Path) -> None:
     sent = [lines()[0].replace("n=300", "n=300,forever"), *lines()[1:-1]]
-    assert "of an unknown number" in verified(sent, tmp_path).output
+    assert "the stream does not say: give --count" in verified(sent, tmp_path).output
 
 
 @pytest.mark.parametrize("change", [without_flags, lambda line: line if line[0] == "@" else line[:-3] + "--\n"])

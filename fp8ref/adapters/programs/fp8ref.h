@@ -1,5 +1,5 @@
-/* What a shared object under test exports for `fp8ref check --impl cabi:./lib.so`; see the page "Programs and libraries
-   under test".  Strings end with a zero byte and stay valid until the next call.  Calls come from one thread. */
+/* What a shared object under test exports for `fp8ref check --impl cabi:./lib.so`; see docs/protocol.md.
+   Strings end with a zero byte and stay valid until the next call.  Calls come from one thread. */
 #ifndef FP8REF_H
 #define FP8REF_H
 
