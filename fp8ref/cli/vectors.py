@@ -60,6 +60,8 @@ vectors.add_command(verify)
 @click.option("--a", "a", default="", help="Restrict operand a: subnormal, -normal, 0x30..0x37, joined by +.")
 @click.option("--b", "b", default="", help="Restrict operand b.")
 @click.option("--c", "c", default="", help="Restrict operand c.")
+@click.option("--sa", "sa", default="", help="Restrict the scales of a.")
+@click.option("--sb", "sb", default="", help="Restrict the scales of b.")
 @click.option("--weight", "weights", multiple=True, metavar="BIN=N", help="Draw cases of this bin N times as often.")
 @click.option("--each", type=click.IntRange(1, 99999), default=8, show_default=True, help="Cases per bin.")
 @click.option("--bins", "table", is_flag=True, help="Print the coverage table, no cases.")
@@ -87,7 +89,8 @@ vectors.add_command(verify)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def generate_(
     operations: tuple[str, ...], form: str | None, n: int | None, seed: int, forever: bool, select: str | None,
-    a: str, b: str, c: str, weights: tuple[str, ...], each: int, table: bool, tagged: bool, interleave: bool,
+    a: str, b: str, c: str, sa: str, sb: str,
+    weights: tuple[str, ...], each: int, table: bool, tagged: bool, interleave: bool,
     idle: int, stall: int, burst: int, rounding: str | None,
     overflow: str | None, tininess: str | None, profile: str | None, output: Path | None, force: bool,
 ) -> None:  # fmt: skip
@@ -106,7 +109,7 @@ def generate_(
         named = (
             [one.id for op in operations for one in with_modes(op)] if any(map(is_pattern, operations)) else operations
         )
-        said = ("a", a), ("b", b), ("c", c)
+        said = ("a", a), ("b", b), ("c", c), ("sa", sa), ("sb", sb)
         bin_ = select.removeprefix("bin=") if select and select.startswith("bin=") else ""
         bin_, weights = bin_.replace(",", "?"), tuple(one.replace(",", "?") for one in weights)  # words of a selection
         limits = Limits(tuple(one for one in said if one[1]), tuple(map(weight_of, weights)), bin_)

@@ -116,3 +116,17 @@ def test_blocks_are_not_constrained() -> None:
     result = made("--a", "zero", op="scale/f32/mxfp4/floor")
     assert result.exit_code == 4
     assert "blocks are not constrained" in " ".join(result.stderr.split())
+
+
+def test_scales_are_restricted(tmp_path: Path) -> None:
+    op = "dot/e4m3fn.e4m3fn/f32/exact;block=2;k=4;scale=e8m0fnu"
+    path = tmp_path / "v.fpv"
+    made = CliRunner().invoke(
+        main, ["vectors", "generate", op, "--sa", "0x7E..0x80", "--sb", "nan", "-n", "40", "-o", str(path)]
+    )
+    assert made.exit_code == 0, made.stderr
+    cases = [line.split() for line in path.read_text().splitlines() if line[0] not in "@#"]
+    assert len(cases) == 40
+    assert {case[i] for case in cases for i in (0, 2)} == {"7E", "7F", "80"}
+    assert {case[i] for case in cases for i in (1, 3)} == {"FF"}
+    assert CliRunner().invoke(main, ["vectors", "verify", str(path)]).exit_code == 0
