@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal
 
 import ml_dtypes
@@ -32,12 +33,19 @@ FLOAT_DTYPES: dict[str, np.dtype[Any]] = {
     "f64": np.dtype(np.float64),
 }
 _BY_DTYPE = {dtype: get_format(name) for name, dtype in FLOAT_DTYPES.items()}
-# ml_dtypes' narrow floats carry their format with them
-OWN_FORMAT = {
-    np.dtype(getattr(ml_dtypes, name)): get_format(name)
-    for name in dir(ml_dtypes)
-    if name.startswith("float") and isinstance(getattr(ml_dtypes, name), type)
-}
+
+
+def _own_formats() -> dict[np.dtype[Any], Format]:
+    found = {}
+    for name in dir(ml_dtypes):
+        kind = getattr(ml_dtypes, name)
+        if name.startswith("float") and isinstance(kind, type):
+            with suppress(ValueError):  # a later ml_dtypes may have types that the catalogue lacks
+                found[np.dtype(kind)] = get_format(name)
+    return found
+
+
+OWN_FORMAT = _own_formats()  # ml_dtypes' narrow floats carry their format with them
 
 
 def float_format(dtype: DTypeLike) -> Format:

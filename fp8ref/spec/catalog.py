@@ -131,7 +131,8 @@ _entry("e4m3b11fnuz", LLVM, "float8_e4m3b11fnuz", "float8e4m3b11fnuz", "f8e4m3b1
 _entry("e8m0fnu", MX, "float8_e8m0fnu", "torch.float8_e8m0fnu", "float8e8m0fnu", "float8e8m0", "f8e8m0fnu", "e8m0",
        "ocp.e8m0", "ptx.ue8m0", "ue8m0", "__nv_fp8_e8m0")
 _entry("ue4m3", CUDA, "ptx.ue4m3", shape=from_grammar("e4m3fnu"))
-_entry("ue5m3", CUDA, "ptx.ue5m3", "__nv_fp8_ue5m3", shape=from_grammar("e5m3fnu"))
+_entry("ue5m3", CUDA, "float8_e5m3fnu", "float8e5m3fnu", "f8e5m3fnu", "ptx.ue5m3", "__nv_fp8_ue5m3",
+       shape=from_grammar("e5m3fnu"))
 _entry("e3m2fn", MX, "float6_e3m2fn", "f6e3m2fn", "float6e3m2fn", "ocp.e3m2", "ptx.e3m2", "__nv_fp6_e3m2",
        shape=_finite(6, 3, 3))
 _entry("e2m3fn", MX, "float6_e2m3fn", "f6e2m3fn", "float6e2m3fn", "ocp.e2m3", "ptx.e2m3", "__nv_fp6_e2m3",

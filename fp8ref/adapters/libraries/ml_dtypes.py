@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ...arrays.conversion import FLOAT_DTYPES
+from ...arrays.conversion import FLOAT_DTYPES, OWN_FORMAT
 from ...cases.operation import ANY_MODE, INTEGERS, WIDE, Operation, carrier_dtype
 from ...spec.catalog import get_format
 from ...spec.profiles.catalog import get_profile
@@ -17,10 +17,8 @@ from ..base import Codes
 from ..claims import Claims, cast_claim, constant_claims, published
 from .elementwise import Elementwise, Found, elementwise_claims, functions_of, options
 
-# fmt: off
-NARROW = ("e3m4", "e4m3", "e4m3b11fnuz", "e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu",
-          "e2m1fn", "e2m3fn", "e3m2fn")
-# fmt: on
+DTYPES = {f.name: dtype for dtype, f in OWN_FORMAT.items()}
+NARROW = tuple(sorted(DTYPES, key=lambda name: (get_format(name).k < 8, DTYPES[name].name)))  # 8 bits first
 
 
 def known() -> tuple[Found, ...]:
@@ -102,8 +100,8 @@ class MlDtypes:
 
 
 def unregistered(source: str, result: str) -> bool:
-    """ml_dtypes registers no cast between E8M0 and another narrow type."""
-    return "e8m0fnu" in (source, result) and {source, result} <= set(NARROW)
+    """Is there no cast between two types?  Until 0.6.0 none is registered between E8M0 and another narrow type."""
+    return not np.can_cast(numpy_dtype(source), numpy_dtype(result), "unsafe")
 
 
 def numpy_dtype(name: str, native: bool = True) -> np.dtype[Any]:
@@ -113,5 +111,5 @@ def numpy_dtype(name: str, native: bool = True) -> np.dtype[Any]:
     elif name in FLOAT_DTYPES:
         dtype = FLOAT_DTYPES[name]
     else:
-        dtype = np.dtype(getattr(ml_dtypes, f"float{get_format(name).k}_{name}"))
+        dtype = DTYPES[name]
     return dtype if native else dtype.newbyteorder()
