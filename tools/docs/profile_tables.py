@@ -24,7 +24,8 @@ from fp8ref.spec.profiles.rules import Profile
 
 # profile -> the implementation that answers for it here, and the versions of which it speaks
 RUNS: dict[str, tuple[str, Callable[[str], bool]]] = {
-    "ml_dtypes": ("ml_dtypes", lambda version: True),
+    "ml_dtypes": ("ml_dtypes", lambda version: _release(version) >= (0, 7)),
+    "ml_dtypes-until-0.6": ("ml_dtypes", lambda version: _release(version) < (0, 7)),
     "torch-since-2.13": ("torch", lambda version: _release(version) >= (2, 13)),
     "torch-until-2.12": ("torch", lambda version: _release(version) < (2, 13)),
     "cuda-satfinite": ("cuda_host", lambda version: True),

@@ -53,8 +53,8 @@ def operations(sixteen: bool = False, pairs: bool = False) -> Iterator[Operation
 class MlDtypes:
     """``array.astype`` into and out of the dtypes of ml_dtypes, NumPy's functions on arrays of these, and ``finfo``.
 
-    The README (of 0.6.0) specifies the formats but neither rounding nor overflow of casts and arithmetic, so every
-    such mode is "find out".
+    The README (of 0.7.0) specifies the formats and what an overflowing Python scalar becomes, but neither rounding nor
+    overflow of arrays' casts and arithmetic, so every such mode is "find out".
 
     ``functions``, ``pairs``: :func:`.elementwise.options`; of 16 bits it has bfloat16.
     """
@@ -84,7 +84,7 @@ class MlDtypes:
         if op.family != "convert":
             name = "numpy.ldexp" if op.family == "scaleb" else FUNCTIONS[op].name
             return f"NumPy reference, {name}" + (": says nothing of rounding" if op.mode == ANY_MODE else "")
-        return "ml_dtypes README: specifies the formats, says nothing of how a cast rounds or overflows"
+        return "ml_dtypes README: specifies the formats, says nothing of how an array's cast rounds or overflows"
 
     def run(self, op: Operation, *operands: Codes) -> Codes:
         self._claims.covering(op)

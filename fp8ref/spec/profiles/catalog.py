@@ -44,6 +44,18 @@ _TORCH_OTHERS = (
     ),
     Rule("e8m0fnu", "nonsat", "rna", negative="magnitude"),
 )
+_ML_DTYPES = (
+    Rule("e5m2", "nonsat", nan="quiet"),
+    Rule("e4m3fn e4m3 e3m4", "nonsat", nan="keep-sign"),
+    Rule("*fnuz", "nonsat"),
+    Rule(MX_NARROW, "sat"),
+    Rule("e8m0fnu", "nonsat", "rna"),
+)
+_ML_DTYPES_NOTES = (
+    "a NaN becomes a zero of the other sign in FP6 and FP4",
+    "a zero becomes NaN in E8M0",
+    "the NaN of a FNUZ format counts as negative",
+)
 
 
 def _cuda(policy: str, overflow: str) -> tuple[Rule, ...]:
@@ -153,23 +165,23 @@ PROFILES = {
             ),
         ),
         Profile(
-            "ml_dtypes",
-            "ml_dtypes array casts",
+            "ml_dtypes-until-0.6",
+            "ml_dtypes array casts up to 0.6",
             "observed with ml_dtypes 0.6.0; its README specifies formats, not conversions",
-            (
-                Rule("e5m2", "nonsat", nan="quiet"),
-                Rule("e4m3fn e4m3 e3m4", "nonsat", nan="keep-sign"),
-                Rule("*fnuz", "nonsat"),
-                Rule(MX_NARROW, "sat"),
-                Rule("e8m0fnu", "nonsat", "rna"),
-            ),
+            _ML_DTYPES,
             (
                 "f64 and integers go through f32, so they are rounded twice",
-                "a NaN becomes a zero of the other sign in FP6 and FP4",
-                "a zero becomes NaN in E8M0, and values between 2^-127 and 1.5 * 2^-127 become 2^-126",
-                "the NaN of a FNUZ format counts as negative",
+                *_ML_DTYPES_NOTES,
+                "values between 2^-127 and 1.5 * 2^-127 become 2^-126 in E8M0",
             ),
             via="f32",
+        ),
+        Profile(
+            "ml_dtypes",
+            "ml_dtypes array casts since 0.7",
+            "observed with ml_dtypes 0.7.0; its README specifies formats, not conversions",
+            (*_ML_DTYPES, Rule("ue5m3", "nonsat")),
+            (*_ML_DTYPES_NOTES, "a negative value becomes NaN in UE5M3, -0 becomes 0"),
         ),
         Profile(
             "torch-until-2.12",
