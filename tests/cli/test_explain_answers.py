@@ -92,9 +92,9 @@ def test_open_questions_are_allowed_by_name() -> None:
 
 
 def test_a_recorded_library_is_named() -> None:
-    """ml_dtypes 0.6.0 rounds float64 twice: 2^-10 (1 + 2^-52) becomes 00, and 01 is right."""
-    found = document("convert/f64/e4m3fn/rne.nonsat#3F50000000000001", "--got", "00", code=1)
-    assert "ml_dtypes 0.6.0" in names(found, "library")
+    """torch rounds float64 twice: 2^-10 (1 + 2^-52) becomes 00, and 01 is right."""
+    found = document("convert/f64/e4m3fn/rne.sat#3F50000000000001", "--got", "00", code=1)
+    assert any(name.startswith("torch 2.") for name in names(found, "library"))
     assert "via-f32" in names(found, "rule")
     assert "gfloat 0.5.2" in {c["name"] for group in found["behaviours"] for c in group if "rtz" in c["text"]}
 
