@@ -45,7 +45,7 @@ def start(*arguments: str, tally: Path | None = None) -> Any:
 def finish(*arguments: str, code: int = 1, tally: Path | None = None) -> str:
     process = start(*arguments, tally=tally)
     out, errors = process.communicate(timeout=300)
-    assert process.returncode == code, errors
+    assert process.returncode == code, out + errors
     assert "Traceback" not in errors
     return out + errors
 
