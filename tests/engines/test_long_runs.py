@@ -107,7 +107,11 @@ def test_the_sweep_finds_the_one_wrong_triple(whole: tuple[bytes, Counter[str]],
     assert len(found["operations"]) == 5
 
 
-@pytest.mark.parametrize("engine", [["--jobs", "2"], ["--engine", "dask", "--jobs", "2"]], ids=["processes", "dask"])
+# several processes: the run that is killed three times ends in the same bytes, too
+PROCESSES = pytest.param(["--jobs", "2"], marks=pytest.mark.full, id="processes")
+
+
+@pytest.mark.parametrize("engine", [PROCESSES, pytest.param(["--engine", "dask", "--jobs", "2"], id="dask")])
 def test_every_engine_writes_the_same_bytes(
     engine: list[str], whole: tuple[bytes, Counter[str]], tmp_path: Path
 ) -> None:
@@ -179,6 +183,7 @@ def cmdline(pid: int) -> bytes:
 
 
 @LINUX
+@pytest.mark.full  # several processes: the test before; dask whole: test_every_engine_writes_the_same_bytes
 def test_killed_workers_of_dask_are_replaced(whole: tuple[bytes, Counter[str]], tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the engine dask needs dask.distributed")
     path = tmp_path / "run.jsonl"
