@@ -52,9 +52,9 @@ def test_exit_codes(tmp_path: Path) -> None:
             connect(f"exec:{path},op=e5m2_add")
     for connectable, code, said in (
         ("exec:./dut,level=0", 4, "level 0 needs op="),
-        (f"exec:sh {tmp_path / 'hangs'},op=e5m2_sqrt", 6, "no answer within 1 s"),
+        (f"exec:sh {tmp_path / 'hangs'},op=e5m2_sqrt", 6, "no answer within 0.3 s"),
     ):
-        done = warm.fp8ref("check", "--impl", connectable, "--timeout", "1")
+        done = warm.fp8ref("check", "--impl", connectable, "--timeout", "0.3")
         assert done.returncode == code, (connectable, done)
         assert said in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
@@ -71,7 +71,7 @@ open(os.path.join({str(tmp_path)!r}, str(os.getpid())), "w").close()
 while True: time.sleep(0.1)
 """
     with (
-        Session(f"exec:{script(tmp_path, body)},op=e5m2_sqrt", timeout=1) as session,
+        Session(f"exec:{script(tmp_path, body)},op=e5m2_sqrt", timeout=0.3) as session,
         pytest.raises(TimedOut),
     ):
         session.ask(Operation.parse("e5m2_sqrt"), [([CODES], "plain")])
