@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def pages(docs: Path) -> dict[str, str]:
         "matrix.md": f"{_picture(documents)}\n{table}",
         "matrix_findings.md": findings(documents),
         "matrix_conform.md": conforming(documents),
+        "matrix_history.md": versions(json.loads((docs / "data" / "history.json").read_text(encoding="utf-8"))),
     }
 
 
@@ -80,6 +83,29 @@ def conforming(documents: list[dict[str, Any]]) -> str:
     names = [f"{one.name} {one.version.partition('+')[0]} ({one.judged})" for one in build(documents).implementations
              if one.state == "pass"]  # fmt: skip
     return f"These conform in all that was asked, with the number of operations: {'; '.join(names)}.\n"
+
+
+def versions(history: dict[str, list[dict[str, Any]]]) -> str:
+    """The rows of which several versions were asked: what each was, the newest last."""
+    rows = []
+    for name, asked in sorted(history.items()):
+        if len(asked) > 1:
+            told = [_told(one) for one in asked]
+            rows.append([f'<a href="{ROWS}/{name}.html">{name}</a>', "<br>".join(told), _since(asked)])
+    return md.table(["row", "versions asked", "conforms since"], rows) if rows else "No second version was asked yet.\n"
+
+
+def _since(asked: list[dict[str, Any]]) -> str:
+    """The version since which all conform, where one before did not."""
+    began = ""
+    for before, one in pairwise(asked):
+        began = "" if one["failed"] else one["version"] if before["failed"] else began
+    return began
+
+
+def _told(one: dict[str, Any]) -> str:
+    found = f"{one['failed']} of {one['operations']} operations fail" if one["failed"] else "conforms"
+    return f"{one['version']} ({one['date']}): {found}"
 
 
 def _thread(link: str) -> str:

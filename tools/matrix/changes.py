@@ -25,23 +25,23 @@ KEYS = ("convert", "decode")  # a mode found anew is no change of the question
 
 def committed(commit: str) -> dict[str, Lines]:
     """The records of a commit, by file name.  Raises ValueError for a commit that git does not know."""
-    listed = _git("ls-tree", "--name-only", commit, f"{FOLDER}/").decode().split()
-    return {Path(name).name: _lines(_git("show", f"{commit}:{name}")) for name in listed}
+    listed = git("ls-tree", "--name-only", commit, f"{FOLDER}/").decode().split()
+    return {Path(name).name: lines_of(git("show", f"{commit}:{name}")) for name in listed}
 
 
 def present() -> dict[str, Lines]:
     """The records that are kept now."""
-    return {path.name: _lines(path.read_bytes()) for path in sorted((ROOT / FOLDER).glob("*.jsonl.gz"))}
+    return {path.name: lines_of(path.read_bytes()) for path in sorted((ROOT / FOLDER).glob("*.jsonl.gz"))}
 
 
-def _git(*arguments: str) -> bytes:
+def git(*arguments: str) -> bytes:
     done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, check=False)
     if done.returncode:
         raise ValueError(done.stderr.decode().strip() or f"git {arguments[0]} failed")
     return done.stdout
 
 
-def _lines(data: bytes) -> Lines:
+def lines_of(data: bytes) -> Lines:
     return [json.loads(line) for line in gzip.decompress(data).decode().splitlines()]
 
 

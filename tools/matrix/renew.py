@@ -23,7 +23,14 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="ask those again whose record is there")
     options = parser.parse_args()
     ask = ["ask.py", "-o", str(options.output), *(["--again"] if options.again else []), *options.names]
-    steps = [ask, ["keep.py", str(options.output)], ["reports.py"], ["library_answers.py"], ["changes.py"]]
+    steps = [
+        ask,
+        ["keep.py", str(options.output)],
+        ["history.py"],
+        ["reports.py"],
+        ["library_answers.py"],
+        ["changes.py"],
+    ]
     for name, *arguments in steps:
         done = subprocess.run([sys.executable, str(HERE / name), *arguments], check=False)
         if done.returncode:

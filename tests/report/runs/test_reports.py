@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 REPORTS = sorted((ROOT / "docs" / "data" / "reports").glob("*/*.md"))
 RECORDS = sorted((ROOT / "docs" / "data" / "matrix").glob("*.jsonl.gz"))
-SHORT = ("ml_dtypes", "numpy")  # run in this process
+SHORT = ("torch",)  # run in this process
 
 
 @pytest.fixture
@@ -60,7 +60,8 @@ def here(program: str) -> str:
 @pytest.mark.parametrize("path", [p for p in REPORTS if p.parent.name.replace("-", "_") in SHORT], ids=lambda p: str(p))
 def test_the_shortest_reports_show_what_they_claim(path: Path) -> None:
     library, version, *_ = parts(path)
-    if importlib.metadata.version(library) != version:
+    pytest.importorskip(library)
+    if importlib.metadata.version(library).partition("+")[0] != version.partition("+")[0]:
         pytest.skip(f"the report is of {library} {version}")
     prints(path, here)
 
