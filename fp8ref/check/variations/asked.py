@@ -127,6 +127,14 @@ def not_positive_invalid(d: Asked) -> Mask:
     return np.asarray(sign_of(d) & np.logical_or.reduce([x.nan | x.infinite for x in d.parts]))
 
 
+def zero_of_either_sign(d: Asked) -> Codes:
+    """The zero that was answered where an invalid operation makes the NaN, whose sign no standard gives."""
+    made = ~np.logical_or.reduce([x.nan for x in d.parts])
+    return np.where(
+        made & (signed(d, 0, np.ones(len(d.want), bool)) == d.got), d.got, signed(d, 0, ~made & ~sign_of(d))
+    )
+
+
 WITHOUT = (
     Answer("max", "this reference", lambda d: d.filled(max_code(d.op))),
     Answer("sign·max", "casts that saturate the magnitude", lambda d: signed(d, max_code(d.op), sign_of(d))),
@@ -137,6 +145,7 @@ WITHOUT = (
     Answer("sign·0, invalid +", "the same where an invalid operation's NaN is positive",
            lambda d: signed(d, 0, not_positive_invalid(d))),
     Answer("-sign·0, invalid +", "ml_dtypes there", lambda d: signed(d, 0, ~not_positive_invalid(d))),
+    Answer("-sign·0, invalid ±0", "jax: the sign of a NaN that an operation makes is open", zero_of_either_sign),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_oracles import functions
 from second_oracles.exact import TABLES, Table, _fields
 from second_oracles.naive_arithmetic import deliver, exact
 from short import over
@@ -40,6 +41,7 @@ PAIRS = {
 }  # what a finite overflow and what an infinity follows
 ELEMENTS = {"mxfp8_e4m3": "e4m3fn", "mxfp8_e5m2": "e5m2", "mxfp6_e3m2": "e3m2fn", "mxfp6_e2m3": "e2m3fn",
             "mxfp4": "e2m1fn"}  # fmt: skip
+FUNCTIONS = {*functions.DIRECT, *functions.PARTS, *functions.INTERVALS, "logaddexp", "logaddexp2"} - {"deg2rad"}
 RELATIONS = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
 
 
@@ -101,6 +103,19 @@ def wanted(op: str, inputs: list[int]) -> int | str:
         return int(data[0][0] == "finite")
     if family == "finfo":
         return encoded(("finite", 0, constant(TABLES[names[0]], mode[0])), result)
+    if family in FUNCTIONS:
+        return function(family, data, TABLES[result], rounding, overflow)
+    if family == "isinf":
+        return int(data[0][0] == "infinite")
+    if family in ("min", "max", "nextafter"):
+        return selected(family, inputs, TABLES[result])
+    if family in ("floordiv", "mod"):  # numpy: the zero of a remainder has the sign of the divisor
+        (_, s, a), (_, t, b) = data
+        assert a is not None
+        assert b
+        quotient = a / b // 1
+        value, minus = (quotient, s ^ t) if family == "floordiv" else (a - b * quotient, t)
+        return delivered(TABLES[result], ("finite", minus, value), rounding, overflow)
     if family == "deg2rad":  # far enough from midpoints for twenty digits
         kind, minus, value = data[0]
         assert value is not None
@@ -116,6 +131,46 @@ def wanted(op: str, inputs: list[int]) -> int | str:
     assert not any(kind == "nan" for kind, _, _ in data)
     code, _ = deliver(table, exact(ARITHMETIC[family], data), rounding, overflow)
     return "nan" if code in table.nans else code
+
+
+def function(family: str, data: list[Meaning], table: Table, rounding: str, overflow: str) -> int | str:
+    """An elementary function of numbers, by MPFR or by mpmath's intervals."""
+    values = [value for _, _, value in data]
+    exact: tuple[Any, ...] | None
+    if family in ("logaddexp", "logaddexp2"):
+        a, b = (functions.number(value) for value in values)
+        with functions.gmpy2.context(functions.WIDE):
+            base = functions.gmpy2.mpfr(2) if family == "logaddexp2" else functions.gmpy2.exp(functions.gmpy2.mpfr(1))
+            z = functions.gmpy2.log(base**a + base**b) / functions.gmpy2.log(base)
+        value = Fraction(*map(int, z.as_integer_ratio()))
+        exact = ("number", int(value < 0), abs(value)) if value else ("zero", 0)
+    elif family in functions.DIRECT:
+        exact = functions.by_mpfr(family, data)
+    elif values[0] == 0 and family in ("rad2deg", "silu", "gelu_tanh", "mish", "square"):
+        exact = ("zero", data[0][1] * (family != "square"))
+    elif family in functions.PARTS:
+        assert values[0]
+        exact = functions.by_parts(family, values[0])
+    else:
+        assert values[0] is not None
+        exact = functions.by_intervals(family, values[0])
+    assert exact is not None
+    if exact[0] == "zero" and not table.signed:
+        return "open"
+    if exact[0] == "number" and not table.signed:
+        return delivered(table, ("finite", exact[1], -exact[2] if exact[1] else exact[2]), rounding, overflow)
+    code, _ = deliver(table, exact, rounding, overflow)
+    return "nan" if code in table.nans else code
+
+
+def selected(family: str, inputs: list[int], table: Table) -> int:
+    """The smaller or the larger of two numbers, or the neighbour of the first on the side of the second."""
+    (a, x), (b, y) = ((code, number(table.meaning(code))) for code in inputs)
+    if family != "nextafter":
+        return a if (x <= y) == (family == "min") else b
+    numbers = {number(m): code for code in reversed(range(2**table.k)) if (m := table.meaning(code))[0] == "finite"}
+    ahead = [v for v in numbers if (v > x if y > x else v < x)]
+    return numbers[min(ahead, key=lambda v: abs(v - x))]
 
 
 def constant(table: Table, name: str) -> Fraction:
